@@ -1,0 +1,22 @@
+"""Where things lie on this machine: the one place that reads the environment."""
+
+import os
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+
+def home() -> Path:
+    """The folder of models and of URL libraries' pictures; `PHOSPHENE_HOME` moves it."""
+    named = os.environ.get("PHOSPHENE_HOME")
+    return Path(named).expanduser() if named else user_data_path("phosphene", appauthor=False)
+
+
+def default_library() -> str:
+    """The library of a command without `-L`: `PHOSPHENE_LIBRARY`, or one in the home folder."""
+    return os.environ.get("PHOSPHENE_LIBRARY") or str(home() / "library")
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,48 @@
+"""What can go wrong, as one tree. The library raises these; the command line prints them.
+
+PhospheneError          message: value, place, what is allowed; hint: the next step
+├── LibraryError        no library here, another space, a newer version, locked
+├── StoreError          the store cannot do what was asked (disk full, unreachable …)
+├── ImageError          a file that is no usable picture; never fatal while adding
+├── QueryError          a query that means nothing: empty, an unknown id, a missing file
+├── ModelError          weights that cannot be found, loaded or trusted
+├── GenerationError     a request that the generator cannot serve
+└── VectorError         vectors that do not fit: dimension, opposite, zero
+"""
+
+
+class PhospheneError(Exception):
+    """A fault that a user can act on. `hint` is the next step, without the word `hint:`."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class LibraryError(PhospheneError):
+    """A library that is not there, not ours, of another space or of a newer version."""
+
+
+class StoreError(PhospheneError):
+    """A store that cannot do what was asked."""
+
+
+class ImageError(PhospheneError):
+    """A file that is no usable picture."""
+
+
+class QueryError(PhospheneError):
+    """A query that means nothing."""
+
+
+class ModelError(PhospheneError):
+    """Weights that cannot be found, loaded or trusted."""
+
+
+class GenerationError(PhospheneError):
+    """A request that a generator cannot serve."""
+
+
+class VectorError(PhospheneError):
+    """Vectors that do not fit together."""

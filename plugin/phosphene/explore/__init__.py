@@ -1,0 +1,1 @@
+"""Looking at a library as a whole: walks between ideas and maps of the space."""

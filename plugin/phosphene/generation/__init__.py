@@ -1,0 +1,93 @@
+"""New pictures from vectors: the Generator seam.
+
+Generators never search, so what they were handed is exactly the lineage.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from PIL.Image import Image as Picture
+
+from phosphene.vectors import Vector
+
+Mode = Literal["text-to-image", "image-to-image", "inpainting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A neighbour as a generator sees it: id, unit vector (d,), its weight and its similarity."""
+
+    id: str
+    vector: Vector
+    weight: float = 1.0
+    similarity: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One picture to make. Any of `text`, `references`, both or none."""
+
+    space: str  # Space.id of the vectors
+    seed: int
+    text: Vector | None = None
+    references: tuple[Reference, ...] = ()
+    negative: tuple[Vector, ...] = ()  # unit vectors to steer away from
+    init: Picture | None = None  # image-to-image: where to start from
+    mask: Picture | None = None  # inpainting: white is made anew, black is kept
+    strength: float = 1.0  # image-to-image starts at this noise level, in (0, 1]
+    size: tuple[int, int] | None = None  # width, height; None: the generator's own
+    steps: int | None = None
+    text_guidance: float | None = None
+    neighbour_guidance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Progress of one batch: `preview()` gives the predicted clean picture of each item."""
+
+    index: int  # counts from 1
+    total: int
+    sigma: float  # noise level, 1 is pure noise
+    preview: Callable[[], list[Picture]]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """One picture that was made, and the settings it was really made with (for the recipe)."""
+
+    picture: Picture
+    settings: Mapping[str, Any]  # generator, steps, text_guidance, neighbour_guidance, size, seed …
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a generator can do, said before it is asked to."""
+
+    name: str
+    weights: str  # sha256 of the weights: the generator's identity in recipes
+    space: str  # Space.id of the vectors that it was trained on
+    dimension: int
+    max_references: int
+    modes: frozenset[Mode]
+    size: tuple[int, int]
+    default_steps: int
+    licence: str
+
+
+class Generator(Protocol):
+    """Requests to pictures."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can do."""
+        ...
+
+    def generate(
+        self, requests: Sequence[Request], *, on_step: Callable[[Step], bool | None] | None = None
+    ) -> Iterator[Generated]:
+        """Make the pictures, in order. Raises GenerationError for what it cannot serve.
+
+        `on_step` that returns False stops it: the pictures of unfinished batches do not come.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""The networks themselves. Nothing here knows of libraries, stores or files of users."""

@@ -1,0 +1,76 @@
+"""What travels through phosphene: plain frozen records, without behaviour."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from phosphene.vectors import Vector
+
+Origin = Literal["training", "generated"]
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """An encoder's identity. Vectors of two spaces never mix.
+
+    `id` is `architecture:sha256 of the weights and the preprocessing` and holds no path;
+    `name` is how a user wrote it, which is how its encoder is found again.
+    """
+
+    id: str
+    name: str
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A neighbour that conditioned a generated image: its id, weight and cosine to the query."""
+
+    id: str
+    weight: float
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image of a library. `vector` and `thumbnail` are None where they were not asked for."""
+
+    id: str
+    sha256: str  # of the file's bytes; of the recipe's canonical JSON for generated ones
+    uri: str  # absolute path, or one relative to the library's folder for generated ones
+    caption: str  # the fullest caption
+    captions: tuple[str, ...]
+    origin: Origin
+    width: int
+    height: int
+    created: str  # RFC 3339, UTC
+    norm: float  # length of the vector before it was normalised
+    recipe: Mapping[str, Any] | None = None
+    parents: tuple[Parent, ...] = ()
+    vector: Vector | None = field(default=None, repr=False, compare=False)
+    thumbnail: bytes | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An image and its score: cosine similarity in [-1, 1], higher is nearer, in every store."""
+
+    image: Image
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which images count: of one origin (None: both), among `only`, and not among `without`."""
+
+    origin: Origin | None = None
+    only: frozenset[str] | None = None
+    without: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be added, and why."""
+
+    uri: str
+    reason: str

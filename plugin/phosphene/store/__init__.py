@@ -1,0 +1,62 @@
+"""The store: where images and their vectors lie. One Protocol, one module per implementation."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from phosphene.records import Filter, Hit, Image, Space
+from phosphene.vectors import Vector
+
+EVERYTHING = Filter()
+
+
+class Store(Protocol):
+    """Images with unit vectors of one space.
+
+    Every implementation passes the conformance suite in `tests/test_store.py`.
+    All raise StoreError for what the store cannot do; unknown ids are passed over.
+    """
+
+    @property
+    def space(self) -> Space:
+        """The space whose vectors it holds."""
+        ...
+
+    def upsert(self, images: Sequence[Image]) -> None:
+        """Write images (with vector and thumbnail) by id; the last of equal ids wins.
+
+        What is written is in the very next search. Raises VectorError for a vector of
+        another dimension; then nothing of the batch is written.
+        """
+        ...
+
+    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image]:
+        """The images of these ids, in the order asked for."""
+        ...
+
+    def near(self, vector: Vector, count: int, where: Filter = EVERYTHING) -> list[Hit]:
+        """The `count` images of highest cosine similarity to a unit vector (d,), best first."""
+        ...
+
+    def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
+        """All images, in no particular order, in bounded memory."""
+        ...
+
+    def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """The thumbnails (encoded pictures) of these ids."""
+        ...
+
+    def count(self, where: Filter = EVERYTHING) -> int:
+        """How many images there are."""
+        ...
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Take images out; returns how many were there."""
+        ...
+
+    def exact(self) -> bool:
+        """Whether `near` compares with every image (true) or asks an index (false)."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files and connections; what was written stays."""
+        ...
