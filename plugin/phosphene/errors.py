@@ -46,3 +46,14 @@ class GenerationError(PhospheneError):
 
 class VectorError(PhospheneError):
     """Vectors that do not fit together."""
+
+
+class CutText(UserWarning):
+    """A text that was longer than the model's context, and the part of it that was used."""
+
+    def __init__(self, text: str, used: str) -> None:
+        words, left = len(text.split()), len(used.split())
+        super().__init__(
+            f"the text is longer than the model's context: of {words} words {left} were used: `{used}`"
+        )
+        self.used = used

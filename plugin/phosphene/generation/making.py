@@ -1,0 +1,144 @@
+"""From a plan to images: request, picture, vector, recipe. Storing them is the library's part."""
+
+import hashlib
+import io
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image as Picture
+
+from phosphene.embedding import Embedder
+from phosphene.generation import Generated, Generator, Request, Step
+from phosphene.images import png, thumbnail
+from phosphene.lineage import FORMAT, encode, generated_id, parents_of, texts
+from phosphene.records import Image
+from phosphene.vectors import Vector
+
+OnStep = Callable[[Step], bool | None]
+COMMIT_SECONDS = 2.0  # at most this much finished work waits to be stored
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A picture that a generation starts from, or its mask, and how to find it again."""
+
+    uri: str
+    sha256: str  # of the file's bytes
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One picture to make: the request, and the words that its recipe will keep."""
+
+    prompt: str
+    request: Request
+    parents: Mapping[str, str]  # id → sha256
+    negative: tuple[str, ...] = ()
+    init: Source | None = None
+    mask: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A picture that was made, with all that is needed to store it. `score`: cosine to its prompt."""
+
+    image: Image
+    picture: Picture
+    file: bytes  # the PNG, with its recipe inside
+    score: float
+
+
+def make(
+    plans: Sequence[Plan], generator: Generator, embedder: Embedder, on_step: OnStep | None = None
+) -> Iterator[list[Draft]]:
+    """Make the planned pictures, in order, in groups that are worth one commit each.
+
+    What is finished when the generator fails or is interrupted still comes, as the last group.
+    """
+    results = generator.generate([plan.request for plan in plans], on_step=on_step)
+    waiting: list[tuple[Plan, Generated]] = []
+    since = time.monotonic()
+    try:
+        for plan, result in zip(plans, results, strict=False):  # fewer results where it was stopped
+            waiting.append((plan, result))
+            if time.monotonic() - since > COMMIT_SECONDS:
+                yield _drafts(waiting, embedder)
+                waiting, since = [], time.monotonic()
+    except (Exception, KeyboardInterrupt):  # raised again below; what is finished is not lost
+        if waiting:
+            yield _drafts(waiting, embedder)
+        raise
+    if waiting:
+        yield _drafts(waiting, embedder)
+
+
+def recipe_of(plan: Plan, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """All that is needed to make the picture again, as JSON; see `lineage.identity`."""
+    request = plan.request
+    return {
+        "format": FORMAT,
+        "prompt": plan.prompt,
+        "space": request.space,
+        "vector": None if request.text is None else encode(request.text),
+        "parents": [
+            {
+                "id": reference.id,
+                "sha256": plan.parents[reference.id],
+                "weight": round(reference.weight, 6),
+                "similarity": round(reference.similarity, 6),
+            }
+            for reference in request.references
+        ],
+        "negative": [
+            {"prompt": prompt, "vector": encode(vector)}
+            for prompt, vector in zip(plan.negative, request.negative, strict=True)
+        ],
+        "init": _named(plan.init),
+        "mask": _named(plan.mask),
+        **settings,
+    }
+
+
+def _named(source: Source | None) -> dict[str, str] | None:
+    return None if source is None else {"uri": source.uri, "sha256": source.sha256}
+
+
+def _drafts(finished: Sequence[tuple[Plan, Generated]], embedder: Embedder) -> list[Draft]:
+    prepared = [embedder.prepare(result.picture) for _, result in finished]
+    embedded = embedder.pictures(prepared)
+    vectors = zip(embedded.vectors, embedded.norms, strict=True)
+    return [
+        _draft(plan, result, vector, float(norm))
+        for (plan, result), (vector, norm) in zip(finished, vectors, strict=True)
+    ]
+
+
+def _draft(plan: Plan, result: Generated, vector: Vector, norm: float) -> Draft:
+    recipe = recipe_of(plan, result.settings)
+    file = png(result.picture, texts(recipe))
+    image_id = generated_id(recipe)
+    image = Image(
+        id=image_id,
+        sha256=hashlib.sha256(file).hexdigest(),
+        uri=f"pictures/{image_id}.png",
+        caption=plan.prompt,
+        captions=(plan.prompt,),
+        origin="generated",
+        width=result.picture.width,
+        height=result.picture.height,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        norm=norm,
+        recipe=recipe,
+        parents=parents_of(recipe),
+        vector=vector,
+        thumbnail=thumbnail(result.picture),
+    )
+    target = plan.request.text
+    return Draft(
+        image, result.picture, file, float("nan") if target is None else float(np.dot(vector, target))
+    )

@@ -1,0 +1,180 @@
+"""Making pictures for one library: neighbours in, pictures out, and back into the store."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL.Image import Image as Picture
+
+from phosphene.embedding import Embedder
+from phosphene.errors import GenerationError
+from phosphene.files import write_whole
+from phosphene.generation import Generator, Reference, Request
+from phosphene.generation.making import Draft, OnStep, Plan, Source, make
+from phosphene.images import image_id, open_picture
+from phosphene.lineage import decode
+from phosphene.novelty import Baseline, Novelty, measure
+from phosphene.records import Filter, Image
+from phosphene.store import Store
+from phosphene.vectors import Vector
+
+TRAINING = Filter(origin="training")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A generated picture: `score` is its cosine to its own prompt.
+
+    `novelty` is None in a library without training images.
+    """
+
+    image: Image
+    picture: Picture
+    score: float
+    novelty: Novelty | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A picture made again from its recipe, and how near it came to the first one."""
+
+    image: Image
+    picture: Picture
+    original: Picture | None  # None where its file is gone
+    cosine: float | None
+    largest_difference: int | None  # grey levels, 0 to 255, over all pixels and channels
+    same_weights: bool
+
+    @property
+    def identical(self) -> bool:
+        """Whether every pixel is the same."""
+        return self.largest_difference == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What it takes to make pictures for a library."""
+
+    folder: Path
+    store: Store
+    embedder: Embedder
+    generator: Generator
+
+    def neighbours(self, target: Vector, count: int, where: Filter) -> tuple[Reference, ...]:
+        """The `count` images nearest to a unit vector (d,), all of weight one, nearest first."""
+        hits = self.store.near(target, count, where) if count else []
+        vectors = {
+            image.id: image.vector for image in self.store.get([h.image.id for h in hits], vectors=True)
+        }
+        return tuple(Reference(hit.image.id, _there(vectors[hit.image.id]), 1.0, hit.score) for hit in hits)
+
+    def plan(self, prompt: str, request: Request, **words: Any) -> Plan:
+        """A plan for one request; `words` are the parts of a Plan that say where things came from."""
+        parents = self.store.get([reference.id for reference in request.references])
+        return Plan(prompt, request, {image.id: image.sha256 for image in parents}, **words)
+
+    def make(self, plans: Sequence[Plan], on_step: OnStep | None = None, *, keep: bool = True) -> list[Made]:
+        """Make pictures and, with `keep`, store each group as soon as it is finished."""
+        baseline = Baseline.of(self.store, self.folder / "novelty.npz")
+        made = []
+        for drafts in make(plans, self.generator, self.embedder, on_step):
+            if keep:
+                self._keep(drafts)
+            made += [self._made(draft, baseline) for draft in drafts]
+        return made
+
+    def replay(self, image: Image, original: Picture | None, on_step: OnStep | None = None) -> Replayed:
+        """Make an image again from its recipe. Raises GenerationError where a part of it is gone."""
+        assert image.recipe is not None, "only generated images have a recipe"
+        [made] = self.make([self._plan_of(image.recipe)], on_step, keep=False)
+        return Replayed(
+            made.image,
+            made.picture,
+            original,
+            None if original is None else self._cosine(made.picture, original),
+            None if original is None else _largest_difference(made.picture, original),
+            image.recipe["weights"] == self.generator.abilities.weights,
+        )
+
+    def source(self, path: Path) -> Source:
+        """A file as the start of a generation, or as its mask."""
+        picture = open_picture(path)
+        return Source(str(path.absolute()), hashlib.sha256(path.read_bytes()).hexdigest(), picture)
+
+    def _keep(self, drafts: Sequence[Draft]) -> None:
+        """Store what is new: the file first, so that every stored image has one."""
+        known = {image.id for image in self.store.get([draft.image.id for draft in drafts])}
+        for draft in drafts:
+            if draft.image.id not in known or not (self.folder / draft.image.uri).exists():
+                write_whole(self.folder / draft.image.uri, draft.file)
+        self.store.upsert([draft.image for draft in drafts if draft.image.id not in known])
+
+    def _made(self, draft: Draft, baseline: Baseline) -> Made:
+        parents = [parent.id for parent in draft.image.parents]
+        novelty = measure(self.store, baseline, _there(draft.image.vector), parents)
+        return Made(draft.image, draft.picture, draft.score, novelty)
+
+    def _plan_of(self, recipe: Mapping[str, Any]) -> Plan:
+        init, mask = (self._source_of(recipe[name], name) for name in ("init", "mask"))
+        request = Request(
+            space=recipe["space"],
+            seed=recipe["seed"],
+            text=None if recipe["vector"] is None else decode(recipe["vector"]),
+            references=self._references_of(recipe),
+            negative=tuple(decode(negative["vector"]) for negative in recipe["negative"]),
+            init=init and init.picture,
+            mask=mask and mask.picture,
+            strength=recipe.get("strength", 1.0),
+            size=(recipe["size"][0], recipe["size"][1]),
+            steps=recipe["steps"],
+            text_guidance=recipe["text_guidance"],
+            neighbour_guidance=recipe["neighbour_guidance"],
+        )
+        negative = tuple(entry["prompt"] for entry in recipe["negative"])
+        return self.plan(recipe["prompt"], request, negative=negative, init=init, mask=mask)
+
+    def _references_of(self, recipe: Mapping[str, Any]) -> tuple[Reference, ...]:
+        ids = [parent["id"] for parent in recipe["parents"]]
+        vectors = {image.id: _there(image.vector) for image in self.store.get(ids, vectors=True)}
+        if gone := [id for id in ids if id not in vectors]:
+            raise GenerationError(
+                f"{len(gone)} of its {len(ids)} parents are no longer in the library: {', '.join(gone)}",
+                hint="add their pictures again; the same files get the same ids",
+            )
+        return tuple(
+            Reference(parent["id"], vectors[parent["id"]], parent["weight"], parent["similarity"])
+            for parent in recipe["parents"]
+        )
+
+    def _source_of(self, named: Mapping[str, str] | None, role: str) -> Source | None:
+        """The picture that a recipe names: where it was, or wherever the library knows those bytes."""
+        if named is None:
+            return None
+        known = [self.folder / image.uri for image in self.store.get([image_id(named["sha256"])])]
+        for path in [Path(named["uri"]), *known]:
+            if path.exists():
+                source = self.source(path)
+                if source.sha256 == named["sha256"]:
+                    return source
+        raise GenerationError(
+            f"the {role} picture `{named['uri']}` is gone or has changed",
+            hint=f"bring back the file with the sha256 {named['sha256']}, or add it to the library",
+        )
+
+    def _cosine(self, first: Picture, second: Picture) -> float:
+        embedded = self.embedder.pictures([self.embedder.prepare(first), self.embedder.prepare(second)])
+        return float(embedded.vectors[0] @ embedded.vectors[1])
+
+
+def _there(vector: Vector | None) -> Vector:
+    assert vector is not None, "asked for with its vector"
+    return vector
+
+
+def _largest_difference(first: Picture, second: Picture) -> int | None:
+    if first.size != second.size:
+        return None
+    return int(np.abs(np.asarray(first, dtype=np.int16) - np.asarray(second, dtype=np.int16)).max())

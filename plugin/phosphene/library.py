@@ -1,0 +1,395 @@
+"""The library: one store, one space, one journal, and everything that can be done with them.
+
+    import phosphene
+
+    with phosphene.open("photos.lib", create=True) as library:
+        library.add([Path("~/Pictures").expanduser()])
+        for hit in library.search("dog on a beach"):
+            print(hit.score, hit.image.uri)
+        library.generate("dog on a beach at night", count=4)
+
+Models load when they are first needed: opening, counting and repeated searches need none.
+"""
+
+import secrets
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+from PIL.Image import Image as Picture
+
+from phosphene import ingest
+from phosphene.config import default_library
+from phosphene.embedding import DEFAULT_SPACE, Embedder, open_embedder
+from phosphene.errors import CutText, LibraryError, QueryError
+from phosphene.explore.atlas import Atlas, atlas
+from phosphene.explore.walk import Stop, walk
+from phosphene.generation import Generator, Request, open_generator
+from phosphene.generation.making import OnStep, Plan, Source
+from phosphene.generation.studio import Made, Replayed, Studio
+from phosphene.images import open_picture
+from phosphene.ingest import Added, Progress
+from phosphene.journal import Journal
+from phosphene.lineage import descendants, recipe_in, rounded
+from phosphene.manifest import Manifest
+from phosphene.records import Filter, Hit, Image, Origin, Space
+from phosphene.search import Query, Term, parse, vector_of
+from phosphene.sources import scan
+from phosphene.store import Store, open_store
+from phosphene.vectors import Vector
+
+SHORTEST_ID = 8  # letters of an id that are enough, where only one image's begins with them
+TRAINING, GENERATED = Filter(origin="training"), Filter(origin="generated")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An image with its relatives; a parent that was removed is only its id."""
+
+    image: Image
+    parents: tuple[Image | str, ...]
+    descendants: tuple[Image, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a library holds."""
+
+    library: str
+    store: str
+    space: str
+    dimension: int
+    images: int
+    training: int
+    generated: int
+
+
+def open(
+    url: str | Path | None = None, *, space: str | None = None, create: bool = False, device: str = "auto"
+) -> "Library":
+    """Open a library by its folder (None: the user's default one), or make it with `create`.
+
+    `space` names the model of a new library, see `phosphene.embedding`; an existing one keeps
+    its own. Raises LibraryError where there is no library, or one of another space, and
+    ModelError where the model of a new one cannot be had.
+    """
+    folder = _folder(url)
+    manifest = Manifest.read(folder)
+    embedder = None
+    if manifest is None:
+        if not create:
+            raise LibraryError(
+                f"there is no library in `{folder}`", hint=f"`phosphene -L {folder} add PATH…` makes one"
+            )
+        embedder = open_embedder(space or DEFAULT_SPACE, device=device)
+        manifest = Manifest(embedder.space)
+        manifest.write(folder)
+    elif space is not None and space != manifest.space.name:
+        embedder = _same_space(open_embedder(space, device=device), manifest.space, folder)
+    return Library(folder, manifest.space, device=device, embedder=embedder)
+
+
+class Library:
+    """A library of pictures that can be searched by meaning and generated into."""
+
+    def __init__(
+        self, folder: Path, space: Space, *, device: str = "auto", embedder: Embedder | None = None
+    ) -> None:
+        self.folder = folder
+        self.space = space
+        self.device = device
+        self.store: Store = open_store(folder / "store", space)
+        self.journal = Journal(folder / "journal.sqlite")
+        if embedder is not None:
+            self.embedder = embedder
+
+    def __enter__(self) -> "Library":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the store and the journal; what was written stays."""
+        self.store.close()
+        self.journal.close()
+
+    @property
+    def url(self) -> str:
+        """What opens this library again."""
+        return str(self.folder)
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The model of this library's space, loaded on first use."""
+        return _same_space(open_embedder(self.space.name, device=self.device), self.space, self.folder)
+
+    @cached_property
+    def generator(self) -> Generator:
+        """The generator for this library's space: its own, or the one that phosphene ships."""
+        return open_generator(self.folder / "generator", self.space, device=self.device)
+
+    # ── adding and finding ────────────────────────────────────────────────────────────────
+
+    def add(self, paths: Sequence[Path], *, on_progress: Callable[[Progress], None] | None = None) -> Added:
+        """Add pictures: folders, files and COCO caption files. Adding twice changes nothing.
+
+        What cannot be added is counted with its reason, and remembered. A kill loses at most
+        the batch in flight. Raises ImageError for a path that does not exist.
+        """
+        items = (item for item in scan(paths) if not item.path.is_relative_to(self.folder))
+        return ingest.add(
+            items, embedder=self.embedder, store=self.store, journal=self.journal, on_progress=on_progress
+        )
+
+    def search(
+        self, query: str | Sequence[str] | Query, count: int = 10, *, origin: Origin | None = None
+    ) -> list[Hit]:
+        """The `count` images nearest to a query, best first."""
+        return self.store.near(self.vector(query), count, Filter(origin=origin))
+
+    def vector(self, query: str | Sequence[str] | Query) -> Vector:
+        """The unit vector (d,) of a query. Raises QueryError where it means nothing."""
+        return vector_of(query if isinstance(query, Query) else parse(query), self._term)
+
+    def get(self, id: str) -> Image:
+        """The image of an id, or of the first eight or more letters of one."""
+        found = self.store.get([id]) or self._by_prefix(id)
+        if len(found) != 1:
+            wrong = f"{len(found)} images begin with" if found else "no image has"
+            raise QueryError(
+                f"{wrong} the id `{id}` in `{self.url}`", hint="`phosphene search … --json` prints ids"
+            )
+        return found[0]
+
+    def show(self, id: str) -> Shown:
+        """An image with its parents and everything that was made from it."""
+        image = self.get(id)
+        known = {parent.id: parent for parent in self.store.get([parent.id for parent in image.parents])}
+        parents = tuple(known.get(parent.id, parent.id) for parent in image.parents)
+        return Shown(image, parents, tuple(descendants(image.id, self.store.iterate(GENERATED))))
+
+    def path(self, image: Image) -> Path:
+        """Where the image's file is, or was."""
+        return self.folder / image.uri
+
+    def picture(self, image: Image) -> Picture:
+        """The image's picture: its file, or its thumbnail where the file is gone."""
+        if self.path(image).exists():
+            return open_picture(self.path(image))
+        return open_picture(self.store.thumbnails([image.id])[image.id])
+
+    def missing(self) -> list[Image]:
+        """The training images whose file is gone."""
+        return [image for image in self.store.iterate(TRAINING) if not self.path(image).exists()]
+
+    def remove(self, ids: Sequence[str]) -> int:
+        """Take images out of the library. Files that were added stay; descendants keep the id."""
+        removed = self.store.delete(ids)
+        self.journal.forget(ids)
+        return removed
+
+    def status(self) -> Status:
+        """What the library holds, and in which space."""
+        training, generated = self.store.count(TRAINING), self.store.count(GENERATED)
+        return Status(
+            self.url,
+            "lancedb",
+            self.space.name,
+            self.space.dimension,
+            training + generated,
+            training,
+            generated,
+        )
+
+    # ── making ────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def studio(self) -> Studio:
+        """What makes pictures for this library."""
+        return Studio(self.folder, self.store, self.embedder, self.generator)
+
+    def generate(
+        self,
+        prompt: str | Sequence[str] | Query,
+        count: int = 4,
+        *,
+        neighbours: int = 6,
+        origin: Origin | None = "training",
+        seed: int | None = None,
+        negative: Sequence[str] = (),
+        init: Path | str | None = None,
+        strength: float | None = None,
+        mask: Path | None = None,
+        size: tuple[int, int] | None = None,
+        steps: int | None = None,
+        text_guidance: float | None = None,
+        neighbour_guidance: float | None = None,
+        on_step: OnStep | None = None,
+    ) -> list[Made]:
+        """Make pictures from a prompt and its nearest images, and store them with their lineage.
+
+        `neighbours` of `origin` condition each of the `count` pictures; picture i has seed + i,
+        at random where None is given. `init` (a file or an id) is where image-to-image starts
+        from, at noise level `strength` in (0, 1]; `mask` is white where it is to be made anew.
+        `negative` are queries to steer away from. Making the same again changes nothing.
+        `on_step` that returns False stops. Raises GenerationError for what cannot be made.
+        """
+        query = prompt if isinstance(prompt, Query) else parse(prompt)
+        target = rounded(self.vector(query))
+        start, masked = init and self._source(init), mask and self.studio.source(mask)
+        first = secrets.randbelow(2**32 - count) if seed is None else seed
+        request = Request(
+            space=self.space.id,
+            seed=first,
+            text=target,
+            references=self.studio.neighbours(target, neighbours, Filter(origin=origin)),
+            negative=tuple(rounded(self.vector(words)) for words in negative),
+            init=start and start.picture,
+            mask=masked and masked.picture,
+            strength=_strength(strength, start, masked),
+            size=size,
+            steps=steps,
+            text_guidance=text_guidance,
+            neighbour_guidance=neighbour_guidance,
+        )
+        plan = self.studio.plan(str(query), request, negative=tuple(negative), init=start, mask=masked)
+        return self.studio.make([_reseeded(plan, first + place) for place in range(count)], on_step)
+
+    def walk(
+        self,
+        start: str,
+        end: str,
+        steps: int = 8,
+        *,
+        generate: bool = False,
+        keep: bool = False,
+        neighbours: int = 6,
+        seed: int | None = None,
+        on_step: OnStep | None = None,
+    ) -> list[Stop]:
+        """Walk the great circle between two queries: at every waypoint the nearest real picture.
+
+        With `generate` also a new one, all of one seed so that only the place differs; they
+        are stored only with `keep`.
+        """
+        stops = walk(self.store, self.vector(start), self.vector(end), steps)
+        if not generate:
+            return stops
+        seed = secrets.randbelow(2**32) if seed is None else seed
+        plans = [self._plan_at(stop, f"{start} → {end} at {stop.t:.2f}", neighbours, seed) for stop in stops]
+        made = self.studio.make(plans, on_step, keep=keep)
+        return [replace(stop, made=picture) for stop, picture in zip(stops, made, strict=False)]
+
+    def replay(self, source: str | Path, *, on_step: OnStep | None = None) -> Replayed:
+        """Make a generated picture again, from its id or its file, and compare the two."""
+        if isinstance(source, Path):
+            return self.studio.replay(recipe_in(source), open_picture(source), on_step)
+        image = self.get(source)
+        if image.recipe is None:
+            raise QueryError(
+                f"`{image.id}` was added, not generated: it has no recipe",
+                hint="`phosphene search … --origin generated` finds generated ones",
+            )
+        original = open_picture(self.path(image)) if self.path(image).exists() else None
+        return self.studio.replay(image.recipe, original, on_step)
+
+    # ── looking at the whole ──────────────────────────────────────────────────────────────
+
+    def map(self, *, limit: int = 2000) -> Atlas:
+        """Where at most `limit` images lie on the two axes of most variance; all generated ones are in."""
+        return atlas(self.store, limit)
+
+    def examples(self) -> Iterator[Example]:
+        """The training images as a training reads them: picture, captions and stored vector."""
+        for image in self.store.iterate(TRAINING, vectors=True):
+            yield Example(self.path(image), image.captions, _there(image.vector))
+
+    # ── how it is done ────────────────────────────────────────────────────────────────────
+
+    def _term(self, term: Term) -> Vector:
+        match term.kind:
+            case "text":
+                return self._text(term.value)
+            case "id":
+                return self._stored(term.value)
+            case "picture":
+                return self._picture(Path(term.value).expanduser())
+
+    def _text(self, text: str) -> Vector:
+        """The vector of a text; kept in the journal, so that a repeated query loads no model."""
+        if (kept := self.journal.text_vector(text, self.space.id)) is not None:
+            return kept
+        if cut := self.embedder.cut(text):
+            warnings.warn(CutText(text, cut.used), stacklevel=2)
+        vector = self.embedder.texts([text])[0]
+        if not cut:  # a text that is cut must warn the next time, too
+            self.journal.keep_text_vector(text, self.space.id, vector)
+        return vector
+
+    def _stored(self, id: str) -> Vector:
+        [image] = self.store.get([self.get(id).id], vectors=True)
+        return _there(image.vector)
+
+    def _picture(self, path: Path) -> Vector:
+        if not path.exists():
+            raise QueryError(
+                f"there is no picture `{path}`",
+                hint="a term that begins with `./`, `/` or `~/` is a picture's path; put `+` or `-` before the next term",
+            )
+        return self.embedder.pictures([self.embedder.prepare(open_picture(path))]).vectors[0]
+
+    def _source(self, init: Path | str) -> Source:
+        """Where to start from: a file, or else the id of an image."""
+        path = Path(init).expanduser()
+        return self.studio.source(path if path.exists() else self.path(self.get(str(init))))
+
+    def _plan_at(self, stop: Stop, prompt: str, neighbours: int, seed: int) -> Plan:
+        target = rounded(stop.vector)
+        nearest = self.studio.neighbours(target, neighbours, TRAINING)
+        return self.studio.plan(prompt, Request(self.space.id, seed, text=target, references=nearest))
+
+    def _by_prefix(self, id: str) -> list[Image]:
+        if len(id) < SHORTEST_ID:
+            return []
+        return [image for image in self.store.iterate() if image.id.startswith(id)]
+
+
+def _folder(url: str | Path | None) -> Path:
+    text = str(url or default_library())
+    if "://" in text:
+        raise LibraryError(
+            f"`{text}` names a server, which this version does not reach", hint="name a folder"
+        )
+    return Path(text).expanduser().absolute()
+
+
+def _same_space(embedder: Embedder, space: Space, folder: Path) -> Embedder:
+    if embedder.space.id != space.id:
+        raise LibraryError(
+            f"the library `{folder}` is of the space {space.id} (`{space.name}`), "
+            f"not of {embedder.space.id} (`{embedder.space.name}`): their vectors do not mix",
+            hint=f"leave out `--space`, or make another library: `phosphene -L NEW add PATH… --space {embedder.space.name}`",
+        )
+    return embedder
+
+
+def _strength(strength: float | None, init: Source | None, mask: Source | None) -> float:
+    """How far to go from the start: image-to-image keeps the layout, inpainting makes its part anew."""
+    if strength is not None:
+        return strength
+    return 0.6 if init and not mask else 1.0
+
+
+def _reseeded(plan: Plan, seed: int) -> Plan:
+    return replace(plan, request=replace(plan.request, seed=seed))
+
+
+def _there(vector: Vector | None) -> Vector:
+    assert vector is not None, "asked for with its vector"
+    return vector

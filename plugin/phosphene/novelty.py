@@ -1,0 +1,133 @@
+"""How near a generated picture is to what the library already holds.
+
+Honestly: "similar in this space", never "original"; two photographs of one place are as similar
+as a photograph and its copy.
+
+The yardstick is the library itself: each training image has a nearest other training image,
+and the similarities of these pairs are a distribution. A generated picture's percentile in it
+says how many of them are less near to their nearest than this picture is to its own
+(Somepalli et al. 2023, "Diffusion Art or Digital Forgery?", report the same two distributions).
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phosphene.files import write_whole
+from phosphene.records import Filter, Image
+from phosphene.store import Store
+from phosphene.vectors import Vector
+
+SAMPLE = 5_000  # training images whose nearest neighbour makes the baseline
+FEWEST = 100  # below this a percentile would mean nothing
+BLOCK = 4_096  # vectors compared at once: 5,000 x 4,096 float32 is 82 MB
+TRAINING = Filter(origin="training")
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The nearest training image; `percentile` is None where there are under 100 of them."""
+
+    nearest: str
+    similarity: float
+    percentile: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Novelty:
+    """The nearest training image of all, and the nearest that was not a parent."""
+
+    nearest: str
+    similarity: float
+    percentile: float | None
+    exact: bool
+    without_parents: Nearest | None
+
+
+class Baseline:
+    """The nearest-neighbour similarities of training images, ascending; cached in one file."""
+
+    def __init__(self, similarities: NDArray[np.float32]) -> None:
+        self.similarities = similarities
+
+    @classmethod
+    def of(cls, store: Store, cache: Path) -> "Baseline":
+        """Measure it, or read what was measured when the library had as many training images."""
+        count = store.count(TRAINING)
+        if cache.exists():
+            with np.load(cache) as kept:
+                if int(kept["count"]) == count:
+                    return cls(kept["similarities"])
+        measured = cls(_similarities(store))
+        _keep(cache, count, measured.similarities)
+        return measured
+
+    def percentile(self, similarity: float) -> float | None:
+        """How many of a hundred training images are less near to their nearest one."""
+        if len(self.similarities) < FEWEST:
+            return None
+        below = np.searchsorted(self.similarities, similarity, side="left")
+        return float(100 * below / len(self.similarities))
+
+
+def measure(store: Store, baseline: Baseline, vector: Vector, parents: Sequence[str]) -> Novelty | None:
+    """The novelty of a picture with this unit vector; None in a library without training images."""
+    first = _nearest(store, baseline, vector, TRAINING)
+    if first is None:
+        return None
+    others = Filter(origin="training", without=frozenset(parents))
+    second = _nearest(store, baseline, vector, others) if parents else first
+    return Novelty(first.nearest, first.similarity, first.percentile, store.exact(), second)
+
+
+def _nearest(store: Store, baseline: Baseline, vector: Vector, where: Filter) -> Nearest | None:
+    for hit in store.near(vector, 1, where):
+        return Nearest(hit.image.id, hit.score, baseline.percentile(hit.score))
+    return None
+
+
+def _similarities(store: Store) -> NDArray[np.float32]:
+    sample = _sample(store)
+    if len(sample) < 2:
+        return np.zeros(0, dtype=np.float32)
+    rows = {image.id: row for row, image in enumerate(sample)}
+    queries = np.stack([_vector(image) for image in sample])
+    best = np.full(len(sample), -1.0, dtype=np.float32)
+    for block in _blocks(store):
+        scores = queries @ np.stack([_vector(image) for image in block]).T
+        for column, image in enumerate(block):
+            if image.id in rows:
+                scores[rows[image.id], column] = -1.0  # no image is its own neighbour
+        best = np.maximum(best, scores.max(axis=1))
+    return np.sort(best)
+
+
+def _sample(store: Store) -> list[Image]:
+    """At most SAMPLE training images, the same ones for the same library."""
+    ids = sorted(image.id for image in store.iterate(TRAINING))
+    if len(ids) > SAMPLE:
+        chosen = np.random.default_rng(0).choice(len(ids), SAMPLE, replace=False)
+        ids = [ids[place] for place in chosen]
+    return store.get(ids, vectors=True)
+
+
+def _blocks(store: Store) -> Iterator[list[Image]]:
+    images = store.iterate(TRAINING, vectors=True)
+    while block := list(islice(images, BLOCK)):
+        yield block
+
+
+def _vector(image: Image) -> Vector:
+    assert image.vector is not None, "asked for with vectors=True"
+    return image.vector
+
+
+def _keep(cache: Path, count: int, similarities: NDArray[np.float32]) -> None:
+    file = io.BytesIO()
+    np.savez(file, count=count, similarities=similarities)
+    write_whole(cache, file.getvalue())
