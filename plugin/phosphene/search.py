@@ -86,7 +86,7 @@ def _tokens(words: Sequence[str]) -> Iterator[str]:
         if name.startswith(PATH_STARTS) and Path(name).expanduser().exists():
             yield word
         else:
-            yield from (part for part in OPERATOR.split(word) if part.strip())
+            yield from (part.strip() for part in OPERATOR.split(word) if part.strip())
 
 
 def _term(collected: Sequence[str], sign: float) -> Iterator[Term]:

@@ -1,1 +1,91 @@
-def main() -> None: ...
+"""The command line: parse, call the Library, show.
+
+Only click is imported here, and by the modules below; everything else loads inside the command
+that needs it, so that `phosphene --help` answers at once.
+"""
+
+import sys
+from typing import Any
+
+import click
+
+from phosphene import __version__
+from phosphene.cli import demo, doctor, library, make, models, train, wander
+from phosphene.cli.faults import told
+from phosphene.cli.options import Settings, common
+from phosphene.cli.output import plain
+
+
+class Commands(click.Group):
+    """A group that lists its commands in the order they were added, and says faults in sentences."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands as a newcomer meets them, rather than by the alphabet."""
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what the library raises becomes `Error: …` and `hint: …`."""
+        settings = ctx.ensure_object(Settings)
+        if plain():
+            ctx.color = False  # click itself does not honour NO_COLOR
+        with told(settings):
+            return super().invoke(ctx)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="phosphene")
+@common
+def phosphene() -> None:
+    """Find pictures by meaning, generate new ones from what was found, and keep both.
+
+    \b
+      phosphene demo                                        see all of it, on drawn landscapes
+      phosphene -L photos.lib add ~/Pictures
+      phosphene -L photos.lib search dog on a beach
+      phosphene -L photos.lib search ./one-like-this.jpg
+      phosphene -L drawn.lib generate a red house in the snow at night
+
+    -L, --json, -q and --device may stand before or after the command. Results go to stdout,
+    everything else to stderr; the exit code is 0 when done, 1 after an error, 2 for a wrong call
+    and 130 after Ctrl-C.
+    """
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of a shell.
+
+    \b
+      phosphene completion bash >> ~/.bashrc
+      phosphene completion fish > ~/.config/fish/completions/phosphene.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None, "click knows the three shells above"
+    click.echo(kind(phosphene, {}, "phosphene", "_PHOSPHENE_COMPLETE").source())
+
+
+for _command in (
+    library.add,
+    library.search,
+    make.generate,
+    library.show,
+    library.remove,
+    wander.map,
+    wander.walk,
+    library.status,
+    models.models,
+    train.train,
+    make.replay,
+    demo.demo,
+    doctor.doctor,
+    completion,
+):
+    phosphene.add_command(_command)
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(phosphene(prog_name="phosphene"))

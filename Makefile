@@ -1,0 +1,43 @@
+# `make demo` and `make test` need only Python 3.11 and make; everything lands in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint fix docs bench lock clean
+
+demo: .venv/installed  ## draw, search, generate and store back, and write demo/index.html
+	$(BIN)/phosphene demo
+
+test: lint  ## the whole suite; what needs a part that is not here is skipped and says how to get it
+	$(BIN)/python -m pytest -q
+
+lint: .venv/installed
+	$(BIN)/ruff check plugin tests bench
+	$(BIN)/ruff format --check plugin tests bench
+	$(BIN)/mypy
+
+fix: .venv/installed
+	$(BIN)/ruff check --fix plugin tests bench
+	$(BIN)/ruff format plugin tests bench
+
+docs: .venv/installed  ## write the `--help` texts and figures into the docs
+	$(BIN)/cog -r docs/commands.md README.md
+
+bench: .venv/installed  ## every figure that README and docs quote
+	mkdir -p runs
+	for name in start add generate stores retrieval; do $(BIN)/python bench/$$name.py --json runs/$$name.json || exit 1; done
+
+lock:  ## the newest versions that fit together, as constraints.txt
+	rm -rf .venv-lock
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet '.[test,lint]'
+	.venv-lock/bin/pip freeze --exclude phosphene > constraints.txt
+	rm -rf .venv-lock
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "phosphene needs Python 3.11 or newer, this is " + sys.version'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,lint]'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-lock demo runs

@@ -1,0 +1,71 @@
+"""Faults and warnings as people read them: a sentence, a blank line, a hint; never a traceback."""
+
+import errno
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import click
+
+from phosphene.cli.options import Settings
+from phosphene.errors import CutText, PhospheneError
+
+
+class Failure(click.ClickException):
+    """`Error: …` and `hint: …` on stderr, exit 1."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the message and, after a blank line, the next step."""
+        click.echo(f"{click.style('Error', fg='red', bold=True)}: {self.message}", file=file, err=True)
+        if self.hint:
+            click.echo(f"\nhint: {self.hint}", file=file, err=True)
+
+
+class Interrupted(click.ClickException):
+    """Ctrl-C: a line on what was kept, exit 130 as shells expect."""
+
+    exit_code = 130
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line, below the `^C` that the terminal left."""
+        click.echo(f"\nInterrupted: {self.message}", file=file, err=True)
+
+
+@contextmanager
+def told(settings: Settings) -> Iterator[None]:
+    """Turn what the library and the system raise into the two above, and show our warnings."""
+    try:
+        with warnings.catch_warnings():
+            _take_warnings()
+            yield
+    except PhospheneError as error:
+        raise Failure(error.message, error.hint) from error
+    except KeyboardInterrupt as error:
+        raise Interrupted(settings.kept) from error
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # the reader has gone, as with `| head`: click ends quietly
+            raise
+        raise Failure(_system(error)) from error
+
+
+def _take_warnings() -> None:
+    """Say ours in a sentence. Those of other packages are for developers, who ask with `-W`."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    warnings.simplefilter("always", CutText)
+    warnings.showwarning = _warn
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    click.echo(f"{click.style('Warning', fg='yellow', bold=True)}: {message}", err=True)
+
+
+def _system(error: OSError) -> str:
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"`{error.filename}`: {reason}" if error.filename else reason

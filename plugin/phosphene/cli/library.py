@@ -1,0 +1,228 @@
+"""Commands that keep and look through a library: add, search, show, remove, status."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from phosphene.cli.options import Settings, command
+from phosphene.cli.output import Column, nearby, visible
+from phosphene.cli.pictures import PROTOCOLS, preview, write_sheet
+
+if TYPE_CHECKING:
+    from phosphene.ingest import Added, Progress
+    from phosphene.library import Library, Shown
+    from phosphene.records import Hit, Image
+
+FILE = Column("uri", "file", lambda uri: nearby(Path(uri)), path=True)
+HITS = (
+    Column("rank", "rank"),
+    Column("score", "score", "{:.3f}".format),
+    Column("origin", "origin"),
+    Column("caption", "caption"),
+    FILE,
+)
+
+
+@command("add")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--space", metavar="NAME", help="The encoder of a new library, see below.")
+def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
+    """Add pictures: folders, files, or COCO captions files.
+
+    \b
+      phosphene -L photos.lib add ~/Pictures
+      phosphene -L drawn.lib add drawings/ --space landscape
+      phosphene -L coco.lib add annotations/captions_val2017.json
+
+    The first `add` makes the library. What is already there and unchanged is skipped; a file
+    that is no picture is named and skipped. A text file beside a picture holds its caption.
+
+    A library is made in one space and stays in it: `landscape` (built in, for the landscapes that
+    phosphene draws), NAME/TAG (open_clip's pretrained tags), hf-hub:ORG/NAME, local-dir:FOLDER or
+    NAME@FILE. Without --space it is a CLIP model for photographs.
+    """
+    output = settings.output
+    with settings.open(space=space, create=True) as library, output.progress("adding") as advance:
+
+        def tell(progress: "Progress") -> None:
+            settings.kept = f"{progress.added:,} pictures were added and stay; the same command goes on from there"
+            advance(progress.done, progress.total)
+
+        added = library.add(paths, on_progress=tell)
+    for failure in added.failures:
+        output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
+    _report(settings, added)
+
+
+def _report(settings: Settings, added: "Added") -> None:
+    speed = added.added / added.seconds if added.seconds else 0.0
+    record = {
+        "added": added.added,
+        "unchanged": added.unchanged,
+        "failed": added.failed,
+        "failures": [{"uri": failure.uri, "reason": failure.reason} for failure in added.failures],
+        "images_per_second": round(speed, 2),
+    }
+    settings.output.summary(
+        f"added {added.added:,}, unchanged {added.unchanged:,}, failed {added.failed:,}"
+        + (f" ({speed:,.1f} images/s)" if added.added else ""),
+        record,
+    )
+
+
+@command("search")
+@click.argument("query", metavar="QUERY...", nargs=-1, required=True)
+@click.option("-n", "--count", default=10, show_default=True, type=click.IntRange(1), help="How many hits.")
+@click.option(
+    "--origin",
+    default="all",
+    show_default=True,
+    type=click.Choice(["training", "generated", "all"]),
+    help="Which images count.",
+)
+@click.option("--preview", "protocol", **PROTOCOLS)
+@click.option("-o", "--out", metavar="FILE", type=click.Path(path_type=Path), help="Also write a contact sheet.")
+def search(
+    settings: Settings, query: Sequence[str], count: int, origin: str, protocol: str, out: Path | None
+) -> None:
+    """Find pictures by words, by a picture, or by a sum of both.
+
+    \b
+      phosphene search a red house in the snow at night
+      phosphene search ./one-like-this.jpg -n 20 -o hits.png
+      phosphene search 2:red house + ./snow.jpg - trees
+      phosphene search id:5f0c2a44-... --json
+
+    A term is text, a picture (./ / ~/) or id:ID; + and - stand alone between terms, and N: before
+    a term weighs it. The score is the cosine similarity, at most 1: compare it within one search
+    only. In a pipe the columns are rank, score, origin, caption and file, separated by tabs.
+    """
+    output = settings.output
+    with settings.open() as library:
+        hits = library.search(query, count, origin=None if origin == "all" else origin)
+        preview(output, protocol, [library.picture(hit.image) for hit in hits])
+        output.rows(hit_records(library, hits), HITS)
+        if not hits:
+            output.note("nothing found: the library holds no such images")
+        if out:
+            write_sheet(output, library, hits, out, title=" ".join(query))
+
+
+def hit_records(library: "Library", hits: "Sequence[Hit]") -> list[dict[str, Any]]:
+    """Hits as the JSON says them."""
+    return [
+        {
+            "rank": rank,
+            "id": hit.image.id,
+            "score": round(float(hit.score), 6),
+            "origin": hit.image.origin,
+            "uri": str(library.path(hit.image)),
+            "caption": hit.image.caption,
+        }
+        for rank, hit in enumerate(hits, start=1)
+    ]
+
+
+@command("show")
+@click.argument("id")
+@click.option("--preview", "protocol", **PROTOCOLS)
+def show(settings: Settings, id: str, protocol: str) -> None:
+    """Show one image: the picture, its recipe, its parents and its descendants.
+
+    \b
+      phosphene show 5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11
+      phosphene show 5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11 --json | jq .recipe
+    """
+    with settings.open() as library:
+        shown = library.show(id.removeprefix("id:"))
+        preview(settings.output, protocol, [library.picture(shown.image)], columns=40)
+        record = _described(library, shown)
+        settings.output.fields(record, _lines(record))
+
+
+def _described(library: "Library", shown: "Shown") -> dict[str, Any]:
+    image = shown.image
+    return {
+        "id": image.id,
+        "origin": image.origin,
+        "uri": str(library.path(image)),
+        "caption": image.caption,
+        "captions": list(image.captions),
+        "width": image.width,
+        "height": image.height,
+        "created": image.created,
+        "sha256": image.sha256,
+        "recipe": None if image.recipe is None else dict(image.recipe),
+        "parents": [
+            {"id": made.id, "similarity": made.similarity, "weight": made.weight, "uri": _uri(library, parent)}
+            for made, parent in zip(image.parents, shown.parents, strict=True)
+        ],
+        "descendants": [{"id": child.id, "uri": _uri(library, child)} for child in shown.descendants],
+    }
+
+
+def _uri(library: "Library", image: "Image | str") -> str | None:
+    """Where a relative lies; None for one that was removed, of which only the id is left."""
+    return None if isinstance(image, str) else str(library.path(image))
+
+
+def _lines(record: Mapping[str, Any]) -> dict[str, object]:
+    """The same for people, with one line per caption, setting, parent and descendant."""
+    kept = ("id", "origin", "caption", "created", "sha256")
+    lines: dict[str, object] = {key: record[key] for key in kept}
+    lines["file"] = nearby(Path(record["uri"]))
+    lines["size"] = f"{record['width']}x{record['height']}"
+    for number, caption in enumerate(record["captions"], start=1):
+        lines[f"caption {number}"] = caption
+    recipe = record["recipe"] or {}
+    for key in ("generator", "seed", "steps", "text_guidance", "neighbour_guidance"):
+        if recipe.get(key) is not None:
+            lines[key.replace("_", " ")] = recipe[key]
+    for number, parent in enumerate(record["parents"], start=1):
+        lines[f"parent {number}"] = f"{parent['similarity']:.3f}  {parent['id']}  {_place(parent)}"
+    for number, child in enumerate(record["descendants"], start=1):
+        lines[f"descendant {number}"] = f"{child['id']}  {_place(child)}"
+    return lines
+
+
+def _place(relative: Mapping[str, Any]) -> str:
+    return "(removed)" if relative["uri"] is None else nearby(Path(relative["uri"]))
+
+
+@command("remove")
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--missing", is_flag=True, help="Every image whose file is gone.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def remove(settings: Settings, ids: Sequence[str], missing: bool, yes: bool) -> None:
+    """Take images out of the library; their files stay where they are.
+
+    \b
+      phosphene remove 5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11
+      phosphene -L photos.lib remove --missing --yes
+
+    Pictures that were generated from a removed one keep its id among their parents.
+    """
+    if bool(ids) == missing:
+        raise click.UsageError("name the images to remove, or give --missing")
+    with settings.open() as library:
+        chosen = [image.id for image in library.missing()] if missing else [id.removeprefix("id:") for id in ids]
+        if chosen and not yes:
+            settings.output.confirm(f"Remove {len(chosen):,} images from {library.url}?")
+        count = library.remove(chosen)
+    settings.output.summary(f"removed {count:,}", {"removed": count})
+
+
+@command("status")
+def status(settings: Settings) -> None:
+    """Say what is in the library.
+
+    \b
+      phosphene status
+      phosphene -L photos.lib status --json
+    """
+    with settings.open() as library:
+        state = library.status()
+    names = ("library", "store", "space", "dimension", "images", "training", "generated")
+    settings.output.fields({name: getattr(state, name) for name in names})

@@ -1,0 +1,191 @@
+"""Commands that make pictures: generate, replay."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from phosphene.cli.library import FILE
+from phosphene.cli.options import PictureFile, Settings, Size, command
+from phosphene.cli.output import Advance, Column, nearby
+from phosphene.cli.pictures import PROTOCOLS, preview, write_picture
+
+if TYPE_CHECKING:
+    from phosphene.generation import Step
+    from phosphene.generation.studio import Made, Replayed
+    from phosphene.library import Library
+    from phosphene.novelty import Nearest, Novelty
+
+
+def _nearness(novelty: Mapping[str, Any] | None) -> str:
+    if novelty is None:
+        return ""
+    share = "" if novelty["percentile"] is None else f" ({novelty['percentile']:.0f} %)"
+    return f"{novelty['similarity']:.3f}{share}"
+
+
+MADE = (
+    Column("seed", "seed"),
+    Column("score", "score", "{:.3f}".format),
+    Column("novelty", "nearest", _nearness),
+    FILE,
+)
+
+
+@command("generate")
+@click.argument("prompt", metavar="PROMPT...", nargs=-1, required=True)
+@click.option("-n", "--count", default=4, show_default=True, type=click.IntRange(1), help="How many pictures.")
+@click.option(
+    "-k",
+    "--neighbours",
+    default=6,
+    show_default=True,
+    type=click.IntRange(0),
+    help="How many of the nearest images condition each picture; 0 is none.",
+)
+@click.option("--seed", type=click.IntRange(0), help="Picture i has seed + i.  [default: random, and recorded]")
+@click.option(
+    "--origin",
+    default="training",
+    show_default=True,
+    type=click.Choice(["training", "generated", "all"]),
+    help="Which images may be neighbours.",
+)
+@click.option("--negative", metavar="TEXT", multiple=True, help="Steer away from it; may be given often.")
+@click.option("--init", metavar="FILE|ID", help="Start from this picture.")
+@click.option(
+    "--strength",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="How far to go from --init; 1 forgets it.  [default: 0.6, with --mask 1]",
+)
+@click.option(
+    "--mask", metavar="FILE", type=click.Path(path_type=Path), help="White is made anew, black is kept of --init."
+)
+@click.option("--steps", type=click.IntRange(1), help="Steps of the solver.  [default: the generator's]")
+@click.option("--text-guidance", type=float, help="Weight of the text; 1 is none extra.  [default: the generator's]")
+@click.option("--neighbour-guidance", type=float, help="The same for the neighbours.  [default: the generator's]")
+@click.option("--size", type=Size(), help="In pixels.  [default: the generator's]")
+@click.option("--preview", "protocol", **PROTOCOLS)
+@click.option("-o", "--out", type=PictureFile(), help="Also write a contact sheet.")
+def generate(settings: Settings, prompt: Sequence[str], protocol: str, out: Path | None, **wishes: Any) -> None:
+    """Make new pictures from a prompt and its nearest images, and store them back.
+
+    \b
+      phosphene generate a red house in the snow at night
+      phosphene generate a boat + ./sea.jpg --negative trees -n 2 --seed 7
+      phosphene generate a house at night --init house.png --strength 0.7
+      phosphene generate a tree --init house.png --mask left-half.png --json
+
+    The prompt is a query as `search` takes it. score is the cosine similarity of a picture to
+    its own prompt; nearest that to the nearest training image and, in brackets, how many per cent
+    of the training images are less near to their own nearest one. Pictures are PNGs that hold
+    their recipe: `phosphene replay FILE` makes one again.
+    """
+    origin = wishes.pop("origin")
+    output = settings.output
+    with settings.open() as library, kept(settings, library), output.progress("generating") as advance:
+        made = library.generate(
+            prompt, origin=None if origin == "all" else origin, on_step=stepping(advance), **wishes
+        )
+        report(settings, library, made, protocol)
+    if out:
+        write_picture(output, made_sheet(made, title=" ".join(prompt)), out)
+
+
+@command("replay")
+@click.argument("source", metavar="FILE|ID")
+@click.option("-o", "--out", type=PictureFile(), help="Write the picture that was made again.")
+def replay(settings: Settings, source: str, out: Path | None) -> None:
+    """Make a generated picture again and say how near it came to the first one.
+
+    \b
+      phosphene replay pictures/5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11.png
+      phosphene replay 5f0c2a44 -o again.png
+
+    The library has to hold the pictures' parents; nothing is stored. The same machine and
+    versions give the same pixels; another one may differ by a grey level.
+    """
+    output = settings.output
+    with settings.open() as library, output.progress("generating") as advance:
+        file = Path(source)
+        again = library.replay(file if file.is_file() else source.removeprefix("id:"), on_step=stepping(advance))
+    record = {
+        "id": again.image.id,
+        "prompt": again.image.caption,
+        "seed": _recipe(again.image)["seed"],
+        "cosine": None if again.cosine is None else round(again.cosine, 6),
+        "largest_difference": again.largest_difference,
+        "identical": again.identical,
+        "same_weights": again.same_weights,
+    }
+    output.fields(record, {"id": again.image.id, "prompt": again.image.caption, "it came": _came(again)})
+    if out:
+        write_picture(output, again.picture, out)
+
+
+def _came(again: "Replayed") -> str:
+    if again.original is None:
+        return "out, but the first one's file is gone: nothing to compare with"
+    weights = "" if again.same_weights else "; other weights than the first one's made it"
+    if again.identical:
+        return f"out the same, pixel for pixel{weights}"
+    if again.largest_difference is None:
+        return f"in another size; cosine {again.cosine:.4f}{weights}"
+    return f"within {again.largest_difference} of 255 grey levels; cosine {again.cosine:.4f}{weights}"
+
+
+def stepping(advance: Advance) -> "Callable[[Step], None]":
+    """Move a progress bar with a generator's steps."""
+    return lambda step: advance(step.index, step.total)
+
+
+@contextmanager
+def kept(settings: Settings, library: "Library") -> Iterator[None]:
+    """Count what a Ctrl-C leaves: pictures are stored in groups, as they are finished."""
+    before = library.status().generated
+    try:
+        yield
+    except KeyboardInterrupt:
+        settings.kept = f"{library.status().generated - before} finished pictures were stored"
+        raise
+
+
+def report(settings: Settings, library: "Library", made: "Sequence[Made]", protocol: str) -> None:
+    """Print what was made, one line or JSON object each."""
+    output = settings.output
+    preview(output, protocol, [entry.picture for entry in made])
+    output.rows([made_record(library, entry) for entry in made], MADE)
+
+
+def made_record(library: "Library", made: "Made") -> dict[str, Any]:
+    """A generated picture as the JSON says it."""
+    image = made.image
+    return {
+        "id": image.id,
+        "uri": str(library.path(image)),
+        "prompt": image.caption,
+        "seed": _recipe(image)["seed"],
+        "score": round(made.score, 6),
+        "parents": [
+            {"id": parent.id, "similarity": round(parent.similarity, 6), "weight": parent.weight}
+            for parent in image.parents
+        ],
+        "novelty": None if made.novelty is None else _novelty(made.novelty),
+    }
+
+
+def _novelty(novelty: "Novelty") -> dict[str, Any]:
+    others = novelty.without_parents
+    return {**_nearest(novelty), "exact": novelty.exact, "without_parents": None if others is None else _nearest(others)}
+
+
+def _nearest(found: "Nearest | Novelty") -> dict[str, Any]:
+    percentile = None if found.percentile is None else round(found.percentile, 2)
+    return {"nearest": found.nearest, "similarity": round(found.similarity, 6), "percentile": percentile}
+
+
+def _recipe(image: "Image") -> Mapping[str, Any]:
+    assert image.recipe is not None, "what was generated has a recipe"
+    return image.recipe

@@ -1,0 +1,151 @@
+"""The one output sink: results on stdout, everything else on stderr.
+
+Results are a table in a terminal, tab-separated lines in a pipe (so that paths stay whole and
+`grep` and `cut` work), one JSON object per line with `--json`, and bare ids with `-q`.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+Record = Mapping[str, Any]
+Advance = Callable[[int, int | None], None]  # done, total (None: not known yet)
+CAPTION_WIDTH = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A key of the records and how people see it."""
+
+    key: str
+    heading: str
+    show: Callable[[Any], str] = str
+    path: bool = False  # paths are never shortened
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How one command speaks."""
+
+    json: bool = False
+    quiet: bool = False
+
+    def rows(self, records: Sequence[Record], columns: Sequence[Column]) -> None:
+        """Print a listing."""
+        if self.json:
+            for record in records:
+                self.record(record)
+        elif self.quiet:
+            for record in records:
+                click.echo(record["id"])
+        elif sys.stdout.isatty():
+            _console().print(_table(records, columns))
+        else:
+            for record in records:
+                click.echo("\t".join(_cell(record, column) for column in columns))
+
+    def fields(self, record: Record, shown: Mapping[str, object] | None = None) -> None:
+        """Print one object: all of it as JSON, or `shown` (by default the same) as lines."""
+        if self.json:
+            self.record(record)
+            return
+        lines = {key: visible(str(value)) for key, value in (shown or record).items()}
+        width = max(map(len, lines), default=0)
+        for key, value in lines.items():
+            click.echo(f"{key:<{width}}  {value}" if sys.stdout.isatty() else f"{key}\t{value}")
+
+    def summary(self, text: str, record: Record) -> None:
+        """Print what was done, in a sentence or as one JSON object."""
+        if self.json:
+            self.record(record)
+        elif not self.quiet:
+            click.echo(text)
+
+    def record(self, record: Record) -> None:
+        """Print one JSON line, in ASCII: a name that is no valid Unicode survives as an escape."""
+        click.echo(json.dumps(record))
+
+    def note(self, text: str) -> None:
+        """Say something that is no result."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def wrote(self, path: Path) -> None:
+        """Name a file that was written besides the results."""
+        self.note(f"wrote {visible(str(path))}")
+
+    def confirm(self, question: str) -> None:
+        """Ask on a terminal, and stop on a no; where nobody can answer, name `--yes`."""
+        if not sys.stdin.isatty():
+            raise click.UsageError(f"{question} Nobody can answer here: say so with --yes")
+        click.confirm(question, abort=True, err=True)
+
+    @contextmanager
+    def progress(self, what: str) -> Iterator[Advance]:
+        """A bar on stderr in a terminal, nothing anywhere else."""
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda done, total: None
+            return
+        from rich.progress import BarColumn, MofNComplete, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNComplete(), TimeRemainingColumn())
+        with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def plain() -> bool:
+    """Whether the user wants no colour (no-color.org: set, and not empty)."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
+def visible(text: str) -> str:
+    """The text on one line: what a terminal would obey rather than show becomes an escape."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+
+
+def shortened(text: str, width: int = CAPTION_WIDTH) -> str:
+    """The text cut at a word, with an ellipsis, to at most `width` letters."""
+    if len(text) <= width:
+        return text
+    return text[: width - 1].rsplit(" ", 1)[0].rstrip(" ,.;") + "…"
+
+
+def nearby(path: Path) -> str:
+    """A path as short as it can be written from here."""
+    folder = Path.cwd()
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+
+
+def _cell(record: Record, column: Column) -> str:
+    return visible(column.show(record[column.key]))
+
+
+def _console(*, stderr: bool = False) -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def _table(records: Sequence[Record], columns: Sequence[Column]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column.heading, overflow="fold" if column.path else "ellipsis", no_wrap=not column.path)
+    for record in records:
+        cells = [_cell(record, column) for column in columns]
+        table.add_row(*(Text(cell if column.path else shortened(cell)) for cell, column in zip(cells, columns, strict=True)))
+    return table

@@ -1,0 +1,122 @@
+"""Putting pictures on a canvas: fitted, with round corners, and marked where generated."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from PIL import Image, ImageDraw
+from PIL.Image import Image as Picture
+from PIL.Image import Resampling
+
+from phosphene.render.colours import CARD, GLOW, ROOM, Colour
+from phosphene.render.fonts import width, write
+
+FINE = 4  # round shapes are drawn this many times larger, then shrunk: Pillow's have jagged edges
+SMOOTH = 3  # the same for a whole canvas of lines or dots, where memory counts
+BADGE = "generated"
+
+Box = tuple[int, int, int, int]  # left, top, right, bottom
+Place = tuple[float, float]  # x, y in pixels
+
+
+def blank(width: int, height: int) -> Picture:
+    """A dark canvas."""
+    return Image.new("RGB", (width, height), ROOM)
+
+
+def fitted_size(size: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]:
+    """The largest width and height of this shape within the room, each at least one pixel."""
+    scale = min(room[0] / size[0], room[1] / size[1])
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def fitted(picture: Picture, room: tuple[int, int]) -> Picture:
+    """The whole picture, enlarged or shrunk to fit the room."""
+    return picture.convert("RGB").resize(fitted_size(picture.size, room), Resampling.LANCZOS)
+
+
+def place(canvas: Picture, picture: Picture, box: Box, *, radius: int = 10, card: bool = True) -> Box:
+    """Draw a picture in the middle of a box, with round corners; returns where it lies.
+
+    A `card` shows the box where the picture does not fill it.
+    """
+    left, top, right, bottom = box
+    shown = fitted(picture, (right - left, bottom - top))
+    if card and shown.size != (right - left, bottom - top):
+        slab(canvas, box, CARD, radius)
+    x = left + (right - left - shown.width) // 2
+    y = top + (bottom - top - shown.height) // 2
+    canvas.paste(shown, (x, y), round_mask(shown.size, min(radius, min(shown.size) // 2)))
+    return x, y, x + shown.width, y + shown.height
+
+
+def slab(canvas: Picture, box: Box, colour: Colour, radius: int) -> None:
+    """Fill a box with round corners."""
+    left, top, right, bottom = box
+    canvas.paste(colour, box, round_mask((right - left, bottom - top), radius))
+
+
+def frame(canvas: Picture, box: Box, colour: Colour = GLOW, *, radius: int = 10, thick: int = 3) -> None:
+    """Draw a ring around a box, a little outside of it."""
+    left, top, right, bottom = box
+    outer = (left - thick - 1, top - thick - 1, right + thick + 1, bottom + thick + 1)
+    size = (outer[2] - outer[0], outer[3] - outer[1])
+    canvas.paste(colour, outer, _ring(size, radius + thick + 1, thick))
+
+
+def badge(canvas: Picture, corner: tuple[int, int], size: int, text: str = BADGE) -> int:
+    """Draw a small filled label with its text of `size` pixels; returns its width."""
+    x, y = corner
+    wide, high = round(width(text, size)) + size, round(size * 1.6)
+    slab(canvas, (x, y, x + wide, y + high), GLOW, high // 2)
+    write(canvas, (x + wide / 2, y + high * 0.71), text, size, ROOM, "middle")
+    return wide
+
+
+@lru_cache(maxsize=256)
+def round_mask(size: tuple[int, int], radius: int) -> Picture:
+    """A mask (mode L) of a box with round corners."""
+    large = Image.new("L", (size[0] * FINE, size[1] * FINE), 0)
+    box = (0, 0, large.width - 1, large.height - 1)
+    ImageDraw.Draw(large).rounded_rectangle(box, radius * FINE, fill=255)
+    return large.resize(size, Resampling.BOX)
+
+
+@lru_cache(maxsize=64)
+def _ring(size: tuple[int, int], radius: int, thick: int) -> Picture:
+    large = Image.new("L", (size[0] * FINE, size[1] * FINE), 0)
+    box = (0, 0, large.width - 1, large.height - 1)
+    ImageDraw.Draw(large).rounded_rectangle(box, radius * FINE, outline=255, width=thick * FINE)
+    return large.resize(size, Resampling.BOX)
+
+
+def strokes(
+    canvas: Picture, paths: Sequence[Sequence[Place]], colour: Colour, *, thick: float, opacity: float = 1.0
+) -> None:
+    """Draw lines through the places of each path."""
+    fine = Image.new("L", (canvas.width * SMOOTH, canvas.height * SMOOTH), 0)
+    pen = ImageDraw.Draw(fine)
+    for path in paths:
+        line = [(x * SMOOTH, y * SMOOTH) for x, y in path]
+        pen.line(line, fill=round(255 * opacity), width=max(1, round(thick * SMOOTH)), joint="curve")
+    canvas.paste(colour, (0, 0), fine.resize(canvas.size, Resampling.BOX))
+
+
+def dots(canvas: Picture, centres: Sequence[Place], colour: Colour, *, radius: float) -> None:
+    """Draw a filled circle at each place."""
+    fine = Image.new("L", (canvas.width * SMOOTH, canvas.height * SMOOTH), 0)
+    pen = ImageDraw.Draw(fine)
+    for x, y in centres:
+        pen.circle((x * SMOOTH, y * SMOOTH), radius * SMOOTH, fill=255)
+    canvas.paste(colour, (0, 0), fine.resize(canvas.size, Resampling.BOX))
+
+
+def bend(start: Place, end: Place, parts: int = 24) -> list[Place]:
+    """A curve that leaves `start` and reaches `end` upright: a cubic Bézier with level middle."""
+    (x0, y0), (x1, y1) = start, end
+    middle = (y0 + y1) / 2
+    curve = []
+    for part in range(parts + 1):
+        t = part / parts
+        a, b, c, d = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
+        curve.append((x0 * (a + b) + x1 * (c + d), y0 * a + middle * (b + c) + y1 * d))
+    return curve

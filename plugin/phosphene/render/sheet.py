@@ -1,0 +1,137 @@
+"""Many pictures as one: contact sheets, rows that belong together, a family."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL.Image import Image as Picture
+
+from phosphene.render.canvas import Place, bend, blank, dots, strokes
+from phosphene.render.colours import GLOW, LINE, QUIET, TEXT
+from phosphene.render.fonts import shorten, write
+from phosphene.render.tiles import Line, Measures, Tile, draw_line
+
+__all__ = ["Row", "Tile", "contact_sheet", "family", "rows"]
+
+ROW_AT_MOST = 8  # relatives shown in one row of a family
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Tiles that belong together, and the words above them."""
+
+    label: str
+    tiles: Line
+
+
+def contact_sheet(
+    tiles: Sequence[Tile], *, title: str = "", columns: int | None = None, tile: int = 256
+) -> Picture:
+    """All tiles in reading order; `tile` is the side of a picture's place in pixels."""
+    by = Measures(tile)
+    across = columns or balanced_columns(len(tiles))
+    lines = [tiles[start : start + across] for start in range(0, len(tiles), across)]
+    title = title or ("" if tiles else "no pictures")
+    parts = [Row("", line) for line in lines]
+    return _stack(parts, by, across, title, head=0)
+
+
+def rows(
+    parts: Sequence[Row], *, title: str = "", ends: tuple[str, str] | None = None, tile: int = 192
+) -> Picture:
+    """Labelled rows under each other, column by column.
+
+    `ends` names where the columns lead from and to; a line with a dot for each joins the two.
+    """
+    by = Measures(tile)
+    across = max((len(part.tiles) for part in parts), default=1)
+    head = by.label_room * 2 if ends else 0
+    canvas = _stack(parts, by, across, title, head)
+    if ends:
+        _way(canvas, ends, across, by.margin + by.title_room(title), by)
+    return canvas
+
+
+def family(
+    parents: Sequence[Tile], image: Tile, descendants: Sequence[Tile], *, title: str = "", tile: int = 256
+) -> Picture:
+    """Parents above, the image between, what it went into below, joined by lines."""
+    large, small = Measures(round(tile * 1.4)), Measures(round(tile * 0.62))
+    parts = [
+        (_few("made from", parents), small),
+        (Row("", [image]), large),
+        (_few("went into", descendants), small),
+    ]
+    parts = [(part, by) for part, by in parts if part.tiles]
+    margin, joint = large.margin, round(tile * 0.4)  # a joint is the height that the lines have
+    across = max([large.tile, *(by.across(len(part.tiles)) for part, by in parts)])
+    heights = [_height(part, by) for part, by in parts]
+    top = margin + large.title_room(title)
+    canvas = blank(2 * margin + across, top + sum(heights) + joint * (len(parts) - 1) + margin)
+    _title(canvas, title, large)
+    touching: list[list[Place]] = []
+    for (part, by), height in zip(parts, heights, strict=True):
+        left = (canvas.width - by.across(len(part.tiles))) // 2
+        _row(canvas, part, (left, top), by)
+        middles = [left + index * (by.tile + by.gap) + by.tile / 2 for index in range(len(part.tiles))]
+        touching += [[(x, top - 8) for x in middles], [(x, top + height + 4) for x in middles]]
+        top += height + joint
+    _join(canvas, touching)
+    return canvas
+
+
+def balanced_columns(count: int) -> int:
+    """How many columns leave the last line of a sheet nearly full: at most 6, more for many."""
+    most = 6 if count <= 36 else round(count**0.5)
+    return -(-count // -(-count // most)) if count else 1
+
+
+def _stack(parts: Sequence[Row], by: Measures, across: int, title: str, head: int) -> Picture:
+    """Rows under each other; `head` is left free between the title and the first."""
+    top = by.margin + by.title_room(title) + head
+    high = sum(_height(part, by) + by.gap for part in parts) - (by.gap if parts else 0)
+    canvas = blank(2 * by.margin + by.across(across), top + high + by.margin)
+    _title(canvas, title, by)
+    for part in parts:
+        _row(canvas, part, (by.margin, top), by)
+        top += _height(part, by) + by.gap
+    return canvas
+
+
+def _height(part: Row, by: Measures) -> int:
+    return (by.label_room if part.label else 0) + by.line_room(part.tiles)
+
+
+def _row(canvas: Picture, part: Row, corner: tuple[int, int], by: Measures) -> None:
+    left, top = corner
+    write(canvas, (left, top + by.text), part.label, by.text, QUIET)
+    draw_line(canvas, part.tiles, (left, top + (by.label_room if part.label else 0)), by)
+
+
+def _title(canvas: Picture, title: str, by: Measures) -> None:
+    words = shorten(title, by.heading, canvas.width - 2 * by.margin)
+    write(canvas, (by.margin, by.margin + by.heading * 0.8), words, by.heading, TEXT)
+
+
+def _way(canvas: Picture, ends: tuple[str, str], across: int, top: int, by: Measures) -> None:
+    """Name both ends of the columns; a line with a dot over each column joins them."""
+    left, right = by.margin, canvas.width - by.margin
+    room = (right - left) / 2 - by.gap
+    write(canvas, (left, top + by.text), shorten(ends[0], by.text, room), by.text, TEXT)
+    write(canvas, (right, top + by.text), shorten(ends[1], by.text, room), by.text, TEXT, "right")
+    y = top + by.label_room + by.text // 2
+    middles = [left + index * (by.tile + by.gap) + by.tile / 2 for index in range(across)]
+    strokes(canvas, [[(left, y), (right, y)]], LINE, thick=2)
+    dots(canvas, [(x, y) for x in middles], QUIET, radius=by.text / 3)
+
+
+def _few(label: str, tiles: Sequence[Tile]) -> Row:
+    """A row of relatives, and how many more there are."""
+    hidden = len(tiles) - ROW_AT_MOST
+    return Row(f"{label} (and {hidden} more)" if hidden > 0 else label, tiles[:ROW_AT_MOST])
+
+
+def _join(canvas: Picture, touching: Sequence[Sequence[Place]]) -> None:
+    """Lines from each generation to the next; `touching` has the upper and lower ends of each."""
+    joints = zip(touching[1::2], touching[2::2], strict=False)
+    paths = [bend(upper, lower) for above, below in joints for upper in above for lower in below]
+    strokes(canvas, paths, GLOW, thick=2, opacity=0.5)

@@ -1,0 +1,33 @@
+"""What many tests share: a home of their own, drawn pictures, and the parts of a real machine."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHROMIUM = Path(os.environ.get("PHOSPHENE_CHROMIUM", "/usr/bin/chromium"))
+
+
+def need(part: str, there: bool, how: str) -> None:
+    """Skip a test whose part is missing, or fail it where PHOSPHENE_REQUIRE names the part."""
+    if there:
+        return
+    if part in os.environ.get("PHOSPHENE_REQUIRE", "").split(","):
+        pytest.fail(f"{part} is required and not here: {how}")
+    pytest.skip(f"needs {part}: {how}")
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Tests read and write no folder of the user."""
+    monkeypatch.setenv("PHOSPHENE_HOME", str(tmp_path_factory.getbasetemp() / "home"))
+    monkeypatch.delenv("PHOSPHENE_LIBRARY", raising=False)
+    yield
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """Debian's browser, for pages that a person would open."""
+    need("chromium", CHROMIUM.exists(), "`apt-get install chromium`, or name one in PHOSPHENE_CHROMIUM")
+    return CHROMIUM
