@@ -12,7 +12,6 @@ Models load when they are first needed: opening, counting and repeated searches 
 """
 
 import secrets
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,7 +23,7 @@ from PIL.Image import Image as Picture
 from phosphene import ingest
 from phosphene.config import default_library
 from phosphene.embedding import DEFAULT_SPACE, Embedder, open_embedder
-from phosphene.errors import CutText, LibraryError, QueryError
+from phosphene.errors import LibraryError, QueryError
 from phosphene.explore.atlas import Atlas, atlas
 from phosphene.explore.walk import Stop, walk
 from phosphene.generation import Generator, Request, open_generator
@@ -36,12 +35,11 @@ from phosphene.journal import Journal
 from phosphene.lineage import descendants, recipe_in, rounded
 from phosphene.manifest import Manifest
 from phosphene.records import Filter, Hit, Image, Origin, Space
-from phosphene.search import Query, Term, parse, vector_of
+from phosphene.search import Query, Terms, find, parse, vector_of
 from phosphene.sources import scan
 from phosphene.store import Store, open_store
 from phosphene.vectors import Vector
 
-SHORTEST_ID = 8  # letters of an id that are enough, where only one image's begins with them
 TRAINING, GENERATED = Filter(origin="training"), Filter(origin="generated")
 
 
@@ -103,6 +101,7 @@ class Library:
         self.device = device
         self.store: Store = open_store(folder / "store", space)
         self.journal = Journal(folder / "journal.sqlite")
+        self.terms = Terms(self.store, self.journal, load=lambda: self.embedder)
         if embedder is not None:
             self.embedder = embedder
 
@@ -155,17 +154,11 @@ class Library:
 
     def vector(self, query: str | Sequence[str] | Query) -> Vector:
         """The unit vector (d,) of a query. Raises QueryError where it means nothing."""
-        return vector_of(query if isinstance(query, Query) else parse(query), self._term)
+        return vector_of(query if isinstance(query, Query) else parse(query), self.terms.vector)
 
     def get(self, id: str) -> Image:
         """The image of an id, or of the first eight or more letters of one."""
-        found = self.store.get([id]) or self._by_prefix(id)
-        if len(found) != 1:
-            wrong = f"{len(found)} images begin with" if found else "no image has"
-            raise QueryError(
-                f"{wrong} the id `{id}` in `{self.url}`", hint="`phosphene search … --json` prints ids"
-            )
-        return found[0]
+        return find(self.store, id)
 
     def show(self, id: str) -> Shown:
         """An image with its parents and everything that was made from it."""
@@ -305,44 +298,12 @@ class Library:
         """Where at most `limit` images lie on the two axes of most variance; all generated ones are in."""
         return atlas(self.store, limit)
 
-    def examples(self) -> Iterator[Example]:
-        """The training images as a training reads them: picture, captions and stored vector."""
+    def examples(self) -> Iterator[Image]:
+        """The training images with their vectors, their files' paths made absolute, as a training reads them."""
         for image in self.store.iterate(TRAINING, vectors=True):
-            yield Example(self.path(image), image.captions, _there(image.vector))
+            yield replace(image, uri=str(self.path(image)))
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
-
-    def _term(self, term: Term) -> Vector:
-        match term.kind:
-            case "text":
-                return self._text(term.value)
-            case "id":
-                return self._stored(term.value)
-            case "picture":
-                return self._picture(Path(term.value).expanduser())
-
-    def _text(self, text: str) -> Vector:
-        """The vector of a text; kept in the journal, so that a repeated query loads no model."""
-        if (kept := self.journal.text_vector(text, self.space.id)) is not None:
-            return kept
-        if cut := self.embedder.cut(text):
-            warnings.warn(CutText(text, cut.used), stacklevel=2)
-        vector = self.embedder.texts([text])[0]
-        if not cut:  # a text that is cut must warn the next time, too
-            self.journal.keep_text_vector(text, self.space.id, vector)
-        return vector
-
-    def _stored(self, id: str) -> Vector:
-        [image] = self.store.get([self.get(id).id], vectors=True)
-        return _there(image.vector)
-
-    def _picture(self, path: Path) -> Vector:
-        if not path.exists():
-            raise QueryError(
-                f"there is no picture `{path}`",
-                hint="a term that begins with `./`, `/` or `~/` is a picture's path; put `+` or `-` before the next term",
-            )
-        return self.embedder.pictures([self.embedder.prepare(open_picture(path))]).vectors[0]
 
     def _source(self, init: Path | str) -> Source:
         """Where to start from: a file, or else the id of an image."""
@@ -353,11 +314,6 @@ class Library:
         target = rounded(stop.vector)
         nearest = self.studio.neighbours(target, neighbours, TRAINING)
         return self.studio.plan(prompt, Request(self.space.id, seed, text=target, references=nearest))
-
-    def _by_prefix(self, id: str) -> list[Image]:
-        if len(id) < SHORTEST_ID:
-            return []
-        return [image for image in self.store.iterate() if image.id.startswith(id)]
 
 
 def _folder(url: str | Path | None) -> Path:
@@ -374,7 +330,7 @@ def _same_space(embedder: Embedder, space: Space, folder: Path) -> Embedder:
         raise LibraryError(
             f"the library `{folder}` is of the space {space.id} (`{space.name}`), "
             f"not of {embedder.space.id} (`{embedder.space.name}`): their vectors do not mix",
-            hint=f"leave out `--space`, or make another library: `phosphene -L NEW add PATH… --space {embedder.space.name}`",
+            hint="leave out `--space`, or make another library: `phosphene -L NEW add PATH… --space SPACE`",
         )
     return embedder
 
@@ -388,8 +344,3 @@ def _strength(strength: float | None, init: Source | None, mask: Source | None) 
 
 def _reseeded(plan: Plan, seed: int) -> Plan:
     return replace(plan, request=replace(plan.request, seed=seed))
-
-
-def _there(vector: Vector | None) -> Vector:
-    assert vector is not None, "asked for with its vector"
-    return vector

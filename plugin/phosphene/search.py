@@ -8,6 +8,7 @@ with `id:`, and text otherwise. The grammar is the same for searching and for ge
 """
 
 import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,19 @@ from typing import Literal
 
 import numpy as np
 
-from phosphene.errors import QueryError
+from phosphene.embedding import Embedder
+from phosphene.errors import CutText, QueryError
+from phosphene.images import open_picture
+from phosphene.journal import Journal
+from phosphene.records import Image
+from phosphene.store import Store
 from phosphene.vectors import Vector, blend
 
 Kind = Literal["text", "picture", "id"]
 OPERATOR = re.compile(r"(?:^|\s)([+-])(?=\s|$)")
 WEIGHT = re.compile(r"(\d+(?:\.\d+)?):(?=\S)")
 PATH_STARTS = ("./", "../", "/", "~/")
+SHORTEST_ID = 8  # letters of an id that are enough, where only one image's begins with them
 EXAMPLE = "2:red house + ./snow.jpg - trees"
 
 
@@ -66,6 +73,64 @@ def vector_of(query: Query, embed: Callable[[Term], Vector]) -> Vector:
     if len(query.terms) == 1:
         return np.asarray(vectors[0], dtype=np.float32)
     return blend(vectors, [term.weight for term in query.terms])
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The vectors of a library's query terms. The model is loaded only where one is needed."""
+
+    store: Store
+    journal: Journal
+    load: Callable[[], Embedder]
+
+    def vector(self, term: Term) -> Vector:
+        """The unit vector (d,) of a term. Raises QueryError for a picture or an id that is not there."""
+        match term.kind:
+            case "text":
+                return self._text(term.value)
+            case "id":
+                return _vector(find(self.store, term.value, vectors=True))
+            case "picture":
+                return self._picture(Path(term.value).expanduser())
+
+    def _text(self, text: str) -> Vector:
+        """Kept in the journal, so that a repeated query loads no model."""
+        space = self.store.space.id
+        if (kept := self.journal.text_vector(text, space)) is not None:
+            return kept
+        embedder = self.load()
+        vector = embedder.texts([text])[0]
+        if cut := embedder.cut(text):  # not kept: a text that is cut must warn the next time, too
+            warnings.warn(CutText(text, cut.used), stacklevel=2)
+        else:
+            self.journal.keep_text_vector(text, space, vector)
+        return vector
+
+    def _picture(self, path: Path) -> Vector:
+        if not path.exists():
+            raise QueryError(
+                f"there is no picture `{path}`",
+                hint="a term that begins with `./`, `/` or `~/` is a file; `+` or `-` ends a term",
+            )
+        embedder = self.load()
+        return embedder.pictures([embedder.prepare(open_picture(path))]).vectors[0]
+
+
+def find(store: Store, id: str, *, vectors: bool = False) -> Image:
+    """The image of an id, or of enough first letters of one. Raises QueryError where it is not one."""
+    found = store.get([id], vectors=vectors)
+    if not found and len(id) >= SHORTEST_ID:
+        begun = [image.id for image in store.iterate() if image.id.startswith(id)]
+        found = store.get(begun, vectors=vectors)
+    if len(found) != 1:
+        wrong = f"{len(found)} images begin with" if found else "no image has"
+        raise QueryError(f"{wrong} the id `{id}`", hint="`phosphene search … --json` prints whole ids")
+    return found[0]
+
+
+def _vector(image: Image) -> Vector:
+    assert image.vector is not None, "asked for with its vector"
+    return image.vector
 
 
 def _terms(words: Sequence[str]) -> Iterator[Term]:

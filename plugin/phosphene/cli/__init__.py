@@ -5,6 +5,7 @@ that needs it, so that `phosphene --help` answers at once.
 """
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ import click
 from phosphene import __version__
 from phosphene.cli import demo, doctor, library, make, models, train, wander
 from phosphene.cli.faults import told
-from phosphene.cli.options import Settings, common
+from phosphene.cli.options import Settings, common, helpful
 from phosphene.cli.output import plain
 
 
@@ -35,10 +36,10 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-V", "--version", prog_name="phosphene")
 @common
+@helpful
 def phosphene() -> None:
     """Find pictures by meaning, generate new ones from what was found, and keep both.
 
-    \b
       phosphene demo                                        see all of it, on drawn landscapes
       phosphene -L photos.lib add ~/Pictures
       phosphene -L photos.lib search dog on a beach
@@ -53,10 +54,10 @@ def phosphene() -> None:
 
 @click.command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@helpful
 def completion(shell: str) -> None:
     """Print the completion script of a shell.
 
-    \b
       phosphene completion bash >> ~/.bashrc
       phosphene completion fish > ~/.config/fish/completions/phosphene.fish
     """
@@ -73,7 +74,7 @@ for _command in (
     make.generate,
     library.show,
     library.remove,
-    wander.map,
+    wander.atlas,
     wander.walk,
     library.status,
     models.models,
@@ -84,6 +85,19 @@ for _command in (
     completion,
 ):
     phosphene.add_command(_command)
+
+
+def help_pages() -> Iterator[tuple[str, str]]:
+    """Every command's name and `--help`, as docs/commands.md shows them."""
+
+    def pages(command: click.Command, name: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
+        context = click.Context(command, info_name=name, parent=parent, terminal_width=100)
+        yield context.command_path, context.get_help()
+        if isinstance(command, click.Group):
+            for word in command.list_commands(context):
+                yield from pages(command.commands[word], word, context)
+
+    yield from pages(phosphene, "phosphene", None)
 
 
 def main() -> None:

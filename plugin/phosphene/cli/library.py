@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from phosphene.cli.options import Settings, command
+from phosphene.cli.options import ORIGINS, PictureFile, Settings, command, origin_of
 from phosphene.cli.output import Column, nearby, visible
-from phosphene.cli.pictures import PROTOCOLS, preview, write_sheet
+from phosphene.cli.pictures import PROTOCOLS, family_sheet, hit_tiles, preview, thumbnails, write_picture
 
 if TYPE_CHECKING:
     from phosphene.ingest import Added, Progress
@@ -31,7 +31,6 @@ HITS = (
 def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
     """Add pictures: folders, files, or COCO captions files.
 
-    \b
       phosphene -L photos.lib add ~/Pictures
       phosphene -L drawn.lib add drawings/ --space landscape
       phosphene -L coco.lib add annotations/captions_val2017.json
@@ -47,7 +46,9 @@ def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
     with settings.open(space=space, create=True) as library, output.progress("adding") as advance:
 
         def tell(progress: "Progress") -> None:
-            settings.kept = f"{progress.added:,} pictures were added and stay; the same command goes on from there"
+            settings.kept = (
+                f"{progress.added:,} pictures were added and stay; the same command goes on from there"
+            )
             advance(progress.done, progress.total)
 
         added = library.add(paths, on_progress=tell)
@@ -75,21 +76,16 @@ def _report(settings: Settings, added: "Added") -> None:
 @command("search")
 @click.argument("query", metavar="QUERY...", nargs=-1, required=True)
 @click.option("-n", "--count", default=10, show_default=True, type=click.IntRange(1), help="How many hits.")
-@click.option(
-    "--origin",
-    default="all",
-    show_default=True,
-    type=click.Choice(["training", "generated", "all"]),
-    help="Which images count.",
-)
+@click.option("--origin", default="all", show_default=True, type=ORIGINS, help="Which images count.")
 @click.option("--preview", "protocol", **PROTOCOLS)
-@click.option("-o", "--out", metavar="FILE", type=click.Path(path_type=Path), help="Also write a contact sheet.")
+@click.option(
+    "-o", "--out", metavar="FILE", type=click.Path(path_type=Path), help="Also write a contact sheet."
+)
 def search(
     settings: Settings, query: Sequence[str], count: int, origin: str, protocol: str, out: Path | None
 ) -> None:
     """Find pictures by words, by a picture, or by a sum of both.
 
-    \b
       phosphene search a red house in the snow at night
       phosphene search ./one-like-this.jpg -n 20 -o hits.png
       phosphene search 2:red house + ./snow.jpg - trees
@@ -99,15 +95,18 @@ def search(
     a term weighs it. The score is the cosine similarity, at most 1: compare it within one search
     only. In a pipe the columns are rank, score, origin, caption and file, separated by tabs.
     """
+    from phosphene.render.sheet import contact_sheet
+
     output = settings.output
     with settings.open() as library:
-        hits = library.search(query, count, origin=None if origin == "all" else origin)
-        preview(output, protocol, [library.picture(hit.image) for hit in hits])
+        hits = library.search(query, count, origin=origin_of(origin))
+        images = [hit.image for hit in hits]
+        preview(output, protocol, lambda: thumbnails(library, images), labels(hits))
         output.rows(hit_records(library, hits), HITS)
         if not hits:
             output.note("nothing found: the library holds no such images")
         if out:
-            write_sheet(output, library, hits, out, title=" ".join(query))
+            write_picture(output, contact_sheet(hit_tiles(library, hits), title=" ".join(query)), out)
 
 
 def hit_records(library: "Library", hits: "Sequence[Hit]") -> list[dict[str, Any]]:
@@ -125,21 +124,32 @@ def hit_records(library: "Library", hits: "Sequence[Hit]") -> list[dict[str, Any
     ]
 
 
+def labels(hits: "Sequence[Hit]") -> list[str]:
+    """What stands below hits in the terminal: rank, score, and a star for what was generated."""
+    star = {"generated": " *", "training": ""}
+    return [f"{rank}  {hit.score:.3f}{star[hit.image.origin]}" for rank, hit in enumerate(hits, start=1)]
+
+
 @command("show")
 @click.argument("id")
 @click.option("--preview", "protocol", **PROTOCOLS)
-def show(settings: Settings, id: str, protocol: str) -> None:
+@click.option("-o", "--out", type=PictureFile(), help="Also write it with its parents and descendants.")
+def show(settings: Settings, id: str, protocol: str, out: Path | None) -> None:
     """Show one image: the picture, its recipe, its parents and its descendants.
 
-    \b
       phosphene show 5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11
-      phosphene show 5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11 --json | jq .recipe
+      phosphene show 5f0c2a44 -o family.png
+      phosphene show 5f0c2a44 --json | jq .recipe
+
+    The first eight letters of an id are enough where no other begins with them.
     """
     with settings.open() as library:
         shown = library.show(id.removeprefix("id:"))
-        preview(settings.output, protocol, [library.picture(shown.image)], columns=40)
+        preview(settings.output, protocol, lambda: [library.picture(shown.image)])
         record = _described(library, shown)
         settings.output.fields(record, _lines(record))
+        if out:
+            write_picture(settings.output, family_sheet(library, shown), out)
 
 
 def _described(library: "Library", shown: "Shown") -> dict[str, Any]:
@@ -156,7 +166,12 @@ def _described(library: "Library", shown: "Shown") -> dict[str, Any]:
         "sha256": image.sha256,
         "recipe": None if image.recipe is None else dict(image.recipe),
         "parents": [
-            {"id": made.id, "similarity": made.similarity, "weight": made.weight, "uri": _uri(library, parent)}
+            {
+                "id": made.id,
+                "similarity": made.similarity,
+                "weight": made.weight,
+                "uri": _uri(library, parent),
+            }
             for made, parent in zip(image.parents, shown.parents, strict=True)
         ],
         "descendants": [{"id": child.id, "uri": _uri(library, child)} for child in shown.descendants],
@@ -198,7 +213,6 @@ def _place(relative: Mapping[str, Any]) -> str:
 def remove(settings: Settings, ids: Sequence[str], missing: bool, yes: bool) -> None:
     """Take images out of the library; their files stay where they are.
 
-    \b
       phosphene remove 5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11
       phosphene -L photos.lib remove --missing --yes
 
@@ -207,10 +221,12 @@ def remove(settings: Settings, ids: Sequence[str], missing: bool, yes: bool) -> 
     if bool(ids) == missing:
         raise click.UsageError("name the images to remove, or give --missing")
     with settings.open() as library:
-        chosen = [image.id for image in library.missing()] if missing else [id.removeprefix("id:") for id in ids]
-        if chosen and not yes:
-            settings.output.confirm(f"Remove {len(chosen):,} images from {library.url}?")
-        count = library.remove(chosen)
+        chosen = (
+            [image.id for image in library.missing()] if missing else [id.removeprefix("id:") for id in ids]
+        )
+        if images and not yes:
+            settings.output.confirm(f"Remove {len(images):,} images from {library.url}?")
+        count = library.remove([image.id for image in images])
     settings.output.summary(f"removed {count:,}", {"removed": count})
 
 
@@ -218,7 +234,6 @@ def remove(settings: Settings, ids: Sequence[str], missing: bool, yes: bool) -> 
 def status(settings: Settings) -> None:
     """Say what is in the library.
 
-    \b
       phosphene status
       phosphene -L photos.lib status --json
     """

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from phosphene.cli.library import FILE
-from phosphene.cli.options import PictureFile, Settings, Size, command
-from phosphene.cli.output import Advance, Column, nearby
-from phosphene.cli.pictures import PROTOCOLS, preview, write_picture
+from phosphene.cli.options import COUNT, INPUT, ORIGINS, PictureFile, Settings, Size, command, origin_of
+from phosphene.cli.output import Advance, Column
+from phosphene.cli.pictures import PROTOCOLS, made_tiles, preview, seed_of, write_picture
 
 if TYPE_CHECKING:
     from phosphene.generation import Step
@@ -36,7 +36,9 @@ MADE = (
 
 @command("generate")
 @click.argument("prompt", metavar="PROMPT...", nargs=-1, required=True)
-@click.option("-n", "--count", default=4, show_default=True, type=click.IntRange(1), help="How many pictures.")
+@click.option(
+    "-n", "--count", default=4, show_default=True, type=click.IntRange(1), help="How many pictures."
+)
 @click.option(
     "-k",
     "--neighbours",
@@ -45,14 +47,10 @@ MADE = (
     type=click.IntRange(0),
     help="How many of the nearest images condition each picture; 0 is none.",
 )
-@click.option("--seed", type=click.IntRange(0), help="Picture i has seed + i.  [default: random, and recorded]")
 @click.option(
-    "--origin",
-    default="training",
-    show_default=True,
-    type=click.Choice(["training", "generated", "all"]),
-    help="Which images may be neighbours.",
+    "--seed", type=click.IntRange(0), help="Picture i has seed + i.  [default: random, and recorded]"
 )
+@click.option("--origin", default="training", show_default=True, type=ORIGINS, help="What may be neighbours.")
 @click.option("--negative", metavar="TEXT", multiple=True, help="Steer away from it; may be given often.")
 @click.option("--init", metavar="FILE|ID", help="Start from this picture.")
 @click.option(
@@ -61,18 +59,26 @@ MADE = (
     help="How far to go from --init; 1 forgets it.  [default: 0.6, with --mask 1]",
 )
 @click.option(
-    "--mask", metavar="FILE", type=click.Path(path_type=Path), help="White is made anew, black is kept of --init."
+    "--mask",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="White is made anew, black is kept of --init.",
 )
 @click.option("--steps", type=click.IntRange(1), help="Steps of the solver.  [default: the generator's]")
-@click.option("--text-guidance", type=float, help="Weight of the text; 1 is none extra.  [default: the generator's]")
-@click.option("--neighbour-guidance", type=float, help="The same for the neighbours.  [default: the generator's]")
+@click.option(
+    "--text-guidance", type=float, help="Weight of the text; 1 is none extra.  [default: the generator's]"
+)
+@click.option(
+    "--neighbour-guidance", type=float, help="The same for the neighbours.  [default: the generator's]"
+)
 @click.option("--size", type=Size(), help="In pixels.  [default: the generator's]")
 @click.option("--preview", "protocol", **PROTOCOLS)
 @click.option("-o", "--out", type=PictureFile(), help="Also write a contact sheet.")
-def generate(settings: Settings, prompt: Sequence[str], protocol: str, out: Path | None, **wishes: Any) -> None:
+def generate(
+    settings: Settings, prompt: Sequence[str], protocol: str, out: Path | None, **wishes: Any
+) -> None:
     """Make new pictures from a prompt and its nearest images, and store them back.
 
-    \b
       phosphene generate a red house in the snow at night
       phosphene generate a boat + ./sea.jpg --negative trees -n 2 --seed 7
       phosphene generate a house at night --init house.png --strength 0.7
@@ -83,15 +89,18 @@ def generate(settings: Settings, prompt: Sequence[str], protocol: str, out: Path
     of the training images are less near to their own nearest one. Pictures are PNGs that hold
     their recipe: `phosphene replay FILE` makes one again.
     """
-    origin = wishes.pop("origin")
+    if wishes["init"] is None and (wishes["mask"] or wishes["strength"]):
+        raise click.UsageError("--mask and --strength need --init, the picture to start from")
+    from phosphene.render.sheet import contact_sheet
+
     output = settings.output
-    with settings.open() as library, kept(settings, library), output.progress("generating") as advance:
-        made = library.generate(
-            prompt, origin=None if origin == "all" else origin, on_step=stepping(advance), **wishes
-        )
-        report(settings, library, made, protocol)
+    with settings.open() as library:
+        with kept(settings, library), output.progress("generating") as advance:
+            made = library.generate(prompt, origin=origin_of(origin), on_step=stepping(advance), **wishes)
+        preview(output, protocol, lambda: [entry.picture for entry in made])
+        output.rows([made_record(library, entry) for entry in made], MADE)
     if out:
-        write_picture(output, made_sheet(made, title=" ".join(prompt)), out)
+        write_picture(output, contact_sheet(made_tiles(made), title=" ".join(prompt)), out)
 
 
 @command("replay")
@@ -100,7 +109,6 @@ def generate(settings: Settings, prompt: Sequence[str], protocol: str, out: Path
 def replay(settings: Settings, source: str, out: Path | None) -> None:
     """Make a generated picture again and say how near it came to the first one.
 
-    \b
       phosphene replay pictures/5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11.png
       phosphene replay 5f0c2a44 -o again.png
 
@@ -110,11 +118,13 @@ def replay(settings: Settings, source: str, out: Path | None) -> None:
     output = settings.output
     with settings.open() as library, output.progress("generating") as advance:
         file = Path(source)
-        again = library.replay(file if file.is_file() else source.removeprefix("id:"), on_step=stepping(advance))
+        again = library.replay(
+            file if file.is_file() else source.removeprefix("id:"), on_step=stepping(advance)
+        )
     record = {
         "id": again.image.id,
         "prompt": again.image.caption,
-        "seed": _recipe(again.image)["seed"],
+        "seed": seed_of(again.image),
         "cosine": None if again.cosine is None else round(again.cosine, 6),
         "largest_difference": again.largest_difference,
         "identical": again.identical,
@@ -152,13 +162,6 @@ def kept(settings: Settings, library: "Library") -> Iterator[None]:
         raise
 
 
-def report(settings: Settings, library: "Library", made: "Sequence[Made]", protocol: str) -> None:
-    """Print what was made, one line or JSON object each."""
-    output = settings.output
-    preview(output, protocol, [entry.picture for entry in made])
-    output.rows([made_record(library, entry) for entry in made], MADE)
-
-
 def made_record(library: "Library", made: "Made") -> dict[str, Any]:
     """A generated picture as the JSON says it."""
     image = made.image
@@ -166,7 +169,7 @@ def made_record(library: "Library", made: "Made") -> dict[str, Any]:
         "id": image.id,
         "uri": str(library.path(image)),
         "prompt": image.caption,
-        "seed": _recipe(image)["seed"],
+        "seed": seed_of(image),
         "score": round(made.score, 6),
         "parents": [
             {"id": parent.id, "similarity": round(parent.similarity, 6), "weight": parent.weight}
@@ -178,14 +181,13 @@ def made_record(library: "Library", made: "Made") -> dict[str, Any]:
 
 def _novelty(novelty: "Novelty") -> dict[str, Any]:
     others = novelty.without_parents
-    return {**_nearest(novelty), "exact": novelty.exact, "without_parents": None if others is None else _nearest(others)}
+    return {
+        **_nearest(novelty),
+        "exact": novelty.exact,
+        "without_parents": None if others is None else _nearest(others),
+    }
 
 
 def _nearest(found: "Nearest | Novelty") -> dict[str, Any]:
     percentile = None if found.percentile is None else round(found.percentile, 2)
     return {"nearest": found.nearest, "similarity": round(found.similarity, 6), "percentile": percentile}
-
-
-def _recipe(image: "Image") -> Mapping[str, Any]:
-    assert image.recipe is not None, "what was generated has a recipe"
-    return image.recipe

@@ -1,8 +1,10 @@
-"""What commands share: the common options, the settings they fill, and two kinds of value."""
+"""What commands share: the common options, the settings they fill, and kinds of value."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from inspect import cleandoc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -10,8 +12,13 @@ from phosphene.cli.output import Output
 
 if TYPE_CHECKING:
     from phosphene.library import Library
+    from phosphene.records import Origin
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+ORIGINS = click.Choice(["training", "generated", "all"])
+COUNT = click.IntRange(1)
+INPUT = click.Path(path_type=Path)  # whether it is there, and a picture, the library says
+WRITTEN = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclass(slots=True)
@@ -34,6 +41,11 @@ class Settings:
         import phosphene
 
         return phosphene.open(self.library, space=space, create=create, device=self.device)
+
+
+def origin_of(choice: str) -> "Origin | None":
+    """What the library calls one of ORIGINS."""
+    return None if choice == "all" else cast("Origin", choice)
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
@@ -64,11 +76,19 @@ def common(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def helpful(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Keep the lines of a docstring's indented paragraphs, its examples, when it becomes the help."""
+    paragraphs = cleandoc(function.__doc__ or "").split("\n\n")
+    function.__doc__ = "\n\n".join(f"\b\n{text}" if text.startswith("  ") else text for text in paragraphs)
+    return function
+
+
 def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
     """Make a command that takes the common options; its function gets the Settings first."""
 
     def wrap(function: Callable[..., None]) -> click.Command:
-        return click.command(name)(common(click.make_pass_decorator(Settings, ensure=True)(function)))
+        given = click.make_pass_decorator(Settings, ensure=True)(helpful(function))
+        return click.command(name)(common(given))
 
     return wrap
 
@@ -78,9 +98,24 @@ class Size(click.ParamType[tuple[int, int]]):
 
     name = "WxH"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
         """Read `96`, `96x64` or `96X64`."""
         parts = str(value).lower().split("x")
         if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
             self.fail(f"{value!r} is no size; write WIDTHxHEIGHT in pixels, e.g. 64x64", param, ctx)
         return int(parts[0]), int(parts[-1])
+
+
+class PictureFile(click.ParamType[Path]):
+    """A picture to write; its ending says the format, and is wrong before any work is done."""
+
+    name = "FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Take a path with a known ending."""
+        path = Path(value)
+        if path.suffix.lower() not in WRITTEN:
+            self.fail(f"{value!r} does not end in {', '.join(WRITTEN)}", param, ctx)
+        return path

@@ -144,8 +144,15 @@ def _table(records: Sequence[Record], columns: Sequence[Column]) -> "Table":
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in columns:
-        table.add_column(column.heading, overflow="fold" if column.path else "ellipsis", no_wrap=not column.path)
+        table.add_column(
+            column.heading, overflow="fold" if column.path else "ellipsis", no_wrap=not column.path
+        )
     for record in records:
         cells = [_cell(record, column) for column in columns]
-        table.add_row(*(Text(cell if column.path else shortened(cell)) for cell, column in zip(cells, columns, strict=True)))
+        table.add_row(
+            *(
+                Text(cell if column.path else shortened(cell))
+                for cell, column in zip(cells, columns, strict=True)
+            )
+        )
     return table

@@ -1,8 +1,11 @@
 """Pictures on the command line: shown in the terminal, and written as sheets."""
 
-from collections.abc import Sequence
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -12,12 +15,93 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
     from phosphene.generation.studio import Made
-    from phosphene.library import Library
-    from phosphene.records import Hit
+    from phosphene.library import Library, Shown
+    from phosphene.records import Hit, Image
+    from phosphene.render.terminal import How
+    from phosphene.render.tiles import Tile
 
 PROTOCOLS: dict[str, Any] = {
     "default": "auto",
     "show_default": True,
-    "type": click.Choice(["auto", "kitty", "iterm", "blocks", "off"]),
-    "help": "Pictures in the terminal; auto is off in a pipe.",
+    "type": click.Choice(["auto", "kitty", "iterm2", "blocks", "off"]),
+    "help": "Pictures in the terminal; auto shows none in a pipe.",
 }
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+
+
+def preview(
+    output: Output, protocol: str, load: "Callable[[], Sequence[Picture]]", labels: Sequence[str] = ()
+) -> None:
+    """Show pictures beside each other where the terminal can, or as asked; never among JSON or ids."""
+    if protocol == "off" or output.json or output.quiet or (protocol == "auto" and not sys.stdout.isatty()):
+        return
+    from phosphene.render.terminal import columns, detect, inline
+
+    how = detect(sys.stdout, os.environ) if protocol == "auto" else cast("How", protocol)
+    if how is not None:
+        click.echo(inline(load(), how, labels=labels, room=columns()), nl=False, color=True)
+
+
+def thumbnails(library: "Library", images: "Sequence[Image]") -> "list[Picture]":
+    """The small pictures that the store keeps, in order: enough for a terminal."""
+    from phosphene.images import open_picture
+
+    kept = library.store.thumbnails([image.id for image in images])
+    return [open_picture(kept[image.id]) for image in images]
+
+
+def write_picture(output: Output, picture: "Picture", path: Path) -> None:
+    """Write a picture in the format of its file's ending, whole or not at all, and name it."""
+    from phosphene.files import write_whole
+
+    file = io.BytesIO()
+    picture.save(file, FORMATS[path.suffix.lower()], quality=92)
+    write_whole(path, file.getvalue())
+    output.wrote(path)
+
+
+def hit_tiles(library: "Library", hits: "Sequence[Hit]") -> "list[Tile]":
+    """Hits as the tiles of a sheet, with their ranks."""
+    from phosphene.render.tiles import Tile
+
+    return [
+        Tile(
+            library.picture(hit.image),
+            hit.image.caption,
+            hit.score,
+            mark=hit.image.origin == "generated",
+            note=f"{rank}",
+        )
+        for rank, hit in enumerate(hits, start=1)
+    ]
+
+
+def made_tiles(made: "Sequence[Made]") -> "list[Tile]":
+    """Generated pictures as the tiles of a sheet, with their seeds."""
+    from phosphene.render.tiles import Tile
+
+    return [
+        Tile(entry.picture, entry.image.caption, entry.score, mark=True, note=f"seed {seed_of(entry.image)}")
+        for entry in made
+    ]
+
+
+def family_sheet(library: "Library", shown: "Shown") -> "Picture":
+    """An image between its parents and its descendants; a removed parent has no picture."""
+    from phosphene.render.sheet import family
+    from phosphene.render.tiles import Tile
+
+    def tile(image: "Image | str", score: float | None = None) -> Tile:
+        if isinstance(image, str):
+            return Tile(None, "removed", score)
+        return Tile(library.picture(image), image.caption, score, mark=image.origin == "generated")
+
+    similarities = [parent.similarity for parent in shown.image.parents]
+    parents = [tile(parent, score) for parent, score in zip(shown.parents, similarities, strict=True)]
+    return family(parents, tile(shown.image), [tile(child) for child in shown.descendants])
+
+
+def seed_of(image: "Image") -> int:
+    """The seed of a generated image."""
+    assert image.recipe is not None, "what was generated has a recipe"
+    return int(image.recipe["seed"])

@@ -1,7 +1,6 @@
 """From a plan to images: request, picture, vector, recipe. Storing them is the library's part."""
 
 import hashlib
-import io
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

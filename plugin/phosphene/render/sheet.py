@@ -28,7 +28,7 @@ def contact_sheet(
 ) -> Picture:
     """All tiles in reading order; `tile` is the side of a picture's place in pixels."""
     by = Measures(tile)
-    across = columns or balanced_columns(len(tiles))
+    across = columns or balanced_columns(len(tiles), most=max(6, round(len(tiles) ** 0.5)))
     lines = [tiles[start : start + across] for start in range(0, len(tiles), across)]
     title = title or ("" if tiles else "no pictures")
     parts = [Row("", line) for line in lines]
@@ -79,9 +79,8 @@ def family(
     return canvas
 
 
-def balanced_columns(count: int) -> int:
-    """How many columns leave the last line of a sheet nearly full: at most 6, more for many."""
-    most = 6 if count <= 36 else round(count**0.5)
+def balanced_columns(count: int, most: int = 6) -> int:
+    """The columns, `most` or fewer, that leave the last line of a sheet nearly full."""
     return -(-count // -(-count // most)) if count else 1
 
 

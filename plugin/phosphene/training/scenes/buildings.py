@@ -157,7 +157,9 @@ def balloon(pen: Pen, colour: Colour) -> None:
     for half, tone in ((0.37, 0.82), (0.24, 1.0), (0.1, 1.22)):
         if half < 0.37:
             pen.ellipse(shade(colour, tone), -0.02, 0.645, half, 0.352)
-            pen.polygon(shade(colour, tone), (-half, 0.6), (-half * 0.3, 0.25), (half * 0.3, 0.25), (half, 0.6))
+            pen.polygon(
+                shade(colour, tone), (-half, 0.6), (-half * 0.3, 0.25), (half * 0.3, 0.25), (half, 0.6)
+            )
     pen.polygon(shade(colour, 0.72), (-0.12, 0.27), (0.12, 0.27), (0.09, 0.22), (-0.09, 0.22))
     for x in (-0.075, 0.075):
         pen.line(SLATE, 0.012, (x, 0.23), (x * 0.9, 0.13))

@@ -31,7 +31,7 @@ def draw(scene: Scene, size: int = 256) -> Image.Image:
         mountains(pen, scene, rng)
     paint_ground(pen, scene, rng)
     if scene.weather == "fog":
-        fog(pen, scene, 0.62)
+        fog(pen, scene, 0.54)
     for thing, place in from_back_to_front(scene):
         put(pen, scene, thing, place)
     birds(pen, scene, rng)
@@ -66,9 +66,9 @@ def shadow(own: Pen, pen: Pen, scene: Scene) -> None:
 def weather(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
     """Draw what lies between us and everything else."""
     if scene.weather == "fog":
-        fog(pen, scene, 0.34)
+        fog(pen, scene, 0.24)
     elif scene.weather == "rain":
-        for x, y, length in rng.random((90, 3)):
+        for x, y, length in rng.random((90, 3))[: 45 if scene.style == "ink" else 90]:
             end = (x - 0.035 * (0.6 + length), y - 0.10 * (0.6 + length))
             pen.line(mix((214, 228, 246), OVERCAST[scene.time], 0.25), 0.0042, (x, y), end, shines=True)
     elif scene.weather == "snowfall":
@@ -82,7 +82,9 @@ def fog(pen: Pen, scene: Scene, strength: float) -> None:
     side = pen.image.width
     heights = 1 - np.arange(side) / side
     banks = np.exp(-(((heights - 0.38) / 0.20) ** 2)) * (0.86 + 0.14 * np.sin(heights * 46))
-    mask = (255 * strength * np.clip(0.30 + 0.70 * banks, 0, 1)).astype(np.uint8)
+    mask = (255 * strength * np.clip(0.14 + 0.86 * banks, 0, 1)).astype(np.uint8)
     veil = mix(stops(scene, pen.light)[0], OVERCAST[scene.time], 0.35)
     pale = shade(veil, 1.25 if scene.time == "night" else 1.45)
-    pen.image.paste(pale, (0, 0), Image.fromarray(mask[:, None]).resize((side, side)))
+    pen.image.paste(
+        pale, (0, 0), Image.fromarray(mask[:, None]).resize((side, side), Image.Resampling.NEAREST)
+    )

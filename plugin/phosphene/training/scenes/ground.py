@@ -19,19 +19,24 @@ def paint_ground(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
 
 def slope(pen: Pen, heights: np.ndarray, top: Colour, bottom: Colour) -> None:
     """Fill everything under a line (its heights from left to right) with a gradient."""
-    side = pen.image.width
-    mask = Image.new("L", (side, side))
-    line = [(x * side, side - height * side) for x, height in zip(np.linspace(0, 1, len(heights)), heights, strict=True)]
-    ImageDraw.Draw(mask).polygon([(0, side), *line, (side, side)], 255)
-    low = max(0.0, float(heights.max()) - 0.30)
-    pen.image.paste(gradient([pen.seen(bottom), pen.seen(top)], side, low, float(heights.max())), (0, 0), mask)
+    side, high = pen.image.width, float(heights.max())
+    paint, corner = strip(
+        gradient([pen.seen(bottom), pen.seen(top)], side, max(0.0, high - 0.30), high), high
+    )
+    mask = Image.new("L", paint.size)
+    across = np.linspace(0, side, len(heights))
+    line = [(x, side - corner[1] - height * side) for x, height in zip(across, heights, strict=True)]
+    ImageDraw.Draw(mask).polygon([(0, paint.height), *line, (side, paint.height)], 255)
+    pen.image.paste(paint, corner, mask)
 
 
 def rolling(rng: np.random.Generator, level: float, swing: float, waves: float) -> np.ndarray:
     """Return the heights of a rolling line around `level`."""
     across = np.linspace(0, 1, 33)
     phase, second = rng.uniform(0, 2 * math.pi, 2)
-    bend = np.sin(across * waves * 2 * math.pi + phase) + 0.4 * np.sin(across * waves * 4.4 * math.pi + second)
+    bend = np.sin(across * waves * 2 * math.pi + phase) + 0.4 * np.sin(
+        across * waves * 4.4 * math.pi + second
+    )
     return np.asarray(level + swing * bend)
 
 
@@ -71,16 +76,16 @@ def desert(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
         heights = level + 0.07 * np.exp(-((across - crest) ** 2) / 0.05)
         colour = mix(far, near, 0.45 + 0.45 * number)
         slope(pen, heights, shade(colour, 1.1), colour)
-        top = level + 0.07
-        pen.polygon(shade(colour, 0.80), (crest, top), (crest + 0.14, level + 0.045), (crest + 0.42, level + 0.004),
-                    (crest + 0.3, level - 0.02), (crest + 0.12, level + 0.0))  # fmt: skip
+        lee = [(x, y) for x, y in zip(across, heights, strict=True) if crest <= x <= crest + 0.5]
+        edge = [(x, y - 0.075 * math.sin(math.pi * ((x - crest) / 0.5) ** 0.6)) for x, y in lee]
+        pen.polygon(shade(colour, 0.82), *lee, *edge[::-1])
 
 
 def water(pen: Pen, scene: Scene, rng: np.random.Generator, low: float, waves: int) -> None:
     """Fill from the horizon down with water that takes the sky's colour far away."""
     far, near = GROUNDS["sea"]
     sheen = mix(pen.seen(far), stops(scene, pen.light)[0], 0.35)
-    pen.image.paste(*strip(gradient([pen.seen(near), sheen], pen.image.width, low, HORIZON)))
+    pen.image.paste(*strip(gradient([pen.seen(near), sheen], pen.image.width, low, HORIZON), HORIZON))
     for x, y, length in rng.random((waves, 3)):
         depth = 1 - y  # 0 far, 1 near
         height = HORIZON - 0.015 - (HORIZON - low - 0.03) * depth
@@ -90,9 +95,9 @@ def water(pen: Pen, scene: Scene, rng: np.random.Generator, low: float, waves: i
         glitter(pen, scene.star.x, HORIZON, low, rng)
 
 
-def strip(picture: Image.Image) -> tuple[Image.Image, tuple[int, int]]:
-    """Return what of a picture lies under the horizon, and where it goes."""
-    top = round(picture.height * (1 - HORIZON))
+def strip(picture: Image.Image, height: float) -> tuple[Image.Image, tuple[int, int]]:
+    """Return what of a picture lies under a height, and where it goes."""
+    top = math.floor(picture.height * (1 - height))
     return picture.crop((0, top, picture.width, picture.height)), (0, top)
 
 
@@ -157,9 +162,12 @@ def facade(pen: Pen, x: float, half: float, tall: float, tone: Colour, rng: np.r
         for column in (-0.45, 0.45):
             if rng.random() < 0.8:
                 middle = x + column * half
-                pen.box(pane, middle - 0.2 * half, level - 0.012, middle + 0.2 * half, level + 0.012, shines=True)
+                pen.box(
+                    pane, middle - 0.2 * half, level - 0.012, middle + 0.2 * half, level + 0.012, shines=True
+                )
 
 
 LANDS: dict[str, Callable[[Pen, Scene, np.random.Generator], None]] = {
-    "meadow": meadow, "snow": snow, "desert": desert, "sea": sea, "beach": beach, "forest": forest, "town": town,
+    "meadow": meadow, "snow": snow, "desert": desert, "sea": sea, "beach": beach, "forest": forest,
+    "town": town,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Things that grow, and a few that only live for a winter or a night. Each is 1 high and lit from the left."""
+"""Things that grow, and a few that last a winter or a night. Each is 1 high and lit from the left."""
 
 import math
 
@@ -7,6 +7,10 @@ from phosphene.training.scenes.pen import Pen
 
 BARK: Colour = (116, 78, 50)
 COAL: Colour = (42, 40, 52)
+FLAME = (
+    (-0.32, 0.14), (-0.27, 0.45), (-0.17, 0.62), (-0.12, 0.48), (0.02, 1.0), (0.13, 0.58), (0.2, 0.72),
+    (0.3, 0.38), (0.3, 0.14),
+)  # fmt: skip
 
 
 def tree(pen: Pen, colour: Colour) -> None:
@@ -29,17 +33,24 @@ def pine(pen: Pen, colour: Colour) -> None:
         pen.polygon(shade(needle, 0.72), (half * 0.1, low), (0, high), (half, low))
         if pen.snowy:
             edge = low + 0.45 * (high - low)
-            pen.polygon((244, 249, 255), (-half * 0.55, edge), (0, high), (half * 0.4, edge + 0.04), (0, edge + 0.05))
+            pen.polygon(
+                (244, 249, 255), (-half * 0.55, edge), (0, high), (half * 0.4, edge + 0.04), (0, edge + 0.05)
+            )
 
 
 def palm(pen: Pen, colour: Colour) -> None:
     """A leaning trunk with a crown of fronds and two coconuts."""
     frond: Colour = (40, 150, 66)
     trunk = [(0.10 - 0.16 * math.sin(y * 1.7), y * 0.80) for y in (0, 0.25, 0.5, 0.75, 1.0)]
-    pen.polygon(BARK, *((x - 0.05 + 0.02 * y, y) for x, y in trunk), *((x + 0.04 - 0.01 * y, y) for x, y in trunk[::-1]))
+    pen.polygon(
+        BARK,
+        *((x - 0.05 + 0.02 * y, y) for x, y in trunk),
+        *((x + 0.04 - 0.01 * y, y) for x, y in trunk[::-1]),
+    )
     x, y = trunk[-1]
     for turn, reach, tone in (
-        (0.35, 0.44, 0.74), (2.8, 0.44, 0.74), (-0.45, 0.42, 0.88), (3.6, 0.42, 0.88), (1.0, 0.34, 1.0), (2.2, 0.36, 1.08),
+        (0.35, 0.44, 0.74), (2.8, 0.44, 0.74), (-0.45, 0.42, 0.88), (3.6, 0.42, 0.88), (1.0, 0.34, 1.0),
+        (2.2, 0.36, 1.08),
     ):  # fmt: skip
         along, rise = math.cos(turn), math.sin(turn)
         tip = (x + reach * along, y + reach * 0.62 * rise - 0.06)
@@ -83,9 +94,7 @@ def campfire(pen: Pen, colour: Colour) -> None:
     """Crossed logs under flames, with its shine all around."""
     pen.glow((255, 150, 60), 0, 0.36, 1.15, 0.75 if pen.light.lamps else 0.45)
     for tone, size in (((232, 74, 32), 1.0), ((255, 150, 40), 0.72), ((255, 226, 110), 0.42)):
-        flame = ((-0.32, 0.14), (-0.27, 0.45), (-0.17, 0.62), (-0.12, 0.48), (0.02, 1.0), (0.13, 0.58), (0.2, 0.72),
-                 (0.3, 0.38), (0.3, 0.14))  # fmt: skip
-        pen.polygon(tone, *((x * size, 0.1 + (y - 0.1) * size) for x, y in flame), shines=True)
+        pen.polygon(tone, *((x * size, 0.1 + (y - 0.1) * size) for x, y in FLAME), shines=True)
     pen.line(shade(BARK, 0.7), 0.12, (-0.4, 0.05), (0.36, 0.20))
     pen.line(BARK, 0.12, (0.4, 0.05), (-0.36, 0.20))
 

@@ -34,7 +34,10 @@ class Pen:
     def on(cls, image: Image.Image, light: Light, *, snowy: bool = False) -> "Pen":
         """Return a pen whose units are the picture: (0, 0) bottom left, (1, 1) top right."""
         side = image.width
-        return cls(image, ImageDraw.Draw(image), light, light.land, snowy, 0, side, side, side)
+        red, green, blue = (
+            part + (1 - part) * (0.28 if snowy else 0) for part in light.land
+        )  # snow stays bright
+        return cls(image, ImageDraw.Draw(image), light, (red, green, blue), snowy, 0, side, side, side)
 
     def at(self, x: float, y: float, height: float, *, mirrored: bool = False) -> "Pen":
         """Return the pen for a thing that stands at (x, y) and is `height` high."""
@@ -58,7 +61,9 @@ class Pen:
         """Fill a polygon."""
         self.brush.polygon([self.pixel(point) for point in points], self.seen(colour, shines=shines))
 
-    def box(self, colour: Colour, x0: float, y0: float, x1: float, y1: float, *, shines: bool = False) -> None:
+    def box(
+        self, colour: Colour, x0: float, y0: float, x1: float, y1: float, *, shines: bool = False
+    ) -> None:
         """Fill an upright rectangle."""
         self.polygon(colour, (x0, y0), (x1, y0), (x1, y1), (x0, y1), shines=shines)
 
@@ -87,7 +92,8 @@ class Pen:
     def glow(self, colour: Colour, x: float, y: float, radius: float, strength: float = 1.0) -> None:
         """Lay a round shine over what is drawn, full in its middle and nothing at `radius`."""
         px, py = self.pixel((x, y))
-        reach = max(2, round(abs(radius * self.across)))
+        # few sizes, so that masks are shared
+        reach = max(2, 4 * round(abs(radius * self.across) / 4))
         corner = (round(px) - reach, round(py) - reach)
         self.image.paste(self.seen(colour, shines=True), corner, shine(2 * reach, round(100 * strength)))
 
@@ -97,8 +103,10 @@ class Pen:
         return (255, 216, 104) if self.light.lamps else (150, 200, 236)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=256)
 def shine(side: int, percent: int) -> Image.Image:
     """Return a soft round mask, `percent` opaque in the middle."""
-    slope = Image.radial_gradient("L").point([round(max(0, 1 - n / 180) ** 2 * 2.55 * percent) for n in range(256)])
+    slope = Image.radial_gradient("L").point(
+        [round(max(0, 1 - n / 180) ** 2 * 2.55 * percent) for n in range(256)]
+    )
     return slope.resize((side, side), Image.Resampling.BILINEAR)

@@ -11,14 +11,14 @@ import numpy as np
 
 TIMES = {"day": 0.26, "dawn": 0.18, "sunset": 0.27, "night": 0.29}
 LANDS = {
-    "meadow": 0.15, "snow": 0.19, "desert": 0.13, "sea": 0.16, "beach": 0.12, "forest": 0.13, "town": 0.12,
+    "meadow": 0.15, "snow": 0.22, "desert": 0.13, "sea": 0.16, "beach": 0.12, "forest": 0.13, "town": 0.12,
 }  # fmt: skip
 STYLES = {"flat": 0.25, "ink": 0.15, "pixel": 0.15, "mosaic": 0.15, "watercolour": 0.15, "neon": 0.15}
 WEATHERS = {"clear": 0.46, "cloudy": 0.28, "rain": 0.10, "snowfall": 0.0, "fog": 0.10}
-COLOURS = {"red": 0.28, "blue": 0.17, "yellow": 0.16, "white": 0.13, "green": 0.12, "purple": 0.14}
+COLOURS = {"red": 0.32, "blue": 0.17, "yellow": 0.16, "white": 0.13, "green": 0.12, "purple": 0.14}
 KINDS: dict[str, dict[str, float]] = {  # which things stand where, and how often
     "meadow": {"house": 5, "tree": 4, "windmill": 3, "balloon": 2, "tent": 2, "castle": 2, "campfire": 1},
-    "snow": {"house": 6, "pine": 4, "igloo": 3, "snowman": 3, "balloon": 1.5, "castle": 1.5, "campfire": 1},
+    "snow": {"house": 10, "pine": 4, "igloo": 3, "snowman": 3, "balloon": 1.5, "castle": 1.5, "campfire": 1},
     "desert": {"cactus": 4, "pyramid": 4, "palm": 3, "tent": 2, "house": 2, "balloon": 2, "campfire": 1},
     "sea": {"boat": 7, "lighthouse": 4, "whale": 3, "balloon": 2},
     "beach": {"palm": 5, "boat": 3, "lighthouse": 2, "house": 3, "tent": 2, "campfire": 1.5, "balloon": 1.5},
@@ -28,9 +28,11 @@ KINDS: dict[str, dict[str, float]] = {  # which things stand where, and how ofte
 COLOURED = frozenset({"house", "boat", "balloon", "lighthouse", "windmill", "tent"})
 SHAPES: dict[str, tuple[float, float, int]] = {  # height in the picture, width by height, most of one kind
     "house": (0.42, 1.10, 3), "castle": (0.48, 1.05, 1), "lighthouse": (0.56, 0.46, 1),
-    "windmill": (0.52, 0.84, 2), "tent": (0.32, 1.45, 3), "igloo": (0.27, 1.85, 2), "pyramid": (0.38, 1.75, 3),
+    "windmill": (0.52, 0.84, 2), "tent": (0.32, 1.45, 3), "igloo": (0.27, 1.85, 2),
+    "pyramid": (0.38, 1.75, 3),
     "boat": (0.44, 0.95, 3), "balloon": (0.38, 0.74, 3), "tree": (0.46, 0.80, 3), "pine": (0.48, 0.60, 3),
-    "palm": (0.48, 0.86, 3), "cactus": (0.40, 0.66, 3), "snowman": (0.42, 0.66, 2), "campfire": (0.30, 0.95, 1),
+    "palm": (0.48, 0.86, 3), "cactus": (0.40, 0.66, 3), "snowman": (0.42, 0.66, 2),
+    "campfire": (0.30, 0.95, 1),
     "whale": (0.28, 1.75, 1),
 }  # fmt: skip
 SEEDS: dict[str, range] = {
@@ -99,7 +101,7 @@ def compose(seed: int) -> Scene:
     things = arrange(rng, choose(rng, land))
     open_sky = weather in ("clear", "cloudy")
     star = hang(rng, time, mountains or land in ("forest", "town"), things)
-    star = star if open_sky and rng.random() < 0.7 else None
+    star = star if open_sky and rng.random() < 0.75 else None
     clouds = drift(rng, weather, star)
     birds = int(rng.integers(1, 5)) if open_sky and time != "night" and rng.random() < 0.35 else 0
     return Scene(seed, time, land, weather, style, mountains, star, clouds, birds, things)
@@ -134,7 +136,8 @@ def weathers(land: str) -> dict[str, float]:
 
 def choose(rng: np.random.Generator, land: str) -> list[tuple[str, str | None, int]]:
     """Return the kinds in a scene with their colours and counts; mostly one or two kinds."""
-    left, chosen = dict(KINDS[land]), []
+    left = dict(KINDS[land])
+    chosen: list[tuple[str, str | None, int]] = []
     for _ in range(int(rng.choice(4, p=(0.07, 0.48, 0.35, 0.10)))):
         kind = pick(rng, left)
         del left[kind]
@@ -142,7 +145,14 @@ def choose(rng: np.random.Generator, land: str) -> list[tuple[str, str | None, i
         count = 1 + int(rng.choice(3, p=(0.68, 0.20, 0.12)))
         colour = pick(rng, COLOURS) if kind in COLOURED else None
         chosen.append((kind, colour, min(count, most)))
+        if crowd(chosen) > 1.5:
+            return chosen[:-1] if chosen[:-1] else [(kind, colour, 2)]
     return chosen
+
+
+def crowd(chosen: Sequence[tuple[str, str | None, int]]) -> float:
+    """Return how wide the things on the ground would be side by side, in picture widths."""
+    return sum(count * SHAPES[kind][0] * SHAPES[kind][1] for kind, _, count in chosen if kind != "balloon")
 
 
 def arrange(rng: np.random.Generator, chosen: Sequence[tuple[str, str | None, int]]) -> tuple[Thing, ...]:
@@ -160,10 +170,10 @@ def row(
     singles = [index for index, (_, _, count) in enumerate(chosen) for _ in range(count)]
     heights = [SHAPES[chosen[index][0]][0] * rng.uniform(0.88, 1.08) for index in singles]
     widths = [height * SHAPES[chosen[index][0]][1] for index, height in zip(singles, heights, strict=True)]
-    scale = min(1.0, 0.96 / sum(widths))
-    gaps = rng.dirichlet(np.ones(len(singles) + 1)) * (0.98 - scale * sum(widths))
+    scale = min(1.0, 1.04 / sum(widths))
+    gaps = rng.dirichlet(np.ones(len(singles) + 1)) * (1.0 - scale * sum(widths))
     places: list[list[Place]] = [[] for _ in chosen]
-    edge = 0.01
+    edge = 0.0
     for number in rng.permutation(len(singles)):
         wide = scale * widths[number]
         edge += gaps[number]
@@ -176,14 +186,15 @@ def row(
     )  # fmt: skip
 
 
-def hang(rng: np.random.Generator, time: str, high_horizon: bool, things: Sequence[Thing]) -> Place:
-    """Return a place for the sun or the moon where no thing hides it; low in the morning and evening."""
+def hang(rng: np.random.Generator, time: str, high_horizon: bool, things: Sequence[Thing]) -> Place | None:
+    """Return a place for the sun or the moon that nothing hides, if there is one; low at dawn and sunset."""
     low = 0.70 if high_horizon else 0.52
     y = rng.uniform(0.78, 0.86) if time in ("day", "night") else low + rng.uniform(0, 0.06)
     spots = rng.uniform(0.14, 0.86, 16)
     places = [place for thing in things for place in thing.places if place.y + place.height > y - 0.1]
     free = [min((abs(spot - place.x) - 0.4 * place.height for place in places), default=1) for spot in spots]
-    return Place(float(spots[int(np.argmax(free))]), y, 0.15 if time == "night" else 0.18)
+    best = int(np.argmax(free))
+    return Place(float(spots[best]), y, 0.15 if time == "night" else 0.18) if free[best] > 0.06 else None
 
 
 def drift(rng: np.random.Generator, weather: str, star: Place | None) -> tuple[Place, ...]:

@@ -26,7 +26,9 @@ def gradient(colours: list[Colour], side: int, low: float = 0.0, high: float = 1
     heights = 1 - (np.arange(side) + 0.5) / side
     where = np.linspace(low, high, len(colours))
     column = np.stack([np.interp(heights, where, part) for part in np.array(colours, float).T], axis=-1)
-    return Image.fromarray(column.round().astype(np.uint8)[:, None]).resize((side, side))
+    return Image.fromarray(column.round().astype(np.uint8)[:, None]).resize(
+        (side, side), Image.Resampling.NEAREST
+    )
 
 
 def paint_sky(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
@@ -55,7 +57,7 @@ def star(pen: Pen, scene: Scene, place: Place) -> None:
     pen.ellipse(colour, place.x, place.y, radius, radius, shines=True)
     if scene.moon:
         for x, y, size in ((-0.35, 0.25, 0.22), (0.3, 0.4, 0.14), (0.15, -0.35, 0.26)):
-            grey, size = (214, 208, 186), size * radius
+            grey, size = (238, 231, 202), size * radius
             pen.ellipse(grey, place.x + x * radius, place.y + y * radius, size, size, shines=True)
 
 
@@ -71,14 +73,18 @@ def cloud(pen: Pen, place: Place, colour: Colour, under: Colour, rng: np.random.
             )  # fmt: skip
     low = place.y - 0.16 * place.height
     wide = 1.05 * place.height
-    pen.ellipse(mix(colour, under, 0.5), place.x, low + 0.14 * place.height, wide, 0.16 * place.height, shines=True)
+    pen.ellipse(
+        mix(colour, under, 0.5), place.x, low + 0.14 * place.height, wide, 0.16 * place.height, shines=True
+    )
 
 
 def birds(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
     """Draw birds, well apart, so that one can count them."""
     ink = (46, 44, 66) if scene.time == "day" else (40, 26, 52)
     xs = (rng.permutation(5)[: scene.birds] + 0.5) / 5 + rng.uniform(-0.03, 0.03, scene.birds)
-    for x, y, span in zip(xs, rng.uniform(0.6, 0.94, scene.birds), rng.uniform(0.05, 0.065, scene.birds), strict=True):
+    for x, y, span in zip(
+        xs, rng.uniform(0.6, 0.94, scene.birds), rng.uniform(0.05, 0.065, scene.birds), strict=True
+    ):
         for side in (-1, 1):
             wing = [(x, y), (x + side * span * 0.45, y + span * 0.42), (x + side * span, y + span * 0.12)]
             pen.polygon(ink, *wing, (x + side * span * 0.42, y + span * 0.16), shines=True)
@@ -95,7 +101,9 @@ def mountains(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
             x = (number + 0.5) / count + rng.uniform(-0.08, 0.08)
             peak = HORIZON + tall * rng.uniform(0.75, 1.15)
             lit = mix(pen.seen(rock), haze, far)
-            mountain(pen, x, peak, 0.62 * tall * 2.1, side, lit, mix(pen.seen((246, 248, 255)), haze, far * 0.7))
+            mountain(
+                pen, x, peak, 0.62 * tall * 2.1, side, lit, mix(pen.seen((246, 248, 255)), haze, far * 0.7)
+            )
 
 
 def mountain(pen: Pen, x: float, peak: float, half: float, side: int, rock: Colour, snow: Colour) -> None:
@@ -109,7 +117,11 @@ def mountain(pen: Pen, x: float, peak: float, half: float, side: int, rock: Colo
     ridge = (x - side * half * 0.06, peak - tall * 0.55), (x + side * half * 0.1, foot)
     pen.polygon(rock, (x - half, foot), (x, peak), (x + half, foot), shines=True)
     pen.polygon(shade(rock, 0.78), (x, peak), flank(1, side), ridge[1], ridge[0], shines=True)
-    cap = [flank(0.34, -side), (x - side * half * 0.17, peak - tall * 0.27), (x - side * half * 0.04, peak - tall * 0.4)]
+    cap = [
+        flank(0.34, -side),
+        (x - side * half * 0.17, peak - tall * 0.27),
+        (x - side * half * 0.04, peak - tall * 0.4),
+    ]
     pen.polygon(snow, (x, peak), *cap, shines=True)
     far = [(x + side * half * 0.13, peak - tall * 0.27), flank(0.34, side)]
     pen.polygon(shade(snow, 0.84), (x, peak), cap[-1], *far, shines=True)

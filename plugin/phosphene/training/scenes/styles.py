@@ -19,7 +19,11 @@ Array = np.ndarray[Any, np.dtype[Any]]
 def shrink(canvas: Image.Image, size: int) -> Image.Image:
     """Bring the canvas to its size by averaging."""
     factor = canvas.width // size
-    return canvas.reduce(factor) if canvas.width == factor * size else canvas.resize((size, size), Image.Resampling.BOX)
+    return (
+        canvas.reduce(factor)
+        if canvas.width == factor * size
+        else canvas.resize((size, size), Image.Resampling.BOX)
+    )
 
 
 def flat(canvas: Image.Image, size: int, turn: int) -> Image.Image:
@@ -63,9 +67,10 @@ def hatching(side: int) -> Image.Image:
 
 def pixel(canvas: Image.Image, size: int, turn: int) -> Image.Image:
     """Pixel art: 32 by 32 cells in few, strong colours."""
-    cells = ImageEnhance.Color(canvas.resize((CELLS, CELLS), Image.Resampling.BOX)).enhance(1.25)
+    cells = ImageEnhance.Color(canvas.resize((CELLS, CELLS), Image.Resampling.BOX)).enhance(1.3)
     steps = [round(round(n / 255 * 11) / 11 * 255) for n in range(256)]
-    return cells.point(steps * 3).resize((size, size), Image.Resampling.NEAREST)
+    crisp = cells.filter(ImageFilter.UnsharpMask(0.7, 90, 0)).point(steps * 3)
+    return crisp.resize((size, size), Image.Resampling.NEAREST)
 
 
 def mosaic(canvas: Image.Image, size: int, turn: int) -> Image.Image:
@@ -102,25 +107,28 @@ def tiles(side: int) -> tuple[Array, Image.Image]:
     ranked = []
     for right in (-1, 0, 1):
         for down in (-1, 0, 1):
-            near = np.clip(home + (right, down), 0, TILES - 1)
+            near = np.clip(home + np.array((right, down)), 0, TILES - 1)
             ranked.append((((seeds[near[..., 1], near[..., 0]] - spots) ** 2).sum(-1), near))
     reach = np.sqrt(np.stack([distance for distance, _ in ranked]))
     first = reach.argmin(0)
     owners = np.stack([near[..., 1] * TILES + near[..., 0] for _, near in ranked])
     owner = np.take_along_axis(owners, first[None], 0)[0]
-    rival = np.where(owners == owner, 9, reach).min(0)  # at the border a tile may stand in for its missing neighbour
+    rival = np.where(owners == owner, 9, reach).min(
+        0
+    )  # at the border a tile may stand in for its missing neighbour
     gap = np.clip((0.11 - (rival - reach.min(0))) / 0.05, 0, 1)
-    return owner, Image.fromarray((gap * 200).astype(np.uint8))
+    return owner, Image.fromarray((gap * 120).astype(np.uint8))
 
 
 def watercolour(canvas: Image.Image, size: int, turn: int) -> Image.Image:
     """Thin paint that wanders over its edges, pools there, and leaves the paper's border white."""
     side = min(canvas.width, max(size, 128))
     wet, paper, frame = sheets(side, turn % 4)
-    picture = canvas.resize((side, side), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(side / 180))
+    vivid = ImageEnhance.Color(canvas.resize((side, side), Image.Resampling.BOX)).enhance(1.35)
+    picture = vivid.filter(ImageFilter.GaussianBlur(side / 260))
     run = Image.fromarray(np.asarray(picture).reshape(-1, 3)[wet])
     pooled = edges(run, 0.012).point([min(90, max(0, n - 8)) for n in range(256)])
-    run = ImageChops.screen(run, Image.new("RGB", run.size, (54, 50, 46)))
+    run = ImageChops.screen(run, Image.new("RGB", run.size, (44, 40, 38)))
     run.paste((58, 50, 84), (0, 0), pooled)
     painted = ImageChops.multiply(run, paper)
     painted.paste((252, 250, 244), (0, 0), frame)
@@ -137,7 +145,7 @@ def sheets(side: int, turn: int) -> tuple[Array, Image.Image, Image.Image]:
     columns = np.clip(x + wander[1], 0, side - 1).astype(int)
     grain = 1 + 0.10 * noise(rng, 7, side) + 0.05 * noise(rng, 40, side)
     rim = np.minimum(np.minimum(x, side - 1 - x), np.minimum(y, side - 1 - y)) / side
-    frame = np.clip((0.045 + 0.028 * noise(rng, 12, side) - rim) / 0.012, 0, 1)
+    frame = np.clip((0.030 + 0.024 * noise(rng, 12, side) - rim) / 0.012, 0, 1)
     paper = Image.fromarray(np.clip(244 * grain, 0, 255).astype(np.uint8)).convert("RGB")
     return rows * side + columns, paper, Image.fromarray((255 * frame).astype(np.uint8))
 
@@ -150,15 +158,16 @@ def noise(rng: np.random.Generator, cells: int, side: int) -> Array:
 
 def neon(canvas: Image.Image, size: int, turn: int) -> Image.Image:
     """Glowing outlines in the things' own colours over a dark picture."""
-    vivid = ImageEnhance.Color(canvas).enhance(1.6)
+    vivid = ImageEnhance.Color(canvas).enhance(1.35)
     lines = edges(canvas, 0.012).point([max(0, min(255, (n - 18) * 5)) for n in range(256)])
     bright = Image.composite(vivid.point(LIFT * 3), Image.new("RGB", canvas.size), lines)
     small = bright.resize((64, 64), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(1.6))
     halo = small.resize(canvas.size, Image.Resampling.BILINEAR)
-    base = ImageChops.add(vivid.point([round(n * 0.40) for n in range(256)] * 3), halo)
+    base = ImageChops.add(vivid.point(DIM * 3), halo)
     return shrink(ImageChops.lighter(base, bright), size)
 
 
+DIM = [round(n * (0.32 + 0.40 * (n / 255) ** 3)) for n in range(256)]
 LIFT = [min(255, round(70 + n * 0.9)) for n in range(256)]
 STYLES: dict[str, Callable[[Image.Image, int, int], Image.Image]] = {
     "flat": flat, "ink": ink, "pixel": pixel, "mosaic": mosaic, "watercolour": watercolour, "neon": neon,

@@ -1,0 +1,241 @@
+"""`phosphene demo`: the whole story on drawn landscapes, from nothing, in under a minute.
+
+Every step asks the Library as anyone could, and prints what it gave; `story` makes a page of it.
+"""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from phosphene.cli.library import HITS, hit_records, labels
+from phosphene.cli.make import MADE, kept, made_record, stepping
+from phosphene.cli.options import Settings, command
+from phosphene.cli.output import Advance, nearby, visible
+from phosphene.cli.pictures import hit_tiles, preview, thumbnails, write_picture
+from phosphene.cli.wander import draw_map, enlarged, walk_film, walk_sheet
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+    from phosphene.generation import Step
+    from phosphene.generation.studio import Made
+    from phosphene.library import Library, Status
+    from phosphene.records import Hit
+
+PROMPT = "a red house in the snow at night"
+START, END = "a house in the snow at night", "a boat on a sunny sea"
+SEED = 7  # fixed, so that a second run makes the same pictures and changes nothing
+PICTURES, SIDE = 1000, 256  # how many landscapes, and how many pixels wide and high
+SHOWN = 12  # hits of the second search
+
+
+@dataclass(slots=True)
+class Telling:
+    """The demo while it runs: where it writes, how it speaks, and since when."""
+
+    settings: Settings
+    folder: Path
+    number: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[Advance]:
+        """One numbered step with a progress bar; its line says how long it took."""
+        self.number += 1
+        since = time.monotonic()
+        with self.settings.output.progress(what) as advance:
+            yield advance
+        self.say(f"\n{self.number}  {what}  {click.style(f'{time.monotonic() - since:.1f} s', dim=True)}")
+
+    def say(self, text: str) -> None:
+        """Tell people; `--json` has one object at the end instead."""
+        if not (self.settings.json or self.settings.quiet):
+            click.echo(text)
+
+    def wrote(self, picture: "Picture", name: str) -> None:
+        """Write a picture into the demo's folder."""
+        write_picture(self.settings.output, picture, self.folder / name)
+
+
+@command("demo")
+@click.argument("folder", default="demo", type=click.Path(path_type=Path, file_okay=False))
+def demo(settings: Settings, folder: Path) -> None:
+    """Draw 1,000 landscapes, search them, generate four more, and tell it all on one page.
+
+      phosphene demo
+      phosphene demo /tmp/first-light
+
+    Takes about a minute and 2 GB of memory, no download and no server. Writes pictures, a library,
+    sheets, animations and index.html into FOLDER (default: demo). A second run changes nothing.
+    """
+    telling = Telling(settings, folder.expanduser())
+    draw(telling)
+    settings.library = str(telling.folder / "library")
+    with settings.open(space="landscape", create=True) as library:
+        before = library.status()
+        add(telling, library)
+        first = search(telling, library)
+        made, steps = generate(telling, library)
+        again = search_again(telling, library, made)
+        films(telling, library, first[0], steps)
+        walk(telling, library)
+        atlas(telling, library)
+        page = tell(telling, library, first, made, again)
+        end(telling, before, library.status(), page)
+
+
+def draw(telling: Telling) -> None:
+    """Draw what is not there yet, with a COCO captions file beside."""
+    from phosphene.config import cores
+    from phosphene.training.scenes import SEEDS, write
+
+    folder, seeds = telling.folder / "pictures", SEEDS["demo"][:PICTURES]
+    with telling.step(f"draw {PICTURES:,} landscapes into {nearby(folder)}") as advance:
+        done = iter(range(1, PICTURES + 1))
+        write(folder, seeds, size=SIDE, workers=cores(), on_picture=lambda _: advance(next(done), PICTURES))
+
+
+def add(telling: Telling, library: "Library") -> None:
+    """Add them with their captions."""
+    with telling.step(f"add them to {nearby(library.folder)}") as advance:
+        captions = telling.folder / "pictures" / "captions.json"
+        added = library.add([captions], on_progress=lambda progress: advance(progress.done, progress.total))
+    telling.say(f"   {added.added:,} added, {added.unchanged:,} already there")
+
+
+def search(telling: Telling, library: "Library") -> "list[Hit]":
+    """The nearest drawn pictures to the prompt."""
+    with telling.step(f"search “{PROMPT}”"):
+        hits = library.search(PROMPT, 10, origin="training")
+    _show_hits(telling, library, hits, "search.png", PROMPT)
+    return hits
+
+
+def generate(telling: Telling, library: "Library") -> "tuple[list[Made], list[Picture]]":
+    """Four pictures from the six nearest; and, step by step, what the first one came from."""
+    film: list[Picture] = []
+    what = "generate four pictures from the six nearest, and store them"
+    with telling.step(what) as advance, kept(telling.settings, library):
+
+        def watch(step: "Step") -> None:
+            film.append(step.preview()[0])
+            advance(step.index, step.total)
+
+        made = library.generate(PROMPT, 4, neighbours=6, seed=SEED, on_step=watch)
+    output = telling.settings.output
+    if not output.json:
+        preview(output, "auto", lambda: [entry.picture for entry in made])
+        output.rows([made_record(library, entry) for entry in made], MADE)
+    return made, film
+
+
+def search_again(telling: Telling, library: "Library", made: "Sequence[Made]") -> "list[Hit]":
+    """The same search over every image: how high do the new ones come?"""
+    with telling.step("search again, now among drawn and generated"):
+        hits = library.search(PROMPT, library.status().images)
+    new = {entry.image.id for entry in made}
+    ranks = [rank for rank, hit in enumerate(hits, start=1) if hit.image.id in new]
+    _show_hits(telling, library, hits[:SHOWN], "search-again.png", f"{PROMPT}, again")
+    telling.say(f"   the new ones rank {', '.join(map(str, ranks))} of {len(hits):,}")
+    for rank, hit in enumerate(hits[:SHOWN], start=1):
+        if hit.image.parents:
+            telling.say(f"   rank {rank} was made from {', '.join(_parents(library, hit))}")
+    return hits
+
+
+def films(telling: Telling, library: "Library", hit: "Hit", steps: "Sequence[Picture]") -> None:
+    """A picture falling into noise, and a generation coming out of it."""
+    from phosphene.render.animation import animate, noising
+
+    with telling.step("film how a picture becomes noise, and noise a picture"):
+        drawn = enlarged(library.picture(hit.image))
+        paths = [
+            animate(noising(drawn), telling.folder / "noising.webp"),
+            animate(map(enlarged, steps), telling.folder / "denoising.webp", milliseconds=350),
+        ]
+    for path in paths:
+        telling.settings.output.wrote(path)
+
+
+def walk(telling: Telling, library: "Library") -> None:
+    """From one prompt to another, with a picture found and one generated at every stop."""
+    with telling.step(f"walk from “{START}” to “{END}”") as advance:
+        stops = library.walk(START, END, 8, generate=True, seed=SEED, on_step=stepping(advance))
+        sheet = walk_sheet(library, stops, (START, END))
+        film = walk_film(library, stops, telling.folder / "walk.webp")
+    telling.wrote(sheet, "walk.png")
+    telling.settings.output.wrote(film)
+
+
+def atlas(telling: Telling, library: "Library") -> None:
+    """Everything on one map."""
+    with telling.step("draw a map of the library"):
+        drawn = draw_map(library, library.map())
+    telling.wrote(drawn, "map.png")
+
+
+def tell(
+    telling: Telling,
+    library: "Library",
+    first: "Sequence[Hit]",
+    made: "Sequence[Made]",
+    again: "Sequence[Hit]",
+) -> Path:
+    """One page with all of it."""
+    from phosphene.cli.story import Story, write_story
+
+    with telling.step("tell it all on one page"):
+        return write_story(Story(telling.folder, library, PROMPT, (START, END), first, made, again))
+
+
+def end(telling: Telling, before: "Status", after: "Status", page: Path) -> None:
+    """What has changed, what it took, and where to look."""
+    changed = before != after
+    seconds, memory = time.monotonic() - telling.started, peak_memory()
+    telling.settings.output.summary(
+        f"\n{'The library now holds' if changed else 'Nothing changed: the library already held'} "
+        f"all {after.images:,} images ({after.training:,} drawn, {after.generated:,} generated).\n"
+        f"{seconds:.0f} s, at most {memory / 1e9:.1f} GB of memory.\n\nLook at {nearby(page)}",
+        {
+            "page": str(page),
+            "library": after.library,
+            "images": after.images,
+            "generated": after.generated,
+            "changed": changed,
+            "seconds": round(seconds, 1),
+            "peak_memory": memory,
+        },
+    )
+
+
+def peak_memory() -> int:
+    """The most memory that this process and its children held, in bytes; 0 where nobody counts it."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return unit * max(resource.getrusage(one).ru_maxrss for one in who)
+
+
+def _show_hits(telling: Telling, library: "Library", hits: "Sequence[Hit]", name: str, title: str) -> None:
+    """A search's hits as `phosphene search -o` shows them."""
+    from phosphene.render.sheet import contact_sheet
+
+    output = telling.settings.output
+    if not output.json:
+        preview(output, "auto", lambda: thumbnails(library, [hit.image for hit in hits]), labels(hits))
+        output.rows(hit_records(library, hits), HITS)
+    telling.wrote(contact_sheet(hit_tiles(library, hits), title=title), name)
+
+
+def _parents(library: "Library", hit: "Hit") -> list[str]:
+    parents = library.store.get([parent.id for parent in hit.image.parents])
+    return [visible(Path(parent.uri).name) for parent in parents]

@@ -1,0 +1,174 @@
+"""`phosphene doctor`: what is on this machine, what is not, and how to get it."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from phosphene import __version__
+from phosphene.cli.options import Settings, command
+from phosphene.cli.output import Column
+from phosphene.errors import PhospheneError
+
+PACKAGES = (
+    "torch",
+    "open-clip-torch",
+    "diffusers",
+    "transformers",
+    "lancedb",
+    "weaviate-client",
+    "pillow",
+    "numpy",
+)
+TIGHT = 2 * 2**30  # bytes: a model for photographs is 0.6 GB, and downloads need room for a copy
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+PATIENCE = 120  # seconds for a package to load on a slow disk
+# Loaded in a child process: on a processor without AVX2, LanceDB dies by a signal instead of raising.
+STORE = """
+import sys, lancedb
+table = lancedb.connect(sys.argv[1]).create_table("try", [{"id": "a", "vector": [1.0, 0.0]}])
+assert table.search([1.0, 0.0]).limit(1).to_list()[0]["id"] == "a"
+"""
+DEVICES = """
+import torch
+found = ["cpu"]
+if torch.cuda.is_available(): found += [f"cuda ({torch.cuda.get_device_name()})"]
+if torch.backends.mps.is_available(): found += ["mps"]
+print(", ".join(found))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `bad` ones keep phosphene from working, `note`s do not."""
+
+    what: str
+    state: Literal["ok", "note", "bad"]
+    found: str
+    fix: str = ""
+
+
+COLUMNS = (Column("state", "state"), Column("what", "what"), Column("found", "found", path=True))
+
+
+@command("doctor")
+@click.pass_context
+def doctor(context: click.Context, settings: Settings) -> None:
+    """Look at versions, devices, store, models, library and terminal, and say how to mend them.
+
+      phosphene doctor
+      phosphene -L photos.lib doctor --json
+
+    Exits 1 where something is missing that phosphene cannot do without.
+    """
+    output = settings.output
+    with output.progress("looking") as advance:
+        findings = []
+        for finding in examine(settings):
+            findings.append(finding)
+            advance(len(findings), None)
+    output.rows([{"id": finding.what, **asdict(finding)} for finding in findings], COLUMNS)
+    for finding in findings:
+        if finding.fix:
+            output.note(f"{finding.what}: {finding.fix}")
+    if any(finding.state == "bad" for finding in findings):
+        context.exit(1)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Look at one thing after the other."""
+    yield Finding("phosphene", "ok", f"{__version__} on Python {sys.version.split()[0]}")
+    yield from _packages()
+    yield _child("devices", DEVICES, "install a torch for this machine: https://pytorch.org")
+    yield _store()
+    yield from _models(settings)
+    yield _library(settings)
+    yield _space(settings)
+    yield _terminal()
+    yield _browser()
+
+
+def _packages() -> Iterator[Finding]:
+    for name in PACKAGES:
+        try:
+            yield Finding(name, "ok", version(name))
+        except PackageNotFoundError:
+            yield Finding(name, "bad", "not installed", f"`pip install {name}`, or install phosphene again")
+
+
+def _store() -> Finding:
+    with tempfile.TemporaryDirectory() as folder:
+        found = _child("store", STORE, "`pip install --force-reinstall lancedb`", folder)
+    if found.found.startswith("died"):
+        fix = "LanceDB needs a processor with AVX2 (most since 2013): use another machine"
+        return Finding("store", "bad", found.found, fix)
+    return found if found.state == "bad" else Finding("store", "ok", "LanceDB writes and reads")
+
+
+def _child(what: str, code: str, fix: str, *arguments: str) -> Finding:
+    """Run code in a process of its own, so that it may die."""
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        return Finding(what, "bad", f"no answer within {PATIENCE} s", fix)
+    if ended.returncode < 0:
+        return Finding(what, "bad", f"died by signal {-ended.returncode}", fix)
+    if ended.returncode:
+        return Finding(what, "bad", (ended.stderr.strip() or "failed").splitlines()[-1], fix)
+    return Finding(what, "ok", ended.stdout.strip())
+
+
+def _library(settings: Settings) -> Finding:
+    from phosphene.config import default_library
+
+    name = settings.library or default_library()
+    if not Path(name).expanduser().exists():
+        return Finding("library", "note", f"none yet in {name}", f"`phosphene -L {name} add PATH…` makes one")
+    try:
+        with settings.open() as library:
+            state = library.status()
+    except PhospheneError as error:
+        return Finding("library", "bad", error.message, error.hint)
+    return Finding("library", "ok", f"{state.library}: {state.images:,} images in the space {state.space}")
+
+
+def _space(settings: Settings) -> Finding:
+    from phosphene.config import default_library
+
+    folder = Path(settings.library or default_library()).expanduser().absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    said = f"{free / 2**30:.1f} GiB where the library lies ({folder})"
+    if free < TIGHT:
+        return Finding("free space", "note", said, "make room: `phosphene -L FOLDER` may lie on another disk")
+    return Finding("free space", "ok", said)
+
+
+def _terminal() -> Finding:
+    from phosphene.render.terminal import detect
+
+    if not sys.stdout.isatty():
+        return Finding("terminal", "ok", "a pipe: no pictures")
+    return Finding("terminal", "ok", f"pictures as {detect()}")
+
+
+def _browser() -> Finding:
+    for name in BROWSERS:
+        if found := shutil.which(name):
+            return Finding("chromium", "ok", found)
+    return Finding(
+        "chromium", "note", "not found", "only the tests of the pages need it: `apt install chromium`"
+    )

@@ -1,0 +1,148 @@
+"""Commands that look at the space: map, walk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from phosphene.cli.library import FILE
+from phosphene.cli.make import kept, stepping
+from phosphene.cli.options import PictureFile, Settings, command
+from phosphene.cli.output import Column
+from phosphene.cli.pictures import write_picture
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+    from phosphene.explore.atlas import Atlas
+    from phosphene.explore.walk import Stop
+    from phosphene.library import Library
+    from phosphene.render.tiles import Tile
+
+STOPS = (
+    Column("step", "step"),
+    Column("score", "score", "{:.3f}".format),
+    Column("caption", "nearest picture"),
+    FILE,
+)
+FILM_SIDE = 384  # pixels of an animation's longer side
+
+
+@command("map")
+@click.option("-o", "--out", type=PictureFile(), default="map.png", show_default=True, help="Where to write it.")
+@click.option("--limit", type=click.IntRange(2), default=2000, show_default=True, help="At most so many images.")
+def atlas(settings: Settings, out: Path, limit: int) -> None:
+    """Draw a map of the library: what is alike lies together, with pictures instead of dots.
+
+      phosphene map
+      phosphene -L photos.lib map -o photos-map.png --limit 500
+
+    The axes are the two along which the vectors differ most (PCA). Generated pictures are framed,
+    and all of them are on the map; of the others at most --limit are.
+    """
+    with settings.open() as library:
+        drawn = library.map(limit=limit)
+        write_picture(settings.output, draw_map(library, drawn), out)
+    shares = [round(share, 4) for share in drawn.shares]
+    settings.output.summary(
+        f"mapped {len(drawn.points):,} images; the axes show {sum(shares):.0%} of how they differ",
+        {"file": str(out), "images": len(drawn.points), "shares": shares},
+    )
+
+
+@command("walk")
+@click.argument("start", metavar="A")
+@click.argument("end", metavar="B")
+@click.option("--steps", type=click.IntRange(2), default=8, show_default=True, help="Stops, both ends included.")
+@click.option("--generate", is_flag=True, help="Also generate a picture at every stop.")
+@click.option("--keep", is_flag=True, help="Store what was generated.")
+@click.option("--seed", type=click.IntRange(0), help="Of every generated picture.  [default: random]")
+@click.option(
+    "-o",
+    "--out",
+    type=PictureFile(),
+    default="walk.png",
+    show_default=True,
+    help="The sheet; an animation lies beside it, as .webp.",
+)
+def walk(
+    settings: Settings, start: str, end: str, steps: int, generate: bool, keep: bool, seed: int | None, out: Path
+) -> None:
+    """Walk from one query to another and see what lies on the way.
+
+      phosphene walk "a house in the snow at night" "a boat on a sunny sea"
+      phosphene walk ./cat.jpg "a lion" --steps 12 --generate -o lion.png
+
+    The way is the great circle between the two vectors. At every stop the nearest picture of the
+    library is shown and, with --generate, below it one that was made there.
+    """
+    if keep and not generate:
+        raise click.UsageError("--keep is for what --generate makes")
+    if out.suffix.lower() == ".webp":
+        raise click.UsageError("-o names the sheet; give it another ending than the animation's, .webp")
+    output = settings.output
+    with settings.open() as library:
+        with kept(settings, library), output.progress("walking") as advance:
+            stops = library.walk(
+                start, end, steps, generate=generate, keep=keep, seed=seed, on_step=stepping(advance)
+            )
+        output.rows([stop_record(library, stop) for stop in stops], STOPS)
+        write_picture(output, walk_sheet(library, stops, (start, end)), out)
+        output.wrote(walk_film(library, stops, out.with_suffix(".webp")))
+
+
+def draw_map(library: "Library", atlas: "Atlas", title: str = "") -> "Picture":
+    """The atlas with the library's small pictures; generated ones framed and tied to their parents."""
+    from phosphene.explore.atlas import draw_atlas
+    from phosphene.images import open_picture
+
+    images = library.store.get([point.id for point in atlas.points])
+    small = library.store.thumbnails([image.id for image in images])
+    parents = {image.id: [parent.id for parent in image.parents] for image in images if image.origin == "generated"}
+    return draw_atlas(
+        atlas, lambda id: open_picture(small[id]), marked=set(parents), parents=parents, title=title
+    )
+
+
+def stop_record(library: "Library", stop: "Stop") -> dict[str, Any]:
+    """A stop as the JSON says it; `generated` is null where nothing was stored."""
+    image = stop.hit.image if stop.hit else None
+    return {
+        "step": stop.index + 1,
+        "t": round(stop.t, 4),
+        "id": image and image.id,
+        "score": round(stop.hit.score, 6) if stop.hit else None,
+        "uri": image and str(library.path(image)),
+        "caption": image and image.caption,
+        "generated": stop.kept and {"id": stop.kept.id, "uri": str(library.path(stop.kept))},
+    }
+
+
+def walk_sheet(library: "Library", stops: "Sequence[Stop]", ends: tuple[str, str]) -> "Picture":
+    """Real pictures in a row and, where there are any, the generated ones below."""
+    from phosphene.render.sheet import Row, rows
+    from phosphene.render.tiles import Tile
+
+    def real(stop: "Stop") -> "Tile | None":
+        return stop.hit and Tile(library.picture(stop.hit.image), stop.hit.image.caption, stop.hit.score)
+
+    parts = [Row("the nearest picture of the library", [real(stop) for stop in stops])]
+    if any(stop.made for stop in stops):
+        made = [stop.made and Tile(stop.made, mark=True) for stop in stops]
+        parts.append(Row("generated at the same place", made))
+    return rows(parts, ends=ends)
+
+
+def walk_film(library: "Library", stops: "Sequence[Stop]", path: Path) -> Path:
+    """The walk as an animation: of the generated pictures, else of the real ones."""
+    from phosphene.render.animation import animate, crossfade
+
+    pictures = [stop.made or library.picture(stop.hit.image) for stop in stops if stop.made or stop.hit]
+    return animate(crossfade([enlarged(picture) for picture in pictures]), path)
+
+
+def enlarged(picture: "Picture", side: int = FILM_SIDE) -> "Picture":
+    """The picture at the size of a film, its longer side `side` pixels."""
+    scale = side / max(picture.size)
+    return picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))

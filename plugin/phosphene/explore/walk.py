@@ -1,0 +1,46 @@
+"""A walk from one idea to another, along the great circle between their vectors."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL.Image import Image as Picture
+
+from phosphene.errors import VectorError
+from phosphene.records import Filter, Hit, Image
+from phosphene.store import Store
+from phosphene.vectors import Vector, Vectors, slerp
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A waypoint, and what there is to see at it."""
+
+    index: int
+    t: float  # 0 at the start, 1 at the end
+    vector: Vector = field(repr=False, compare=False)
+    hit: Hit | None = None  # the nearest training image; None in an empty library
+    made: Picture | None = field(default=None, repr=False, compare=False)  # generated from the vector
+    kept: Image | None = None  # the record of `made`, where it was stored
+
+
+def walk(store: Store, start: Vector, end: Vector, steps: int) -> list[Stop]:
+    """`steps` stops from `start` to `end` (unit vectors (d,)) with the nearest real image at each.
+
+    Raises VectorError as `waypoints` does.
+    """
+    real = Filter(origin="training")
+    stops = []
+    for index, vector in enumerate(waypoints(start, end, steps)):
+        hits = store.near(vector, 1, real)
+        stops.append(Stop(index, index / (steps - 1), vector, hits[0] if hits else None))
+    return stops
+
+
+def waypoints(start: Vector, end: Vector, steps: int) -> Vectors:
+    """`steps` unit vectors (steps, d) at equal angles, both ends among them.
+
+    Raises VectorError for fewer than two steps, and for ends that are opposite.
+    """
+    if steps < 2:
+        raise VectorError(f"a walk of {steps} steps goes nowhere; it needs 2 or more")
+    return np.stack([slerp(start, end, index / (steps - 1)) for index in range(steps)])
