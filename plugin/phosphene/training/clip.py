@@ -122,7 +122,7 @@ def fit(
         lesson = Lesson(model, splitter, splitter.dropping(0.1), seen, run.random, threads)
         for step in run:
             loss = learn(lesson, steps, step)
-            run.note(loss=loss, scale=float(model.logit_scale.exp()))
+            run.note(loss=loss, scale=model.logit_scale.exp().item())
             if on_step:
                 on_step(Progress(step.progress, step.number, loss))
     write(model, config, splitter, output)
