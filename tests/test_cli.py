@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,10 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from PIL import Image
-
 from phosphene.cli import help_pages, phosphene
 from phosphene.cli.output import shortened, visible
 from phosphene.training.scenes import SEEDS, write
+from PIL import Image
 
 PROMPT = "a red house in the snow at night"
 COMMANDS = Path(__file__).parent.parent / "docs" / "commands.md"
@@ -102,7 +101,8 @@ def test_a_search_gives_one_json_object_per_hit(filled: Path) -> None:
 
 def test_two_prompts_rank_differently(filled: Path) -> None:
     first, second = (
-        [hit["id"] for hit in lines("-L", filled, "search", words)] for words in (PROMPT, "a boat on a sunny sea")
+        [hit["id"] for hit in lines("-L", filled, "search", words)]
+        for words in (PROMPT, "a boat on a sunny sea")
     )
     assert first != second
 
@@ -233,7 +233,14 @@ def test_a_bad_file_is_named_with_its_reason(library: Path, tmp_path: Path) -> N
 def test_names_that_a_shell_or_a_terminal_would_obey_are_only_names(library: Path, tmp_path: Path) -> None:
     folder = tmp_path / "names"
     folder.mkdir()
-    names = ["-n.png", "$(touch pwned).png", "two\nlines.png", "\x1b[31mred.png", "ünïcödé 雪.png", "a\tb.png"]
+    names = [
+        "-n.png",
+        "$(touch pwned).png",
+        "two\nlines.png",
+        "\x1b[31mred.png",
+        "ünïcödé 雪.png",
+        "a\tb.png",
+    ]
     for number, name in enumerate(names):
         Image.new("RGB", (8, 8), (number * 40, 10, 200)).save(folder / name)
     [report] = lines("-L", library, "add", folder)
@@ -246,7 +253,9 @@ def test_names_that_a_shell_or_a_terminal_would_obey_are_only_names(library: Pat
     assert not Path("pwned").exists()
 
 
-def test_a_leading_dash_is_taken_after_two_dashes(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_leading_dash_is_taken_after_two_dashes(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (8, 8), "blue").save("-q.png")
     assert run("-L", library, "add", "--", "-q.png").stdout.startswith("added 1")
@@ -272,7 +281,9 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(drawn: Path, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
 
-@pytest.mark.parametrize("words", [["search", PROMPT], ["generate", PROMPT], ["status"], ["map"], ["show", "abc"]])
+@pytest.mark.parametrize(
+    "words", [["search", PROMPT], ["generate", PROMPT], ["status"], ["map"], ["show", "abc"]]
+)
 def test_no_library_is_an_error_that_says_how_to_make_one(words: list[str], tmp_path: Path) -> None:
     result = run("-L", tmp_path / "none", *words)
     assert result.exit_code == 1
@@ -354,7 +365,9 @@ def test_generated_pictures_are_told_with_their_lineage(library: Path) -> None:
     assert [parent["id"] for parent in made[0]["parents"]] == parents
     [shown] = lines("-L", library, "show", made[0]["id"])
     assert [parent["id"] for parent in shown["parents"]] == parents and shown["recipe"]["seed"] == 5
-    assert made[0]["id"] in [child["id"] for child in lines("-L", library, "show", parents[0])[0]["descendants"]]
+    assert made[0]["id"] in [
+        child["id"] for child in lines("-L", library, "show", parents[0])[0]["descendants"]
+    ]
 
 
 def test_the_same_generation_changes_nothing(library: Path) -> None:
@@ -385,7 +398,9 @@ def test_a_generation_may_start_from_a_picture_and_keep_a_part(library: Path, tm
     mask.paste(255, (32, 0, 64, 64))
     mask.save(tmp_path / "mask.png")
     started = lines("-L", library, "generate", "a tree", "-n", 1, "--init", hit["uri"], "--strength", 0.5)
-    masked = lines("-L", library, "generate", "a tree", "-n", 1, "--init", hit["id"], "--mask", tmp_path / "mask.png")
+    masked = lines(
+        "-L", library, "generate", "a tree", "-n", 1, "--init", hit["id"], "--mask", tmp_path / "mask.png"
+    )
     assert len(started) == len(masked) == 1
     kept = np.asarray(Image.open(masked[0]["uri"]).convert("RGB"), dtype=int)[:, :24]
     original = np.asarray(Image.open(hit["uri"]).convert("RGB"), dtype=int)[:, :24]
@@ -471,7 +486,9 @@ def test_adding_that_is_stopped_goes_on_where_it_was(sign: signal.Signals, code:
 
 
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
-def test_generating_that_is_stopped_keeps_whole_pictures(sign: signal.Signals, code: int, library: Path) -> None:
+def test_generating_that_is_stopped_keeps_whole_pictures(
+    sign: signal.Signals, code: int, library: Path
+) -> None:
     making = process("-L", library, "generate", PROMPT, "-n", 200, "--seed", 1)
     wait_for(lambda: (library / "pictures").exists(), making)
     making.send_signal(sign)
@@ -555,7 +572,9 @@ def every_command(group: click.Group = phosphene, name: str = "phosphene") -> li
 @pytest.mark.parametrize(("name", "command"), every_command(), ids=lambda value: str(value))
 def test_every_command_has_help_with_an_example(name: str, command: click.Command) -> None:
     help = command.help or ""
-    assert f"  {name}" in help or (" -L " in help and f" {name.split()[-1]} " in help), f"`{name}` has no example"
+    assert f"  {name}" in help or (" -L " in help and f" {name.split()[-1]} " in help), (
+        f"`{name}` has no example"
+    )
     assert all(option.help for option in command.params if isinstance(option, click.Option))
 
 
@@ -579,7 +598,8 @@ def test_models_are_listed_with_what_is_here(filled: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seen"), [("plain", "plain"), ("two\nlines", "two\\nlines"), ("\x1b[31m", "\\x1b[31m"), ("é雪", "é雪")]
+    ("text", "seen"),
+    [("plain", "plain"), ("two\nlines", "two\\nlines"), ("\x1b[31m", "\\x1b[31m"), ("é雪", "é雪")],
 )
 def test_what_a_terminal_would_obey_is_shown(text: str, seen: str) -> None:
     assert visible(text) == seen
@@ -588,5 +608,3 @@ def test_what_a_terminal_would_obey_is_shown(text: str, seen: str) -> None:
 def test_captions_are_cut_at_a_word() -> None:
     assert shortened("a red house in the snow", 14) == "a red house…"
     assert shortened("a red house", 14) == "a red house"
-
-

@@ -13,7 +13,7 @@ import click
 from phosphene import __version__
 from phosphene.cli import demo, doctor, library, make, models, train, wander
 from phosphene.cli.faults import told
-from phosphene.cli.options import Settings, common, helpful
+from phosphene.cli.options import COMMON, Settings, helpful
 from phosphene.cli.output import plain
 
 
@@ -33,14 +33,13 @@ class Commands(click.Group):
             return super().invoke(ctx)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "--version", prog_name="phosphene")
-@common
 @helpful
 def phosphene() -> None:
     """Find pictures by meaning, generate new ones from what was found, and keep both.
 
-      phosphene demo                                        see all of it, on drawn landscapes
+      phosphene demo
       phosphene -L photos.lib add ~/Pictures
       phosphene -L photos.lib search dog on a beach
       phosphene -L photos.lib search ./one-like-this.jpg
@@ -60,6 +59,8 @@ def completion(shell: str) -> None:
 
       phosphene completion bash >> ~/.bashrc
       phosphene completion fish > ~/.config/fish/completions/phosphene.fish
+
+    A new shell then completes commands and options with the tab key.
     """
     from click.shell_completion import get_completion_class
 
@@ -68,6 +69,7 @@ def completion(shell: str) -> None:
     click.echo(kind(phosphene, {}, "phosphene", "_PHOSPHENE_COMPLETE").source())
 
 
+phosphene.params += COMMON
 for _command in (
     library.add,
     library.search,

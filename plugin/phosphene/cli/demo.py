@@ -66,12 +66,13 @@ class Telling:
 @command("demo")
 @click.argument("folder", default="demo", type=click.Path(path_type=Path, file_okay=False))
 def demo(settings: Settings, folder: Path) -> None:
-    """Draw 1,000 landscapes, search them, generate four more, and tell it all on one page.
+    """See all of it on 1,000 drawn landscapes, and on one page.
 
       phosphene demo
       phosphene demo /tmp/first-light
 
-    Takes about a minute and 2 GB of memory, no download and no server. Writes pictures, a library,
+    Draws them, searches them, generates four more, finds those again, walks and maps. Takes
+    about a minute and 2 GB of memory, no download and no server. Writes pictures, a library,
     sheets, animations and index.html into FOLDER (default: demo). A second run changes nothing.
     """
     telling = Telling(settings, folder.expanduser())
@@ -136,7 +137,7 @@ def generate(telling: Telling, library: "Library") -> "tuple[list[Made], list[Pi
 
 
 def search_again(telling: Telling, library: "Library", made: "Sequence[Made]") -> "list[Hit]":
-    """The same search over every image: how high do the new ones come?"""
+    """The same search over every image: where the new ones come."""
     with telling.step("search again, now among drawn and generated"):
         hits = library.search(PROMPT, library.status().images)
     new = {entry.image.id for entry in made}

@@ -1,12 +1,8 @@
 """`phosphene doctor`: what is on this machine, what is not, and how to get it."""
 
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
@@ -61,7 +57,7 @@ COLUMNS = (Column("state", "state"), Column("what", "what"), Column("found", "fo
 @command("doctor")
 @click.pass_context
 def doctor(context: click.Context, settings: Settings) -> None:
-    """Look at versions, devices, store, models, library and terminal, and say how to mend them.
+    """Look what works on this machine, and how to mend the rest.
 
       phosphene doctor
       phosphene -L photos.lib doctor --json
@@ -96,6 +92,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
+    from importlib.metadata import PackageNotFoundError, version
+
     for name in PACKAGES:
         try:
             yield Finding(name, "ok", version(name))
@@ -104,6 +102,8 @@ def _packages() -> Iterator[Finding]:
 
 
 def _store() -> Finding:
+    import tempfile
+
     with tempfile.TemporaryDirectory() as folder:
         found = _child("store", STORE, "`pip install --force-reinstall lancedb`", folder)
     if found.found.startswith("died"):
@@ -114,6 +114,8 @@ def _store() -> Finding:
 
 def _child(what: str, code: str, fix: str, *arguments: str) -> Finding:
     """Run code in a process of its own, so that it may die."""
+    import subprocess
+
     try:
         ended = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", code, *arguments],
@@ -145,6 +147,8 @@ def _library(settings: Settings) -> Finding:
 
 
 def _space(settings: Settings) -> Finding:
+    import shutil
+
     from phosphene.config import default_library
 
     folder = Path(settings.library or default_library()).expanduser().absolute()
@@ -166,6 +170,8 @@ def _terminal() -> Finding:
 
 
 def _browser() -> Finding:
+    import shutil
+
     for name in BROWSERS:
         if found := shutil.which(name):
             return Finding("chromium", "ok", found)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from phosphene.cli.options import ORIGINS, PictureFile, Settings, command, origin_of
+from phosphene.cli.options import COUNT, INPUT, ORIGINS, PictureFile, Settings, command, origin_of
 from phosphene.cli.output import Column, nearby, visible
 from phosphene.cli.pictures import PROTOCOLS, family_sheet, hit_tiles, preview, thumbnails, write_picture
 
@@ -26,7 +26,7 @@ HITS = (
 
 
 @command("add")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
 @click.option("--space", metavar="NAME", help="The encoder of a new library, see below.")
 def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
     """Add pictures: folders, files, or COCO captions files.
@@ -46,9 +46,7 @@ def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
     with settings.open(space=space, create=True) as library, output.progress("adding") as advance:
 
         def tell(progress: "Progress") -> None:
-            settings.kept = (
-                f"{progress.added:,} pictures were added and stay; the same command goes on from there"
-            )
+            settings.kept = f"{progress.added:,} pictures were added; the same command goes on from there"
             advance(progress.done, progress.total)
 
         added = library.add(paths, on_progress=tell)
@@ -75,12 +73,10 @@ def _report(settings: Settings, added: "Added") -> None:
 
 @command("search")
 @click.argument("query", metavar="QUERY...", nargs=-1, required=True)
-@click.option("-n", "--count", default=10, show_default=True, type=click.IntRange(1), help="How many hits.")
+@click.option("-n", "--count", default=10, show_default=True, type=COUNT, help="How many hits.")
 @click.option("--origin", default="all", show_default=True, type=ORIGINS, help="Which images count.")
 @click.option("--preview", "protocol", **PROTOCOLS)
-@click.option(
-    "-o", "--out", metavar="FILE", type=click.Path(path_type=Path), help="Also write a contact sheet."
-)
+@click.option("-o", "--out", type=PictureFile(), help="Also write a contact sheet.")
 def search(
     settings: Settings, query: Sequence[str], count: int, origin: str, protocol: str, out: Path | None
 ) -> None:
@@ -135,7 +131,7 @@ def labels(hits: "Sequence[Hit]") -> list[str]:
 @click.option("--preview", "protocol", **PROTOCOLS)
 @click.option("-o", "--out", type=PictureFile(), help="Also write it with its parents and descendants.")
 def show(settings: Settings, id: str, protocol: str, out: Path | None) -> None:
-    """Show one image: the picture, its recipe, its parents and its descendants.
+    """Show an image, its recipe, parents and descendants.
 
       phosphene show 5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11
       phosphene show 5f0c2a44 -o family.png
@@ -221,9 +217,7 @@ def remove(settings: Settings, ids: Sequence[str], missing: bool, yes: bool) -> 
     if bool(ids) == missing:
         raise click.UsageError("name the images to remove, or give --missing")
     with settings.open() as library:
-        chosen = (
-            [image.id for image in library.missing()] if missing else [id.removeprefix("id:") for id in ids]
-        )
+        images = library.missing() if missing else [library.get(id.removeprefix("id:")) for id in ids]
         if images and not yes:
             settings.output.confirm(f"Remove {len(images):,} images from {library.url}?")
         count = library.remove([image.id for image in images])
@@ -236,6 +230,8 @@ def status(settings: Settings) -> None:
 
       phosphene status
       phosphene -L photos.lib status --json
+
+    Loads no model.
     """
     with settings.open() as library:
         state = library.status()

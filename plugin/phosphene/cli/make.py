@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from phosphene.cli.library import FILE
-from phosphene.cli.options import COUNT, INPUT, ORIGINS, PictureFile, Settings, Size, command, origin_of
+from phosphene.cli.options import (
+    COUNT,
+    FROM_ZERO,
+    INPUT,
+    ORIGINS,
+    SHARE,
+    PictureFile,
+    Settings,
+    Size,
+    command,
+    origin_of,
+)
 from phosphene.cli.output import Advance, Column
 from phosphene.cli.pictures import PROTOCOLS, made_tiles, preview, seed_of, write_picture
 
@@ -19,9 +30,7 @@ if TYPE_CHECKING:
     from phosphene.novelty import Nearest, Novelty
 
 
-def _nearness(novelty: Mapping[str, Any] | None) -> str:
-    if novelty is None:
-        return ""
+def _nearness(novelty: Mapping[str, Any]) -> str:
     share = "" if novelty["percentile"] is None else f" ({novelty['percentile']:.0f} %)"
     return f"{novelty['similarity']:.3f}{share}"
 
@@ -32,52 +41,31 @@ MADE = (
     Column("novelty", "nearest", _nearness),
     FILE,
 )
+ITS_OWN = "[default: the generator's]"
 
 
 @command("generate")
 @click.argument("prompt", metavar="PROMPT...", nargs=-1, required=True)
+@click.option("-n", "--count", default=4, show_default=True, type=COUNT, help="How many pictures.")
 @click.option(
-    "-n", "--count", default=4, show_default=True, type=click.IntRange(1), help="How many pictures."
+    "-k", "--neighbours", default=6, show_default=True, type=FROM_ZERO, help="How many condition each."
 )
-@click.option(
-    "-k",
-    "--neighbours",
-    default=6,
-    show_default=True,
-    type=click.IntRange(0),
-    help="How many of the nearest images condition each picture; 0 is none.",
-)
-@click.option(
-    "--seed", type=click.IntRange(0), help="Picture i has seed + i.  [default: random, and recorded]"
-)
+@click.option("--seed", type=FROM_ZERO, help="Picture i has seed + i.  [default: random]")
 @click.option("--origin", default="training", show_default=True, type=ORIGINS, help="What may be neighbours.")
 @click.option("--negative", metavar="TEXT", multiple=True, help="Steer away from it; may be given often.")
 @click.option("--init", metavar="FILE|ID", help="Start from this picture.")
-@click.option(
-    "--strength",
-    type=click.FloatRange(0, 1, min_open=True),
-    help="How far to go from --init; 1 forgets it.  [default: 0.6, with --mask 1]",
-)
-@click.option(
-    "--mask",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="White is made anew, black is kept of --init.",
-)
-@click.option("--steps", type=click.IntRange(1), help="Steps of the solver.  [default: the generator's]")
-@click.option(
-    "--text-guidance", type=float, help="Weight of the text; 1 is none extra.  [default: the generator's]"
-)
-@click.option(
-    "--neighbour-guidance", type=float, help="The same for the neighbours.  [default: the generator's]"
-)
-@click.option("--size", type=Size(), help="In pixels.  [default: the generator's]")
+@click.option("--strength", type=SHARE, help="How far to go from --init.  [default: 0.6, with --mask 1]")
+@click.option("--mask", metavar="FILE", type=INPUT, help="White is made anew, black is kept of --init.")
+@click.option("--steps", type=COUNT, help=f"Steps of the solver.  {ITS_OWN}")
+@click.option("--text-guidance", type=float, help=f"How strongly the text leads.  {ITS_OWN}")
+@click.option("--neighbour-guidance", type=float, help=f"How strongly the neighbours lead.  {ITS_OWN}")
+@click.option("--size", metavar="WxH", type=Size(), help=f"In pixels.  {ITS_OWN}")
 @click.option("--preview", "protocol", **PROTOCOLS)
 @click.option("-o", "--out", type=PictureFile(), help="Also write a contact sheet.")
 def generate(
-    settings: Settings, prompt: Sequence[str], protocol: str, out: Path | None, **wishes: Any
+    settings: Settings, prompt: Sequence[str], origin: str, protocol: str, out: Path | None, **wishes: Any
 ) -> None:
-    """Make new pictures from a prompt and its nearest images, and store them back.
+    """Make pictures from a prompt and what is nearest to it, and keep them.
 
       phosphene generate a red house in the snow at night
       phosphene generate a boat + ./sea.jpg --negative trees -n 2 --seed 7
@@ -107,7 +95,7 @@ def generate(
 @click.argument("source", metavar="FILE|ID")
 @click.option("-o", "--out", type=PictureFile(), help="Write the picture that was made again.")
 def replay(settings: Settings, source: str, out: Path | None) -> None:
-    """Make a generated picture again and say how near it came to the first one.
+    """Make a generated picture again and say how near it came.
 
       phosphene replay pictures/5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11.png
       phosphene replay 5f0c2a44 -o again.png
@@ -117,10 +105,8 @@ def replay(settings: Settings, source: str, out: Path | None) -> None:
     """
     output = settings.output
     with settings.open() as library, output.progress("generating") as advance:
-        file = Path(source)
-        again = library.replay(
-            file if file.is_file() else source.removeprefix("id:"), on_step=stepping(advance)
-        )
+        named = Path(source) if Path(source).is_file() else source.removeprefix("id:")
+        again = library.replay(named, on_step=stepping(advance))
     record = {
         "id": again.image.id,
         "prompt": again.image.caption,

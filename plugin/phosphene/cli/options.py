@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ORIGINS = click.Choice(["training", "generated", "all"])
 COUNT = click.IntRange(1)
+FROM_ZERO, FROM_TWO = click.IntRange(0), click.IntRange(2)
+SHARE = click.FloatRange(0, 1, min_open=True)
 INPUT = click.Path(path_type=Path)  # whether it is there, and a picture, the library says
 WRITTEN = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -55,25 +57,21 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
         setattr(settings, str(parameter.name), value)
 
 
-COMMON: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (
-        ("-L", "--library"),
-        {"metavar": "PATH", "help": "The library.  [default: PHOSPHENE_LIBRARY, or one in your data folder]"},
+def _common(*names: str, **settings: Any) -> click.Option:
+    return click.Option(names, callback=_remember, expose_value=False, **settings)
+
+
+COMMON = (
+    _common(
+        "-L",
+        "--library",
+        metavar="FOLDER",
+        help="The library.  [default: PHOSPHENE_LIBRARY, or one in your data folder]",
     ),
-    (("--json",), {"is_flag": True, "default": None, "help": "One JSON object per line on stdout."}),
-    (("-q", "--quiet"), {"is_flag": True, "default": None, "help": "Print ids only, and no notes."}),
-    (
-        ("--device",),
-        {"type": click.Choice(DEVICES), "help": "Where the models run.  [default: auto]"},
-    ),
+    _common("--json", is_flag=True, default=None, help="One JSON object per line on stdout."),
+    _common("-q", "--quiet", is_flag=True, default=None, help="Print ids only, and no notes."),
+    _common("--device", type=click.Choice(DEVICES), help="Where the models run.  [default: auto]"),
 )
-
-
-def common(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Take `-L`, `--json`, `-q` and `--device` here."""
-    for names, settings in reversed(COMMON):
-        function = click.option(*names, callback=_remember, expose_value=False, **settings)(function)
-    return function
 
 
 def helpful(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -87,8 +85,9 @@ def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
     """Make a command that takes the common options; its function gets the Settings first."""
 
     def wrap(function: Callable[..., None]) -> click.Command:
-        given = click.make_pass_decorator(Settings, ensure=True)(helpful(function))
-        return click.command(name)(common(given))
+        made = click.command(name)(click.make_pass_decorator(Settings, ensure=True)(helpful(function)))
+        made.params += COMMON
+        return made
 
     return wrap
 

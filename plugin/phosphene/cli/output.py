@@ -11,13 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
 
 Record = Mapping[str, Any]
 Advance = Callable[[int, int | None], None]  # done, total (None: not known yet)
@@ -50,7 +46,8 @@ class Output:
             for record in records:
                 click.echo(record["id"])
         elif sys.stdout.isatty():
-            _console().print(_table(records, columns))
+            for line in _table(records, columns):
+                click.echo(line)
         else:
             for record in records:
                 click.echo("\t".join(_cell(record, column) for column in columns))
@@ -97,10 +94,11 @@ class Output:
         if self.quiet or not sys.stderr.isatty():
             yield lambda done, total: None
             return
+        from rich.console import Console
         from rich.progress import BarColumn, MofNComplete, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNComplete(), TimeRemainingColumn())
-        with Progress(*columns, console=_console(stderr=True), transient=True) as bar:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
@@ -129,30 +127,22 @@ def nearby(path: Path) -> str:
 
 
 def _cell(record: Record, column: Column) -> str:
-    return visible(column.show(record[column.key]))
+    value = record[column.key]
+    return "" if value is None else visible(column.show(value))
 
 
-def _console(*, stderr: bool = False) -> "Console":
-    from rich.console import Console
+def _table(records: Sequence[Record], columns: Sequence[Column]) -> Iterator[str]:
+    """Aligned lines under dim headings. A path comes last and whole: the terminal may wrap it."""
+    from rich.cells import cell_len
 
-    return Console(stderr=stderr, highlight=False)
-
-
-def _table(records: Sequence[Record], columns: Sequence[Column]) -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
-        table.add_column(
-            column.heading, overflow="fold" if column.path else "ellipsis", no_wrap=not column.path
-        )
-    for record in records:
-        cells = [_cell(record, column) for column in columns]
-        table.add_row(
-            *(
-                Text(cell if column.path else shortened(cell))
-                for cell, column in zip(cells, columns, strict=True)
-            )
-        )
-    return table
+    lines = [[_cell(record, column) for column in columns] for record in records]
+    lines = [
+        [text if column.path else shortened(text) for text, column in zip(line, columns, strict=True)]
+        for line in lines
+    ]
+    lines.insert(0, [column.heading for column in columns])
+    widths = [max(map(cell_len, cells)) for cells in zip(*lines, strict=True)]
+    for number, line in enumerate(lines):
+        padded = (text + " " * (width - cell_len(text)) for text, width in zip(line, widths, strict=True))
+        said = "  ".join(padded).rstrip()
+        yield said if number else click.style(said, dim=True)

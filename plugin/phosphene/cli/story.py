@@ -125,8 +125,8 @@ def _again(story: Story) -> Section:
 def _noise(story: Story) -> Section:
     return Section(
         "Into noise and out of it",
-        "The model learned from pictures that sink into noise. To generate, it walks that path back: at every "
-        "step it says what clean picture it sees, and goes a little way towards it.",
+        "The model learned from pictures that sink into noise. To generate, it walks that path back: at "
+        "every step it says what clean picture it sees, and goes a little way towards it.",
         figures=[
             film(story.folder / "noising.webp", "a drawn picture becomes noise"),
             film(story.folder / "denoising.webp", "what the model saw at each step", mark=True),
@@ -139,8 +139,8 @@ def _walk(story: Story) -> Section:
     start, end = story.ends
     return Section(
         "A walk between two ideas",
-        "The shortest way between two vectors is a great circle. At each stop stands the nearest drawn picture "
-        "and, below it, one that was generated from that very place.",
+        "The shortest way between two vectors is a great circle. At each stop stands the nearest drawn "
+        "picture and, below it, one that was generated from that very place.",
         _command(story, "walk", f'"{start}" "{end}"', "--generate"),
         [
             film(story.folder / "walk.webp", f"from {start} to {end}", mark=True),
@@ -152,8 +152,8 @@ def _walk(story: Story) -> Section:
 def _map(story: Story) -> Section:
     return Section(
         "The whole library",
-        "The two directions along which the vectors differ most, with pictures instead of dots. The new ones "
-        "are framed and tied to their parents.",
+        "The two directions along which the vectors differ most, with pictures instead of dots. The new "
+        "ones are framed and tied to their parents.",
         _command(story, "map"),
         [_sheet(story, "map.png", "what is alike lies together")],
     )

@@ -8,7 +8,7 @@ import click
 
 from phosphene.cli.library import FILE
 from phosphene.cli.make import kept, stepping
-from phosphene.cli.options import PictureFile, Settings, command
+from phosphene.cli.options import FROM_TWO, FROM_ZERO, PictureFile, Settings, command
 from phosphene.cli.output import Column
 from phosphene.cli.pictures import write_picture
 
@@ -30,16 +30,16 @@ FILM_SIDE = 384  # pixels of an animation's longer side
 
 
 @command("map")
-@click.option("-o", "--out", type=PictureFile(), default="map.png", show_default=True, help="Where to write it.")
-@click.option("--limit", type=click.IntRange(2), default=2000, show_default=True, help="At most so many images.")
+@click.option("-o", "--out", type=PictureFile(), default="map.png", show_default=True, help="The map.")
+@click.option("--limit", type=FROM_TWO, default=2000, show_default=True, help="At most so many images.")
 def atlas(settings: Settings, out: Path, limit: int) -> None:
-    """Draw a map of the library: what is alike lies together, with pictures instead of dots.
+    """Draw a map of the library, with pictures instead of dots.
 
       phosphene map
       phosphene -L photos.lib map -o photos-map.png --limit 500
 
-    The axes are the two along which the vectors differ most (PCA). Generated pictures are framed,
-    and all of them are on the map; of the others at most --limit are.
+    What is alike lies together: the axes are the two along which the vectors differ most (PCA).
+    Generated pictures are framed, and all of them are on the map; of the others at most --limit.
     """
     with settings.open() as library:
         drawn = library.map(limit=limit)
@@ -54,20 +54,20 @@ def atlas(settings: Settings, out: Path, limit: int) -> None:
 @command("walk")
 @click.argument("start", metavar="A")
 @click.argument("end", metavar="B")
-@click.option("--steps", type=click.IntRange(2), default=8, show_default=True, help="Stops, both ends included.")
+@click.option("--steps", type=FROM_TWO, default=8, show_default=True, help="Stops, both ends included.")
 @click.option("--generate", is_flag=True, help="Also generate a picture at every stop.")
 @click.option("--keep", is_flag=True, help="Store what was generated.")
-@click.option("--seed", type=click.IntRange(0), help="Of every generated picture.  [default: random]")
-@click.option(
-    "-o",
-    "--out",
-    type=PictureFile(),
-    default="walk.png",
-    show_default=True,
-    help="The sheet; an animation lies beside it, as .webp.",
-)
+@click.option("--seed", type=FROM_ZERO, help="Of every generated picture.  [default: random]")
+@click.option("-o", "--out", type=PictureFile(), default="walk.png", show_default=True, help="The sheet.")
 def walk(
-    settings: Settings, start: str, end: str, steps: int, generate: bool, keep: bool, seed: int | None, out: Path
+    settings: Settings,
+    start: str,
+    end: str,
+    steps: int,
+    generate: bool,
+    keep: bool,
+    seed: int | None,
+    out: Path,
 ) -> None:
     """Walk from one query to another and see what lies on the way.
 
@@ -75,12 +75,13 @@ def walk(
       phosphene walk ./cat.jpg "a lion" --steps 12 --generate -o lion.png
 
     The way is the great circle between the two vectors. At every stop the nearest picture of the
-    library is shown and, with --generate, below it one that was made there.
+    library is shown and, with --generate, below it one that was made there. An animation lies
+    beside the sheet, under the same name with the ending .webp.
     """
     if keep and not generate:
         raise click.UsageError("--keep is for what --generate makes")
     if out.suffix.lower() == ".webp":
-        raise click.UsageError("-o names the sheet; give it another ending than the animation's, .webp")
+        raise click.UsageError("-o names the sheet; the ending .webp is the animation's")
     output = settings.output
     with settings.open() as library:
         with kept(settings, library), output.progress("walking") as advance:
@@ -99,7 +100,8 @@ def draw_map(library: "Library", atlas: "Atlas", title: str = "") -> "Picture":
 
     images = library.store.get([point.id for point in atlas.points])
     small = library.store.thumbnails([image.id for image in images])
-    parents = {image.id: [parent.id for parent in image.parents] for image in images if image.origin == "generated"}
+    made = [image for image in images if image.origin == "generated"]
+    parents = {image.id: [parent.id for parent in image.parents] for image in made}
     return draw_atlas(
         atlas, lambda id: open_picture(small[id]), marked=set(parents), parents=parents, title=title
     )

@@ -2,22 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from math import ceil
+from heapq import nsmallest
 from types import MappingProxyType
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from PIL.Image import Image as Picture
 
+from phosphene.explore.grid import Ground, Seated, Seats
+from phosphene.records import Filter
 from phosphene.render.canvas import Box, Place, blank, dots, frame, place, strokes
 from phosphene.render.colours import GLOW, QUIET, TEXT
 from phosphene.render.fonts import shorten, width, write
+from phosphene.store import Store
 from phosphene.vectors import Vectors, principal_axes
 
 RADIUS = 5  # of a picture's corners
-GAP = 0.07  # between pictures, of a cell
 FEW = 16  # so many marked pictures are drawn at twice the side
-SOME = 64  # so many are moved aside to be seen all; of more, one is seen in each cell
+SOME = 64  # so many pictures move aside to be seen all; of more, each cell shows one
 NO_PARENTS: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
@@ -38,7 +39,20 @@ class Atlas:
     shares: tuple[float, float]
 
 
-def atlas(ids: Sequence[str], vectors: Vectors) -> Atlas:
+def atlas(store: Store, limit: int) -> Atlas:
+    """The map of a store's generated images and of at most `limit` others.
+
+    Those with the smallest ids: an id is a hash, so they are a fair sample, the same each time.
+    """
+    others = store.iterate(Filter(origin="training"), vectors=True)
+    sample = nsmallest(limit, others, key=lambda image: image.id)
+    generated = sorted(store.iterate(Filter(origin="generated"), vectors=True), key=lambda image: image.id)
+    images = [*sample, *generated]
+    vectors = [image.vector for image in images if image.vector is not None]
+    return project([image.id for image in images], np.array(vectors, dtype=np.float32))
+
+
+def project(ids: Sequence[str], vectors: Vectors) -> Atlas:
     """Project `vectors` (n, d) on their two principal axes.
 
     One scale for both axes, so that distances keep their meaning; the map is centred.
@@ -75,30 +89,17 @@ def draw_atlas(
     covers another. `marked` ones (generated) choose first and are framed, then their `parents`,
     with a line to each. `picture_of` is asked for the pictures that are shown and for no more.
     """
-    ground = Ground.under(drawn, size, title)
-    at = {point.id: ground.pixel(point) for point in drawn.points}
-    seats = Seats(ground)
-    generated = {id: at[id] for id in at if id in marked}
-    side = 2 if len(generated) <= FEW and min(ground.columns, ground.rows) >= 5 else 1
-    ours = seats.nearest(generated, side) if len(generated) <= SOME else seats.within(generated)
-    relatives = dict.fromkeys(parent for id in ours for parent in parents.get(id, ()) if parent in at)
-    theirs = seats.nearest({id: at[id] for id in relatives if id not in ours}, 1)
-    others = seats.within({id: at[id] for id in at if id not in ours and id not in theirs})
-
+    spots = {point.id: (point.x, point.y) for point in drawn.points}
+    ground = Ground.under(list(spots.values()), size, titled=bool(title))
+    at = {id: ground.pixel(spot) for id, spot in spots.items()}
+    generated = {id: place for id, place in at.items() if id in marked}
+    ours, theirs, rest = _seat(ground, at, generated, parents)
     canvas = blank(size, ground.height)
     dots(canvas, list(at.values()), QUIET, radius=size / 800)
     dots(canvas, list(generated.values()), GLOW, radius=size / 500)
-    for id, box in [*others.items(), *theirs.items()]:
+    for id, box in [*rest.items(), *theirs.items()]:
         _show(canvas, picture_of(id), box)
-    seen = {**theirs, **ours}
-    links = [
-        (_middle(seen[parent]), _middle(box))
-        for id, box in ours.items()
-        for parent in parents.get(id, ())
-        if parent in seen
-    ]
-    strokes(canvas, links, GLOW, thick=size / 900, opacity=0.7)
-    dots(canvas, [start for start, _ in links], GLOW, radius=size / 320)
+    _link(canvas, ours, {**theirs, **ours}, parents)
     for id, box in ours.items():
         _show(canvas, picture_of(id), box)
         frame(canvas, box, radius=RADIUS, thick=max(2, size // 500))
@@ -106,94 +107,32 @@ def draw_atlas(
     return canvas
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """The sheet under a map, in pixels: where its grid lies and how large its cells are."""
-
-    size: int
-    margin: int
-    top: int
-    cell: float
-    columns: int
-    rows: int
-    middle: tuple[float, float]  # of the map's extent, which lies in the middle of the grid
-
-    @classmethod
-    def under(cls, drawn: Atlas, size: int, title: str) -> "Ground":
-        """As wide as the sheet, as high as the map needs, with as large cells as can be filled.
-
-        Both counts of cells are odd: what lies in the middle has a cell there.
-        """
-        margin = size // 24
-        most = min(31, size // 50)  # smaller pictures would show nothing
-        columns = min(most, round(4 + 0.75 * len(drawn.points) ** 0.5)) | 1
-        heights = [point.y for point in drawn.points] or [0.5]
-        rows = max(3, ceil((max(heights) - min(heights)) * columns)) | 1
-        top = margin + (round(size / 22) if title else 0)
-        middle = (0.5, (max(heights) + min(heights)) / 2)
-        return cls(size, margin, top, (size - 2 * margin) / columns, columns, rows, middle)
-
-    @property
-    def height(self) -> int:
-        """Of the whole sheet, with room for a line of words below the grid."""
-        return self.top + round(self.rows * self.cell) + self.margin + round(self.size / 40)
-
-    def pixel(self, point: Point) -> Place:
-        """Where a point lies."""
-        across, up = point.x - self.middle[0], point.y - self.middle[1]
-        scale = self.columns * self.cell
-        return (
-            self.margin + scale / 2 + across * scale,
-            self.top + self.rows * self.cell / 2 - up * scale,
-        )
-
-    def box(self, row: int, column: int, side: int) -> Box:
-        """The pixels of a square of `side` times `side` cells, without the gap around it."""
-        left, top = self.margin + column * self.cell, self.top + row * self.cell
-        gap = self.cell * GAP / 2
-        reach = side * self.cell - gap
-        return round(left + gap), round(top + gap), round(left + reach), round(top + reach)
+def _seat(
+    ground: Ground,
+    at: Mapping[str, Place],
+    generated: Mapping[str, Place],
+    parents: Mapping[str, Sequence[str]],
+) -> tuple[Seated, Seated, Seated]:
+    """Boxes for the generated, for their parents, and for the others."""
+    seats = Seats(ground)
+    side = 2 if len(generated) <= FEW and min(ground.columns, ground.rows) >= 5 else 1
+    ours = seats.nearest(generated, side) if len(generated) <= SOME else seats.within(generated)
+    relatives = dict.fromkeys(parent for id in ours for parent in parents.get(id, ()))
+    theirs = seats.nearest({id: at[id] for id in relatives if id in at and id not in ours}, 1)
+    others = {id: place for id, place in at.items() if id not in generated and id not in theirs}
+    return ours, theirs, seats.nearest(others, 1) if len(at) <= SOME else seats.within(others)
 
 
-class Seats:
-    """Who sits in which cell of a ground."""
-
-    def __init__(self, ground: Ground) -> None:
-        self.ground = ground
-        self.taken = np.zeros((ground.rows, ground.columns), dtype=bool)
-
-    def nearest(self, places: Mapping[str, Place], side: int) -> dict[str, Box]:
-        """Seat each in the nearest free square of `side` times `side` cells, while there are any."""
-        seated: dict[str, Box] = {}
-        for id, spot in places.items():
-            free = ~sliding_window_view(self.taken, (side, side)).any(axis=(2, 3))
-            if not free.any():
-                break
-            rows, columns = np.nonzero(free)
-            x, y = self._in_cells(spot)
-            nearest = np.argmin((rows + side / 2 - y) ** 2 + (columns + side / 2 - x) ** 2)
-            seated[id] = self._take(int(rows[nearest]), int(columns[nearest]), side)
-        return seated
-
-    def within(self, places: Mapping[str, Place]) -> dict[str, Box]:
-        """Seat in each free cell the one of those within it that is nearest to its middle."""
-        best: dict[tuple[int, int], tuple[float, str]] = {}
-        for id, spot in places.items():
-            x, y = self._in_cells(spot)
-            column = min(int(x), self.ground.columns - 1)
-            row = min(int(y), self.ground.rows - 1)
-            distance = (x - column - 0.5) ** 2 + (y - row - 0.5) ** 2
-            if not self.taken[row, column]:
-                best[row, column] = min(best.get((row, column), (distance, id)), (distance, id))
-        return {id: self._take(row, column, 1) for (row, column), (_, id) in best.items()}
-
-    def _in_cells(self, spot: Place) -> Place:
-        ground = self.ground
-        return (spot[0] - ground.margin) / ground.cell, (spot[1] - ground.top) / ground.cell
-
-    def _take(self, row: int, column: int, side: int) -> Box:
-        self.taken[row : row + side, column : column + side] = True
-        return self.ground.box(row, column, side)
+def _link(canvas: Picture, ours: Seated, seen: Seated, parents: Mapping[str, Sequence[str]]) -> None:
+    """A line from each generated picture to each of its parents that is seen, and a dot on that."""
+    lines = [
+        (_middle(seen[parent]), _middle(box))
+        for id, box in ours.items()
+        for parent in parents.get(id, ())
+        if parent in seen
+    ]
+    strokes(canvas, lines, GLOW, thick=canvas.width / 900, opacity=0.7)
+    dots(canvas, [parent for parent, _ in lines], GLOW, radius=canvas.width / 320)
 
 
 def _middle(box: Box) -> Place:
@@ -211,12 +150,13 @@ def _words(canvas: Picture, ground: Ground, drawn: Atlas, marked: int, title: st
     left, right = ground.margin, ground.size - ground.margin
     write(canvas, (left, ground.margin + heading * 0.4), shorten(title, heading, right - left), heading, TEXT)
     baseline = ground.height - ground.margin * 0.7
-    count = f"{len(drawn.points):,} pictures"
+    count = f"{len(drawn.points):,} picture{'s' * (len(drawn.points) != 1)}"
     write(canvas, (left, baseline), count, text, QUIET)
     if marked:
         x = left + width(count, text) + 3 * text
         dots(canvas, [(x, baseline - text * 0.35)], GLOW, radius=text * 0.4)
         write(canvas, (x + text, baseline), f"{marked:,} generated", text, QUIET)
-    across, up = (f"{share:.0%}" for share in drawn.shares)
-    shares = f"principal components: {across} of the variance across, {up} upward"
-    write(canvas, (right, baseline), shares, text, QUIET, "right")
+    across, up = drawn.shares
+    if across:
+        shares = f"principal components: {across:.0%} of the variance across, {up:.0%} upward"
+        write(canvas, (right, baseline), shares, text, QUIET, "right")

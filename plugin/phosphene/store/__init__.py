@@ -1,8 +1,10 @@
 """The store: where images and their vectors lie. One Protocol, one module per implementation."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
+from phosphene.errors import LibraryError
 from phosphene.records import Filter, Hit, Image, Space
 from phosphene.vectors import Vector
 
@@ -60,3 +62,20 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of files and connections; what was written stays."""
         ...
+
+
+def open_store(folder: Path, space: Space) -> Store:
+    """The store in `folder`, made where there is none.
+
+    Raises LibraryError where it holds vectors of another space, StoreError where it cannot be read.
+    """
+    from phosphene.store.lance import LanceStore
+
+    store = LanceStore.open(folder) if LanceStore.is_in(folder) else LanceStore.create(folder, space)
+    if (store.space.id, store.space.dimension) != (space.id, space.dimension):
+        raise LibraryError(
+            f"`{folder}` holds vectors of `{store.space.name}` ({store.space.id}),"
+            f" not of `{space.name}` ({space.id})",
+            hint=f"make a new library with `--space {space.name}`, or ask this one in its own space",
+        )
+    return store

@@ -1,0 +1,87 @@
+"""What retrieval, embedding and storing cost beside the generation itself.
+
+    python bench/generate.py -L demo/library [--pictures 16] [--runs 5] [--json FILE]
+
+In turns, warm, in one process: the bare generator on requests that are ready, and
+`Library.generate`, which searches, generates, measures novelty, embeds, writes PNGs and stores.
+Works on a copy of the library. The whole is to take at most 1.05 times the bare time and 50 ms a call.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import phosphene
+from phosphene.generation import Request
+from phosphene.library import Library
+from phosphene.records import Filter
+
+PROMPT = "a red house in the snow at night"
+FACTOR, EXTRA = 1.05, 0.050  # what the whole may take: times the bare, and seconds a call
+
+
+def main() -> None:
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copytree(arguments.library, Path(folder) / "library")
+        with phosphene.open(copy) as library:
+            figures = measure(library, arguments.pictures, arguments.runs)
+    for name, value in figures.items():
+        print(f"{name:<28} {value}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def measure(library: Library, pictures: int, runs: int) -> dict[str, Any]:
+    """Medians of seconds a call; every call has seeds of its own, so that all of it is stored."""
+    requests = _requests(library, pictures)
+    bare: list[float] = []
+    whole: list[float] = []
+    for run in range(runs + 1):  # the first one warms up
+        seed = run * pictures
+        seeded = [replace(request, seed=seed + place) for place, request in enumerate(requests)]
+        bare.append(_seconds(lambda seeded=seeded: list(library.generator.generate(seeded))))  # type: ignore[misc]
+        whole.append(_seconds(lambda seed=seed: library.generate(PROMPT, pictures, seed=seed)))  # type: ignore[misc]
+    alone, together = statistics.median(bare[1:]), statistics.median(whole[1:])
+    return {
+        "pictures a call": pictures,
+        "bare generator, s": round(alone, 3),
+        "search to stored, s": round(together, 3),
+        "ratio": round(together / alone, 4),
+        "beyond it, ms": round(1000 * (together - alone), 1),
+        "allowed, s": round(FACTOR * alone + EXTRA, 3),
+        "within": together <= FACTOR * alone + EXTRA,
+        "runs": runs,
+    }
+
+
+def _requests(library: Library, pictures: int) -> list[Request]:
+    target = library.vector(PROMPT)
+    neighbours = library.studio.neighbours(target, 6, Filter(origin="training"))
+    return [Request(library.space.id, place, text=target, references=neighbours) for place in range(pictures)]
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-L", "--library", type=Path, default=Path("demo/library"), help="in `landscape`")
+    parser.add_argument("--pictures", type=int, default=16)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

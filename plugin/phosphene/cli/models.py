@@ -1,0 +1,9 @@
+import click
+
+
+@click.group()
+def models():
+    """x
+
+    \b
+      phosphene models"""

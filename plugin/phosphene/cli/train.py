@@ -1,0 +1,9 @@
+import click
+
+
+@click.group()
+def train():
+    """x
+
+    \b
+      phosphene train"""

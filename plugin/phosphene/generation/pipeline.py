@@ -1,0 +1,241 @@
+"""A diffusion pipeline whose prompt is vectors: of a text, of retrieved neighbours, both or none.
+
+Notation, as in the code:
+
+    x       the noisy pictures, (1 - sigma) * clean + sigma * noise: a straight path (flow matching;
+            Lipman et al. 2023), walked from sigma 1 to 0 by UniPC (Zhao et al. 2023)
+    clean   the network's guess of the clean pictures, in [-1, 1]
+
+**Two guidances**, as InstructPix2Pix (Brooks et al. 2023, eq. 3) and Re-Imagen (Chen et al. 2023) have them:
+
+    clean = nothing + neighbour_guidance * (neighbours - nothing) + text_guidance * (both - neighbours)
+                    + text_guidance * (nothing - negative)
+
+where each word is the guess from those tokens alone. The last term, a direction of its own, is
+how Composable Diffusion (Liu et al. 2022) says NOT: it works without a text too.
+
+Saved and loaded by `save_pretrained` and `from_pretrained`; knows nothing of files of users or of libraries.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline
+from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
+from torch import Tensor
+
+from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
+from phosphene.nets.upscaler import Upscaler
+from phosphene.vectors import Vector, Vectors
+
+SHIFT = 3.0  # how much the steps crowd where there is much noise; best for 6 to 8 steps
+OnStep = Callable[[int, int, float, Tensor], bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What one picture is made from. Vectors are of length one."""
+
+    text: Vector | None = None
+    neighbours: Vectors | None = None  # (k, d)
+    weights: Sequence[float] = ()  # (k,), 0 or more; as many as there are neighbours
+    negative: Vectors | None = None  # (m, d)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Pictures to start from: `pictures` (b, 3, size, size) in [-1, 1], at the noise level `strength`.
+
+    Where `mask` (b, 1, size, size) is 0 the pictures are kept, where it is 1 they are made anew.
+    """
+
+    pictures: Tensor
+    strength: float = 1.0
+    mask: Tensor | None = None
+
+
+class RetrievalPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is untyped
+    """Conditions to pictures. `space` and `dimension` say whose vectors it was trained on."""
+
+    _optional_components = ["upscaler"]
+    model_cpu_offload_seq = "denoiser->upscaler"
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        scheduler: UniPCMultistepScheduler,
+        upscaler: Upscaler | None = None,
+        *,
+        space: str = "",
+        dimension: int = 0,
+        neighbours: int = 8,
+        steps: int = 8,
+        text_guidance: float = 3.0,
+        neighbour_guidance: float = 2.0,
+        trained_on: str = "",
+    ) -> None:
+        super().__init__()
+        self.register_modules(denoiser=denoiser, scheduler=scheduler, upscaler=upscaler)
+        self.register_to_config(
+            space=space,
+            dimension=dimension or denoiser.config["dimension"],
+            neighbours=neighbours,
+            steps=steps,
+            text_guidance=text_guidance,
+            neighbour_guidance=neighbour_guidance,
+            trained_on=trained_on,
+        )
+
+    @property
+    def size(self) -> int:
+        """Width and height of the finished pictures."""
+        factor = self.upscaler.config["factor"] if self.upscaler is not None else 1
+        return int(self.denoiser.config["size"] * factor)
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        conditions: Sequence[Condition],
+        seeds: Sequence[int],
+        *,
+        steps: int | None = None,
+        text_guidance: float | None = None,
+        neighbour_guidance: float | None = None,
+        start: Start | None = None,
+        bfloat16: bool = False,
+        on_step: OnStep | None = None,
+    ) -> Tensor | None:
+        """Make one picture per condition and seed: (b, 3, size, size) in [-1, 1].
+
+        A picture depends on its own condition and seed alone, not on its batch. `on_step` is told
+        the step from 1, how many there are, sigma and the guessed clean pictures; where it answers
+        False, the result is None.
+        """
+        guide = Guide(
+            _or(text_guidance, self.config["text_guidance"]),
+            _or(neighbour_guidance, self.config["neighbour_guidance"]),
+        )
+        branches = guide.branches(conditions)
+        tokens = _tokens([c for branch, _ in branches for c in branch], self.config["dimension"], self.device)
+        noise = self._noise(seeds)
+        scheduler = new_scheduler()  # it carries a run's history, so each run has its own
+        scheduler.set_timesteps(sigmas=_sigmas(steps or self.config["steps"], start.strength if start else 1.0))
+        x = noise if start is None else _mix(start.pictures, noise, float(scheduler.sigmas[0]))
+        for index, timestep in enumerate(scheduler.timesteps):
+            sigma, after = float(scheduler.sigmas[index]), float(scheduler.sigmas[index + 1])
+            guesses = self._guess(x, sigma, tokens, len(branches), bfloat16)
+            clean = sum(share * guess for (_, share), guess in zip(branches, guesses, strict=True)).clamp(-1, 1)
+            if start is not None and start.mask is not None:
+                clean = torch.lerp(start.pictures, clean, start.mask)
+            x = scheduler.step(clean, timestep, x, return_dict=False)[0]
+            if start is not None and start.mask is not None:
+                x = torch.lerp(_mix(start.pictures, noise, after), x, start.mask)
+            if on_step and on_step(index + 1, len(scheduler.timesteps), sigma, clean) is False:
+                return None
+        return self.enlarge(x)
+
+    @torch.no_grad()
+    def enlarge(self, pictures: Tensor) -> Tensor:
+        """The last step alone: pictures at the denoiser's size to finished ones, in [-1, 1]."""
+        if self.upscaler is None:
+            return pictures.clamp(-1, 1)
+        enlarged: Tensor = self.upscaler(pictures.clamp(-1, 1)).clamp(-1, 1)
+        return enlarged
+
+    def _noise(self, seeds: Sequence[int]) -> Tensor:
+        """Noise (b, 3, size, size), each picture's from its own seed, drawn on the CPU."""
+        shape = (3, self.denoiser.config["size"], self.denoiser.config["size"])
+        drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+        return torch.stack(drawn).to(self.device)
+
+    def _guess(self, x: Tensor, sigma: float, tokens: "_Tokens", branches: int, bfloat16: bool) -> Sequence[Tensor]:
+        """The network's guesses, one tensor (b, 3, size, size) per branch, in one pass."""
+        pictures = x.repeat(branches, 1, 1, 1)
+        sigmas = x.new_full((len(pictures),), sigma)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
+            guesses = self.denoiser(pictures, sigmas, tokens.vectors, tokens.kinds, tokens.weights)
+        return guesses.float().chunk(branches)
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """The two guidances."""
+
+    text: float
+    neighbours: float
+
+    def branches(self, conditions: Sequence[Condition]) -> list[tuple[list[Condition], float]]:
+        """Which guesses are summed, and with which share; those without a share are left out."""
+        nothing = [Condition() for _ in conditions]
+        neighbours = [replace(condition, text=None, negative=None) for condition in conditions]
+        both = [replace(condition, negative=None) for condition in conditions]
+        negative = [_says_not(condition) for condition in conditions]
+        against = self.text if any(condition.negative is not None for condition in conditions) else 0.0
+        shares = [
+            (nothing, 1 - self.neighbours + against),
+            (neighbours, self.neighbours - self.text),
+            (both, self.text),
+            (negative, -against),
+        ]
+        return [(branch, share) for branch, share in shares if share != 0.0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    vectors: Tensor  # (b, k, d)
+    kinds: Tensor  # (b, k)
+    weights: Tensor  # (b, k)
+
+
+def new_scheduler() -> UniPCMultistepScheduler:
+    """UniPC for a network that guesses the clean picture, on the straight path."""
+    return UniPCMultistepScheduler(
+        prediction_type="sample", use_flow_sigmas=True, flow_shift=SHIFT, solver_order=2
+    )
+
+
+def _says_not(condition: Condition) -> Condition:
+    """The negative vectors as neighbours would be: all at once, without an order."""
+    if condition.negative is None or not len(condition.negative):
+        return Condition()
+    total = condition.negative.sum(0)
+    return Condition(text=total / max(float(np.linalg.norm(total)), 1e-6))
+
+
+def _tokens(conditions: Sequence[Condition], dimension: int, device: torch.device) -> _Tokens:
+    """All conditions in one tensor; those with fewer tokens are filled up with tokens of weight 0."""
+    rows = [_row(condition) for condition in conditions]
+    longest = max(1, *(len(row) for row in rows)) if rows else 1
+    vectors = torch.zeros(len(rows), longest, dimension)
+    kinds = torch.zeros(len(rows), longest, dtype=torch.int64)
+    weights = torch.zeros(len(rows), longest)
+    for index, row in enumerate(rows):
+        for place, (vector, kind, weight) in enumerate(row):
+            vectors[index, place] = torch.from_numpy(vector)
+            kinds[index, place], weights[index, place] = kind, weight
+    return _Tokens(vectors.to(device), kinds.to(device), weights.to(device))
+
+
+def _row(condition: Condition) -> list[tuple[Vector, int, float]]:
+    text = [(condition.text, TEXT, 1.0)] if condition.text is not None else []
+    if condition.neighbours is None:
+        return text
+    near = zip(condition.neighbours, condition.weights, strict=True)
+    return text + [(vector, NEIGHBOUR, weight) for vector, weight in near if weight > 0]
+
+
+def _sigmas(steps: int, strength: float) -> list[float]:
+    """Evenly spaced levels that, once the scheduler has shifted them, begin at `strength`."""
+    first = strength / (SHIFT - (SHIFT - 1) * strength)
+    return np.linspace(first, 0, steps + 1)[:-1]
+
+
+def _mix(clean: Tensor, noise: Tensor, sigma: float) -> Tensor:
+    return (1 - sigma) * clean + sigma * noise
+
+
+def _or(given: float | None, default: float) -> float:
+    return default if given is None else given

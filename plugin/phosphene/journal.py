@@ -1,0 +1,238 @@
+"""The journal: which files were seen, which image each one is, and which could not be added.
+
+One SQLite file in the library's folder. The store decides what a library holds; without its journal
+a library looks at every file once more and embeds none again. Written with a rollback journal, not a
+write-ahead log, so that one file is all there is to move or copy between two commands.
+
+Places are uris: absolute paths, or relative to the library's folder, see `sources.to_uri`.
+"""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from phosphene.errors import LibraryError, PhospheneError, StoreError
+from phosphene.records import Failure
+from phosphene.vectors import Vector
+
+WAIT = 30.0  # seconds, for another process to finish its commit
+KEPT_TEXTS = 4096  # vectors of texts; the oldest go first
+
+# Each entry leads from one version to the next. Never change one that was released: append.
+MIGRATIONS = (
+    """
+    CREATE TABLE files (
+        uri TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, id TEXT NOT NULL, captions TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX files_by_id ON files (id);
+    CREATE TABLE refused (
+        uri TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, reason TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE texts (number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, vector BLOB NOT NULL);
+    """,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file as it was when it was added: bytes, time of change, the image that it is, its captions."""
+
+    uri: str
+    size: int
+    mtime_ns: int
+    id: str
+    captions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that could not be added as it was; one that could not even be read has size -1."""
+
+    uri: str
+    size: int
+    mtime_ns: int
+    reason: str
+
+
+class Journal:
+    """What was seen, in short transactions: after a kill, each has happened or has not.
+
+    Safe in many threads. Raises LibraryError for a file that is no journal or of a newer version,
+    StoreError where it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        with self._explained():
+            self._database = sqlite3.connect(
+                path, timeout=WAIT, isolation_level=None, check_same_thread=False
+            )
+        self._migrate()
+
+    @property
+    def folder(self) -> Path:
+        """The library's folder: what relative uris are relative to."""
+        return self.path.parent
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._database.close()
+
+    # ── files ─────────────────────────────────────────────────────────────────────────────
+
+    def known(self, uris: Iterable[str]) -> dict[str, Seen]:
+        """The files among these that were added, by uri."""
+        rows = self._rows(f"SELECT * FROM files WHERE uri IN {_MANY}", _many(uris))
+        return {row[0]: _seen(row) for row in rows}
+
+    def refused(self, uris: Iterable[str]) -> dict[str, Refused]:
+        """The files among these that were refused, by uri."""
+        rows = self._rows(f"SELECT * FROM refused WHERE uri IN {_MANY}", _many(uris))
+        return {row[0]: Refused(*row) for row in rows}
+
+    def places(self, ids: Iterable[str]) -> dict[str, list[Seen]]:
+        """The files that are these images, by id, in the order of their uris."""
+        places: dict[str, list[Seen]] = {}
+        for row in self._rows(f"SELECT * FROM files WHERE id IN {_MANY} ORDER BY uri", _many(ids)):
+            places.setdefault(row[3], []).append(_seen(row))
+        return places
+
+    def holds(self, id: str) -> bool:
+        """Whether a file was added that is this image."""
+        return bool(self._rows("SELECT 1 FROM files WHERE id = ? LIMIT 1", (id,)))
+
+    def ids(self) -> set[str]:
+        """The images of all files that were added."""
+        return {row[0] for row in self._rows("SELECT DISTINCT id FROM files")}
+
+    def count(self) -> int:
+        """How many images the files are that were added."""
+        return int(self._rows("SELECT count(DISTINCT id) FROM files")[0][0])
+
+    def record(self, seen: Iterable[Seen], refused: Iterable[Refused] = ()) -> None:
+        """Write down a batch: what was added, and what was not. All of it or nothing.
+
+        A file whose content was refused (size 0 or more) is no longer the image that it was.
+        """
+        added = [(s.uri, s.size, s.mtime_ns, s.id, json.dumps(s.captions)) for s in seen]
+        failed = [(r.uri, r.size, r.mtime_ns, r.reason) for r in refused]
+        with self._transaction() as database:
+            database.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", added)
+            database.executemany("DELETE FROM refused WHERE uri = ?", [row[:1] for row in added])
+            database.executemany("INSERT OR REPLACE INTO refused VALUES (?, ?, ?, ?)", failed)
+            database.executemany(
+                "DELETE FROM files WHERE uri = ?", [row[:1] for row in failed if row[1] >= 0]
+            )
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Forget the files of these images: adding them again embeds them again."""
+        with self._transaction() as database:
+            database.execute(f"DELETE FROM files WHERE id IN {_MANY}", _many(ids))
+
+    def failures(self) -> list[Failure]:
+        """All files that could not be added, with the reasons."""
+        return [Failure(*row) for row in self._rows("SELECT uri, reason FROM refused ORDER BY uri")]
+
+    # ── texts ─────────────────────────────────────────────────────────────────────────────
+
+    def text_vector(self, text: str, space: str) -> Vector | None:
+        """The kept vector (d,) of a text in a space (its id), or None."""
+        rows = self._rows("SELECT vector FROM texts WHERE key = ?", (_key(text, space),))
+        return np.frombuffer(rows[0][0], dtype="<f4").astype(np.float32) if rows else None
+
+    def keep_text_vector(self, text: str, space: str, vector: Vector) -> None:
+        """Keep the vector of a text; where that cannot be written, a search works all the same."""
+        row = (_key(text, space), np.asarray(vector, dtype="<f4").tobytes())
+        try:
+            with self._transaction() as database:
+                database.execute("INSERT OR REPLACE INTO texts (key, vector) VALUES (?, ?)", row)
+                oldest = "SELECT max(number) - ? FROM texts"
+                database.execute(f"DELETE FROM texts WHERE number <= ({oldest})", (KEPT_TEXTS,))
+        except PhospheneError:
+            return
+
+    # ── SQLite ────────────────────────────────────────────────────────────────────────────
+
+    def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._explained():
+            return self._database.execute(statement, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._explained():
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._database
+                self._database.execute("COMMIT")
+            except BaseException:
+                if self._database.in_transaction:  # SQLite itself rolls back where the disk is full
+                    self._database.execute("ROLLBACK")
+                raise
+
+    def _migrate(self) -> None:
+        version = self._version()
+        if version > len(MIGRATIONS):
+            raise LibraryError(
+                f"`{self.path}` has version {version}; this phosphene reads up to {len(MIGRATIONS)}",
+                hint="a newer phosphene made it: `pip install --upgrade phosphene`",
+            )
+        if version < len(MIGRATIONS):
+            with self._transaction() as database:
+                for script in MIGRATIONS[self._version() :]:  # anew: another process may have been first
+                    for statement in filter(str.strip, script.split(";")):
+                        database.execute(statement)
+                database.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def _version(self) -> int:
+        return int(self._rows("PRAGMA user_version")[0][0])
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """One thread at a time, and SQLite's errors as ours."""
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise _error(error, self.path) from error
+
+
+_MANY = "(SELECT value FROM json_each(?))"  # any number of values as one parameter
+
+
+def _many(values: Iterable[str]) -> tuple[str]:
+    return (json.dumps(list(values)),)
+
+
+def _seen(row: tuple[Any, ...]) -> Seen:
+    uri, size, mtime_ns, id, captions = row
+    return Seen(uri, size, mtime_ns, id, tuple(json.loads(captions)))
+
+
+def _key(text: str, space: str) -> bytes:
+    """Texts are kept as digests: they may be long, are private, and need not be Unicode."""
+    return sha256(f"{space}\0{text}".encode("utf-8", "surrogatepass")).digest()
+
+
+def _error(error: sqlite3.Error, path: Path) -> PhospheneError:
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        return StoreError(
+            f"`{path}` cannot be written: {error}",
+            hint="free some space, then run the same again: what was added before is kept",
+        )
+    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+        return LibraryError(
+            f"`{path}` is damaged: {error}",
+            hint="delete it: the next `add` then looks at every file once more, and embeds none again",
+        )
+    return LibraryError(f"`{path}` cannot be used: {error}", hint="is the folder there, and may you write it?")

@@ -1,0 +1,176 @@
+"""The network that guesses the clean picture behind a noisy one, from vectors.
+
+Notation, as in the code:
+
+    b, k, d     pictures in the batch, tokens per picture, dimension of the vectors
+    noisy       (1 - sigma) * clean + sigma * noise, (b, 3, size, size), clean in [-1, 1]
+    sigma       (b,), from 0 (clean) to 1 (noise)
+    tokens      what the picture is made from: vectors of texts and pictures, without any order
+
+A UNet on pixels folded into channels (`patch`). At every level the pixels attend to the tokens, on
+all but the finest level to one another too, in one softmax (as in Imagen; Saharia et al. 2022).
+A learned token that is always there makes "from nothing" a case like any other. The weight of a
+token is added to its attention scores as a logarithm, so that weight 0 is exactly absence
+and weight 2 the same as handing a token over twice.
+"""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from torch import Tensor, nn
+
+TEXT, OWN, NEIGHBOUR = range(3)  # kinds of tokens: of a text, of the picture itself, of its neighbour
+FREQUENCIES = 64  # sines and cosines that sigma is spread over
+GROUP = 16  # channels that are normalised together
+
+
+class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
+    """Noisy pictures and tokens to clean pictures. `size` is a multiple of patch * 2^(levels - 1)."""
+
+    @register_to_config
+    def __init__(
+        self,
+        dimension: int,
+        size: int = 64,
+        patch: int = 4,
+        channels: tuple[int, ...] = (64, 192),
+        width: int = 256,
+        heads: int = 4,
+        blocks: int = 1,
+    ) -> None:
+        super().__init__()
+        self.tokens = Tokens(dimension, width)
+        self.time = nn.Sequential(nn.Linear(2 * FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
+        folded = 3 * patch**2
+        self.enter = nn.Conv2d(folded, channels[0], 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        skips, current = [channels[0]], channels[0]
+        for level, out in enumerate(channels):
+            if level:
+                self.down.append(nn.Conv2d(current, out, 3, stride=2, padding=1))
+                skips, current = [*skips, out], out
+            for _ in range(blocks):
+                self.down.append(Block(current, out, width, heads, among=level > 0))
+                skips, current = [*skips, out], out
+        self.middle = nn.ModuleList(Block(current, current, width, heads, among=True) for _ in range(2))
+        for level, out in reversed(list(enumerate(channels))):
+            for _ in range(blocks + 1):
+                self.up.append(Block(current + skips.pop(), out, width, heads, among=level > 0))
+                current = out
+            if level:
+                self.up.append(nn.Conv2d(current, channels[level - 1], 3, padding=1))
+                current = channels[level - 1]
+        self.leave = nn.Sequential(_norm(current), nn.SiLU(), _zero(nn.Conv2d(current, folded, 3, padding=1)))
+
+    def forward(self, noisy: Tensor, sigma: Tensor, vectors: Tensor, kinds: Tensor, weights: Tensor) -> Tensor:
+        """Guess the clean pictures (b, 3, size, size).
+
+        `vectors` (b, k, d) are unit vectors, `kinds` (b, k) says what they are of, `weights`
+        (b, k) are 0 where a picture has no such token.
+        """
+        tokens, bias, summary = self.tokens(vectors, kinds, weights)
+        condition = F.silu(self.time(_waves(sigma)) + summary)
+        hidden = self.enter(F.pixel_unshuffle(noisy, self.config["patch"]))
+        skips = [hidden]
+        for part in self.down:
+            hidden = part(hidden, condition, tokens, bias) if isinstance(part, Block) else part(hidden)
+            skips.append(hidden)
+        for part in self.middle:
+            hidden = part(hidden, condition, tokens, bias)
+        for part in self.up:
+            if isinstance(part, Block):
+                hidden = part(torch.cat([hidden, skips.pop()], 1), condition, tokens, bias)
+            else:
+                hidden = part(F.interpolate(hidden, scale_factor=2.0))
+        clean: Tensor = F.pixel_shuffle(self.leave(hidden), self.config["patch"])
+        return clean
+
+
+class Tokens(nn.Module):
+    """Vectors to what pixels attend to, and to one summary that steers every block."""
+
+    def __init__(self, dimension: int, width: int) -> None:
+        super().__init__()
+        self.scale = math.sqrt(dimension)  # a unit vector's entries are small
+        self.project = nn.Linear(dimension, width)
+        self.kind = nn.Embedding(3, width)
+        self.norm = nn.LayerNorm(width)
+        self.always = nn.Parameter(torch.randn(width) / math.sqrt(width))
+        self.score = nn.Linear(width, 1)
+        self.summarise = nn.Linear(width, width)
+
+    def forward(self, vectors: Tensor, kinds: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens (b, 1 + k, width), their bias (b, 1 + k), and the summary (b, width)."""
+        given = self.norm(self.project(vectors * self.scale) + self.kind(kinds))
+        tokens = torch.cat([self.always.to(given.dtype).expand(len(given), 1, -1), given], 1)
+        bias = F.pad(weights.log(), (1, 0)).to(tokens.dtype)
+        share = (self.score(tokens).squeeze(-1) + bias).softmax(-1)
+        return tokens, bias, self.summarise((share.unsqueeze(1) @ tokens).squeeze(1))
+
+
+class Block(nn.Module):
+    """Two convolutions steered by the condition (FiLM; Perez et al. 2018), then attention."""
+
+    def __init__(self, channels: int, out: int, width: int, heads: int, *, among: bool) -> None:
+        super().__init__()
+        self.first = nn.Sequential(_norm(channels), nn.SiLU(), nn.Conv2d(channels, out, 3, padding=1))
+        self.steer = nn.Linear(width, 2 * out)
+        self.norm = _norm(out)
+        self.second = _zero(nn.Conv2d(out, out, 3, padding=1))
+        self.skip = nn.Identity() if channels == out else nn.Conv2d(channels, out, 1)
+        self.attend = Attention(out, width, heads, among=among)
+
+    def forward(self, pixels: Tensor, condition: Tensor, tokens: Tensor, bias: Tensor) -> Tensor:
+        """Pixels (b, channels, h, w) to (b, out, h, w)."""
+        scale, shift = self.steer(condition)[:, :, None, None].chunk(2, 1)
+        hidden = self.second(F.silu(self.norm(self.first(pixels)) * (1 + scale) + shift))
+        attended: Tensor = self.attend(self.skip(pixels) + hidden, tokens, bias)
+        return attended
+
+
+class Attention(nn.Module):
+    """Pixels attend to the tokens and, with `among`, in the same softmax to one another."""
+
+    def __init__(self, channels: int, width: int, heads: int, *, among: bool) -> None:
+        super().__init__()
+        self.heads, self.among = heads, among
+        self.norm = _norm(channels)
+        self.from_pixels = nn.Linear(channels, 3 * channels if among else channels)
+        self.from_tokens = nn.Linear(width, 2 * channels)
+        self.merge = _zero(nn.Linear(channels, channels))
+
+    def forward(self, pixels: Tensor, tokens: Tensor, bias: Tensor) -> Tensor:
+        """Pixels (b, channels, h, w) with what they found added."""
+        rows = self.norm(pixels).flatten(2).transpose(1, 2)
+        query = self.from_pixels(rows)
+        key, value = self.from_tokens(tokens).chunk(2, -1)
+        if self.among:
+            query, near, nearby = query.chunk(3, -1)
+            key, value = torch.cat([key, near], 1), torch.cat([value, nearby], 1)
+            bias = F.pad(bias, (0, rows.shape[1]))
+        split = [part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (query, key, value)]
+        found = F.scaled_dot_product_attention(*split, attn_mask=bias[:, None, None].to(query.dtype))
+        merged: Tensor = self.merge(found.transpose(1, 2).flatten(2))
+        return pixels + merged.transpose(1, 2).unflatten(2, pixels.shape[2:])
+
+
+def _waves(sigma: Tensor) -> Tensor:
+    """Sigma (b,) as sines and cosines (b, 2 * FREQUENCIES), from one wave to about 160."""
+    rates = torch.logspace(0, 3, FREQUENCIES, device=sigma.device)
+    angles = sigma.float()[:, None] * rates
+    return torch.cat([angles.sin(), angles.cos()], -1).to(sigma.dtype)
+
+
+def _norm(channels: int) -> nn.GroupNorm:
+    return nn.GroupNorm(max(1, channels // GROUP), channels)
+
+
+def _zero(layer: Any) -> Any:
+    """A layer that begins by adding nothing, so that deep networks start shallow."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer

@@ -1,0 +1,291 @@
+"""The embedded store: two LanceDB tables in a folder, `images` with vectors and `thumbnails` apart.
+
+What LanceDB 0.40 does by itself and is designed out here, each measured: two processes that upsert
+the same new id write it twice (a lock around every write, a primary key in the schema, no index on
+`id`; lancedb#2463); equal ids in one batch are both written; every commit adds files for ever (they
+are merged as they pile up); a vector of another dimension is answered with a riddle; a query that
+selects columns without `_distance` warns on stderr.
+
+The space is kept in the metadata of `images`, which is made last and so marks a whole store.
+Thumbnails are written before images and deleted after them: after a kill in between, every image
+there still has its thumbnail, and a rerun rights the rest. Reading takes no lock and writes nothing.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from math import isqrt
+from pathlib import Path
+from typing import Any, Self
+
+import lancedb
+import numpy as np
+import pyarrow as pa
+from filelock import FileLock, Timeout
+from lancedb.index import IvfFlat
+
+from phosphene import schema
+from phosphene.errors import StoreError, VectorError
+from phosphene.records import Filter, Hit, Image, Space
+from phosphene.store import EVERYTHING
+from phosphene.store.properties import image_of
+from phosphene.store.rows import images_of, rows_of, rows_of_thumbnails
+from phosphene.vectors import Vector, unit
+
+# Up to this many images every one is compared: 0.1 s for 512 dimensions on 2 idle cores. Above,
+# IVF_FLAT asks in a tenth of that and was built in 8 s, where HNSW took 90 s (bench/stores.py).
+EXACT_UP_TO = 100_000
+PROBES = 20  # cells of the index that a query visits, at least
+STALE = 0.25  # the index is built again when more than this share of the images is not in it
+# Sampled for k-means per cell, and its rounds: at LanceDB's 256 and 50 the index takes four times as
+# long to build and finds nothing more.
+SAMPLES, ROUNDS = 32, 20
+
+# Files are merged when there are more than 64, and one more for every 2,000 images: then an image is
+# rewritten about six times in its life, however large the store grows.
+FRAGMENTS, IMAGES_PER_FRAGMENT = 64, 2_000
+# A reader may be in the middle of an old version: its files stay this long after they are replaced.
+GRACE = timedelta(hours=1)
+
+BATCH = 1024  # images at a time while iterating
+PATIENCE = 600  # seconds to wait for another process's write; building an index is the longest
+
+
+class LanceStore:
+    """A Store in a folder. Many processes may read and write it at once."""
+
+    def __init__(self, folder: Path, *, exact_up_to: int = EXACT_UP_TO) -> None:
+        self._folder = folder
+        self._exact_up_to = exact_up_to
+        with _clearly(folder, "read"):
+            # An interval of zero: every read looks for a newer version first (0.3 ms).
+            database = lancedb.connect(folder, read_consistency_interval=timedelta(0))
+            self._images = database.open_table("images")
+            self._thumbnails = database.open_table("thumbnails")
+            self._schema = self._images.schema
+        described = (self._schema.metadata or {}).get(b"space")
+        if described is None:
+            raise StoreError(f"`{folder}` holds LanceDB tables, but none of ours", hint="name another folder")
+        self.space = Space(**json.loads(described))
+        self._columns = [name for name in self._schema.names if name != schema.VECTOR]
+
+    @classmethod
+    def is_in(cls, folder: Path) -> bool:
+        """Whether there is a store in `folder`."""
+        return any((folder / "images.lance" / "_versions").glob("*.manifest"))
+
+    @classmethod
+    def open(cls, folder: Path, *, exact_up_to: int = EXACT_UP_TO) -> Self:
+        """Open the store in `folder`. Raises StoreError where there is none or it is damaged.
+
+        `exact_up_to` is the number of images above which an index is built.
+        """
+        if not cls.is_in(folder):
+            raise StoreError(f"there is no store in `{folder}`", hint="name the folder of a library")
+        return cls(folder, exact_up_to=exact_up_to)
+
+    @classmethod
+    def create(cls, folder: Path, space: Space, *, exact_up_to: int = EXACT_UP_TO) -> Self:
+        """Make a store in `folder`, or open the one that is there, whatever its space."""
+        with _clearly(folder, "make"):
+            folder.mkdir(parents=True, exist_ok=True)
+            with _lock(folder):
+                if not cls.is_in(folder):
+                    database = lancedb.connect(folder)
+                    database.create_table("thumbnails", schema=schema.blobs(), exist_ok=True)
+                    described = schema.arrow(space.dimension).with_metadata(
+                        {"space": json.dumps(asdict(space))}
+                    )
+                    database.create_table("images", schema=described)
+        return cls(folder, exact_up_to=exact_up_to)
+
+    # ── writing ───────────────────────────────────────────────────────────────────────────
+
+    def upsert(self, images: Sequence[Image]) -> None:
+        """Write images with their thumbnails, in one commit each; the last of equal ids wins.
+
+        An image without a thumbnail keeps the one that is stored. Raises VectorError for a vector
+        that does not fit and StoreError for text that is no Unicode; then nothing is written.
+        """
+        last = {image.id: image for image in images}
+        if not last:
+            return
+        rows, thumbnails = self._rows(list(last.values())), rows_of_thumbnails(last.values())
+        with _clearly(self._folder, "write to"), _lock(self._folder):
+            if len(thumbnails):
+                _merge(self._thumbnails, thumbnails)
+            _merge(self._images, rows)
+            self._tidy()
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Take images and their thumbnails out; returns how many were there."""
+        named = _among(ids)
+        with _clearly(self._folder, "write to"), _lock(self._folder):
+            self._images.checkout_latest()
+            self._thumbnails.checkout_latest()
+            deleted = int(self._images.delete(named).num_deleted_rows)
+            self._thumbnails.delete(named)
+        return deleted
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────
+
+    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image]:
+        """The images of these ids, in the order asked for; unknown ones are passed over."""
+        found = {image.id: image for image in self.iterate(Filter(only=frozenset(ids)), vectors=vectors)}
+        return [found[id] for id in ids if id in found]
+
+    def near(self, vector: Vector, count: int, where: Filter = EVERYTHING) -> list[Hit]:
+        """The `count` images of highest cosine similarity to a unit vector (d,), best first.
+
+        A filter that leaves few images is answered exactly: among the cells that an index visits
+        there may be none of them.
+        """
+        query = unit(self._fitting(vector))
+        if count < 1:
+            return []
+        with _clearly(self._folder, "search"):
+            search = self._images.search(query, vector_column_name=schema.VECTOR).distance_type("cosine")
+            search = search.select([*self._columns, "_distance"]).limit(count)
+            search = search.minimum_nprobes(PROBES).maximum_nprobes(0)  # 0: on, until there are enough
+            if where != EVERYTHING:
+                search = search.where(_condition(where))
+                if not self.exact() and self.count(where) <= self._exact_up_to:
+                    search = search.bypass_vector_index()
+            rows = search.to_arrow().to_pylist()
+        return [Hit(image_of(row["id"], row), float(np.clip(1 - row["_distance"], -1, 1))) for row in rows]
+
+    def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
+        """All images as they are now, in no particular order, in bounded memory.
+
+        What others write meanwhile does not come. What they replace is kept for an hour: an
+        iteration that takes longer may raise StoreError.
+        """
+        with _clearly(self._folder, "read"):
+            search = self._images.search().select(
+                [*self._columns, schema.VECTOR] if vectors else self._columns
+            )
+            if where != EVERYTHING:
+                search = search.where(_condition(where))
+            batches = search.to_batches(BATCH)
+        while (batch := self._after(batches)) is not None:
+            yield from images_of(batch)
+
+    def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """The thumbnails (encoded pictures) of these ids."""
+        with _clearly(self._folder, "read"):
+            found = self._thumbnails.search().where(_among(ids)).to_arrow()
+        return dict(zip(found["id"].to_pylist(), found["thumbnail"].to_pylist(), strict=True))
+
+    def count(self, where: Filter = EVERYTHING) -> int:
+        """How many images there are."""
+        with _clearly(self._folder, "read"):
+            return int(self._images.count_rows(None if where == EVERYTHING else _condition(where)))
+
+    def exact(self) -> bool:
+        """Whether `near` compares with every image (true) or asks an index (false)."""
+        with _clearly(self._folder, "read"):
+            return not self._images.list_indices()
+
+    def close(self) -> None:
+        """Nothing is held between calls: this is for symmetry with servers."""
+
+    # ── how it is done ────────────────────────────────────────────────────────────────────
+
+    def _rows(self, images: Sequence[Image]) -> pa.Table:
+        vectors = np.stack([self._fitting(image.vector) for image in images])
+        unit(vectors)  # refuses what has no direction: no search would ever find it
+        return rows_of(images, vectors, self._schema)
+
+    def _fitting(self, vector: Vector | None) -> Vector:
+        """The vector, where it has the space's dimension."""
+        found = () if vector is None else np.shape(vector)
+        if found != (self.space.dimension,):
+            raise VectorError(
+                f"a vector of shape {found} does not fit `{self.space.name}`, whose vectors have"
+                f" {self.space.dimension} numbers",
+                hint="ask and fill a library with the model that made it",
+            )
+        return np.asarray(vector, dtype=np.float32)
+
+    def _tidy(self) -> None:
+        """Merge files where there are many, and bring the index up to date where it has fallen behind."""
+        for table in (self._images, self._thumbnails):
+            shape = table.stats()
+            allowed = FRAGMENTS + shape["num_rows"] // IMAGES_PER_FRAGMENT
+            if shape["fragment_stats"]["num_fragments"] > allowed:
+                table.optimize(cleanup_older_than=GRACE)
+        rows, indices = self._images.count_rows(), self._images.list_indices()
+        missing = indices[0].num_unindexed_rows if indices else rows
+        if rows > self._exact_up_to and missing > rows * STALE:
+            self._images.create_index(schema.VECTOR, config=_index(rows))
+
+    def _after(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
+        """The next batch, None after the last."""
+        with _clearly(self._folder, "read"):
+            return next(batches, None)
+
+
+def _index(rows: int) -> IvfFlat:
+    """An index of √rows cells, so that as many centres are compared as images in a cell."""
+    return IvfFlat(
+        distance_type="cosine", num_partitions=isqrt(rows), sample_rate=SAMPLES, max_iterations=ROUNDS
+    )
+
+
+def _merge(table: Any, rows: pa.Table) -> None:
+    """Write rows by id, from the newest version on."""
+    table.checkout_latest()
+    merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
+    merge.use_index(False).execute(rows)
+
+
+def _condition(where: Filter) -> str:
+    """A filter as SQL."""
+    parts = [] if where.origin is None else [f"origin = {_quoted(where.origin)}"]
+    if where.only is not None:
+        parts.append(_among(where.only))
+    if where.without:
+        parts.append(f"NOT {_among(where.without)}")
+    return " AND ".join(parts) or "true"
+
+
+def _among(ids: Collection[str]) -> str:
+    return f"id IN ({', '.join(map(_quoted, ids))})" if ids else "false"
+
+
+def _quoted(text: str) -> str:
+    """A SQL string: only the quote is special, and doubled."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _lock(folder: Path) -> FileLock:
+    """What one writer holds at a time. The system lets go of it when a process dies."""
+    return FileLock(folder / "write.lock", timeout=PATIENCE)
+
+
+@contextmanager
+def _clearly(folder: Path, deed: str) -> Iterator[None]:
+    """Turn what LanceDB raises into a StoreError that says what to do.
+
+    It raises these three kinds, with an origin in its own sources at the end of the text.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = re.split(r", /\S+\.rs:", str(error))[0].removeprefix("lance error: ")
+        raise StoreError(f"cannot {deed} the store in `{folder}`: {reason}", _hint(error)) from error
+
+
+def _hint(error: Exception) -> str:
+    """What helps against `error`; LanceDB tells its kinds apart only in words."""
+    text = str(error)
+    if isinstance(error, Timeout):
+        return f"another process has been writing for {PATIENCE} s: wait for it, or end it"
+    if re.search("No space left|File too large|quota", text):
+        return "make room on that disk; what was stored before is whole"
+    if re.search("Permission denied|Read-only", text):
+        return "make the folder writable for you, or copy the library to where it is"
+    return "bring the folder back from a copy, or make the library again from its pictures"

@@ -1,0 +1,56 @@
+"""An image as the properties of `schemas/image.json` and back: what every store writes down.
+
+The id and the vector travel beside the properties, as Weaviate has them; the thumbnail is left to
+each store.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from phosphene.records import Image, Parent
+from phosphene.vectors import Vector
+
+
+def properties_of(image: Image) -> dict[str, Any]:
+    """The properties of an image, but for its thumbnail."""
+    return {
+        "sha256": image.sha256,
+        "uri": image.uri,
+        "caption": image.caption,
+        "captions": list(image.captions),
+        "origin": image.origin,
+        "width": image.width,
+        "height": image.height,
+        "created": image.created,
+        "norm": image.norm,
+        "recipe": None if image.recipe is None else json.dumps(dict(image.recipe)),
+        "parents": [parent.id for parent in image.parents],
+        "parentWeights": [parent.weight for parent in image.parents],
+        "parentSimilarities": [parent.similarity for parent in image.parents],
+    }
+
+
+def image_of(id: str, properties: Mapping[str, Any], vector: Vector | None = None) -> Image:
+    """The image of an id, its properties and perhaps its vector (d,)."""
+    lineage = zip(
+        properties["parents"] or (),
+        properties["parentWeights"] or (),
+        properties["parentSimilarities"] or (),
+        strict=True,
+    )
+    return Image(
+        id=id,
+        sha256=properties["sha256"],
+        uri=properties["uri"],
+        caption=properties["caption"],
+        captions=tuple(properties["captions"] or ()),
+        origin=properties["origin"],
+        width=properties["width"],
+        height=properties["height"],
+        created=properties["created"],
+        norm=properties["norm"],
+        recipe=json.loads(properties["recipe"]) if properties["recipe"] else None,
+        parents=tuple(Parent(*parent) for parent in lineage),
+        vector=vector,
+    )

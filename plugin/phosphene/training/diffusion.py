@@ -1,0 +1,191 @@
+"""Train a small generator for any library, in any space: it learns to speak the library's vectors.
+
+    lessons = gather(library.examples(), library.embedder, folder)
+    train(lessons, library.space, folder, Budget(minutes=60))
+
+A picture is learnt from its captions' vectors or its own, and from its neighbours' (as in
+retrieval-augmented diffusion models; Blattmann et al. 2022, and kNN-Diffusion; Sheynin et al. 2023).
+Each of the two is left out at times, so that the finished generator can be guided by either.
+
+The network learns the clean picture on the path from noise (see `generation.pipeline`). What differs
+from the papers is there because the time is short: Muon for the convolutions, and noise levels
+drawn where the few steps of a generation go, which is above 0.3.
+"""
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image as pillow
+from torch import Tensor
+
+from phosphene.files import write_whole
+from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT, Denoiser
+from phosphene.training.lessons import NEAREST, Lessons
+from phosphene.training.muon import Muon
+from phosphene.training.run import Average, Budget, Run, Step, cosine, set_rate
+
+RATES = {"muon": 0.02, "adamw": 2e-3}
+MOST = 8  # neighbours at once
+HIDE = 0.1  # share of pictures without text, without neighbours, and without both
+OWN_SHARE = 0.35  # of the pictures with a text: how many have their own vector instead
+BLUR = 0.3  # most noise on a neighbour's vector, so that it is not copied
+LEVELS = (0.8, 1.0)  # mean and deviation of sigma's logit
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The network's shape, and how it is trained."""
+
+    size: int = 64
+    patch: int = 4
+    channels: tuple[int, ...] = (64, 192)
+    width: int = 256
+    heads: int = 4
+    blocks: int = 1
+    batch: int = 16
+    average: float = 0.999
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a training is: the share of its budget, the step, and the loss."""
+
+    share: float
+    step: int
+    loss: float
+
+
+def fit(
+    lessons: Lessons,
+    folder: Path,
+    budget: Budget,
+    settings: Settings | None = None,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    on_step: Callable[[Progress], None] | None = None,
+    on_sheet: Callable[[Denoiser], bytes] | None = None,
+    sheet_every: float = 240.0,
+) -> Denoiser:
+    """Train on lessons; the averaged network.
+
+    The run lies in `folder`; the same call goes on where a killed one left off. Every `sheet_every`
+    seconds `on_sheet` draws what the averaged network makes, as a PNG beside the log.
+    """
+    settings = settings or Settings()
+    torch.manual_seed(seed)
+    model = new_denoiser(lessons.dimension, settings).to(device, memory_format=torch.channels_last).train()
+    average = Average(model, settings.average)
+    optimizers = new_optimizers(model)
+    kept = {**asdict(settings), "examples": len(lessons), "seed": seed}
+    run = Run(folder, {"model": model, "average": average, **optimizers}, budget, kept, seed=seed)
+    drawn = run.seconds
+    for step in run:
+        loss = learn(model, optimizers, draw(lessons, run.random, settings.batch, device), step)
+        average.update(model)
+        if step.number % 10 == 0:
+            run.note(loss=loss)
+        if on_step:
+            on_step(Progress(step.progress, step.number, loss))
+        if on_sheet and run.seconds - drawn > sheet_every:
+            drawn = run.seconds
+            write_whole(folder / f"sheet-{round(run.seconds / 60):03d}.png", on_sheet(average.module))
+    return average.module
+
+
+def new_denoiser(dimension: int, settings: Settings) -> Denoiser:
+    """A network that has learnt nothing yet."""
+    shape = {key: getattr(settings, key) for key in ("size", "patch", "channels", "width", "heads", "blocks")}
+    return Denoiser(dimension, **shape)
+
+
+def new_optimizers(model: Denoiser) -> Mapping[str, torch.optim.Optimizer]:
+    """Muon for what lies inside the network; AdamW for its ends and for vectors."""
+    edges = ("enter.", "leave.", "tokens.kind", "tokens.score")
+    inside = [w for name, w in model.named_parameters() if w.ndim >= 2 and not name.startswith(edges)]
+    chosen = {id(weights) for weights in inside}
+    rest = [weights for weights in model.parameters() if id(weights) not in chosen]
+    return {
+        "muon": Muon(inside, RATES["muon"]),
+        "adamw": torch.optim.AdamW(rest, RATES["adamw"], betas=(0.9, 0.99), weight_decay=0.01),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What the network is shown, and what it should have said (`clean`)."""
+
+    clean: Tensor  # (b, 3, size, size) in [-1, 1]
+    noisy: Tensor
+    sigma: Tensor  # (b,)
+    vectors: Tensor  # (b, 1 + MOST, d)
+    kinds: Tensor
+    weights: Tensor  # 0 where a token is left out
+
+
+def draw(lessons: Lessons, random: np.random.Generator, count: int, device: str = "cpu") -> Batch:
+    """Draw pictures, what of their surroundings is told, and noise."""
+    chosen = random.integers(len(lessons), size=count)
+    vectors, kinds, weights = tokens(lessons, chosen, random)
+    clean = lessons.pictures[chosen].transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
+    sigma = 1 / (1 + np.exp(-random.normal(*LEVELS, size=count))).astype(np.float32)
+    noise = random.standard_normal(clean.shape, dtype=np.float32)
+    level = sigma[:, None, None, None]
+    arrays = (clean, (1 - level) * clean + level * noise, sigma, vectors, kinds, weights)
+    return Batch(*(torch.from_numpy(array).to(device) for array in arrays))
+
+
+def tokens(
+    lessons: Lessons, chosen: NDArray[np.integer], random: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
+    """Vectors (b, 1 + MOST, d), kinds and weights: first a text or the picture itself, then neighbours."""
+    count, places = len(chosen), 1 + MOST
+    vectors = np.zeros((count, places, lessons.dimension), dtype=np.float32)
+    kinds = np.full((count, places), NEIGHBOUR, dtype=np.int64)
+    weights = np.zeros((count, places), dtype=np.float32)
+    hidden = random.random(count)
+    for row, index in enumerate(chosen):
+        captions = lessons.captions_of(int(index))
+        worded = len(captions) > 0 and random.random() >= OWN_SHARE
+        caption = captions[random.integers(len(captions))] if worded else 0
+        vectors[row, 0] = lessons.texts[caption] if worded else lessons.own[index]
+        kinds[row, 0] = TEXT if worded else OWN
+        weights[row, 0] = not hidden[row] < 2 * HIDE  # below HIDE both are hidden, then the text alone
+        near = lessons.near_texts[caption] if worded else lessons.near_own[index]
+        told = random.permutation(near[near >= 0])[: random.integers(MOST + 1)]
+        vectors[row, 1 : 1 + len(told)] = lessons.own[told]
+        weights[row, 1 : 1 + len(told)] = not (hidden[row] < HIDE or 2 * HIDE <= hidden[row] < 3 * HIDE)
+    return blurred(vectors, random), kinds, weights
+
+
+def blurred(vectors: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+    """The neighbours' vectors with noise of a random level, of length one again."""
+    near = vectors[:, 1:]
+    level = random.uniform(0, BLUR, size=(*near.shape[:2], 1)) / np.sqrt(near.shape[-1])
+    noisy = near + level * random.standard_normal(near.shape, dtype=np.float32)
+    length = np.linalg.norm(noisy, axis=-1, keepdims=True)
+    there = np.linalg.norm(near, axis=-1, keepdims=True) > 0
+    vectors[:, 1:] = np.where(there, noisy / np.maximum(length, 1e-6), 0)
+    return vectors
+
+
+def learn(model: Denoiser, optimizers: Mapping[str, torch.optim.Optimizer], batch: Batch, step: Step) -> float:
+    """Take one step; the loss before it."""
+    for name, optimizer in optimizers.items():
+        set_rate(optimizer, cosine(step.progress, RATES[name], warmup=0.01))
+        optimizer.zero_grad(set_to_none=True)
+    device = batch.clean.device.type
+    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+        guess = model(batch.noisy, batch.sigma, batch.vectors, batch.kinds, batch.weights)
+    error = (guess.float() - batch.clean).square().mean((1, 2, 3))
+    loss = (error / batch.sigma.clamp(min=0.3).square()).mean()  # as far off as the path's direction is
+    loss.backward()
+    for optimizer in optimizers.values():
+        optimizer.step()
+    return float(loss.detach())

@@ -1,0 +1,88 @@
+"""What every store is compared with: a Store in memory that knows no trick, and images to fill it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from phosphene.errors import VectorError
+from phosphene.records import Filter, Hit, Image, Parent, Space
+from phosphene.store import EVERYTHING
+from phosphene.vectors import Vector, unit
+
+SPACE = Space(id="tiny:0123", name="tiny", dimension=8)
+
+
+class Oracle:
+    def __init__(self, space: Space = SPACE) -> None:
+        self.space = space
+        self.images: dict[str, Image] = {}
+
+    def upsert(self, images: Sequence[Image]) -> None:
+        if any(image.vector is None or image.vector.shape != (self.space.dimension,) for image in images):
+            raise VectorError("does not fit")
+        for image in images:
+            kept = self.thumbnails([image.id]).get(image.id)
+            self.images[image.id] = replace(image, thumbnail=image.thumbnail or kept)
+
+    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image]:
+        return [self.images[id] for id in ids if id in self.images]
+
+    def near(self, vector: Vector, count: int, where: Filter = EVERYTHING) -> list[Hit]:
+        hits = [Hit(image, float(image.vector @ vector)) for image in self.iterate(where)]
+        return sorted(hits, key=lambda hit: -hit.score)[:count]
+
+    def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
+        for image in list(self.images.values()):
+            among = where.only is None or image.id in where.only
+            if among and image.id not in where.without and where.origin in (None, image.origin):
+                yield image
+
+    def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
+        return {image.id: image.thumbnail for image in self.get(ids) if image.thumbnail is not None}
+
+    def count(self, where: Filter = EVERYTHING) -> int:
+        return len(list(self.iterate(where)))
+
+    def delete(self, ids: Sequence[str]) -> int:
+        return len([id for id in set(ids) if self.images.pop(id, None)])
+
+    def exact(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
+
+
+def vectors_like_embeddings(count: int, dimension: int, seed: int = 0) -> np.ndarray:
+    """Unit vectors (n, d) with 24 latent dimensions and some noise, as CLIP's have few that matter."""
+    random = np.random.default_rng(seed)
+    axes = np.random.default_rng(24).normal(size=(24, dimension))
+    latent = random.normal(size=(count, 24)) @ axes
+    return unit(latent + 0.3 * np.sqrt(24) * random.normal(size=(count, dimension)))
+
+
+def made(count: int, *, start: int = 0, dimension: int = SPACE.dimension) -> list[Image]:
+    """Images `start` to `start + count`, always the same; every third is generated."""
+    vectors = vectors_like_embeddings(count, dimension, seed=start)
+    return [image(start + place, vector) for place, vector in enumerate(vectors)]
+
+
+def image(number: int, vector: np.ndarray) -> Image:
+    generated = number % 3 == 2
+    return Image(
+        id=f"00000000-0000-5000-8000-{number:012}",
+        sha256=f"{number:064x}",
+        uri=f"pictures/{number}.png" if generated else f"/home/me/{number}.jpg",
+        caption=f"a house, number {number}, in the snow",
+        captions=(f"a house, number {number}, in the snow", "a house"),
+        origin="generated" if generated else "training",
+        width=640,
+        height=480 + number,
+        created="2026-01-31T12:00:00Z",
+        norm=10.25,
+        recipe={"seed": 2**63 + number, "steps": 6, "prompt": "a house"} if generated else None,
+        parents=(Parent(f"00000000-0000-5000-8000-{number - 1:012}", 0.75, 0.5),) if generated else (),
+        vector=vector,
+        thumbnail=b"JPEG" + number.to_bytes(4, "big"),
+    )

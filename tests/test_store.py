@@ -1,0 +1,374 @@
+"""What every store does, the oracle in `oracle.py` and the real ones. A third is one more line in STORES."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from oracle import SPACE, Oracle, made
+
+from phosphene.errors import LibraryError, StoreError, VectorError
+from phosphene.records import Filter, Hit, Image, Space
+from phosphene.store import Store, open_store
+from phosphene.vectors import unit
+
+# Each opens the store at a place, or makes it where there is none.
+STORES: dict[str, Callable[[Path], Store]] = {
+    "oracle": cache(lambda folder: Oracle()),
+    "lance": lambda folder: open_store(folder / "store", SPACE),
+}
+NOWHERE = "00000000-0000-5000-8000-ffffffffffff"
+QUERY = unit(np.arange(8) - 2.0)
+STRANGE = [
+    "it's",
+    'say "hi"',
+    "two\nlines\tand\r\n",
+    "$(rm -rf ~)",
+    "--x; DROP TABLE images",
+    "ünïcödé 雪 🏠",
+    "\\'",
+    "%_",
+    "",
+]
+
+
+@pytest.fixture(params=STORES)
+def again(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
+    """Opens the store of this test once more."""
+    return lambda: STORES[request.param](tmp_path)
+
+
+@pytest.fixture
+def store(again: Callable[[], Store]) -> Iterator[Store]:
+    opened = again()
+    yield opened
+    opened.close()
+
+
+def same(hits: list[Hit], expected: list[Hit]) -> None:
+    """The same hits with the same scores; where scores are within 1e-6, the order is free."""
+    assert [hit.score for hit in hits] == pytest.approx([hit.score for hit in expected], abs=1e-5)
+    assert sorted((hit.score for hit in hits), reverse=True) == [hit.score for hit in hits]
+    last = min((hit.score for hit in expected), default=0) + 1e-6
+    assert {hit.image for hit in hits if hit.score > last} == {
+        hit.image for hit in expected if hit.score > last
+    }
+
+
+# ── writing and getting ───────────────────────────────────────────────────────────────────
+
+
+def test_an_image_comes_back_as_it_was_written(store: Store) -> None:
+    written = made(5)
+
+    store.upsert(written)
+
+    assert store.get([image.id for image in written]) == written
+    assert store.space == SPACE
+
+
+def test_vectors_come_back_bit_by_bit_where_they_are_asked_for(store: Store) -> None:
+    written = made(5)
+    store.upsert(written)
+
+    found = store.get([image.id for image in written], vectors=True)
+
+    assert all(np.array_equal(a.vector, b.vector) for a, b in zip(found, written, strict=True))
+    assert {image.vector.dtype for image in found} == {np.dtype(np.float32)}
+
+
+def test_images_come_in_the_order_asked_for_and_unknown_ids_are_passed_over(store: Store) -> None:
+    one, two, three = made(3)
+    store.upsert([one, two, three])
+
+    assert store.get([three.id, NOWHERE, one.id, three.id]) == [three, one, three]
+    assert store.get([NOWHERE]) == []
+    assert store.get([]) == []
+
+
+@pytest.mark.parametrize("text", STRANGE)
+def test_any_text_survives(store: Store, text: str) -> None:
+    [image] = made(1)
+    image = replace(image, uri=text, caption=text, captions=(text, text + "!"), recipe={"prompt": text})
+
+    store.upsert([image])
+
+    assert store.get([image.id]) == [image]
+    assert [hit.image for hit in store.near(QUERY, 3)] == [image]
+
+
+def test_an_image_without_captions_recipe_and_parents_keeps_none(store: Store) -> None:
+    bare = replace(made(1)[0], caption="", captions=(), recipe=None, parents=())
+
+    store.upsert([bare])
+
+    assert store.get([bare.id]) == [bare]
+
+
+def test_writing_twice_changes_nothing(store: Store) -> None:
+    store.upsert(made(7))
+    store.upsert(made(7))
+
+    assert store.count() == 7
+    assert sorted(store.iterate(), key=lambda image: image.id) == made(7)
+
+
+def test_writing_again_replaces_and_the_search_knows(store: Store) -> None:
+    one, two = made(2)
+    store.upsert([one, two])
+
+    moved = replace(one, caption="moved", vector=QUERY)
+    store.upsert([moved])
+
+    [best, other] = store.near(QUERY, 5)
+    assert best.image == moved
+    assert best.score == pytest.approx(1, abs=1e-6)
+    assert other.image == two
+
+
+def test_the_last_of_equal_ids_in_a_batch_wins(store: Store) -> None:
+    [first] = made(1)
+    last = replace(first, caption="the last", thumbnail=b"the last")
+
+    store.upsert([first, *made(2, start=1), last])
+
+    assert store.count() == 3
+    assert store.get([first.id]) == [last]
+    assert store.thumbnails([first.id]) == {first.id: b"the last"}
+
+
+def test_writing_nothing_is_no_fault(store: Store) -> None:
+    store.upsert([])
+
+    assert store.count() == 0
+
+
+@pytest.mark.parametrize("vector", [np.ones(7), np.ones(9), np.ones((1, 8)), None])
+def test_a_vector_of_another_dimension_is_refused_and_nothing_is_written(
+    store: Store, vector: np.ndarray | None
+) -> None:
+    with pytest.raises(VectorError):
+        store.upsert([*made(2), replace(made(3)[2], vector=vector)])
+
+    assert store.count() == 0
+    assert store.thumbnails([image.id for image in made(3)]) == {}
+
+
+def test_thumbnails_come_by_id_and_outlive_a_write_without_one(store: Store) -> None:
+    one, two = made(2)
+    store.upsert([one, two])
+    store.upsert([replace(one, thumbnail=None)])
+
+    assert store.thumbnails([two.id, one.id, NOWHERE]) == {one.id: one.thumbnail, two.id: two.thumbnail}
+    assert store.thumbnails([]) == {}
+
+
+# ── searching ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_empty_store_finds_nothing(store: Store) -> None:
+    assert store.near(QUERY, 10) == []
+    assert list(store.iterate()) == []
+    assert store.count() == 0
+    assert store.exact()
+
+
+@pytest.mark.parametrize("count", [0, 1, 10, 1000])
+def test_the_nearest_come_first_with_their_cosine(store: Store, count: int) -> None:
+    oracle = Oracle()
+    for each in (store, oracle):
+        each.upsert(made(200))
+
+    same(store.near(QUERY, count), oracle.near(QUERY, count))
+
+
+def test_scores_reach_from_one_to_minus_one_and_never_beyond(store: Store) -> None:
+    same_way, other_way = made(2)
+    store.upsert([replace(same_way, vector=QUERY), replace(other_way, vector=-QUERY)])
+
+    best, worst = store.near(QUERY, 2)
+
+    assert best.score == pytest.approx(1, abs=1e-6)
+    assert worst.score == pytest.approx(-1, abs=1e-6)
+    assert -1 <= worst.score <= best.score <= 1
+
+
+def test_equal_vectors_are_all_found(store: Store) -> None:
+    twins = [replace(image, vector=QUERY) for image in made(4)]
+    store.upsert([*twins, *made(20, start=4)])
+
+    assert {hit.image for hit in store.near(QUERY, 4)} == set(twins)
+
+
+FILTERS = {
+    "training": Filter(origin="training"),
+    "generated": Filter(origin="generated"),
+    "only": Filter(only=frozenset(image.id for image in made(60)[::7])),
+    "only none": Filter(only=frozenset()),
+    "only unknown": Filter(only=frozenset([NOWHERE, "it's", ""])),
+    "without": Filter(without=frozenset(image.id for image in made(60)[::2])),
+    "all three": Filter(
+        origin="training",
+        only=frozenset(image.id for image in made(40)),
+        without=frozenset(image.id for image in made(20)),
+    ),
+}
+
+
+@pytest.mark.parametrize("where", FILTERS.values(), ids=FILTERS)
+def test_a_filter_holds_for_search_count_and_iteration(store: Store, where: Filter) -> None:
+    oracle = Oracle()
+    for each in (store, oracle):
+        each.upsert(made(60))
+
+    same(store.near(QUERY, 10, where), oracle.near(QUERY, 10, where))
+    assert store.count(where) == oracle.count(where)
+    assert set(store.iterate(where)) == set(oracle.iterate(where))
+
+
+def test_ten_thousand_ids_are_no_fault(store: Store) -> None:
+    store.upsert(made(30))
+    known = [image.id for image in made(20)]
+    many = [*known, *(f"00000000-0000-5000-8000-1{number:011}" for number in range(10_000))]
+
+    assert {hit.image.id for hit in store.near(QUERY, 50, Filter(only=frozenset(many)))} == set(known)
+    assert len(store.near(QUERY, 50, Filter(without=frozenset(many)))) == 10
+    assert len(store.get(many)) == len(store.thumbnails(many)) == 20
+    assert store.delete(many) == 20
+
+
+@pytest.mark.parametrize("vector", [np.ones(7, np.float32), np.ones((2, 8), np.float32)])
+def test_a_query_of_another_dimension_is_refused(again: Callable[[], Store], vector: np.ndarray) -> None:
+    store = again()
+    if isinstance(store, Oracle):
+        pytest.skip("the oracle trusts its callers")
+
+    with pytest.raises(VectorError, match="`tiny`, whose vectors have 8 numbers"):
+        store.near(vector, 3)
+
+
+def test_an_iteration_gives_vectors_only_where_they_are_asked_for(again: Callable[[], Store]) -> None:
+    store = again()
+    written = made(2500)
+    store.upsert(written)
+
+    found = {image.id: image.vector for image in store.iterate(vectors=True)}
+
+    assert all(np.array_equal(found[image.id], image.vector) for image in written)
+    if not isinstance(store, Oracle):
+        assert all(image.vector is None for image in store.iterate())
+
+
+# ── deleting ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_deleted_is_gone_with_its_thumbnail(store: Store) -> None:
+    one, two, three = made(3)
+    store.upsert([one, two, three])
+
+    assert store.delete([one.id, three.id, NOWHERE, one.id]) == 2
+
+    assert list(store.iterate()) == [two]
+    assert [hit.image for hit in store.near(QUERY, 5)] == [two]
+    assert set(store.thumbnails([one.id, two.id, three.id])) == {two.id}
+    assert store.delete([one.id]) == store.delete([]) == 0
+
+
+def test_what_was_deleted_can_be_written_again(store: Store) -> None:
+    store.upsert(made(3))
+    store.delete([image.id for image in made(3)])
+    store.upsert(made(3))
+
+    assert sorted(store.iterate(), key=lambda image: image.id) == made(3)
+
+
+# ── more than one handle ──────────────────────────────────────────────────────────────────
+
+
+def test_what_is_written_is_in_the_very_next_search_of_a_handle_opened_before(
+    store: Store, again: Callable[[], Store]
+) -> None:
+    other = again()
+    assert other.near(QUERY, 3) == []
+
+    for number in range(3):
+        store.upsert(made(1, start=number))
+        assert other.count() == len(other.near(QUERY, 9)) == len(list(other.iterate())) == number + 1
+
+    other.delete([made(1)[0].id])
+    assert store.count() == 2
+    assert store.thumbnails([made(1)[0].id]) == {}
+
+
+def test_a_store_that_is_opened_again_is_as_it_was_left(store: Store, again: Callable[[], Store]) -> None:
+    store.upsert(made(5))
+    store.close()
+
+    opened = again()
+
+    assert sorted(opened.iterate(), key=lambda image: image.id) == made(5)
+    assert opened.space == SPACE
+
+
+# ── any sequence of operations ────────────────────────────────────────────────────────────
+
+numbers = st.lists(st.integers(0, 11), max_size=6)
+steps = st.one_of(
+    st.tuples(st.just("upsert"), numbers, st.sampled_from(STRANGE)),
+    st.tuples(st.just("delete"), numbers, st.just("")),
+)
+
+
+@pytest.mark.parametrize("name", [name for name in STORES if name != "oracle"])
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(sequence=st.lists(steps, min_size=1, max_size=6))
+def test_any_sequence_of_writes_and_deletions_ends_as_the_oracle_does(
+    name: str, sequence: list[tuple[str, list[int], str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    store, oracle = STORES[name](tmp_path_factory.mktemp("sequence")), Oracle()
+    pool = made(12)
+
+    for deed, chosen, text in sequence:
+        images = [replace(pool[number], caption=text) for number in chosen]
+        if deed == "upsert":
+            store.upsert(images)
+            oracle.upsert(images)
+        else:
+            ids = [image.id for image in images]
+            assert store.delete(ids) == oracle.delete(ids)
+
+    ids = [image.id for image in pool]
+    assert set(store.iterate()) == set(oracle.iterate())
+    assert store.get(ids) == oracle.get(ids)
+    assert store.thumbnails(ids) == oracle.thumbnails(ids)
+    same(store.near(QUERY, 20), oracle.near(QUERY, 20))
+    store.close()
+
+
+# ── spaces ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("other", [Space("tiny:4567", "tinier", 8), Space("tiny:0123", "tiny", 16)])
+def test_a_store_of_another_space_is_refused_by_both_names(tmp_path: Path, other: Space) -> None:
+    open_store(tmp_path, SPACE).close()
+
+    with pytest.raises(LibraryError, match="of `tiny`") as caught:
+        open_store(tmp_path, other)
+
+    assert f"`{other.name}` ({other.id})" in caught.value.message
+    assert f"--space {other.name}" in caught.value.hint
+
+
+def test_text_that_is_no_unicode_is_refused_by_name(tmp_path: Path) -> None:
+    store = open_store(tmp_path, SPACE)
+    image: Image = replace(made(1)[0], uri="/home/me/\udcff.jpg")
+
+    with pytest.raises(StoreError, match=r"\\udcff.jpg") as caught:
+        store.upsert([image])
+
+    assert "another name" in caught.value.hint
+    assert store.count() == 0
