@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image as Pillow
-
 from phosphene.errors import ImageError
 from phosphene.images import save_png
 from phosphene.lineage import (
@@ -23,6 +21,7 @@ from phosphene.lineage import (
 )
 from phosphene.records import Image, Parent
 from phosphene.vectors import unit
+from PIL import Image as Pillow
 
 VECTOR = unit(np.arange(1, 9, dtype=np.float32))
 RECIPE: dict[str, Any] = {
@@ -120,7 +119,9 @@ def test_parameters_read_like_those_of_other_tools() -> None:
 
     assert prompt == RECIPE["prompt"]
     assert negative == "Negative prompt: trees"
-    assert settings.startswith("Steps: 6, Sampler: UniPC, CFG scale: 3.0, Seed: 7, Size: 64x64, Model hash: ffff")
+    assert settings.startswith(
+        "Steps: 6, Sampler: UniPC, CFG scale: 3.0, Seed: 7, Size: 64x64, Model hash: ffff"
+    )
 
 
 def test_a_picture_without_a_recipe_is_refused_by_name(tmp_path: Path) -> None:
@@ -147,7 +148,12 @@ def child(id: str, *parents: str) -> Image:
 
 
 def test_descendants_come_children_first_and_once() -> None:
-    family = [child("grandchild", "first", "second"), child("first", "root"), child("second", "root"), child("x", "y")]
+    family = [
+        child("grandchild", "first", "second"),
+        child("first", "root"),
+        child("second", "root"),
+        child("x", "y"),
+    ]
 
     assert [image.id for image in descendants("root", family)] == ["first", "second", "grandchild"]
     assert descendants("grandchild", family) == []

@@ -20,3 +20,12 @@ def default_library() -> str:
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def hub_cache() -> Path | None:
+    """Where models from the hub are kept; None for the hub's own place, which other tools share.
+
+    That is `HF_HOME` or its default, unless only `PHOSPHENE_HOME` is set.
+    """
+    shared = {"HF_HOME", "HF_HUB_CACHE"} & set(os.environ)
+    return None if shared or "PHOSPHENE_HOME" not in os.environ else home() / "models"

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, PngImagePlugin
+from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 from PIL.Image import Image as Picture
 from PIL.Image import Resampling, Transpose
 
@@ -107,7 +107,7 @@ def decode(content: bytes, *, at_least: int | None = None) -> Decoded:
             upright = _rgb(picture)
     except Image.DecompressionBombError as error:
         raise ImageError(f"more than {_most_pixels() / 1e6:.0f} million pixels") from error
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise ImageError("no picture inside", hint=READ) from error
     except DAMAGE as error:
         raise ImageError("cut off or damaged") from error
@@ -159,7 +159,7 @@ def read_texts(path: Path) -> dict[str, str]:
     try:
         with Image.open(io.BytesIO(read(path).content), formats=["PNG"]) as picture:
             return {key: str(text) for key, text in getattr(picture, "text", {}).items()}
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         open_picture(path)
         return {}
     except (ImageError, Image.DecompressionBombError, *DAMAGE) as error:

@@ -235,4 +235,6 @@ def _error(error: sqlite3.Error, path: Path) -> PhospheneError:
             f"`{path}` is damaged: {error}",
             hint="delete it: the next `add` then looks at every file once more, and embeds none again",
         )
-    return LibraryError(f"`{path}` cannot be used: {error}", hint="is the folder there, and may you write it?")
+    return LibraryError(
+        f"`{path}` cannot be used: {error}", hint="is the folder there, and may you write it?"
+    )

@@ -36,7 +36,7 @@ from phosphene.lineage import descendants, recipe_in, rounded
 from phosphene.manifest import Manifest
 from phosphene.records import Filter, Hit, Image, Origin, Space
 from phosphene.search import Query, Terms, find, parse, vector_of
-from phosphene.sources import scan
+from phosphene.sources import scan, to_path
 from phosphene.store import Store, open_store
 from phosphene.vectors import Vector
 
@@ -141,9 +141,12 @@ class Library:
         What cannot be added is counted with its reason, and remembered. A kill loses at most
         the batch in flight. Raises ImageError for a path that does not exist.
         """
-        items = (item for item in scan(paths) if not item.path.is_relative_to(self.folder))
         return ingest.add(
-            items, embedder=self.embedder, store=self.store, journal=self.journal, on_progress=on_progress
+            scan(paths),
+            embedder=self.embedder,
+            store=self.store,
+            journal=self.journal,
+            on_progress=on_progress,
         )
 
     def search(
@@ -169,7 +172,7 @@ class Library:
 
     def path(self, image: Image) -> Path:
         """Where the image's file is, or was."""
-        return self.folder / image.uri
+        return to_path(image.uri, self.folder)
 
     def picture(self, image: Image) -> Picture:
         """The image's picture: its file, or its thumbnail where the file is gone."""
@@ -235,7 +238,8 @@ class Library:
         """
         query = prompt if isinstance(prompt, Query) else parse(prompt)
         target = rounded(self.vector(query))
-        start, masked = init and self._source(init), mask and self.studio.source(mask)
+        start = None if init is None else self._source(init)
+        masked = None if mask is None else self.studio.source(mask)
         first = secrets.randbelow(2**32 - count) if seed is None else seed
         request = Request(
             space=self.space.id,
@@ -243,8 +247,8 @@ class Library:
             text=target,
             references=self.studio.neighbours(target, neighbours, Filter(origin=origin)),
             negative=tuple(rounded(self.vector(words)) for words in negative),
-            init=start and start.picture,
-            mask=masked and masked.picture,
+            init=start.picture if start else None,
+            mask=masked.picture if masked else None,
             strength=_strength(strength, start, masked),
             size=size,
             steps=steps,
@@ -277,7 +281,10 @@ class Library:
         seed = secrets.randbelow(2**32) if seed is None else seed
         plans = [self._plan_at(stop, f"{start} → {end} at {stop.t:.2f}", neighbours, seed) for stop in stops]
         made = self.studio.make(plans, on_step, keep=keep)
-        return [replace(stop, made=picture) for stop, picture in zip(stops, made, strict=False)]
+        return [
+            replace(stop, made=one.picture, kept=one.image if keep else None)
+            for stop, one in zip(stops, made, strict=False)
+        ]
 
     def replay(self, source: str | Path, *, on_step: OnStep | None = None) -> Replayed:
         """Make a generated picture again, from its id or its file, and compare the two."""

@@ -99,7 +99,7 @@ class Terms:
         if (kept := self.journal.text_vector(text, space)) is not None:
             return kept
         embedder = self.load()
-        vector = embedder.texts([text])[0]
+        vector: Vector = embedder.texts([text])[0]
         if cut := embedder.cut(text):  # not kept: a text that is cut must warn the next time, too
             warnings.warn(CutText(text, cut.used), stacklevel=2)
         else:
@@ -113,7 +113,8 @@ class Terms:
                 hint="a term that begins with `./`, `/` or `~/` is a file; `+` or `-` ends a term",
             )
         embedder = self.load()
-        return embedder.pictures([embedder.prepare(open_picture(path))]).vectors[0]
+        vector: Vector = embedder.pictures([embedder.prepare(open_picture(path))]).vectors[0]
+        return vector
 
 
 def find(store: Store, id: str, *, vectors: bool = False) -> Image:

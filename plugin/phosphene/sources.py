@@ -62,7 +62,7 @@ def to_uri(path: Path, folder: Path) -> str:
 
     A path that is no Unicode is written as `file:///…` with escapes.
     """
-    absolute = Path(os.path.abspath(path))
+    absolute = _absolute(path)
     inside = absolute.is_relative_to(folder)
     name = absolute.relative_to(folder).as_posix() if inside else str(absolute)
     return absolute.as_uri() if _has_surrogates(name) else name
@@ -75,8 +75,13 @@ def to_path(uri: str, folder: Path) -> Path:
     return folder / uri
 
 
+def _absolute(path: Path) -> Path:
+    """Without `..`, and with links as they are: a picture is known by the name that the user gave it."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
 def _there(path: Path) -> Path:
-    absolute = Path(os.path.abspath(path))
+    absolute = _absolute(path)
     try:
         absolute.lstat()
     except OSError as error:
@@ -152,7 +157,9 @@ def _captions_in(content: Any, folders: Sequence[Path]) -> Captions:
 
 def _resolved(name: str, folders: Sequence[Path]) -> Path:
     """The file of that name in the first folder that has it; COCO keeps pictures and captions apart."""
-    paths = [Path(os.path.abspath(folder / name)) for folder in folders]
+    if "\0" in name:
+        raise ValueError(f"{name!r} names no file")
+    paths = [_absolute(folder / name) for folder in folders]
     return next((path for path in paths if os.path.lexists(path)), paths[0])
 
 
@@ -171,7 +178,8 @@ def _merge(captions: Captions, more: Captions) -> None:
 
 
 def _tidy(caption: str) -> str:
-    return " ".join(caption.split())
+    """On one line, and Unicode even where JSON escapes half a letter."""
+    return " ".join(caption.encode("utf-8", "surrogatepass").decode("utf-8", "replace").split())
 
 
 def _distinct(captions: Iterable[str]) -> tuple[str, ...]:

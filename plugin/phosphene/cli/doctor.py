@@ -70,7 +70,7 @@ def doctor(context: click.Context, settings: Settings) -> None:
         for finding in examine(settings):
             findings.append(finding)
             advance(len(findings), None)
-    output.rows([{"id": finding.what, **asdict(finding)} for finding in findings], COLUMNS)
+    output.rows([asdict(finding) for finding in findings], COLUMNS, key="what")
     for finding in findings:
         if finding.fix:
             output.note(f"{finding.what}: {finding.fix}")
@@ -84,7 +84,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from _packages()
     yield _child("devices", DEVICES, "install a torch for this machine: https://pytorch.org")
     yield _store()
-    yield from _models(settings)
+    yield from _models()
     yield _library(settings)
     yield _space(settings)
     yield _terminal()
@@ -132,6 +132,19 @@ def _child(what: str, code: str, fix: str, *arguments: str) -> Finding:
     return Finding(what, "ok", ended.stdout.strip())
 
 
+def _models() -> Iterator[Finding]:
+    from phosphene.embedding import DEFAULT_SPACE
+    from phosphene.embedding.weights import resolve
+
+    for name in ("landscape", DEFAULT_SPACE):
+        try:
+            yield Finding(f"model {name}", "ok", str(resolve(name).file))
+        except PhospheneError as error:
+            built_in = name == "landscape"
+            fix = "install phosphene again" if built_in else error.hint
+            yield Finding(f"model {name}", "bad" if built_in else "note", error.message, fix)
+
+
 def _library(settings: Settings) -> Finding:
     from phosphene.config import default_library
 
@@ -162,11 +175,14 @@ def _space(settings: Settings) -> Finding:
 
 
 def _terminal() -> Finding:
+    import os
+
     from phosphene.render.terminal import detect
 
-    if not sys.stdout.isatty():
-        return Finding("terminal", "ok", "a pipe: no pictures")
-    return Finding("terminal", "ok", f"pictures as {detect()}")
+    how = detect(sys.stdout, os.environ)
+    return Finding(
+        "terminal", "ok", f"shows pictures as {how}" if how else "no pictures: not a terminal, or NO_COLOR"
+    )
 
 
 def _browser() -> Finding:

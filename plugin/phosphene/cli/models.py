@@ -1,9 +1,76 @@
+"""Commands on models: models list, models fetch."""
+
 import click
 
+from phosphene.cli.options import COMMON, Settings, command, helpful
+from phosphene.cli.output import Column
 
-@click.group()
-def models():
-    """x
+COLUMNS = (
+    Column("space", "space"),
+    Column("dimension", "dimension"),
+    Column("here", "here", lambda here: "yes" if here else "no"),
+)
 
-    \b
-      phosphene models"""
+
+@click.group("models", invoke_without_command=True)
+@click.pass_context
+@helpful
+def models(context: click.Context) -> None:
+    """List the models that make vectors, or bring one here.
+
+      phosphene models
+      phosphene models fetch ViT-B-32-256/datacomp_s34b_b86k
+
+    A library is made in the space of one of them, with `phosphene add --space NAME`.
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(listing)
+
+
+@command("list")
+def listing(settings: Settings) -> None:
+    """Say which models there are, and which of them lie on this machine.
+
+      phosphene models list --json
+
+    These are the built-in one and some for photographs; any other of open_clip's is as good, see
+    `phosphene add --help` for how to name it.
+    """
+    from phosphene.embedding.weights import known
+
+    records = [
+        {"space": model.name, "dimension": model.dimension, "here": model.here} for model in known()
+    ]
+    settings.output.rows(records, COLUMNS, key="space")
+
+
+@command("fetch")
+@click.argument("name")
+def fetch(settings: Settings, name: str) -> None:
+    """Download a model from the hub, to use it later without a network.
+
+      phosphene models fetch ViT-B-32-256/datacomp_s34b_b86k
+      phosphene models fetch hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K
+
+    HF_ENDPOINT names another hub, HF_HOME another folder.
+    """
+    from phosphene.embedding.weights import fetch as download
+
+    output = settings.output
+    come = 0
+    with output.progress(f"fetching {name}") as advance:
+
+        def count(more: int) -> None:
+            nonlocal come
+            come += more
+            settings.kept = "what has come stays; the same command goes on from there"
+            advance(come, None)
+
+        weights = download(name, on_progress=count)
+    record = {"space": weights.name, "file": str(weights.file), "dimension": weights.dimension}
+    output.summary(f"{weights.name} is here: {weights.file}", record)
+
+
+models.params += COMMON
+models.add_command(listing)
+models.add_command(fetch)

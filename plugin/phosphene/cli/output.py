@@ -37,14 +37,14 @@ class Output:
     json: bool = False
     quiet: bool = False
 
-    def rows(self, records: Sequence[Record], columns: Sequence[Column]) -> None:
-        """Print a listing."""
+    def rows(self, records: Sequence[Record], columns: Sequence[Column], key: str = "id") -> None:
+        """Print a listing; with `-q` only what names each record, its `key`."""
         if self.json:
             for record in records:
                 self.record(record)
         elif self.quiet:
             for record in records:
-                click.echo(record["id"])
+                click.echo(record[key])
         elif sys.stdout.isatty():
             for line in _table(records, columns):
                 click.echo(line)

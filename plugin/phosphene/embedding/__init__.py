@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 
 from phosphene.records import Space
-from phosphene.vectors import Vectors
+from phosphene.vectors import Pixels, Vectors
 
 DEFAULT_SPACE = "ViT-B-32-256/datacomp_s34b_b86k"  # why this one: docs/decisions.md
 
@@ -46,10 +46,27 @@ class Embedder(Protocol):
         """What would be left of a text that is longer than the context; None where it fits."""
         ...
 
-    def prepare(self, picture: Picture) -> NDArray[np.float32]:
-        """One picture as the model's input (3, height, width); safe in many threads at once."""
+    def prepare(self, picture: Picture) -> Pixels:
+        """One picture at the model's size; safe in many threads at once."""
         ...
 
-    def pictures(self, prepared: Sequence[NDArray[np.float32]]) -> Embedded:
+    def pictures(self, prepared: Sequence[Pixels]) -> Embedded:
         """The vectors of a batch of prepared pictures."""
         ...
+
+
+def open_embedder(name: str, *, device: str = "auto") -> Embedder:
+    """The embedder of a space, see `names` for how one is written; its weights are fetched if need be.
+
+    The model itself is loaded when it is first asked for a vector. Raises ModelError where the
+    weights cannot be had or trusted, or the device is not there.
+    """
+    from phosphene.embedding.identity import identify
+    from phosphene.embedding.openclip import OpenClip
+    from phosphene.embedding.weights import Absent, fetch, resolve
+
+    try:
+        weights = resolve(name)
+    except Absent:
+        weights = fetch(name)
+    return OpenClip(weights, identify(weights), device)

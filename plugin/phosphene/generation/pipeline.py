@@ -19,10 +19,10 @@ Saved and loaded by `save_pretrained` and `from_pretrained`; knows nothing of fi
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 from torch import Tensor
@@ -41,7 +41,7 @@ class Condition:
 
     text: Vector | None = None
     neighbours: Vectors | None = None  # (k, d)
-    weights: Sequence[float] = ()  # (k,), 0 or more; as many as there are neighbours
+    weights: Sequence[float] = ()  # (k,), 0 or more; they count relative to the largest
     negative: Vectors | None = None  # (m, d)
 
 
@@ -57,11 +57,10 @@ class Start:
     mask: Tensor | None = None
 
 
-class RetrievalPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers is untyped
+class RetrievalPipeline(DiffusionPipeline):
     """Conditions to pictures. `space` and `dimension` say whose vectors it was trained on."""
 
-    _optional_components = ["upscaler"]
-    model_cpu_offload_seq = "denoiser->upscaler"
+    _optional_components = ["upscaler"]  # noqa: RUF012  # diffusers declares it so
 
     def __init__(
         self,
@@ -75,18 +74,20 @@ class RetrievalPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers i
         steps: int = 8,
         text_guidance: float = 3.0,
         neighbour_guidance: float = 2.0,
-        trained_on: str = "",
+        licence: str = "",
     ) -> None:
         super().__init__()
-        self.register_modules(denoiser=denoiser, scheduler=scheduler, upscaler=upscaler)
-        self.register_to_config(
+        self.register_modules(  # type: ignore[no-untyped-call]
+            denoiser=denoiser, scheduler=scheduler, upscaler=upscaler
+        )
+        self.register_to_config(  # type: ignore[no-untyped-call]
             space=space,
             dimension=dimension or denoiser.config["dimension"],
             neighbours=neighbours,
             steps=steps,
             text_guidance=text_guidance,
             neighbour_guidance=neighbour_guidance,
-            trained_on=trained_on,
+            licence=licence,
         )
 
     @property
@@ -120,14 +121,16 @@ class RetrievalPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers i
         )
         branches = guide.branches(conditions)
         tokens = _tokens([c for branch, _ in branches for c in branch], self.config["dimension"], self.device)
+        shares = torch.tensor([share for _, share in branches], device=self.device)
         noise = self._noise(seeds)
         scheduler = new_scheduler()  # it carries a run's history, so each run has its own
-        scheduler.set_timesteps(sigmas=_sigmas(steps or self.config["steps"], start.strength if start else 1.0))
+        strength = 1.0 if start is None else start.strength
+        scheduler.set_timesteps(sigmas=_sigmas(steps or self.config["steps"], strength))
         x = noise if start is None else _mix(start.pictures, noise, float(scheduler.sigmas[0]))
         for index, timestep in enumerate(scheduler.timesteps):
             sigma, after = float(scheduler.sigmas[index]), float(scheduler.sigmas[index + 1])
             guesses = self._guess(x, sigma, tokens, len(branches), bfloat16)
-            clean = sum(share * guess for (_, share), guess in zip(branches, guesses, strict=True)).clamp(-1, 1)
+            clean = torch.tensordot(shares, guesses, 1).clamp(-1, 1)
             if start is not None and start.mask is not None:
                 clean = torch.lerp(start.pictures, clean, start.mask)
             x = scheduler.step(clean, timestep, x, return_dict=False)[0]
@@ -151,13 +154,14 @@ class RetrievalPipeline(DiffusionPipeline):  # type: ignore[misc]  # diffusers i
         drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
         return torch.stack(drawn).to(self.device)
 
-    def _guess(self, x: Tensor, sigma: float, tokens: "_Tokens", branches: int, bfloat16: bool) -> Sequence[Tensor]:
-        """The network's guesses, one tensor (b, 3, size, size) per branch, in one pass."""
+    def _guess(self, x: Tensor, sigma: float, tokens: "_Tokens", branches: int, bfloat16: bool) -> Tensor:
+        """The network's guesses (branches, b, 3, size, size), in one pass."""
         pictures = x.repeat(branches, 1, 1, 1)
         sigmas = x.new_full((len(pictures),), sigma)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
             guesses = self.denoiser(pictures, sigmas, tokens.vectors, tokens.kinds, tokens.weights)
-        return guesses.float().chunk(branches)
+        guessed: Tensor = guesses.float().unflatten(0, (branches, -1))
+        return guessed
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +196,10 @@ class _Tokens:
 
 def new_scheduler() -> UniPCMultistepScheduler:
     """UniPC for a network that guesses the clean picture, on the straight path."""
-    return UniPCMultistepScheduler(
+    scheduler: UniPCMultistepScheduler = UniPCMultistepScheduler(
         prediction_type="sample", use_flow_sigmas=True, flow_shift=SHIFT, solver_order=2
     )
+    return scheduler
 
 
 def _says_not(condition: Condition) -> Condition:
@@ -223,11 +228,12 @@ def _row(condition: Condition) -> list[tuple[Vector, int, float]]:
     text = [(condition.text, TEXT, 1.0)] if condition.text is not None else []
     if condition.neighbours is None:
         return text
+    most = max(condition.weights, default=0.0)
     near = zip(condition.neighbours, condition.weights, strict=True)
-    return text + [(vector, NEIGHBOUR, weight) for vector, weight in near if weight > 0]
+    return text + [(vector, NEIGHBOUR, weight / most) for vector, weight in near if weight > 0]
 
 
-def _sigmas(steps: int, strength: float) -> list[float]:
+def _sigmas(steps: int, strength: float) -> Any:
     """Evenly spaced levels that, once the scheduler has shifted them, begin at `strength`."""
     first = strength / (SHIFT - (SHIFT - 1) * strength)
     return np.linspace(first, 0, steps + 1)[:-1]

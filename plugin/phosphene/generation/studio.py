@@ -18,6 +18,7 @@ from phosphene.images import image_id, open_picture
 from phosphene.lineage import decode
 from phosphene.novelty import Baseline, Novelty, measure
 from phosphene.records import Filter, Image
+from phosphene.sources import to_path
 from phosphene.store import Store
 from phosphene.vectors import Vector
 
@@ -86,17 +87,18 @@ class Studio:
             made += [self._made(draft, baseline) for draft in drafts]
         return made
 
-    def replay(self, image: Image, original: Picture | None, on_step: OnStep | None = None) -> Replayed:
-        """Make an image again from its recipe. Raises GenerationError where a part of it is gone."""
-        assert image.recipe is not None, "only generated images have a recipe"
-        [made] = self.make([self._plan_of(image.recipe)], on_step, keep=False)
+    def replay(
+        self, recipe: Mapping[str, Any], original: Picture | None, on_step: OnStep | None = None
+    ) -> Replayed:
+        """Make a picture again from its recipe. Raises GenerationError where a part of it is gone."""
+        [made] = self.make([self._plan_of(recipe)], on_step, keep=False)
         return Replayed(
             made.image,
             made.picture,
             original,
             None if original is None else self._cosine(made.picture, original),
             None if original is None else _largest_difference(made.picture, original),
-            image.recipe["weights"] == self.generator.abilities.weights,
+            recipe["weights"] == self.generator.abilities.weights,
         )
 
     def source(self, path: Path) -> Source:
@@ -125,8 +127,8 @@ class Studio:
             text=None if recipe["vector"] is None else decode(recipe["vector"]),
             references=self._references_of(recipe),
             negative=tuple(decode(negative["vector"]) for negative in recipe["negative"]),
-            init=init and init.picture,
-            mask=mask and mask.picture,
+            init=init.picture if init else None,
+            mask=mask.picture if mask else None,
             strength=recipe.get("strength", 1.0),
             size=(recipe["size"][0], recipe["size"][1]),
             steps=recipe["steps"],
@@ -153,7 +155,7 @@ class Studio:
         """The picture that a recipe names: where it was, or wherever the library knows those bytes."""
         if named is None:
             return None
-        known = [self.folder / image.uri for image in self.store.get([image_id(named["sha256"])])]
+        known = [to_path(image.uri, self.folder) for image in self.store.get([image_id(named["sha256"])])]
         for path in [Path(named["uri"]), *known]:
             if path.exists():
                 source = self.source(path)

@@ -31,7 +31,7 @@ GROUP = 16  # channels that are normalised together
 class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
     """Noisy pictures and tokens to clean pictures. `size` is a multiple of patch * 2^(levels - 1)."""
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
         dimension: int,
@@ -42,7 +42,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is u
         heads: int = 4,
         blocks: int = 1,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.tokens = Tokens(dimension, width)
         self.time = nn.Sequential(nn.Linear(2 * FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
         folded = 3 * patch**2
@@ -66,7 +66,9 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is u
                 current = channels[level - 1]
         self.leave = nn.Sequential(_norm(current), nn.SiLU(), _zero(nn.Conv2d(current, folded, 3, padding=1)))
 
-    def forward(self, noisy: Tensor, sigma: Tensor, vectors: Tensor, kinds: Tensor, weights: Tensor) -> Tensor:
+    def forward(
+        self, noisy: Tensor, sigma: Tensor, vectors: Tensor, kinds: Tensor, weights: Tensor
+    ) -> Tensor:
         """Guess the clean pictures (b, 3, size, size).
 
         `vectors` (b, k, d) are unit vectors, `kinds` (b, k) says what they are of, `weights`
@@ -152,10 +154,14 @@ class Attention(nn.Module):
             query, near, nearby = query.chunk(3, -1)
             key, value = torch.cat([key, near], 1), torch.cat([value, nearby], 1)
             bias = F.pad(bias, (0, rows.shape[1]))
-        split = [part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (query, key, value)]
-        found = F.scaled_dot_product_attention(*split, attn_mask=bias[:, None, None].to(query.dtype))
+        query, key, value = (self._split(rows) for rows in (query, key, value))
+        found = F.scaled_dot_product_attention(query, key, value, bias[:, None, None].to(query.dtype))
         merged: Tensor = self.merge(found.transpose(1, 2).flatten(2))
-        return pixels + merged.transpose(1, 2).unflatten(2, pixels.shape[2:])
+        return pixels + merged.transpose(1, 2).reshape(pixels.shape)
+
+    def _split(self, rows: Tensor) -> Tensor:
+        """Rows (b, n, channels) to (b, heads, n, channels of a head)."""
+        return rows.reshape(*rows.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 def _waves(sigma: Tensor) -> Tensor:

@@ -35,7 +35,9 @@ class Tokenizer:
         texts = [texts] if isinstance(texts, str) else list(texts)
         ids = torch.full((len(texts), context), self.pad, dtype=torch.long)
         for row, encoded in zip(ids, self.pieces.encode_batch(texts), strict=True):
-            found = encoded.ids if len(encoded.ids) <= context else [*encoded.ids[: context - 1], encoded.ids[-1]]
+            found = (
+                encoded.ids if len(encoded.ids) <= context else [*encoded.ids[: context - 1], encoded.ids[-1]]
+            )
             row[: len(found)] = torch.tensor(found)
         return ids
 
@@ -47,7 +49,7 @@ class Tokenizer:
     @property
     def pad(self) -> int:
         """The id that fills up short texts."""
-        return int(self.pieces.token_to_id(PAD))
+        return self.pieces.encode(PAD, add_special_tokens=False).ids[0]
 
     def split(self, text: str) -> list[str]:
         """The pieces of a text, without the marks of start and end."""

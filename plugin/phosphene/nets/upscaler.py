@@ -14,11 +14,11 @@ from torch import Tensor, nn
 class Upscaler(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
     """Pictures (b, 3, h, w) in [-1, 1] to (b, 3, factor * h, factor * w); `factor` is a power of two."""
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(self, factor: int = 4, channels: int = 48, blocks: int = 6) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.enter = nn.Conv2d(3, channels, 3, padding=1)
-        self.blocks = nn.ModuleList(
+        self.body = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(channels, channels, 3, padding=1),
                 nn.ReLU(),
@@ -27,14 +27,14 @@ class Upscaler(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is u
             for _ in range(blocks)
         )
         self.leave = nn.Conv2d(channels, 3 * factor**2, 3, padding=1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        for weights in self.leave.parameters():
+            nn.init.zeros_(weights)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """The pictures, `factor` times as wide and high."""
         factor: int = self.config["factor"]
         enlarged = F.interpolate(pictures, scale_factor=float(factor), mode="bicubic", align_corners=False)
         hidden = self.enter(pictures)
-        for block in self.blocks:
+        for block in self.body:
             hidden = hidden + block(hidden)
         return enlarged + F.pixel_shuffle(self.leave(hidden), factor)

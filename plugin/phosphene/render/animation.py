@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def noising(picture: Picture, *, steps: int = 24, seed: int = 0) -> Iterator[Pic
 def crossfade(pictures: Sequence[Picture], *, between: int = 6, still: int = 4) -> Iterator[Picture]:
     """Each picture for `still` frames, and `between` frames of blending to the next."""
     alike = list(_alike(pictures))
-    for here, there in zip(alike, [*alike[1:], None], strict=True):
+    for here, there in zip_longest(alike, alike[1:]):
         yield from [here] * still
         if there:
             yield from (Image.blend(here, there, (part + 1) / (between + 1)) for part in range(between))

@@ -34,65 +34,46 @@ def fitted(picture: Picture, room: tuple[int, int]) -> Picture:
     return picture.convert("RGB").resize(fitted_size(picture.size, room), Resampling.LANCZOS)
 
 
-def place(canvas: Picture, picture: Picture, box: Box, *, radius: int = 10, card: bool = True) -> Box:
-    """Draw a picture in the middle of a box, with round corners; returns where it lies.
-
-    A `card` shows the box where the picture does not fill it.
-    """
+def place(canvas: Picture, picture: Picture, box: Box, *, radius: int, card: bool = True) -> None:
+    """Draw a picture in the middle of a box; a `card` shows the box where the picture leaves room."""
     left, top, right, bottom = box
     shown = fitted(picture, (right - left, bottom - top))
     if card and shown.size != (right - left, bottom - top):
         slab(canvas, box, CARD, radius)
     x = left + (right - left - shown.width) // 2
     y = top + (bottom - top - shown.height) // 2
-    canvas.paste(shown, (x, y), round_mask(shown.size, min(radius, min(shown.size) // 2)))
-    return x, y, x + shown.width, y + shown.height
+    canvas.paste(shown, (x, y), _rounded(shown.size, min(radius, min(shown.size) // 2)))
 
 
 def slab(canvas: Picture, box: Box, colour: Colour, radius: int) -> None:
     """Fill a box with round corners."""
     left, top, right, bottom = box
-    canvas.paste(colour, box, round_mask((right - left, bottom - top), radius))
+    canvas.paste(colour, box, _rounded((right - left, bottom - top), radius))
 
 
-def frame(canvas: Picture, box: Box, colour: Colour = GLOW, *, radius: int = 10, thick: int = 3) -> None:
-    """Draw a ring around a box, a little outside of it."""
+def frame(canvas: Picture, box: Box, *, radius: int, thick: int) -> None:
+    """Draw the ring of what was generated, a little outside of a box with round corners."""
     left, top, right, bottom = box
     outer = (left - thick - 1, top - thick - 1, right + thick + 1, bottom + thick + 1)
     size = (outer[2] - outer[0], outer[3] - outer[1])
-    canvas.paste(colour, outer, _ring(size, radius + thick + 1, thick))
+    canvas.paste(GLOW, outer, _rounded(size, radius + thick + 1, thick))
 
 
-def badge(canvas: Picture, corner: tuple[int, int], size: int, text: str = BADGE) -> int:
-    """Draw a small filled label with its text of `size` pixels; returns its width."""
+def badge(canvas: Picture, corner: tuple[int, int], size: int) -> int:
+    """Draw the badge of what was generated, in letters of `size` pixels; returns its width."""
     x, y = corner
-    wide, high = round(width(text, size)) + size, round(size * 1.6)
+    wide, high = round(width(BADGE, size)) + size, round(size * 1.6)
     slab(canvas, (x, y, x + wide, y + high), GLOW, high // 2)
-    write(canvas, (x + wide / 2, y + high * 0.71), text, size, ROOM, "middle")
+    write(canvas, (x + wide / 2, y + high * 0.71), BADGE, size, ROOM, "middle")
     return wide
-
-
-@lru_cache(maxsize=256)
-def round_mask(size: tuple[int, int], radius: int) -> Picture:
-    """A mask (mode L) of a box with round corners."""
-    large = Image.new("L", (size[0] * FINE, size[1] * FINE), 0)
-    box = (0, 0, large.width - 1, large.height - 1)
-    ImageDraw.Draw(large).rounded_rectangle(box, radius * FINE, fill=255)
-    return large.resize(size, Resampling.BOX)
-
-
-@lru_cache(maxsize=64)
-def _ring(size: tuple[int, int], radius: int, thick: int) -> Picture:
-    large = Image.new("L", (size[0] * FINE, size[1] * FINE), 0)
-    box = (0, 0, large.width - 1, large.height - 1)
-    ImageDraw.Draw(large).rounded_rectangle(box, radius * FINE, outline=255, width=thick * FINE)
-    return large.resize(size, Resampling.BOX)
 
 
 def strokes(
     canvas: Picture, paths: Sequence[Sequence[Place]], colour: Colour, *, thick: float, opacity: float = 1.0
 ) -> None:
     """Draw lines through the places of each path."""
+    if not paths:
+        return
     fine = Image.new("L", (canvas.width * SMOOTH, canvas.height * SMOOTH), 0)
     pen = ImageDraw.Draw(fine)
     for path in paths:
@@ -103,6 +84,8 @@ def strokes(
 
 def dots(canvas: Picture, centres: Sequence[Place], colour: Colour, *, radius: float) -> None:
     """Draw a filled circle at each place."""
+    if not centres:
+        return
     fine = Image.new("L", (canvas.width * SMOOTH, canvas.height * SMOOTH), 0)
     pen = ImageDraw.Draw(fine)
     for x, y in centres:
@@ -120,3 +103,13 @@ def bend(start: Place, end: Place, parts: int = 24) -> list[Place]:
         a, b, c, d = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
         curve.append((x0 * (a + b) + x1 * (c + d), y0 * a + middle * (b + c) + y1 * d))
     return curve
+
+
+@lru_cache(maxsize=256)
+def _rounded(size: tuple[int, int], radius: int, thick: int = 0) -> Picture:
+    """A mask (mode L) of a box with round corners, filled, or a ring that is `thick` pixels wide."""
+    large = Image.new("L", (size[0] * FINE, size[1] * FINE), 0)
+    box = (0, 0, large.width - 1, large.height - 1)
+    fill, outline = (0, 255) if thick else (255, None)
+    ImageDraw.Draw(large).rounded_rectangle(box, radius * FINE, fill, outline, thick * FINE)
+    return large.resize(size, Resampling.BOX)

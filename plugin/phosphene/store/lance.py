@@ -36,9 +36,11 @@ from phosphene.store.rows import images_of, rows_of, rows_of_thumbnails
 from phosphene.vectors import Vector, unit
 
 # Up to this many images every one is compared: 0.1 s for 512 dimensions on 2 idle cores. Above,
-# IVF_FLAT asks in a tenth of that and was built in 8 s, where HNSW took 90 s (bench/stores.py).
+# IVF_FLAT asks in a tenth of that and is built in 8 s, where HNSW took 90 s (bench/stores.py).
 EXACT_UP_TO = 100_000
-PROBES = 20  # cells of the index that a query visits, at least
+# A query visits one in three of the index's cells: 99 in 100 of the nearest are there, where 20 of
+# 316 cells held 80 (bench/stores.py, 24 latent dimensions); it costs half as much again.
+VISITED = 3
 STALE = 0.25  # the index is built again when more than this share of the images is not in it
 # Sampled for k-means per cell, and its rounds: at LanceDB's 256 and 50 the index takes four times as
 # long to build and finds nothing more.
@@ -75,7 +77,8 @@ class LanceStore:
     @classmethod
     def is_in(cls, folder: Path) -> bool:
         """Whether there is a store in `folder`."""
-        return any((folder / "images.lance" / "_versions").glob("*.manifest"))
+        with _clearly(folder, "read"):
+            return any((folder / "images.lance" / "_versions").glob("*.manifest"))
 
     @classmethod
     def open(cls, folder: Path, *, exact_up_to: int = EXACT_UP_TO) -> Self:
@@ -140,8 +143,8 @@ class LanceStore:
     def near(self, vector: Vector, count: int, where: Filter = EVERYTHING) -> list[Hit]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
-        A filter that leaves few images is answered exactly: among the cells that an index visits
-        there may be none of them.
+        Exact where the filter leaves no more images than are always compared: in the cells that an
+        index visits there may be none of them.
         """
         query = unit(self._fitting(vector))
         if count < 1:
@@ -149,11 +152,12 @@ class LanceStore:
         with _clearly(self._folder, "search"):
             search = self._images.search(query, vector_column_name=schema.VECTOR).distance_type("cosine")
             search = search.select([*self._columns, "_distance"]).limit(count)
-            search = search.minimum_nprobes(PROBES).maximum_nprobes(0)  # 0: on, until there are enough
             if where != EVERYTHING:
                 search = search.where(_condition(where))
-                if not self.exact() and self.count(where) <= self._exact_up_to:
-                    search = search.bypass_vector_index()
+            if self._at_most(where) <= self._exact_up_to:
+                search = search.bypass_vector_index()
+            else:  # 0: and more cells, until there are enough
+                search = search.minimum_nprobes(isqrt(self.count()) // VISITED).maximum_nprobes(0)
             rows = search.to_arrow().to_pylist()
         return [Hit(image_of(row["id"], row), float(np.clip(1 - row["_distance"], -1, 1))) for row in rows]
 
@@ -187,7 +191,7 @@ class LanceStore:
     def exact(self) -> bool:
         """Whether `near` compares with every image (true) or asks an index (false)."""
         with _clearly(self._folder, "read"):
-            return not self._images.list_indices()
+            return self.count() <= self._exact_up_to or not self._images.list_indices()
 
     def close(self) -> None:
         """Nothing is held between calls: this is for symmetry with servers."""
@@ -209,6 +213,11 @@ class LanceStore:
                 hint="ask and fill a library with the model that made it",
             )
         return np.asarray(vector, dtype=np.float32)
+
+    def _at_most(self, where: Filter) -> int:
+        """How many images match, or a higher number that is known sooner and is low enough."""
+        bound = self.count() if where.only is None else len(where.only)
+        return bound if bound <= self._exact_up_to or where == EVERYTHING else self.count(where)
 
     def _tidy(self) -> None:
         """Merge files where there are many, and bring the index up to date where it has fallen behind."""

@@ -11,7 +11,7 @@ What differs from the paper is there because minutes on a CPU are all that we as
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +27,15 @@ from torch.nn import functional
 from phosphene.files import write_whole
 from phosphene.nets import tokenizer as tokenizers
 from phosphene.nets.tokenizer import Tokenizer
+from phosphene.records import Failure
+from phosphene.sources import Item
+from phosphene.training.contrast import contrast, jumble
+from phosphene.training.examples import PREPROCESS, Examples, normal, read, shifted
 from phosphene.training.run import Budget, Run, Step, cosine, set_rate
 
 BATCH = 192
 JUMBLED = 24  # texts a step that belong to no picture
 RATES = {"muon": 2e-3, "adamw": 1.5e-3}
-SHIFT = 3  # pixels that a picture is moved at most
 
 
 def small(vocabulary: int) -> dict[str, Any]:
@@ -58,25 +61,22 @@ def small(vocabulary: int) -> dict[str, Any]:
     }
 
 
-PREPROCESS = {
-    "size": 64, "mode": "RGB", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
-    "interpolation": "bicubic", "resize_mode": "squash",
-}  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Among `count` held-out pictures: how often a fullest caption finds its own first, or in ten."""
+
+    first: float
+    ten: float
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
-class Examples:
-    """Pictures as the model sees them, uint8 (n, size, size, 3), and their captions, the fullest last."""
+class Trained:
+    """What a training came to: its examples, the pictures that could not be read, how well it finds."""
 
-    pictures: NDArray[np.uint8]
-    captions: Sequence[Sequence[str]]
-
-    def __len__(self) -> int:
-        return len(self.captions)
-
-    def part(self, start: int, end: int) -> "Examples":
-        """The examples from `start` to before `end`."""
-        return Examples(self.pictures[start:end], self.captions[start:end])
+    examples: int
+    failures: tuple[Failure, ...]
+    recall: Recall
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +88,25 @@ class Progress:
     loss: float
 
 
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """Among `count` held-out pictures: how often a fullest caption finds its own first, or in ten."""
+def train(
+    items: Iterable[Item],
+    output: Path,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    on_read: Callable[[int], None] | None = None,
+    on_step: Callable[[Progress], None] | None = None,
+) -> Trained:
+    """Train a model on pictures that have captions; `output` becomes a folder as open_clip reads it.
 
-    first: float
-    ten: float
-    count: int
+    The same call goes on where a killed one left off. `on_read` is told how many pictures were
+    read, once each. Raises ModelError where there is nothing to learn from.
+    """
+    budget = Budget(minutes, steps)
+    examples, failures = read(items, output / "training", on_read=on_read)
+    recall = fit(examples, output, budget, seed=seed, on_step=on_step)
+    return Trained(len(examples), failures, recall)
 
 
 def fit(
@@ -126,7 +138,7 @@ def fit(
             if on_step:
                 on_step(Progress(step.progress, step.number, loss))
     write(model, config, splitter, output)
-    recall = measure(model.eval(), splitter, unseen)
+    recall = measure(model.eval().float(), splitter, unseen)  # of the weights as they were written
     run.note(recall_at_1=recall.first, recall_at_10=recall.ten)
     return recall
 
@@ -154,13 +166,13 @@ class Lesson:
         outputs = list(self.threads.map(lambda tower: tower(), towers))
         ends = [output.detach().requires_grad_() for output in outputs]
         loss = self.loss(functional.normalize(ends[0], dim=-1), ends[1], ids)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         list(self.threads.map(lambda output, end: output.backward(end.grad), outputs, ends))
         return float(loss.detach())
 
-    def texts(self, chosen: NDArray[np.integer]) -> torch.Tensor:
+    def texts(self, chosen: NDArray[np.int64]) -> torch.Tensor:
         """The ids of the fullest captions, of another one of each picture, and of jumbled ones."""
-        captions = [self.examples.captions[index] for index in chosen]
+        captions = [self.examples.captions[int(index)] for index in chosen]
         full = [texts[-1] for texts in captions]
         other = [texts[self.random.integers(len(texts))] for texts in captions]
         jumbled = [jumble(text, self.random) for text in full[:JUMBLED]]
@@ -187,11 +199,6 @@ def learn(lesson: Lesson, steps: Mapping[str, torch.optim.Optimizer], step: Step
     return loss
 
 
-def normal(pictures: NDArray[np.uint8]) -> torch.Tensor:
-    """Pictures as PREPROCESS makes them: float32 (n, 3, size, size), (value / 255 - 0.5) / 0.25."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().sub_(127.5).div_(63.75)
-
-
 @torch.inference_mode()
 def measure(model: CLIP, tokenizer: Tokenizer, examples: Examples) -> Recall:
     """Search every fullest caption among the pictures."""
@@ -206,12 +213,10 @@ def measure(model: CLIP, tokenizer: Tokenizer, examples: Examples) -> Recall:
 
 
 def write(model: CLIP, config: dict[str, Any], tokenizer: Tokenizer, folder: Path) -> None:
-    """Write a folder as open_clip reads it; the weights in half precision, the configuration last."""
-    weights = {
-        name: value.half() if value.is_floating_point() else value
-        for name, value in model.state_dict().items()
-    }
-    write_whole(folder / "open_clip_model.safetensors", safetensors_bytes(weights))
+    """Write a folder as open_clip reads it, the weights (from now on) in half precision."""
+    weights = model.half().state_dict()  # leaves whole numbers as they are
+    plain = {name: value.contiguous() for name, value in weights.items()}
+    write_whole(folder / "open_clip_model.safetensors", safetensors_bytes(plain))
     tokenizer.save(folder)
     card = {"model_cfg": config, "preprocess_cfg": PREPROCESS}
     write_whole(folder / "open_clip_config.json", json.dumps(card, indent=2).encode())
@@ -244,31 +249,3 @@ def encode_texts(model: CLIP, ids: torch.Tensor) -> torch.Tensor:
     hidden = model.ln_final(model.transformer(hidden, attn_mask=model.attn_mask[:length, :length]))
     ends = (ids == model.text_eos_id).int().argmax(dim=1)
     return functional.normalize(hidden[torch.arange(len(ids)), ends] @ model.text_projection, dim=-1)
-
-
-def contrast(
-    pictures: torch.Tensor, texts: torch.Tensor, ids: torch.Tensor, scale: torch.Tensor, jumbled: torch.Tensor
-) -> torch.Tensor:
-    """The symmetric contrastive loss of n pairs (n, d), with jumbled texts (m, d) as further negatives."""
-    own = torch.arange(len(pictures), device=pictures.device)
-    same = (ids[:, None] == ids[None]).all(dim=-1) & ~torch.eye(len(ids), dtype=torch.bool, device=ids.device)
-    logits = (scale * pictures @ texts.T).masked_fill(same, -torch.inf)
-    wider = torch.cat([logits, scale * pictures @ jumbled.T], dim=1)
-    return (functional.cross_entropy(wider, own) + functional.cross_entropy(logits.T, own)) / 2
-
-
-def jumble(text: str, random: np.random.Generator) -> str:
-    """The text with its letters dealt anew to its long words: about nothing, but of the same shape."""
-    words = text.split()
-    letters = list("".join(word for word in words if len(word) > 3))
-    random.shuffle(letters)
-    dealt = iter(letters)
-    return " ".join("".join(next(dealt) for _ in word) if len(word) > 3 else word for word in words)
-
-
-def shifted(pictures: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-    """Each picture (n, size, size, 3) moved by a few pixels; its edges are repeated."""
-    size = pictures.shape[1]
-    moves = random.integers(-SHIFT, SHIFT + 1, size=(len(pictures), 2))
-    places = np.clip(np.arange(size)[None, None] + moves[:, :, None], 0, size - 1)  # (n, 2, size)
-    return pictures[np.arange(len(pictures))[:, None, None], places[:, 0, :, None], places[:, 1, None, :]]

@@ -1,7 +1,4 @@
-"""Train a small generator for any library, in any space: it learns to speak the library's vectors.
-
-    lessons = gather(library.examples(), library.embedder, folder)
-    train(lessons, library.space, folder, Budget(minutes=60))
+"""Train the network that makes pictures from a library's vectors, in any space.
 
 A picture is learnt from its captions' vectors or its own, and from its neighbours' (as in
 retrieval-augmented diffusion models; Blattmann et al. 2022, and kNN-Diffusion; Sheynin et al. 2023).
@@ -12,21 +9,18 @@ from the papers is there because the time is short: Muon for the convolutions, a
 drawn where the few steps of a generation go, which is above 0.3.
 """
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image as pillow
 from torch import Tensor
 
 from phosphene.files import write_whole
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT, Denoiser
-from phosphene.training.lessons import NEAREST, Lessons
+from phosphene.training.lessons import Lessons
 from phosphene.training.muon import Muon
 from phosphene.training.run import Average, Budget, Run, Step, cosine, set_rate
 
@@ -82,6 +76,7 @@ def fit(
     torch.manual_seed(seed)
     model = new_denoiser(lessons.dimension, settings).to(device, memory_format=torch.channels_last).train()
     average = Average(model, settings.average)
+    averaged: Denoiser = average.module  # type: ignore[assignment, unused-ignore]
     optimizers = new_optimizers(model)
     kept = {**asdict(settings), "examples": len(lessons), "seed": seed}
     run = Run(folder, {"model": model, "average": average, **optimizers}, budget, kept, seed=seed)
@@ -95,14 +90,22 @@ def fit(
             on_step(Progress(step.progress, step.number, loss))
         if on_sheet and run.seconds - drawn > sheet_every:
             drawn = run.seconds
-            write_whole(folder / f"sheet-{round(run.seconds / 60):03d}.png", on_sheet(average.module))
-    return average.module
+            write_whole(folder / f"sheet-{round(run.seconds / 60):03d}.png", on_sheet(averaged))
+    return averaged
 
 
 def new_denoiser(dimension: int, settings: Settings) -> Denoiser:
     """A network that has learnt nothing yet."""
-    shape = {key: getattr(settings, key) for key in ("size", "patch", "channels", "width", "heads", "blocks")}
-    return Denoiser(dimension, **shape)
+    model: Denoiser = Denoiser(  # type: ignore[call-overload, unused-ignore]
+        dimension,
+        settings.size,
+        settings.patch,
+        settings.channels,
+        settings.width,
+        settings.heads,
+        settings.blocks,
+    )
+    return model
 
 
 def new_optimizers(model: Denoiser) -> Mapping[str, torch.optim.Optimizer]:
@@ -175,7 +178,9 @@ def blurred(vectors: NDArray[np.float32], random: np.random.Generator) -> NDArra
     return vectors
 
 
-def learn(model: Denoiser, optimizers: Mapping[str, torch.optim.Optimizer], batch: Batch, step: Step) -> float:
+def learn(
+    model: Denoiser, optimizers: Mapping[str, torch.optim.Optimizer], batch: Batch, step: Step
+) -> float:
     """Take one step; the loss before it."""
     for name, optimizer in optimizers.items():
         set_rate(optimizer, cosine(step.progress, RATES[name], warmup=0.01))

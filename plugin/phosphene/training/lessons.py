@@ -125,6 +125,15 @@ def neighbours(queries: Vectors, owners: NDArray[np.integer], pictures: Vectors)
     return found
 
 
+def large_pictures(examples: Sequence[Image], size: int, most: int = 2000) -> NDArray[np.uint8]:
+    """At most `most` of the pictures, spread evenly over the library, (n, size, size, 3)."""
+    spread = examples[:: max(1, len(examples) // most)][:most]
+    pictures = [picture for image in spread if (picture := _read(image, size)) is not None]
+    if not pictures:
+        raise ModelError("none of the library's pictures can be read", hint="are their files still there?")
+    return np.stack(pictures)
+
+
 def squared(picture: Picture, size: int) -> Pixels:
     """The middle of a picture, `size` pixels wide and high."""
     fitted = ImageOps.fit(picture, (size, size), pillow.Resampling.LANCZOS)

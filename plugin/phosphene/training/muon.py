@@ -26,14 +26,14 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
-                    self._move(weight, group["lr"], group["momentum"])
+                    self._move(weight, weight.grad, group["lr"], group["momentum"])
 
-    def _move(self, weight: Tensor, rate: float, keep: float) -> None:
+    def _move(self, weight: Tensor, gradient: Tensor, rate: float, keep: float) -> None:
         state = self.state[weight]
         if not state:
             state["momentum"] = torch.zeros_like(weight)
-        momentum = state["momentum"].lerp_(weight.grad, 1 - keep)
-        direction = orthogonal(torch.lerp(weight.grad, momentum, keep).flatten(1))
+        momentum = state["momentum"].lerp_(gradient, 1 - keep)
+        direction = orthogonal(torch.lerp(gradient, momentum, keep).flatten(1))
         stretch = max(1.0, direction.shape[0] / direction.shape[1]) ** 0.5
         weight.add_(direction.view(weight.shape), alpha=-rate * stretch)
 
@@ -54,5 +54,5 @@ def orthogonal(matrix: Tensor) -> Tensor:
         factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
         factor.diagonal().add_(a)
         total, gram = factor @ total, factor @ gram @ factor
-    result = total @ wide
+    result: Tensor = total @ wide
     return result.T if tall else result

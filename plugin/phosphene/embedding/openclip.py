@@ -1,0 +1,172 @@
+"""The Embedder on open_clip: any of its architectures and checkpoints, the built-in model among them.
+
+The model is loaded when the first vector is asked for; its space is known before. Vectors are
+those of open_clip's own `encode_image` and `encode_text`, normalised.
+"""
+
+import pickle
+import threading
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL.Image import Image as Picture
+
+from phosphene.config import hub_cache
+from phosphene.embedding import Cut, Embedded
+from phosphene.embedding.weights import Weights
+from phosphene.errors import ModelError
+from phosphene.records import Space
+from phosphene.vectors import Pixels, Vectors, unit
+
+TEXTS_AT_ONCE = 256
+
+
+class OpenClip:
+    """One model of open_clip on one device."""
+
+    def __init__(self, weights: Weights, space: Space, device: str = "auto") -> None:
+        self._weights = weights
+        self._space = space
+        self._device = pick_device(device)
+        self._parts: tuple[Any, Callable[..., torch.Tensor]] | None = None
+        self._loading = threading.Lock()
+        # The last two steps, to a tensor and normalising, are taken for a whole batch in `pictures`.
+        self._steps = image_transform_v2(PreprocessCfg(**weights.preprocess), is_train=False).transforms[:-2]
+        mean, std = (torch.tensor(weights.preprocess[key], device=self._device) for key in ("mean", "std"))
+        self._mean, self._std = mean[:, None, None], std[:, None, None]
+
+    @property
+    def space(self) -> Space:
+        """Whose vectors these are."""
+        return self._space
+
+    @torch.inference_mode()
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors (n, d); a text beyond the context is cut, see `cut`."""
+        model, tokenizer = self._loaded()
+        found = [np.empty((0, self._space.dimension), np.float32)]
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            ids = tokenizer(list(texts[start : start + TEXTS_AT_ONCE])).to(self._device)
+            found.append(unit(model.encode_text(ids).float().cpu().numpy()))
+        return np.concatenate(found)
+
+    def cut(self, text: str) -> Cut | None:
+        """What would be left of a text that is longer than the context; None where it fits."""
+        tokenizer = self._loaded()[1]
+        if _fits(tokenizer, text):
+            return None
+        fits, beyond = 0, len(text)  # the longest beginning that fits, by bisection
+        while beyond - fits > 1:
+            middle = (fits + beyond) // 2
+            fits, beyond = (middle, beyond) if _fits(tokenizer, text[:middle]) else (fits, middle)
+        words = text[:fits] if text[fits].isspace() else text[:fits].rpartition(" ")[0]
+        return Cut(text, (words or text[:fits]).rstrip())
+
+    def prepare(self, picture: Picture) -> Pixels:
+        """One picture at the model's size, not normalised yet; safe in many threads at once."""
+        for step in self._steps:
+            picture = step(picture)
+        return np.asarray(picture)
+
+    @torch.inference_mode()
+    def pictures(self, prepared: Sequence[Pixels]) -> Embedded:
+        """The vectors of a batch of prepared pictures."""
+        if not prepared:
+            nothing = np.empty((0, self._space.dimension), np.float32)
+            return Embedded(nothing, np.empty(0, np.float32))
+        model = self._loaded()[0]
+        batch = torch.from_numpy(np.stack(prepared)).to(self._device).permute(0, 3, 1, 2)
+        inputs = batch.float().div_(255).sub_(self._mean).div_(self._std)
+        raw = model.encode_image(inputs).float().cpu().numpy()
+        return Embedded(unit(raw), np.linalg.norm(raw, axis=1))
+
+    def _loaded(self) -> tuple[Any, Callable[..., torch.Tensor]]:
+        """The model and its tokenizer, loaded by whichever thread comes first."""
+        with self._loading:
+            if self._parts is None:
+                self._parts = load_model(self._weights, self._device), load_tokenizer(self._weights)
+        return self._parts
+
+
+def load_model(weights: Weights, device: torch.device) -> Any:
+    """Build the architecture and put the weights into it.
+
+    Raises ModelError where the file is damaged, holds code, or is of another architecture.
+    """
+    if weights.file.suffix != ".safetensors":
+        check_pickle(weights.file)
+    file = None if weights.model.startswith("local-dir:") else str(weights.file)
+    try:
+        model = open_clip.create_model(weights.model, pretrained=file, pretrained_text=False)
+    except (RuntimeError, TypeError, ValueError, KeyError, AttributeError, AssertionError) as error:
+        message = f"`{weights.file}` cannot be loaded as `{weights.architecture}`: {_first_line(error)}"
+        raise ModelError(message, "name the architecture that the weights were trained in") from error
+    model.to(device, memory_format=torch.channels_last)
+    return model.eval().requires_grad_(False)
+
+
+def load_tokenizer(weights: Weights) -> Callable[..., torch.Tensor]:
+    """open_clip's tokenizer of the model. Raises ModelError where its files are missing or damaged."""
+    try:
+        tokenizer: Callable[..., torch.Tensor] = open_clip.get_tokenizer(weights.model, cache_dir=hub_cache())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        message = f"the tokenizer of `{weights.name}` cannot be loaded: {_first_line(error)}"
+        raise ModelError(
+            message, f"`phosphene models fetch {weights.name}` brings what is missing"
+        ) from error
+    return tokenizer
+
+
+def check_pickle(file: Path) -> None:
+    """Read a checkpoint by torch's reader of plain weights, which runs no code.
+
+    open_clip's own loader would fall back to one that does, so that this comes first.
+    Raises ModelError where the file holds more than weights, or is damaged.
+    """
+    try:
+        torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "nsupported" not in str(error):  # (un)supported globals and instructions are code
+            raise _damaged(file) from error
+        message = f"`{file}` holds Python code beside weights, which is never run"
+        raise ModelError(message, "ask for it as safetensors, or convert it where you trust it") from error
+    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
+        if "TorchScript" in str(error):
+            message = f"`{file}` is a TorchScript program, not weights alone"
+            raise ModelError(message, "save its `state_dict()` as safetensors") from error
+        raise _damaged(file) from error
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of a name; `auto` takes the fastest there is. Raises ModelError where it is not there."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(device for device, found in there.items() if found))
+    kind = name.partition(":")[0]
+    if not there.get(kind, False):
+        devices = ", ".join(f"`{device}`" for device, found in there.items() if found)
+        raise ModelError(f"there is no device `{name}` here", f"there is {devices}; `auto` chooses")
+    return torch.device(name)
+
+
+def _fits(tokenizer: Callable[..., torch.Tensor], text: str) -> bool:
+    """Whether one more place in the context would change nothing but the padding."""
+    context: int = tokenizer.context_length  # type: ignore[attr-defined]
+    at_hand, wider = tokenizer([text])[0], tokenizer([text], context_length=context + 1)[0]
+    padding = tokenizer([""])[0, -1]
+    return bool(torch.equal(at_hand, wider[:context]) and wider[context] == padding)
+
+
+def _damaged(file: Path) -> ModelError:
+    return ModelError(f"`{file}` is damaged, cut off, or no checkpoint", "fetch it anew")
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (" ".join(lines[:2]) or type(error).__name__)[:300]

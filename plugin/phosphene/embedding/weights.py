@@ -1,0 +1,306 @@
+"""Where a space's weights lie: found here without loading them, and mostly without importing torch.
+
+`resolve` looks on this machine only; `fetch` downloads from the hub (`HF_ENDPOINT`, `HF_HOME`).
+A model from the hub lies in a folder as open_clip writes it, so that from here on there are two
+kinds: a folder with `open_clip_config.json`, and a checkpoint of an architecture that open_clip knows.
+"""
+
+import difflib
+import functools
+import importlib.util
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from phosphene.config import hub_cache
+from phosphene.embedding.names import NOTATION, Named, parse
+from phosphene.errors import ModelError
+
+CONFIG = "open_clip_config.json"
+WEIGHTS = (
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.safetensors",
+    "open_clip_pytorch_model.bin",
+)
+SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+TOKENIZERS = (
+    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"),
+    *("vocab.txt", "spiece.model", "sentencepiece.bpe.model"),
+)
+PREPROCESS: Mapping[str, Any] = {  # what open_clip does where a model says nothing else
+    "size": 224,
+    "mode": "RGB",
+    "mean": (0.48145466, 0.4578275, 0.40821073),
+    "std": (0.26862954, 0.26130258, 0.27577711),
+    "interpolation": "bicubic",
+    "resize_mode": "shortest",
+    "fill_color": 0,
+}
+TAGS: Mapping[str, str] = {  # repositories of tags that are found without importing open_clip
+    "ViT-B-32-256/datacomp_s34b_b86k": "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K",
+    "ViT-B-16/datacomp_xl_s13b_b90k": "laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K",
+    "ViT-L-14/datacomp_xl_s13b_b90k": "laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K",
+    "ViT-H-14/laion2b_s32b_b79k": "laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
+}
+
+
+class Absent(ModelError):
+    """Weights that the hub has, and this machine has not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """All that is needed to load a model; nothing is loaded yet."""
+
+    name: str
+    architecture: str
+    config: Mapping[str, Any]  # open_clip's model_cfg
+    preprocess: Mapping[str, Any]
+    file: Path
+    model: str  # what open_clip's `create_model` and `get_tokenizer` take
+
+    @property
+    def dimension(self) -> int:
+        """The dimension of the vectors."""
+        return int(self.config["embed_dim"])
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A model that can be had by name, and whether it lies on this machine."""
+
+    name: str
+    dimension: int
+    here: bool
+
+
+def known() -> list[Known]:
+    """The built-in model and some for photographs; open_clip knows many more."""
+    return [Known(name, _dimension(name), _is_here(name)) for name in ("landscape", *TAGS)]
+
+
+def resolve(name: str) -> Weights:
+    """Find a space's weights on this machine. Raises ModelError, with what brings them as the hint."""
+    named = parse(name)
+    if named.kind == "built-in":
+        return _folder(name, Path(__file__).parent.parent / "weights" / "landscape" / "clip")
+    if named.kind == "folder":
+        return _folder(name, named.path)
+    if named.kind == "file":
+        return _checkpoint(named, named.path, PREPROCESS)
+    if named.kind == "hub":
+        config = _cached(named.model, CONFIG, name)
+        _cached(named.model, None, name)
+        return _folder(name, config.parent)
+    repository, file, preprocess = _tag(named)
+    return _checkpoint(named, _cached(repository, file, name), preprocess)
+
+
+def fetch(name: str, *, on_progress: Callable[[int], None] | None = None) -> Weights:
+    """Download what is missing of a space's weights, and find them.
+
+    `on_progress` is told how many bytes have come since it was last called.
+    Raises ModelError where there is no network, no such model, or no right to it.
+    """
+    named = parse(name)
+    if named.kind == "hub":
+        _download(named.model, CONFIG, name, on_progress)
+        _download(named.model, None, name, on_progress)
+        for file in TOKENIZERS:
+            _download(named.model, file, name, on_progress, needed=False)
+    elif named.kind == "tag":
+        repository, wanted, _ = _tag(named)
+        _download(repository, wanted, name, on_progress)
+        if "hf_tokenizer_name" in architecture(named.model)["text_cfg"]:
+            import open_clip
+
+            open_clip.get_tokenizer(named.model, cache_dir=hub_cache())
+    return resolve(name)
+
+
+def architecture(name: str) -> dict[str, Any]:
+    """open_clip's configuration of an architecture. Raises ModelError where it knows none of the name."""
+    known_ones = _architectures()
+    if name not in known_ones:
+        near = difflib.get_close_matches(name, known_ones, n=3, cutoff=0.5)
+        hint = f"near it: {_list(near)}" if near else NOTATION
+        raise ModelError(f"open_clip knows no architecture `{name}`", hint)
+    return dict(_read_json(known_ones[name]))
+
+
+@functools.cache
+def _architectures() -> dict[str, Path]:
+    spec = importlib.util.find_spec("open_clip")  # finds the folder, imports nothing
+    folders = spec.submodule_search_locations if spec else None
+    return {path.stem: path for folder in folders or [] for path in Path(folder).glob("model_configs/*.json")}
+
+
+def _folder(name: str, folder: Path) -> Weights:
+    """A folder as open_clip writes it."""
+    if not folder.is_dir():
+        raise ModelError(f"there is no folder `{folder}`", "write `local-dir:` and the folder of a model")
+    if not (folder / CONFIG).is_file():
+        raise ModelError(
+            f"there is no `{CONFIG}` in `{folder}`", "it is what open_clip's `save_pretrained` writes"
+        )
+    read = _read_json(folder / CONFIG)
+    config = read.get("model_cfg") if isinstance(read, dict) else None
+    if not isinstance(config, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= set(config):
+        message = f"`{folder / CONFIG}` has no `model_cfg` with `embed_dim`, `vision_cfg` and `text_cfg`"
+        raise ModelError(message, "it is what open_clip's `save_pretrained` writes")
+    files = [folder / file for file in WEIGHTS if (folder / file).is_file()]
+    if not files:
+        raise ModelError(f"there are no weights in `{folder}`", f"put one of {_list(WEIGHTS)} there")
+    same = (known for known, path in _architectures().items() if _read_json(path) == config)
+    preprocess = _preprocess(config, read.get("preprocess_cfg") or {})
+    return Weights(name, next(same, "custom"), config, preprocess, files[0], f"local-dir:{folder}")
+
+
+def _checkpoint(named: Named, file: Path, preprocess: Mapping[str, Any]) -> Weights:
+    """A file with the weights of an architecture that open_clip knows."""
+    config = architecture(named.model)
+    if not file.is_file():
+        raise ModelError(f"there is no file `{file}`", f"write `{named.model}@` and the path of a checkpoint")
+    if file.suffix not in SUFFIXES:
+        raise ModelError(
+            f"`{file}` is no checkpoint by its name", f"its name ends in one of {_list(SUFFIXES)}"
+        )
+    return Weights(named.text, named.model, config, _preprocess(config, preprocess), file, named.model)
+
+
+def _preprocess(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """How pictures are prepared: the defaults, what the model says, and its size of picture."""
+    said = {key: value for key, value in given.items() if key in PREPROCESS and value is not None}
+    merged = {**PREPROCESS, **said, "size": config["vision_cfg"].get("image_size", 224)}
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in merged.items()}
+
+
+def _tag(named: Named) -> tuple[str, str | None, Mapping[str, Any]]:
+    """The repository, the file (None: the usual one) and the preprocessing of one of open_clip's tags."""
+    if named.text in TAGS:
+        return TAGS[named.text], None, PREPROCESS
+    config = architecture(named.model)
+    from open_clip import pretrained
+
+    tag = pretrained.get_pretrained_cfg(named.model, named.rest)
+    if not tag:
+        tags = pretrained.list_pretrained_tags_by_model(named.model)
+        hint = (
+            f"it has {_list(tags)}"
+            if tags
+            else f"open_clip has no weights for it; write `{named.model}@FILE`"
+        )
+        raise ModelError(f"`{named.model}` has no weights `{named.rest}`", hint)
+    if tag.get("quick_gelu", False) != config.get("quick_gelu", False):
+        other = named.model.removesuffix("-quickgelu")
+        other += "-quickgelu" if tag.get("quick_gelu") else ""
+        raise ModelError(
+            f"`{named.rest}` was trained with another activation", f"write `{other}/{named.rest}`"
+        )
+    repository, _, file = tag["hf_hub"].rpartition("/")
+    if not repository:
+        hint = f"download {tag['url']} and write `{named.model}@FILE`"
+        raise ModelError(f"`{named.text}` is not on the hub", hint)
+    return repository, file or None, tag
+
+
+def _cached(repository: str, file: str | None, name: str) -> Path:
+    """Where a file of a repository lies on this machine; None for its weights, by their usual names."""
+    from huggingface_hub import try_to_load_from_cache
+
+    for wanted in _alternatives(file):
+        found = try_to_load_from_cache(repository, wanted, cache_dir=hub_cache())
+        if isinstance(found, str):
+            return Path(found)
+    raise Absent(
+        f"the weights of `{name}` are not on this machine",
+        f"`phosphene models fetch {name}` brings them where there is a network; "
+        "a folder brought by other means is `local-dir:PATH`",
+    )
+
+
+def _alternatives(file: str | None) -> tuple[str, ...]:
+    """Names to look for: safetensors first, since such a file holds no code."""
+    if file is None:
+        return WEIGHTS
+    stem, _, suffix = file.rpartition(".")
+    return (f"{stem}.safetensors", file) if suffix in ("bin", "pt", "pth") else (file,)
+
+
+def _download(
+    repository: str,
+    file: str | None,
+    name: str,
+    on_progress: Callable[[int], None] | None,
+    *,
+    needed: bool = True,
+) -> None:
+    from huggingface_hub import errors, hf_hub_download
+
+    for wanted in _alternatives(file):
+        try:
+            hf_hub_download(repository, wanted, cache_dir=hub_cache(), tqdm_class=_bar(on_progress))
+        except errors.EntryNotFoundError:
+            continue
+        except errors.GatedRepoError as error:
+            hint = "accept its terms on the hub, and log in with `hf auth login`"
+            raise ModelError(f"`{repository}` is open only to those who accepted its terms", hint) from error
+        except errors.RepositoryNotFoundError as error:
+            raise ModelError(f"the hub has no repository `{repository}`", "look at its spelling") from error
+        except (
+            errors.HfHubHTTPError,
+            errors.LocalEntryNotFoundError,
+            errors.HFValidationError,
+            OSError,
+        ) as error:
+            said = str(error).strip().splitlines()[0]
+            hint = (
+                "with a network `phosphene models fetch` brings it; without, `local-dir:PATH` takes a folder"
+            )
+            raise ModelError(f"the weights of `{name}` could not be fetched: {said}", hint) from error
+        return
+    if needed:
+        hint = f"a model of open_clip has {CONFIG} and one of {_list(WEIGHTS)}"
+        raise ModelError(f"`{repository}` has no {_list(_alternatives(file))}", hint)
+
+
+def _bar(on_progress: Callable[[int], None] | None) -> Any:
+    """A progress bar that shows nothing and passes on what it is told."""
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]
+
+    class Silent(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            options.pop("name", None)  # the hub's own addition
+            super().__init__(*args, **{**options, "disable": True})
+
+        def update(self, n: float | None = 1) -> None:
+            if on_progress and n:
+                on_progress(int(n))
+
+    return Silent
+
+
+def _is_here(name: str) -> bool:
+    try:
+        resolve(name)
+    except ModelError:
+        return False
+    return True
+
+
+def _dimension(name: str) -> int:
+    named = parse(name)
+    return int(architecture(named.model)["embed_dim"]) if named.kind == "tag" else resolve(name).dimension
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"`{path}` is no JSON: {error}", "fetch or write the model anew") from error
+
+
+def _list(names: Any) -> str:
+    return ", ".join(f"`{name}`" for name in names)

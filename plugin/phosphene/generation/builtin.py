@@ -1,0 +1,275 @@
+"""The generator that phosphene trains itself: requests in, checked, and pictures out.
+
+A generator is a folder as `RetrievalPipeline.save_pretrained` writes it. The pictures of one call are made
+in batches of requests that take the same steps; each depends on its own request alone.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from diffusers.utils import logging
+from PIL import Image as pillow
+from PIL.Image import Image as Picture
+from torch import Tensor
+
+from phosphene.embedding.openclip import pick_device
+from phosphene.errors import GenerationError, ModelError
+from phosphene.generation import Abilities, Generated, Mode, Request, Step
+from phosphene.generation.pipeline import Condition, RetrievalPipeline, Start
+
+BATCH = 4  # pictures at once
+MOST_REFERENCES = 64
+MOST_STEPS = 200
+MODES: frozenset[Mode] = frozenset({"text-to-image", "image-to-image", "inpainting"})
+
+Module = TypeVar("Module", bound=torch.nn.Module)
+
+
+class BuiltinGenerator:
+    """A RetrievalPipeline as a Generator."""
+
+    def __init__(
+        self, pipeline: RetrievalPipeline, weights: str, name: str, *, bfloat16: bool = False
+    ) -> None:
+        self.pipeline = pipeline
+        self.bfloat16 = bfloat16
+        size = pipeline.size
+        self._abilities = Abilities(
+            name=name,
+            weights=weights,
+            space=pipeline.config["space"],
+            dimension=pipeline.config["dimension"],
+            max_references=MOST_REFERENCES,
+            modes=MODES,
+            size=(size, size),
+            default_steps=pipeline.config["steps"],
+            licence=pipeline.config["licence"],
+        )
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can do."""
+        return self._abilities
+
+    def generate(
+        self, requests: Sequence[Request], *, on_step: Callable[[Step], bool | None] | None = None
+    ) -> Iterator[Generated]:
+        """Make the pictures, in order; every request is checked before the first one is made.
+
+        Raises GenerationError for a request that it cannot serve. Where `on_step` answers False,
+        the pictures of the batch in flight and of those after it do not come.
+        """
+        for request in requests:
+            check(request, self.abilities)
+        for _, alike in groupby(requests, key=self._pace):
+            group = list(alike)
+            for start in range(0, len(group), BATCH):
+                batch = group[start : start + BATCH]
+                made = self._make(batch, on_step)
+                if made is None:
+                    return
+                for request, picture in zip(batch, made, strict=True):
+                    yield Generated(_finished(request, picture), self._settings(request))
+
+    def _make(self, batch: Sequence[Request], on_step: Callable[[Step], bool | None] | None) -> Tensor | None:
+        steps, text, neighbours, strength, starts, masked = self._pace(batch[0])
+
+        def told(index: int, total: int, sigma: float, clean: Tensor) -> bool | None:
+            def preview() -> list[Picture]:
+                return [to_picture(one) for one in self.pipeline.enlarge(clean)]
+
+            return on_step(Step(index, total, sigma, preview)) if on_step else None
+
+        return self.pipeline(
+            [_condition(request) for request in batch],
+            [request.seed for request in batch],
+            steps=steps,
+            text_guidance=text,
+            neighbour_guidance=neighbours,
+            start=self._start(batch, strength, masked) if starts else None,
+            bfloat16=self.bfloat16,
+            on_step=told,
+        )
+
+    def _pace(self, request: Request) -> tuple[int, float, float, float, bool, bool]:
+        """What the requests of one batch have in common."""
+        chosen = [
+            self.pipeline.config[name] if getattr(request, name) is None else getattr(request, name)
+            for name in ("steps", "text_guidance", "neighbour_guidance")
+        ]
+        return (
+            *chosen,
+            request.strength if request.init is not None else 1.0,
+            request.init is not None,
+            request.mask is not None,
+        )
+
+    def _start(self, batch: Sequence[Request], strength: float, masked: bool) -> Start:
+        size = self.pipeline.denoiser.config["size"]
+        pictures = torch.stack([_small(request.init, size) for request in batch if request.init is not None])
+        masks = [_small_mask(request.mask, size) for request in batch if request.mask is not None]
+        device = self.pipeline.device
+        return Start(pictures.to(device), strength, torch.stack(masks).to(device) if masked else None)
+
+    def _settings(self, request: Request) -> dict[str, Any]:
+        """What the picture was really made with."""
+        steps, text, neighbours, strength, starts, _ = self._pace(request)
+        settings: dict[str, Any] = {
+            "generator": self.abilities.name,
+            "weights": self.abilities.weights,
+            "steps": steps,
+            "text_guidance": text,
+            "neighbour_guidance": neighbours,
+            "size": list(self.abilities.size),
+            "seed": request.seed,
+        }
+        if starts:
+            settings["strength"] = strength
+        if self.bfloat16:
+            settings["precision"] = "bfloat16"
+        return settings
+
+
+def open_generator(folder: Path, device: str = "auto", *, bfloat16: bool = False) -> BuiltinGenerator:
+    """The generator that a folder holds. Raises ModelError where it holds none that can be loaded."""
+    if not (folder / "model_index.json").exists():
+        raise ModelError(
+            f"`{folder}` holds no generator: there is no model_index.json in it",
+            hint="`phosphene train diffusion -L LIBRARY` trains one for a library",
+        )
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        pipeline = RetrievalPipeline.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False
+        )
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ModelError(
+            f"the generator in `{folder}` cannot be loaded: {error}",
+            hint="it is damaged or of another version: train or install it again",
+        ) from error
+    pipeline.to(pick_device(device))
+    return BuiltinGenerator(pipeline, digest(folder), f"builtin/{folder.parent.name}", bfloat16=bfloat16)
+
+
+def digest(folder: Path) -> str:
+    """The sha256 of a generator's networks, their shapes and their weights: they decide its pictures."""
+    total = hashlib.sha256()
+    for config in sorted(folder.glob("*/config.json")):
+        shape = json.loads(config.read_bytes())
+        kept = {key: value for key, value in shape.items() if not key.startswith("_")}
+        total.update(json.dumps([config.parent.name, kept], sort_keys=True).encode())
+        for weights in sorted(config.parent.glob("*.safetensors")):
+            total.update(hashlib.sha256(weights.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def cast(network: Module, dtype: torch.dtype) -> Module:
+    """A network in another precision. Its own `to` would warn of modules that it does not have."""
+    return torch.nn.Module.to(network, dtype)
+
+
+def check(request: Request, abilities: Abilities) -> None:
+    """Raise GenerationError for what the generator cannot serve."""
+    if request.space != abilities.space:
+        raise GenerationError(
+            f"the generator speaks the vectors of {abilities.space}, not of {request.space}",
+            hint="`phosphene train diffusion -L LIBRARY` trains one for a library's own space",
+        )
+    given = [request.text] if request.text is not None else []
+    for vector in (*given, *request.negative, *(reference.vector for reference in request.references)):
+        if vector.shape != (abilities.dimension,):
+            raise GenerationError(
+                f"a vector of the shape {vector.shape}; the generator takes ({abilities.dimension},)"
+            )
+    if len(request.references) > abilities.max_references:
+        raise GenerationError(
+            f"{len(request.references)} neighbours; the generator takes at most {abilities.max_references}",
+            hint=f"ask for fewer: `-k {abilities.max_references}`",
+        )
+    _check_numbers(request, abilities)
+    if request.mask is not None and request.init is None:
+        raise GenerationError(
+            "a mask, but no picture that it lies on", hint="`--init PICTURE` gives the picture to change"
+        )
+
+
+def _check_numbers(request: Request, abilities: Abilities) -> None:
+    if request.size is not None and tuple(request.size) != abilities.size:
+        width, height = abilities.size
+        raise GenerationError(
+            f"a picture of {request.size[0]}x{request.size[1]}; the generator makes {width}x{height} only",
+            hint="leave out `--size`",
+        )
+    if request.steps is not None and not 1 <= request.steps <= MOST_STEPS:
+        raise GenerationError(
+            f"{request.steps} steps; from 1 to {MOST_STEPS} are possible",
+            hint=f"{abilities.default_steps} are usual",
+        )
+    if not 0 < request.strength <= 1:
+        raise GenerationError(
+            f"a strength of {request.strength}; it is above 0 (all is kept) and at most 1 (all is made anew)",
+            hint="0.6 keeps the layout and changes what is in it",
+        )
+    for name, guidance in (("text", request.text_guidance), ("neighbour", request.neighbour_guidance)):
+        if guidance is not None and not 0 <= guidance <= 100:
+            raise GenerationError(
+                f"a {name} guidance of {guidance}; from 0 (ignored) to 100 are possible",
+                hint="1 follows it plainly, 3 closely",
+            )
+    if any(not (np.isfinite(reference.weight) and reference.weight >= 0) for reference in request.references):
+        raise GenerationError("a neighbour's weight is a number, 0 or more; 0 leaves it out")
+
+
+def _condition(request: Request) -> Condition:
+    vectors = [reference.vector for reference in request.references]
+    return Condition(
+        text=request.text,
+        neighbours=np.stack(vectors) if vectors else None,
+        weights=[reference.weight for reference in request.references],
+        negative=np.stack(request.negative) if request.negative else None,
+    )
+
+
+def _finished(request: Request, picture: Tensor) -> Picture:
+    """The picture; where a mask keeps something, every kept pixel is the very one that was handed in."""
+    made = to_picture(picture)
+    if request.init is None or request.mask is None:
+        return made
+    kept = fitted(request.init, made.width)
+    anew = request.mask.convert("L").resize(made.size, pillow.Resampling.BILINEAR)
+    return pillow.composite(made, kept, anew)
+
+
+def fitted(picture: Picture, size: int) -> Picture:
+    """A picture stretched to a square, as a start and its mask both are."""
+    if picture.size == (size, size):
+        return picture.convert("RGB")
+    return picture.convert("RGB").resize((size, size), pillow.Resampling.LANCZOS)
+
+
+def to_picture(pixels: Tensor) -> Picture:
+    """Pixels (3, h, w) in [-1, 1] to a picture of 8 bits."""
+    grey = ((pixels.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return pillow.fromarray(grey.permute(1, 2, 0).cpu().numpy())
+
+
+def to_pixels(picture: Picture) -> Tensor:
+    """A picture of 8 bits to pixels (3, h, w) in [-1, 1]."""
+    return torch.from_numpy(np.asarray(picture, dtype=np.float32) / 127.5 - 1).permute(2, 0, 1)
+
+
+def _small(picture: Picture, size: int) -> Tensor:
+    return to_pixels(fitted(picture, size))
+
+
+def _small_mask(mask: Picture | None, size: int) -> Tensor:
+    """Where to make anew, (1, size, size): a small pixel counts if the mask touches it at all."""
+    assert mask is not None, "batches hold requests of one kind"
+    grey = torch.from_numpy(np.asarray(mask.convert("L"), dtype=np.float32) / 255)
+    return torch.nn.functional.adaptive_max_pool2d(grey[None], size)

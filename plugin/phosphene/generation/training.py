@@ -1,0 +1,148 @@
+"""Train a generator of a library's own, both of its networks, and write it where it will be found.
+
+    train(library.examples(), library.embedder, library.folder / "generator", Plan(Budget(minutes=60)))
+
+The run lies beside the generator, in `FOLDER.training`: lessons, checkpoints, logs, loss curves and
+sheets of samples. The same call goes on where a killed one left off.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image as pillow
+from PIL.Image import Image as Picture
+
+from phosphene.embedding import Embedder
+from phosphene.embedding.openclip import pick_device
+from phosphene.generation.builtin import cast, to_picture
+from phosphene.generation.pipeline import Condition, RetrievalPipeline, new_scheduler
+from phosphene.nets.denoiser import Denoiser
+from phosphene.nets.upscaler import Upscaler
+from phosphene.records import Image, Space
+from phosphene.training import diffusion, upscaling
+from phosphene.training.lessons import Lessons, gather, large_pictures
+from phosphene.training.run import Budget
+from phosphene.vectors import Vectors
+
+SEEDS = (1, 2, 3, 4)  # of a sheet's columns
+SHOWN = 8  # a sheet's rows
+NEIGHBOURS = 6
+
+OnStep = Callable[[str, diffusion.Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to train, and for how long."""
+
+    denoiser: Budget
+    upscaler: Budget | None = None  # None: pictures stay as small as `settings.size`
+    settings: diffusion.Settings = field(default_factory=diffusion.Settings)
+    seed: int = 0
+    licence: str = ""  # of the weights, as an SPDX identifier
+
+
+def train(
+    examples: Iterable[Image],
+    embedder: Embedder,
+    folder: Path,
+    plan: Plan,
+    *,
+    device: str = "auto",
+    on_step: OnStep | None = None,
+) -> RetrievalPipeline:
+    """Train on a library's training images and write the generator into `folder`.
+
+    `on_step` is told the stage, `denoiser` or `upscaler`, and how far it is. Raises ModelError where
+    there are too few pictures, or where the run beside the folder has other settings.
+    """
+    run, where = folder.with_name(f"{folder.name}.training"), str(pick_device(device))
+    images = list(examples)
+    lessons = _lessons(images, embedder, run / f"lessons-{plan.settings.size}.npz", plan.settings.size)
+    denoiser = diffusion.fit(
+        lessons,
+        run / "denoiser",
+        plan.denoiser,
+        plan.settings,
+        seed=plan.seed,
+        device=where,
+        on_step=partial(on_step, "denoiser") if on_step else None,
+        on_sheet=partial(sheet, captions=lessons.texts[:SHOWN], near=_first_neighbours(lessons)),
+    )
+    upscaler = None
+    if plan.upscaler is not None:
+        upscaler = upscaling.fit(
+            large_pictures(images, plan.settings.size * upscaling.FACTOR),
+            run / "upscaler",
+            plan.upscaler,
+            seed=plan.seed,
+            device=where,
+            on_step=partial(on_step, "upscaler") if on_step else None,
+        )
+    return write(denoiser, upscaler, embedder.space, folder, licence=plan.licence)
+
+
+def write(
+    denoiser: Denoiser, upscaler: Upscaler | None, space: Space, folder: Path, *, licence: str = ""
+) -> RetrievalPipeline:
+    """Put a generator together and write it into `folder`; its weights in half precision.
+
+    What is returned computes with those rounded weights, in full precision.
+    """
+    pipeline = RetrievalPipeline(
+        cast(denoiser, torch.float16),
+        new_scheduler(),
+        cast(upscaler, torch.float16) if upscaler is not None else None,
+        space=space.id,
+        dimension=space.dimension,
+        licence=licence,
+    )
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    for network in (denoiser, upscaler):
+        if network is not None:
+            cast(network, torch.float32)
+    return pipeline
+
+
+def sheet(denoiser: Denoiser, captions: Vectors, near: Vectors, upscaler: Upscaler | None = None) -> bytes:
+    """A PNG with a row per caption (n, d), made from it and its neighbours (n, k, d), a column per seed."""
+    pipeline = RetrievalPipeline(denoiser, new_scheduler(), upscaler)
+    rows = []
+    for caption, neighbours in zip(captions, near, strict=True):
+        condition = Condition(caption, neighbours, [1.0] * len(neighbours))
+        made = pipeline([condition] * len(SEEDS), SEEDS)
+        rows.append([to_picture(pixels) for pixels in made] if made is not None else [])
+    return _tiled(rows, pipeline.size)
+
+
+def _lessons(images: Sequence[Image], embedder: Embedder, kept: Path, size: int) -> Lessons:
+    """The lessons of an earlier attempt, or new ones."""
+    if kept.exists():
+        lessons = Lessons.load(kept)
+        if len(lessons) <= len(images):
+            return lessons
+    lessons = gather(images, embedder, size)
+    lessons.save(kept)
+    return lessons
+
+
+def _first_neighbours(lessons: Lessons) -> Vectors:
+    """The neighbours of the first captions (n, k, d)."""
+    near = lessons.near_texts[:SHOWN, :NEIGHBOURS]
+    return np.asarray(lessons.own[np.where(near < 0, 0, near)])
+
+
+def _tiled(rows: Sequence[Sequence[Picture]], size: int) -> bytes:
+    wide = max((len(row) for row in rows), default=0)
+    tiled = pillow.new("RGB", (max(1, wide * size), max(1, len(rows) * size)), "white")
+    for down, row in enumerate(rows):
+        for across, picture in enumerate(row):
+            tiled.paste(picture, (across * size, down * size))
+    buffer = io.BytesIO()
+    tiled.save(buffer, "PNG")
+    return buffer.getvalue()

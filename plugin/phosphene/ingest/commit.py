@@ -1,0 +1,86 @@
+"""From looks at files to the store and the journal, in that order.
+
+An image's place and captions follow from all the files that are it, so they come out the same in
+whatever order, and after however many kills, the files were added. The store is written first: a
+kill in between costs the next run a second look at the batch, no more.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from phosphene.errors import StoreError
+from phosphene.ingest.worker import Found
+from phosphene.journal import Journal, Refused, Seen
+from phosphene.records import Filter, Image
+from phosphene.sources import to_path
+from phosphene.store import Store
+
+TRAINING = Filter(origin="training")
+
+
+def commit(found: Sequence[Found], store: Store, journal: Journal) -> int:
+    """Write a batch; returns how many images are new to the library.
+
+    Raises StoreError where it cannot be written; then the same batch can be committed again.
+    """
+    seen = {file.uri: file for file, _ in found if isinstance(file, Seen)}
+    refused = [file for file, _ in found if isinstance(file, Refused)]
+    looked_at = {*seen, *(file.uri for file in refused if file.size >= 0)}
+    ids = list(dict.fromkeys(file.id for file in [*seen.values(), *journal.known(looked_at).values()]))
+    before = journal.places(ids)
+    after = {id: [file for file in before.get(id, ()) if file.uri not in looked_at] for id in ids}
+    for file in seen.values():
+        after[file.id].append(file)
+
+    stored = {image.id: image for image in store.get(ids, vectors=True)}
+    fresh = {image.id: image for _, image in found if image and image.id not in stored}
+    images = [_of(id, {**fresh, **stored}) for id in ids if after[id]]
+    described = [_described(image, before.get(image.id, ()), after[image.id], journal) for image in images]
+    changed = [image for image in described if image != stored.get(image.id)]
+    store.upsert(_with_thumbnails(changed, store))
+    store.delete([id for id in stored if not after[id]])
+    journal.record(seen.values(), refused)
+    return len(fresh)
+
+
+def forget_lost(store: Store, journal: Journal) -> None:
+    """Let the journal forget images that the store does not have: they are to be added again.
+
+    It happens where a server's store was emptied, or restored from a backup.
+    """
+    if store.count(TRAINING) != journal.count():
+        held = {image.id for image in store.iterate(TRAINING)}
+        journal.forget(journal.ids() - held)
+
+
+def _of(id: str, images: Mapping[str, Image]) -> Image:
+    if id not in images:
+        raise StoreError(
+            f"image `{id}` was removed while its file was being added", hint="run the same again"
+        )
+    return images[id]
+
+
+def _described(image: Image, before: Iterable[Seen], after: Sequence[Seen], journal: Journal) -> Image:
+    """The image with the place and the captions that its files give it.
+
+    Captions that no file of this journal ever gave it came from another machine, and stay.
+    """
+    files = sorted(after, key=lambda file: file.uri)
+    if len(files) > 1:  # moved files leave their old places behind
+        there = [file for file in files if os.path.lexists(to_path(file.uri, journal.folder))]
+        files = there or files
+    given = {caption for file in before for caption in file.captions}
+    elsewhere = [caption for caption in image.captions if caption not in given]
+    captions = tuple(dict.fromkeys([*(caption for file in files for caption in file.captions), *elsewhere]))
+    fullest = max(captions, key=len, default="")
+    return replace(image, uri=files[0].uri, caption=fullest, captions=captions)
+
+
+def _with_thumbnails(images: Sequence[Image], store: Store) -> list[Image]:
+    """What came from the store came without its thumbnail, and is to be written with it."""
+    kept = store.thumbnails([image.id for image in images if image.thumbnail is None])
+    return [
+        replace(image, thumbnail=kept.get(image.id)) if image.thumbnail is None else image for image in images
+    ]

@@ -1,0 +1,112 @@
+"""What a worker does to a batch of files: read, hash, decode, embed. It writes nothing.
+
+Every worker takes a batch through all steps on one core, so that no thread waits for another in
+the middle of a forward pass: as many passes at once as there are cores take a quarter less CPU
+time than one pass spread over all cores (docs/log.md).
+"""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from PIL import Image as Pillow
+
+from phosphene.embedding import Embedder
+from phosphene.errors import ImageError
+from phosphene.images import THUMBNAIL, decode, image_id, read, thumbnail
+from phosphene.journal import Journal, Refused, Seen
+from phosphene.records import Image
+from phosphene.sources import Item, to_uri
+from phosphene.vectors import Pixels
+
+SURPLUS = 2  # decode to at least so many times the model's input: cosine ≥ 0.9999 to the full picture
+
+Found = tuple[Seen | Refused, Image | None]  # a file, and its image where that had to be embedded
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """A picture on its way to its vector."""
+
+    seen: Seen
+    sha256: str
+    size: tuple[int, int]
+    thumbnail: bytes
+    input: Pixels  # as the embedder prepared it
+
+
+class Worker:
+    """Looks at batches of files, in many threads at once, until `stop` is set."""
+
+    def __init__(self, embedder: Embedder, journal: Journal, stop: threading.Event) -> None:
+        self.embedder, self.journal, self.stop = embedder, journal, stop
+        smallest = embedder.prepare(Pillow.new("RGB", (1, 1)))
+        self.at_least = max(THUMBNAIL, SURPLUS * max(smallest.shape[:2]))
+
+    def __call__(self, items: Sequence[Item]) -> list[Found]:
+        """Each file as refused, as an image that is known, or with a new image. Empty once stopped."""
+        looks = [self._look(item) for item in items if not self.stop.is_set()]
+        if self.stop.is_set():
+            return []
+        images = self._embedded([look for look in looks if isinstance(look, _New)])
+        return [(look.seen, next(images)) if isinstance(look, _New) else (look, None) for look in looks]
+
+    def _look(self, item: Item) -> Seen | Refused | _New:
+        uri = to_uri(item.path, self.journal.folder)
+        try:
+            file = read(item.path)
+        except ImageError as error:  # nothing is known of its content: it is tried again every time
+            return Refused(uri, -1, -1, error.message)
+        digest = sha256(file.content).hexdigest()
+        seen = Seen(uri, file.size, file.mtime_ns, image_id(digest), item.captions)
+        if self.journal.holds(seen.id):
+            return seen
+        try:
+            decoded = decode(file.content, at_least=self.at_least)
+        except ImageError as error:
+            return Refused(uri, file.size, file.mtime_ns, error.message)
+        size, picture = (decoded.width, decoded.height), decoded.picture
+        return _New(seen, digest, size, thumbnail(picture), self.embedder.prepare(picture))
+
+    def _embedded(self, new: Sequence[_New]) -> Iterator[Image]:
+        """The images, in order. Their captions follow when they are committed."""
+        if not new:
+            return
+        embedded = self.embedder.pictures([one.input for one in new])
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        for one, vector, norm in zip(new, embedded.vectors, embedded.norms, strict=True):
+            yield Image(
+                id=one.seen.id,
+                sha256=one.sha256,
+                uri=one.seen.uri,
+                caption="",
+                captions=(),
+                origin="training",
+                width=one.size[0],
+                height=one.size[1],
+                created=now,
+                norm=float(norm),
+                vector=vector,
+                thumbnail=one.thumbnail,
+            )
+
+
+@contextmanager
+def one_core_each() -> Iterator[Callable[[], None]]:
+    """What each worker is to call first, so that it computes on one core.
+
+    Torch is asked only where the embedder has loaded it; its setting is put back at the end.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield lambda: None
+        return
+    before = torch.get_num_threads()
+    try:
+        yield lambda: torch.set_num_threads(1)
+    finally:
+        torch.set_num_threads(before)

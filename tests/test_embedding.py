@@ -1,0 +1,489 @@
+"""Spaces: how they are written, found, fetched, checked, and that their vectors are open_clip's own."""
+
+import functools
+import hashlib
+import http.server
+import json
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from open_clip.model import CLIP
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from phosphene.embedding import DEFAULT_SPACE, names, open_embedder, weights
+from phosphene.embedding.identity import identify
+from phosphene.embedding.openclip import OpenClip
+from phosphene.embedding.weights import fetch, known, resolve
+from phosphene.errors import ModelError
+from phosphene.nets import tokenizer
+from phosphene.training.scenes import SEEDS, captions, compose, draw
+
+SMALLEST = "ViT-S-32-alt"  # of the architectures that open_clip knows by name
+TEXTS = ["a red house in the snow", "Two  BLUE boats &amp; a zeppelin 🙂", "", "снег"]
+WORDS = "a red house in the snow at night two blue boats on the sea by day green trees".split()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny CLIP in open_clip's format: 32-px pictures, a context of 12."""
+    folder = tmp_path_factory.mktemp("model")
+    splitter = tokenizer.learn([" ".join(WORDS)] * 2, size=300, context=12)
+    splitter.save(folder)
+    text = {"context_length": 12, "vocab_size": splitter.size, "width": 16, "heads": 2, "layers": 1}
+    config = {
+        "embed_dim": 8,
+        "vision_cfg": {"image_size": 32, "layers": 1, "width": 16, "head_width": 8, "patch_size": 16},
+        "text_cfg": {**text, "pool_type": "eos", "eos_id": 2, "hf_tokenizer_name": "tiny"},
+    }
+    torch.manual_seed(0)
+    save_file(CLIP(**config).half().state_dict(), folder / "open_clip_model.safetensors")
+    card = {"model_cfg": config, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.2, 0.3, 0.4]}}
+    (folder / "open_clip_config.json").write_text(json.dumps(card))
+    return folder
+
+
+@pytest.fixture
+def copy(folder: Path, tmp_path: Path) -> Path:
+    """A copy of the tiny model that a test may damage."""
+    for file in folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("PHOSPHENE_HOME", str(home))
+    monkeypatch.delenv("HF_HOME", raising=False)
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    return home
+
+
+def pictures() -> list[Image.Image]:
+    """Pictures of several shapes, larger and smaller than the model's."""
+    noise = np.random.default_rng(0)
+    sizes = ((32, 32), (100, 40), (17, 64), (1, 1), (300, 200))
+    return [Image.fromarray(noise.integers(0, 256, (h, w, 3), np.uint8)) for w, h in sizes]
+
+
+def refused(name: str) -> ModelError:
+    """The error of opening a space and asking for a vector."""
+    with pytest.raises(ModelError) as caught:
+        open_embedder(name).texts(["snow"])
+    return caught.value
+
+
+# ── how a space is written ────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "model", "rest"),
+    [
+        ("landscape", "built-in", "", ""),
+        (DEFAULT_SPACE, "tag", "ViT-B-32-256", "datacomp_s34b_b86k"),
+        ("hf-hub:timm/ViT-B-16-SigLIP", "hub", "timm/ViT-B-16-SigLIP", ""),
+        ("local-dir:/a/b@c:d", "folder", "", "/a/b@c:d"),
+        ("RN50@/weights/mine.pt", "file", "RN50", "/weights/mine.pt"),
+    ],
+)
+def test_each_notation_is_taken_apart(text: str, kind: str, model: str, rest: str) -> None:
+    assert names.parse(text) == names.Named(text, kind, model, rest)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["", "landscapes", "hf-hub:alone", "local-dir:", "@file", "A/", "/B", "A/b/c"])
+def test_what_is_no_space_says_what_is(text: str) -> None:
+    error = refused(text)
+    assert f"`{text}`" in error.message
+    assert "local-dir:PATH" in error.hint
+
+
+def test_an_unknown_architecture_is_told_near_ones() -> None:
+    error = refused("ViT-B-23/openai")
+    assert "ViT-B-23" in error.message
+    assert "`ViT-B-32`" in error.hint
+
+
+def test_an_unknown_tag_is_told_which_there_are() -> None:
+    assert "`laion2b_s34b_b79k`" in refused("ViT-B-32/nonsense").hint
+
+
+def test_weights_that_want_another_activation_are_not_run_in_the_wrong_one() -> None:
+    assert refused("ViT-B-32/openai").hint == "write `ViT-B-32-quickgelu/openai`"
+
+
+def test_known_repositories_are_those_of_open_clip() -> None:
+    assert DEFAULT_SPACE in weights.TAGS
+    for name, repository in weights.TAGS.items():
+        config = open_clip.get_pretrained_cfg(*name.split("/"))
+        assert config["hf_hub"] == f"{repository}/"
+        assert {key: config[key] for key in ("mean", "std", "interpolation", "resize_mode")} == {
+            key: weights.PREPROCESS[key] for key in ("mean", "std", "interpolation", "resize_mode")
+        }
+
+
+def test_known_models_say_which_are_here() -> None:
+    here = {model.name: model.here for model in known()}
+    assert here["landscape"]
+    assert not here[DEFAULT_SPACE]
+
+
+# ── vectors ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_vectors_are_those_of_open_clip(folder: Path) -> None:
+    embedder = open_embedder(f"local-dir:{folder}")
+    model, preprocess = open_clip.create_model_from_pretrained(f"local-dir:{folder}")
+    ids = open_clip.get_tokenizer(f"local-dir:{folder}")(TEXTS)
+    with torch.inference_mode():
+        texts = model.eval().encode_text(ids, normalize=True).numpy()
+        raw = model.encode_image(torch.stack([preprocess(picture) for picture in pictures()])).numpy()
+    embedded = embedder.pictures([embedder.prepare(picture) for picture in pictures()])
+    norms = np.linalg.norm(raw, axis=1)
+    np.testing.assert_allclose(embedder.texts(TEXTS), texts, atol=1e-5)
+    np.testing.assert_allclose(embedded.norms, norms, rtol=1e-5)
+    np.testing.assert_allclose(embedded.vectors, raw / norms[:, None], atol=1e-5)
+
+
+def test_no_texts_and_no_pictures_are_no_vectors(folder: Path) -> None:
+    embedder = open_embedder(f"local-dir:{folder}")
+    assert embedder.texts([]).shape == (0, 8)
+    assert embedder.pictures([]).vectors.shape == (0, 8)
+
+
+def test_threads_that_ask_at_once_get_the_same_vectors(folder: Path) -> None:
+    embedder = open_embedder(f"local-dir:{folder}")
+    found: list[Any] = []
+    ask = [threading.Thread(target=lambda: found.append(embedder.texts(["snow"]))) for _ in range(4)]
+    for thread in ask:
+        thread.start()
+    for thread in ask:
+        thread.join()
+    assert len(found) == 4
+    assert all(np.array_equal(found[0], other) for other in found)
+
+
+@pytest.mark.parametrize("where", ["tiny", SMALLEST])
+def test_a_text_that_fits_is_not_cut(folder: Path, where: str) -> None:
+    embedder = open_embedder(f"local-dir:{folder}")
+    assert embedder.cut("a red house in the snow at night") is None
+    assert embedder.cut("") is None
+
+
+def test_a_long_text_says_which_part_was_used(folder: Path) -> None:
+    embedder = open_embedder(f"local-dir:{folder}")
+    text = " ".join(["a red house in the snow at night"] * 1250)  # 10,000 words
+    cut = embedder.cut(text)
+    assert cut is not None
+    assert cut.used == "a red house in the snow at night a red"  # ten words, and two marks
+    np.testing.assert_array_equal(embedder.texts([text]), embedder.texts([cut.used]))
+
+
+def test_a_long_word_is_cut_within(folder: Path) -> None:
+    cut = open_embedder(f"local-dir:{folder}").cut("x" * 100)
+    assert cut is not None
+    assert 0 < len(cut.used) < 100
+
+
+def test_a_device_that_is_not_there_is_an_error(folder: Path) -> None:
+    with pytest.raises(ModelError, match="abacus") as caught:
+        open_embedder(f"local-dir:{folder}", device="abacus")
+    assert "`cpu`" in caught.value.hint
+
+
+# ── identity ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_space_is_the_same_wherever_it_lies(folder: Path, copy: Path) -> None:
+    here, there = identify(resolve(f"local-dir:{folder}")), identify(resolve(f"local-dir:{copy}"))
+    assert here.id == there.id
+    assert here.dimension == 8
+    assert str(folder) not in here.id
+
+
+def test_another_preprocessing_is_another_space(folder: Path, copy: Path) -> None:
+    card = json.loads((copy / "open_clip_config.json").read_text())
+    card["preprocess_cfg"]["std"] = [0.2, 0.3, 0.5]
+    (copy / "open_clip_config.json").write_text(json.dumps(card))
+    assert identify(resolve(f"local-dir:{copy}")).id != identify(resolve(f"local-dir:{folder}")).id
+
+
+def test_other_weights_are_another_space(folder: Path, copy: Path) -> None:
+    file = copy / "open_clip_model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"\x01")
+    assert identify(resolve(f"local-dir:{copy}")).id != identify(resolve(f"local-dir:{folder}")).id
+
+
+def test_finding_a_space_does_not_import_torch(folder: Path) -> None:
+    code = (
+        "import sys; from phosphene.embedding.weights import resolve; "
+        "from phosphene.embedding.identity import identify; "
+        f"print(identify(resolve('local-dir:{folder}')).id, 'torch' in sys.modules)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.split() == [identify(resolve(f"local-dir:{folder}")).id, "False"]
+
+
+def test_a_large_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_home: Path) -> None:
+    from phosphene.embedding import identity
+
+    monkeypatch.setattr(identity, "REMEMBERED", 10)
+    file = tmp_path / "large"
+    file.write_bytes(b"first bytes")
+    assert identity.sha256(file) == hashlib.sha256(b"first bytes").hexdigest()
+    remembered = (own_home / "digests.json").read_text()
+    assert identity.sha256(file) in remembered
+    file.write_bytes(b"other, longer bytes")
+    assert identity.sha256(file) == hashlib.sha256(b"other, longer bytes").hexdigest()
+
+
+# ── damaged and dangerous files ───────────────────────────────────────────────────────────
+
+
+def test_missing_parts_of_a_folder_are_named(copy: Path) -> None:
+    assert "no folder" in refused(f"local-dir:{copy / 'elsewhere'}").message
+    (copy / "open_clip_model.safetensors").rename(copy / "other.safetensors")
+    assert "`open_clip_model.safetensors`" in refused(f"local-dir:{copy}").hint
+    (copy / "open_clip_config.json").unlink()
+    assert "`open_clip_config.json`" in refused(f"local-dir:{copy}").message
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"model_cfg": {"embed_dim": 8}}', "\udcff"])
+def test_a_bad_configuration_is_named(copy: Path, content: str) -> None:
+    (copy / "open_clip_config.json").write_bytes(content.encode(errors="surrogateescape"))
+    assert "open_clip_config.json" in refused(f"local-dir:{copy}").message
+
+
+@pytest.mark.parametrize("length", [0, 5, 60, -1])
+def test_a_file_that_is_cut_off_is_named(copy: Path, length: int) -> None:
+    file = copy / "open_clip_model.safetensors"
+    file.write_bytes(file.read_bytes()[:length])
+    error = refused(f"local-dir:{copy}")
+    assert "cut off" in error.message
+    assert str(file) in error.message
+
+
+def test_weights_of_another_architecture_are_named(copy: Path) -> None:
+    card = json.loads((copy / "open_clip_config.json").read_text())
+    card["model_cfg"]["vision_cfg"]["width"] = 24
+    (copy / "open_clip_config.json").write_text(json.dumps(card))
+    assert "cannot be loaded as" in refused(f"local-dir:{copy}").message
+
+
+def test_a_missing_tokenizer_is_named(copy: Path) -> None:
+    (copy / "tokenizer.json").unlink()
+    (copy / "tokenizer_config.json").unlink()
+    assert "tokenizer" in refused(f"local-dir:{copy}").message
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of an architecture that open_clip knows by name, as torch writes them."""
+    file = tmp_path_factory.mktemp("checkpoint") / "mine.pt"
+    torch.manual_seed(0)
+    torch.save({"state_dict": open_clip.create_model(SMALLEST).half().state_dict()}, file)
+    return file
+
+
+def test_a_bare_checkpoint_is_loaded_into_its_architecture(checkpoint: Path) -> None:
+    embedder = open_embedder(f"{SMALLEST}@{checkpoint}")
+    model, preprocess = open_clip.create_model_from_pretrained(SMALLEST, pretrained=str(checkpoint))
+    with torch.inference_mode():
+        expected = model.eval().encode_image(preprocess(pictures()[4])[None], normalize=True).numpy()
+    embedded = embedder.pictures([embedder.prepare(pictures()[4])])
+    np.testing.assert_allclose(embedded.vectors, expected, atol=1e-5)
+    assert embedder.space.id.startswith(f"{SMALLEST}:")
+    assert embedder.cut("snow " * 80) is not None
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(checkpoint: Path) -> None:
+    error = refused(f"ViT-S-16-alt@{checkpoint}")
+    assert "ViT-S-16-alt" in error.message
+    assert "architecture" in error.hint
+
+
+def test_a_checkpoint_that_is_cut_off_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    for length in (0, 3, 1000, -10):
+        short = tmp_path / "short.pt"
+        short.write_bytes(checkpoint.read_bytes()[:length])
+        assert "cut off" in refused(f"{SMALLEST}@{short}").message
+
+
+class Payload:
+    """What a hostile checkpoint holds: a command that runs when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.mark),)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path, zipped: bool) -> None:
+    mark, file = tmp_path / "it-ran", tmp_path / "evil.pt"
+    if zipped:
+        torch.save({"state_dict": Payload(mark)}, file)
+    else:
+        file.write_bytes(pickle.dumps({"state_dict": Payload(mark)}, protocol=2))
+    error = refused(f"{SMALLEST}@{file}")
+    assert not mark.exists()
+    assert "code" in error.message
+    assert "safetensors" in error.hint
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("weights, perhaps")
+    assert "`.safetensors`" in refused(f"{SMALLEST}@{tmp_path / 'notes.txt'}").hint
+    assert "no file" in refused(f"{SMALLEST}@{tmp_path / 'gone.pt'}").message
+
+
+# ── the hub ───────────────────────────────────────────────────────────────────────────────
+
+
+class Hub(http.server.BaseHTTPRequestHandler):
+    """The part of the hub's interface that a download uses, over a folder of one repository."""
+
+    def __init__(self, folder: Path, asked: list[str], *arguments: Any) -> None:
+        self.folder = folder
+        self.asked = asked
+        super().__init__(*arguments)
+
+    def do_HEAD(self) -> None:
+        self.answer()
+
+    def do_GET(self) -> None:
+        self.wfile.write(self.answer())
+
+    def answer(self) -> bytes:
+        self.asked.append(self.path)
+        parts = self.path.strip("/").split("/")
+        file = self.folder / parts[-1]
+        if parts[:3] != ["tiny", "clip", "resolve"] or not file.is_file():
+            code = "EntryNotFound" if parts[:2] == ["tiny", "clip"] else "RepoNotFound"
+            self.send_response(404)
+            self.send_header("X-Error-Code", code)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return b""
+        content = file.read_bytes()
+        self.send_response(200)
+        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        self.send_header("X-Repo-Commit", "0" * 40)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        return content
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """The address of a hub with `tiny/clip`, and what it is asked for."""
+    asked: list[str] = []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Hub, folder, asked))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def fetched(endpoint: str, name: str) -> str:
+    """Fetch in a process of its own, since the hub's address is read once: bytes, or the error."""
+    code = (
+        "import sys\nfrom phosphene.embedding.weights import fetch\nfrom phosphene.errors import ModelError\n"
+        "came = []\ntry:\n    fetch(sys.argv[1], on_progress=came.append)\n    print(sum(came))\n"
+        "except ModelError as error:\n    print(error.message, error.hint, sep='|')\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, name],
+        env={**os.environ, "HF_ENDPOINT": endpoint},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stderr == ""
+    return told.stdout.strip()
+
+
+def test_a_model_of_the_hub_is_fetched_once_and_is_the_same_space(
+    hub: tuple[str, list[str]], folder: Path, own_home: Path
+) -> None:
+    endpoint, asked = hub
+    assert "models fetch hf-hub:tiny/clip" in pytest.raises(ModelError, resolve, "hf-hub:tiny/clip").value.hint
+    assert int(fetched(endpoint, "hf-hub:tiny/clip")) > 4000
+    assert asked
+    here, there = open_embedder("hf-hub:tiny/clip"), open_embedder(f"local-dir:{folder}")
+    assert here.space.id == there.space.id
+    np.testing.assert_array_equal(here.texts(TEXTS), there.texts(TEXTS))
+    assert (own_home / "models").is_dir()
+
+
+def test_a_tag_is_fetched_from_its_repository(
+    hub: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(weights.TAGS, f"{SMALLEST}/tiny", "tiny/clip")
+    assert "models fetch" in pytest.raises(ModelError, resolve, f"{SMALLEST}/tiny").value.hint
+    fetched(hub[0], "hf-hub:tiny/clip")
+    assert resolve(f"{SMALLEST}/tiny").file.name == "open_clip_model.safetensors"
+
+
+def test_a_repository_that_is_not_there_is_named(hub: tuple[str, list[str]]) -> None:
+    assert "no repository `tiny/elsewhere`" in fetched(hub[0], "hf-hub:tiny/elsewhere")
+
+
+def test_without_a_network_the_error_says_what_to_do() -> None:
+    told = fetched("http://127.0.0.1:9", "hf-hub:tiny/clip")
+    assert "could not be fetched" in told
+    assert "local-dir:PATH" in told
+
+
+# ── the built-in model ────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def landscape() -> OpenClip:
+    found = resolve("landscape")
+    return OpenClip(found, identify(found))
+
+
+def test_the_built_in_model_is_small() -> None:
+    found = resolve("landscape")
+    stored = load_file(found.file)
+    assert sum(value.numel() for value in stored.values()) <= 8_000_000
+    assert all(value.dtype == torch.float16 for value in stored.values() if value.is_floating_point())
+    assert tokenizer.load(found.file.parent, 64).size <= 4096
+
+
+def test_the_built_in_model_is_open_clips_own(landscape: OpenClip) -> None:
+    model = open_clip.create_model(resolve("landscape").model)
+    assert type(model) is CLIP
+    ids = open_clip.get_tokenizer(resolve("landscape").model)(TEXTS)
+    with torch.inference_mode():
+        expected = model.eval().encode_text(ids, normalize=True).numpy()
+    np.testing.assert_allclose(landscape.texts(TEXTS), expected, atol=1e-5)
+
+
+def test_the_built_in_model_finds_drawn_scenes(landscape: OpenClip) -> None:
+    scenes = [compose(seed) for seed in SEEDS["test"][5000:5200]]
+    found = landscape.pictures([landscape.prepare(draw(scene, 128)) for scene in scenes])
+    scores = landscape.texts([captions(scene)[-1].text for scene in scenes]) @ found.vectors.T
+    assert (scores.argmax(axis=1) == np.arange(200)).mean() > 0.8  # by chance 0.005
+
+
+def test_two_prompts_rank_differently(landscape: OpenClip) -> None:
+    scenes = [compose(seed) for seed in SEEDS["test"][5000:5060]]
+    found = landscape.pictures([landscape.prepare(draw(scene, 64)) for scene in scenes])
+    night, day = landscape.texts(["a house in the snow at night", "a boat on a sunny sea"]) @ found.vectors.T
+    assert not np.array_equal(night.argsort(), day.argsort())
