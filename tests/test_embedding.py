@@ -18,27 +18,26 @@ import open_clip
 import pytest
 import torch
 from open_clip.model import CLIP
-from PIL import Image
-from safetensors.torch import load_file, save_file
-
 from phosphene.embedding import DEFAULT_SPACE, names, open_embedder, weights
 from phosphene.embedding.identity import identify
 from phosphene.embedding.openclip import OpenClip
-from phosphene.embedding.weights import fetch, known, resolve
+from phosphene.embedding.weights import known, resolve
 from phosphene.errors import ModelError
 from phosphene.nets import tokenizer
 from phosphene.training.scenes import SEEDS, captions, compose, draw
+from PIL import Image
+from safetensors.torch import load_file, save_file
 
 SMALLEST = "ViT-S-32-alt"  # of the architectures that open_clip knows by name
 TEXTS = ["a red house in the snow", "Two  BLUE boats &amp; a zeppelin 🙂", "", "снег"]
-WORDS = "a red house in the snow at night two blue boats on the sea by day green trees".split()
+CAPTION = "a red house in the snow at night, two blue boats on the sea by day, green trees"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny CLIP in open_clip's format: 32-px pictures, a context of 12."""
     folder = tmp_path_factory.mktemp("model")
-    splitter = tokenizer.learn([" ".join(WORDS)] * 2, size=300, context=12)
+    splitter = tokenizer.learn([CAPTION] * 2, size=400, context=12)
     splitter.save(folder)
     text = {"context_length": 12, "vocab_size": splitter.size, "width": 16, "heads": 2, "layers": 1}
     config = {
@@ -101,7 +100,9 @@ def test_each_notation_is_taken_apart(text: str, kind: str, model: str, rest: st
     assert names.parse(text) == names.Named(text, kind, model, rest)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("text", ["", "landscapes", "hf-hub:alone", "local-dir:", "@file", "A/", "/B", "A/b/c"])
+@pytest.mark.parametrize(
+    "text", ["", "landscapes", "hf-hub:alone", "local-dir:", "@file", "A/", "/B", "A/b/c"]
+)
 def test_what_is_no_space_says_what_is(text: str) -> None:
     error = refused(text)
     assert f"`{text}`" in error.message
@@ -173,8 +174,7 @@ def test_threads_that_ask_at_once_get_the_same_vectors(folder: Path) -> None:
     assert all(np.array_equal(found[0], other) for other in found)
 
 
-@pytest.mark.parametrize("where", ["tiny", SMALLEST])
-def test_a_text_that_fits_is_not_cut(folder: Path, where: str) -> None:
+def test_a_text_that_fits_is_not_cut(folder: Path) -> None:
     embedder = open_embedder(f"local-dir:{folder}")
     assert embedder.cut("a red house in the snow at night") is None
     assert embedder.cut("") is None
@@ -421,7 +421,9 @@ def test_a_model_of_the_hub_is_fetched_once_and_is_the_same_space(
     hub: tuple[str, list[str]], folder: Path, own_home: Path
 ) -> None:
     endpoint, asked = hub
-    assert "models fetch hf-hub:tiny/clip" in pytest.raises(ModelError, resolve, "hf-hub:tiny/clip").value.hint
+    with pytest.raises(ModelError, match="not on this machine") as caught:
+        resolve("hf-hub:tiny/clip")
+    assert "models fetch hf-hub:tiny/clip" in caught.value.hint
     assert int(fetched(endpoint, "hf-hub:tiny/clip")) > 4000
     assert asked
     here, there = open_embedder("hf-hub:tiny/clip"), open_embedder(f"local-dir:{folder}")
@@ -434,7 +436,8 @@ def test_a_tag_is_fetched_from_its_repository(
     hub: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(weights.TAGS, f"{SMALLEST}/tiny", "tiny/clip")
-    assert "models fetch" in pytest.raises(ModelError, resolve, f"{SMALLEST}/tiny").value.hint
+    with pytest.raises(ModelError, match="not on this machine"):
+        resolve(f"{SMALLEST}/tiny")
     fetched(hub[0], "hf-hub:tiny/clip")
     assert resolve(f"{SMALLEST}/tiny").file.name == "open_clip_model.safetensors"
 

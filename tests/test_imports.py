@@ -26,7 +26,8 @@ HEAVY = {
 # A module imports only from a lower layer (docs/decisions.md); modules of one folder know each other.
 LAYERS = (
     {"records", "errors"},
-    {"config", "files", "vectors", "nets"},
+    {"config", "files", "vectors", "schema"},
+    {"nets"},
     {"images", "sources", "embedding", "journal", "store", "manifest"},
     {"ingest", "search", "lineage", "novelty", "render", "training"},
     {"explore", "generation"},

@@ -66,7 +66,7 @@ def test_a_writer_says_for_whom_it_waited_in_vain(tmp_path: Path, monkeypatch: p
     store = open_store(tmp_path, SPACE)
     monkeypatch.setattr(lance, "PATIENCE", 0.1)
 
-    with lance._lock(tmp_path), pytest.raises(StoreError, match="write[.]lock") as caught:
+    with lance._lock(tmp_path), pytest.raises(StoreError, match=r"write\.lock") as caught:
         store.upsert(made(1))
 
     assert "another process has been writing" in caught.value.hint

@@ -302,11 +302,11 @@ class Library:
     # ── looking at the whole ──────────────────────────────────────────────────────────────
 
     def map(self, *, limit: int = 2000) -> Atlas:
-        """Where at most `limit` images lie on the two axes of most variance; all generated ones are in."""
+        """Where images lie on the two axes of most variance: `limit` training ones, all generated."""
         return atlas(self.store, limit)
 
     def examples(self) -> Iterator[Image]:
-        """The training images with their vectors, their files' paths made absolute, as a training reads them."""
+        """The training images as a training reads them: with vectors, and with absolute paths."""
         for image in self.store.iterate(TRAINING, vectors=True):
             yield replace(image, uri=str(self.path(image)))
 

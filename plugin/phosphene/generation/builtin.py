@@ -143,7 +143,7 @@ def open_generator(folder: Path, device: str = "auto", *, bfloat16: bool = False
             f"`{folder}` holds no generator: there is no model_index.json in it",
             hint="`phosphene train diffusion -L LIBRARY` trains one for a library",
         )
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()
     try:
         pipeline = RetrievalPipeline.from_pretrained(
             folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False
@@ -170,8 +170,11 @@ def digest(folder: Path) -> str:
 
 
 def cast(network: Module, dtype: torch.dtype) -> Module:
-    """A network in another precision. Its own `to` would warn of modules that it does not have."""
-    return torch.nn.Module.to(network, dtype)
+    """A network in another precision, laid out as it is stored.
+
+    Its own `to` would warn of modules that it does not have.
+    """
+    return torch.nn.Module.to(torch.nn.Module.to(network, dtype), memory_format=torch.contiguous_format)
 
 
 def check(request: Request, abilities: Abilities) -> None:

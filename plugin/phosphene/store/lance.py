@@ -65,9 +65,10 @@ class LanceStore:
         with _clearly(folder, "read"):
             # An interval of zero: every read looks for a newer version first (0.3 ms).
             database = lancedb.connect(folder, read_consistency_interval=timedelta(0))
-            self._images = database.open_table("images")
-            self._thumbnails = database.open_table("thumbnails")
-            self._schema = self._images.schema
+            # Any: what LanceDB annotates is not always what it returns.
+            self._images: Any = database.open_table("images")
+            self._thumbnails: Any = database.open_table("thumbnails")
+            self._schema: pa.Schema = self._images.schema
         described = (self._schema.metadata or {}).get(b"space")
         if described is None:
             raise StoreError(f"`{folder}` holds LanceDB tables, but none of ours", hint="name another folder")

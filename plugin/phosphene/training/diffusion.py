@@ -74,7 +74,9 @@ def fit(
     """
     settings = settings or Settings()
     torch.manual_seed(seed)
-    model = new_denoiser(lessons.dimension, settings).to(device, memory_format=torch.channels_last).train()
+    model = new_denoiser(lessons.dimension, settings)
+    torch.nn.Module.to(model.train(), torch.device(device))
+    torch.nn.Module.to(model, memory_format=torch.channels_last)  # a fifth faster on a CPU
     average = Average(model, settings.average)
     averaged: Denoiser = average.module  # type: ignore[assignment, unused-ignore]
     optimizers = new_optimizers(model)

@@ -1,0 +1,95 @@
+"""Builders of pictures and of awkward files, and an embedder that needs no model."""
+
+import io
+import struct
+import zlib
+from collections.abc import Sequence
+from hashlib import sha256
+
+import numpy as np
+from phosphene.embedding import Cut, Embedded
+from phosphene.records import Space
+from phosphene.vectors import Pixels, Vectors, unit
+from PIL import Image
+from PIL.Image import Image as Picture
+from PIL.Image import Resampling
+
+ORIENTATION = 0x0112  # the EXIF tag
+
+
+def drawn(seed: int, size: tuple[int, int] = (64, 48)) -> Picture:
+    """A smooth picture of many colours, another one for every seed."""
+    grid = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    return Image.fromarray(grid).resize(size, Resampling.BICUBIC)
+
+
+def encoded(picture: Picture, format: str = "PNG", **options: object) -> bytes:
+    """The bytes of a file in that format."""
+    file = io.BytesIO()
+    picture.save(file, format, **options)
+    return file.getvalue()
+
+
+def jpeg(seed: int, size: tuple[int, int] = (64, 48)) -> bytes:
+    """The bytes of a JPEG, other ones for every seed."""
+    return encoded(drawn(seed, size), "JPEG", quality=90)
+
+
+def turned(orientation: int, format: str = "JPEG", size: tuple[int, int] = (64, 48)) -> bytes:
+    """A file whose pixels lie as the EXIF orientation (1 to 8) says; upright it is `quarters(size)`."""
+    back = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    picture = quarters(size)
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    lying = picture.transpose(back[orientation]) if orientation in back else picture
+    return encoded(lying, format, exif=exif)
+
+
+def quarters(size: tuple[int, int] = (64, 48)) -> Picture:
+    """Red, green / blue, white: it shows which side is up."""
+    colours = np.array([[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 255, 255)]], dtype=np.uint8)
+    return Image.fromarray(colours).resize(size, Resampling.NEAREST)
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims to be so large and holds no pixel: the shape of a decompression bomb."""
+    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + _chunk(b"IDAT", zlib.compress(b"\0")) + _chunk(b"IEND", b"")
+
+
+def cut(content: bytes, share: float = 0.5) -> bytes:
+    """The beginning of a file."""
+    return content[: int(len(content) * share)]
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    checked = kind + content
+    return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
+
+
+class Colours:
+    """A small Embedder: a picture's vector is what it looks like at 6×6 pixels, a text's is its digest's."""
+
+    space = Space("colours:6x6", "colours", 108)
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        seeds = [int.from_bytes(sha256(text.encode()).digest()[:8]) for text in texts]
+        return unit(np.stack([np.random.default_rng(seed).normal(size=108) for seed in seeds]))
+
+    def cut(self, text: str) -> Cut | None:
+        return None
+
+    def prepare(self, picture: Picture) -> Pixels:
+        return np.asarray(picture.resize((6, 6), Resampling.BOX))
+
+    def pictures(self, prepared: Sequence[Pixels]) -> Embedded:
+        raw = np.stack(prepared).reshape(len(prepared), -1).astype(np.float32) + 1.0
+        return Embedded(unit(raw), np.linalg.norm(raw, axis=1))

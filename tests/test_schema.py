@@ -1,0 +1,109 @@
+"""What an image has, told once: read in an editable install, shipped in a wheel, made into Arrow."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import fields
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from oracle import made
+from phosphene import schema
+from phosphene.records import Image
+from phosphene.store.properties import image_of, properties_of
+
+TOP = Path(__file__).parent.parent
+PROPERTIES = {each["name"]: each for each in schema.collection()["properties"]}
+
+
+def test_the_collection_is_the_file_at_the_top() -> None:
+    assert schema.collection() == json.loads((TOP / "schemas" / "image.json").read_text("utf-8"))
+
+
+def test_a_caller_may_change_its_copy() -> None:
+    schema.collection()["class"] = "Other"
+
+    assert schema.collection()["class"] == "Image"
+
+
+def test_every_field_of_an_image_has_a_place() -> None:
+    kept_elsewhere = {"id", "vector"}
+    beside_parents = {"parentWeights", "parentSimilarities"}
+
+    assert {field.name for field in fields(Image)} - kept_elsewhere == set(PROPERTIES) - beside_parents
+
+
+def test_an_image_and_its_properties_are_one() -> None:
+    for image in made(3):
+        properties = properties_of(image)
+
+        assert set(properties) == set(PROPERTIES) - {"thumbnail"}
+        assert image_of(image.id, properties) == image
+
+
+def test_every_property_says_what_it_is_and_whether_it_is_indexed() -> None:
+    for name, each in PROPERTIES.items():
+        assert re.fullmatch(r"[a-z]+[A-Za-z0-9]*", name)
+        assert each["description"].endswith(".")
+        assert isinstance(each["indexFilterable"], bool)
+        assert ("tokenization" in each) == (
+            each["dataType"][0].startswith("text") and each["indexFilterable"]
+        )
+
+
+def test_large_texts_and_pictures_are_not_indexed() -> None:
+    for name in ("recipe", "thumbnail"):
+        assert not PROPERTIES[name]["indexFilterable"]
+        assert not PROPERTIES[name].get("indexSearchable", False)
+
+
+def test_the_vector_is_one_named_vector_of_ours_compared_by_cosine() -> None:
+    [(name, vector)] = schema.collection()["vectorConfig"].items()
+
+    assert (name, vector["vectorizer"]) == ("image", {"none": {}})
+    assert vector["vectorIndexConfig"]["distance"] == "cosine"
+    assert vector["vectorIndexConfig"]["rq"]["bits"] == 8
+
+
+def test_arrow_has_the_id_every_property_but_blobs_and_the_vector() -> None:
+    derived = schema.arrow(512)
+
+    assert derived.names == ["id", *(name for name in PROPERTIES if name != "thumbnail"), "vector"]
+    assert derived.field("vector").type == pa.list_(pa.float32(), 512)
+    assert derived.field("parents").type == pa.list_(pa.string())
+    assert derived.field("parentWeights").type == pa.list_(pa.float64())
+    assert derived.field("width").type == pa.int64()
+    assert schema.blobs().names == ["id", "thumbnail"]
+    assert not derived.field("id").nullable
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel of a copy of what goes into it, built by the build backend itself."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(TOP / name, source)
+    for name in ("plugin", "schemas"):
+        shutil.copytree(TOP / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "weights"))
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    [built] = out.glob("*.whl")
+    return built
+
+
+def test_a_wheel_brings_the_schema_and_reads_it(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as packed:
+        assert packed.read("phosphene/schemas/image.json") == (TOP / "schemas" / "image.json").read_bytes()
+        packed.extractall(tmp_path)
+
+    ask = "from phosphene import schema; print(schema.__file__, schema.collection()['class'])"
+    answer = subprocess.run(
+        [sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert answer.stdout.split() == [str(tmp_path / "phosphene" / "schema.py"), "Image"]

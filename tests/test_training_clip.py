@@ -1,0 +1,187 @@
+"""Training a CLIP: on a few drawn scenes, killed and resumed, refused where there is nothing to learn."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from phosphene.embedding import open_embedder
+from phosphene.errors import ModelError
+from phosphene.sources import Item, scan
+from phosphene.training import clip
+from phosphene.training.contrast import contrast, jumble
+from phosphene.training.examples import read, shifted
+from phosphene.training.run import Average, Budget, Run, cosine, draw_curve, read_log
+from phosphene.training.scenes import SEEDS, write
+from PIL import Image
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scenes")
+    write(folder, SEEDS["training"][:60], size=64, workers=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, clip.Trained]:
+    output = tmp_path_factory.mktemp("trained")
+    return output, clip.train(scan([scenes]), output, steps=4)
+
+
+def test_a_trained_model_is_a_space(trained: tuple[Path, clip.Trained]) -> None:
+    embedder = open_embedder(f"local-dir:{trained[0]}")
+    assert embedder.space.dimension == 256
+    assert embedder.texts(["a red house", "a boat"]).shape == (2, 256)
+
+
+def test_a_training_leaves_a_log_and_a_curve(trained: tuple[Path, clip.Trained]) -> None:
+    folder, result = trained
+    log = read_log(folder / "training" / "log.jsonl")
+    assert [line["step"] for line in log if "loss" in line] == [0, 1, 2, 3]
+    assert Image.open(folder / "training" / "loss.png").size == (720, 360)
+    assert result.examples == 60
+    assert result.recall.count == 3
+    assert result.failures == ()
+
+
+def test_the_same_call_again_trains_no_more(scenes: Path, trained: tuple[Path, clip.Trained]) -> None:
+    folder = trained[0]
+    before = (folder / "open_clip_model.safetensors").read_bytes()
+    clip.train(scan([scenes]), folder, steps=4)
+    assert (folder / "open_clip_model.safetensors").read_bytes() == before
+
+
+def test_a_killed_training_goes_on_and_ends_as_an_undisturbed_one(
+    scenes: Path, trained: tuple[Path, clip.Trained], tmp_path: Path
+) -> None:
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom phosphene.sources import scan\n"
+        "from phosphene.training import clip, run\n"
+        "run.Run.__init__.__kwdefaults__['save_every'] = 0.0\n"
+        "clip.train(scan([Path(sys.argv[1])]), Path(sys.argv[2]), steps=4)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code, str(scenes), str(tmp_path)], start_new_session=True)
+    checkpoint = tmp_path / "training" / "checkpoint.pt"
+    while not checkpoint.exists() and child.poll() is None:
+        time.sleep(0.01)
+    os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
+    assert not (tmp_path / "open_clip_config.json").exists()
+    steps = torch.load(checkpoint, weights_only=True)["steps"]
+    assert 0 < steps < 4
+    clip.train(scan([scenes]), tmp_path, steps=4)
+    assert torch.load(checkpoint, weights_only=True)["steps"] == 4
+    here, there = open_embedder(f"local-dir:{tmp_path}"), open_embedder(f"local-dir:{trained[0]}")
+    np.testing.assert_allclose(here.texts(["a red house"]), there.texts(["a red house"]), atol=2e-3)
+
+
+def test_pictures_that_cannot_be_read_are_named(scenes: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_text("no picture")
+    items = [*scan([scenes]), Item(tmp_path / "bad.png", ("bad",)), Item(tmp_path / "gone.png", ("gone",))]
+    examples, failures = read(items, tmp_path / "kept")
+    assert len(examples) == 60
+    assert [Path(failure.uri).name for failure in failures] == ["bad.png", "gone.png"]
+    assert all(failure.reason for failure in failures)
+
+
+def test_pictures_are_read_once(scenes: Path, tmp_path: Path) -> None:
+    read(scan([scenes]), tmp_path)
+    counted: list[int] = []
+    examples, _ = read(scan([scenes]), tmp_path, on_read=counted.append)
+    assert counted == []
+    assert examples.pictures.shape == (60, 64, 64, 3)
+    assert all(texts[-1] == max(texts, key=len) for texts in examples.captions)
+
+
+def test_nothing_to_learn_from_is_an_error(scenes: Path, tmp_path: Path) -> None:
+    plain = [Item(item.path) for item in scan([scenes])]
+    with pytest.raises(ModelError, match="0 of 0") as caught:
+        clip.train(plain, tmp_path, steps=1)
+    assert "captions" in caught.value.hint
+
+
+@pytest.mark.parametrize("budget", [{}, {"minutes": 0}, {"steps": -1}])
+def test_a_training_without_an_end_is_an_error(budget: dict[str, float], tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="end"):
+        clip.train([], tmp_path, **budget)  # type: ignore[arg-type]
+
+
+def test_a_folder_of_another_training_is_refused(tmp_path: Path) -> None:
+    part = torch.nn.Linear(2, 2)
+    Run(tmp_path, {"part": part}, Budget(steps=1), {"width": 2}).save()
+    with pytest.raises(ModelError, match="other settings"):
+        Run(tmp_path, {"part": part}, Budget(steps=1), {"width": 3})
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(b"PK nothing")
+    with pytest.raises(ModelError, match="no checkpoint"):
+        Run(tmp_path, {}, Budget(steps=1))
+
+
+def test_steps_taken_again_after_a_kill_are_logged_once(tmp_path: Path) -> None:
+    lines: list[dict[str, float]] = [
+        {"step": 0, "loss": 3},
+        {"step": 1, "loss": 2},
+        {"resumed": 1},
+        {"step": 1, "loss": 4},
+    ]
+    text = "\n".join(json.dumps(line) for line in lines) + '\n{"step": 2, "lo'
+    (tmp_path / "log.jsonl").write_text(text)
+    assert [line["loss"] for line in read_log(tmp_path / "log.jsonl")] == [3, 4]
+
+
+def test_a_curve_of_nothing_is_a_picture_too() -> None:
+    assert draw_curve([]).startswith(b"\x89PNG")
+    assert draw_curve([{"step": 0, "loss": 1.0}, {"step": 1, "loss": 1.0}]).startswith(b"\x89PNG")
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    rates = [cosine(share, 1.0, warmup=0.1, floor=0.01) for share in np.linspace(0, 1, 101)]
+    assert rates[0] < 0.02
+    assert max(rates) == pytest.approx(1.0)
+    assert rates.index(max(rates)) == 10
+    assert rates[-1] == pytest.approx(0.01)
+
+
+def test_an_average_follows_its_module() -> None:
+    module = torch.nn.Linear(1, 1)
+    average = Average(module, decay=0.9)
+    torch.nn.init.constant_(module.weight, 5.0)
+    for _ in range(200):
+        average.update(module)
+    assert average.module.weight.item() == pytest.approx(5.0, abs=1e-3)
+    again = Average(torch.nn.Linear(1, 1))
+    again.load_state_dict(average.state_dict())
+    assert again.count == 200
+
+
+def test_equal_captions_are_not_each_others_negatives() -> None:
+    vectors = torch.eye(3)
+    twice = torch.stack([vectors[0], vectors[0], vectors[1]])
+    ids, scale, nothing = torch.tensor([[1], [1], [2]]), torch.tensor(50.0), torch.empty(0, 3)
+    assert contrast(twice, twice, ids, scale, nothing).item() < 1e-6
+    assert contrast(twice, twice, torch.tensor([[1], [3], [2]]), scale, nothing).item() > 0.4
+
+
+def test_a_jumbled_text_keeps_its_shape_and_loses_its_words() -> None:
+    text = "two boats under a cloudless evening sky"
+    jumbled = jumble(text, np.random.default_rng(0))
+    assert [len(word) for word in jumbled.split()] == [len(word) for word in text.split()]
+    assert sorted(jumbled) == sorted(text)
+    assert "boats" not in jumbled
+
+
+def test_moved_pictures_keep_their_colours() -> None:
+    pictures = np.zeros((4, 16, 16, 3), np.uint8)
+    pictures[:, 8, 8] = 255
+    moved = shifted(pictures, np.random.default_rng(0))
+    assert (moved == 255).all(axis=-1).sum(axis=(1, 2)).tolist() == [1, 1, 1, 1]
+    assert not np.array_equal(moved, pictures)
