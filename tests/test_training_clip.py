@@ -25,14 +25,14 @@ from PIL import Image
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("scenes")
-    write(folder, SEEDS["training"][:60], size=64, workers=1)
+    write(folder, SEEDS["training"][:40], size=64, workers=1)
     return folder
 
 
 @pytest.fixture(scope="module")
 def trained(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, clip.Trained]:
     output = tmp_path_factory.mktemp("trained")
-    return output, clip.train(scan([scenes]), output, steps=4)
+    return output, clip.train(scan([scenes]), output, steps=3)
 
 
 def test_a_trained_model_is_a_space(trained: tuple[Path, clip.Trained]) -> None:
@@ -44,17 +44,17 @@ def test_a_trained_model_is_a_space(trained: tuple[Path, clip.Trained]) -> None:
 def test_a_training_leaves_a_log_and_a_curve(trained: tuple[Path, clip.Trained]) -> None:
     folder, result = trained
     log = read_log(folder / "training" / "log.jsonl")
-    assert [line["step"] for line in log if "loss" in line] == [0, 1, 2, 3]
+    assert [line["step"] for line in log if "loss" in line] == [0, 1, 2]
     assert Image.open(folder / "training" / "loss.png").size == (720, 360)
-    assert result.examples == 60
-    assert result.recall.count == 3
+    assert result.examples == 40
+    assert result.recall.count == 2
     assert result.failures == ()
 
 
 def test_the_same_call_again_trains_no_more(scenes: Path, trained: tuple[Path, clip.Trained]) -> None:
     folder = trained[0]
     before = (folder / "open_clip_model.safetensors").read_bytes()
-    clip.train(scan([scenes]), folder, steps=4)
+    clip.train(scan([scenes]), folder, steps=3)
     assert (folder / "open_clip_model.safetensors").read_bytes() == before
 
 
@@ -65,7 +65,7 @@ def test_a_killed_training_goes_on_and_ends_as_an_undisturbed_one(
         "import os, sys\nfrom pathlib import Path\nfrom phosphene.sources import scan\n"
         "from phosphene.training import clip, run\n"
         "run.Run.__init__.__kwdefaults__['save_every'] = 0.0\n"
-        "clip.train(scan([Path(sys.argv[1])]), Path(sys.argv[2]), steps=4)\n"
+        "clip.train(scan([Path(sys.argv[1])]), Path(sys.argv[2]), steps=3)\n"
     )
     child = subprocess.Popen([sys.executable, "-c", code, str(scenes), str(tmp_path)], start_new_session=True)
     checkpoint = tmp_path / "training" / "checkpoint.pt"
@@ -75,9 +75,9 @@ def test_a_killed_training_goes_on_and_ends_as_an_undisturbed_one(
     child.wait()
     assert not (tmp_path / "open_clip_config.json").exists()
     steps = torch.load(checkpoint, weights_only=True)["steps"]
-    assert 0 < steps < 4
-    clip.train(scan([scenes]), tmp_path, steps=4)
-    assert torch.load(checkpoint, weights_only=True)["steps"] == 4
+    assert 0 < steps < 3
+    clip.train(scan([scenes]), tmp_path, steps=3)
+    assert torch.load(checkpoint, weights_only=True)["steps"] == 3
     here, there = open_embedder(f"local-dir:{tmp_path}"), open_embedder(f"local-dir:{trained[0]}")
     np.testing.assert_allclose(here.texts(["a red house"]), there.texts(["a red house"]), atol=2e-3)
 
@@ -86,7 +86,7 @@ def test_pictures_that_cannot_be_read_are_named(scenes: Path, tmp_path: Path) ->
     (tmp_path / "bad.png").write_text("no picture")
     items = [*scan([scenes]), Item(tmp_path / "bad.png", ("bad",)), Item(tmp_path / "gone.png", ("gone",))]
     examples, failures = read(items, tmp_path / "kept")
-    assert len(examples) == 60
+    assert len(examples) == 40
     assert [Path(failure.uri).name for failure in failures] == ["bad.png", "gone.png"]
     assert all(failure.reason for failure in failures)
 
@@ -96,7 +96,7 @@ def test_pictures_are_read_once(scenes: Path, tmp_path: Path) -> None:
     counted: list[int] = []
     examples, _ = read(scan([scenes]), tmp_path, on_read=counted.append)
     assert counted == []
-    assert examples.pictures.shape == (60, 64, 64, 3)
+    assert examples.pictures.shape == (40, 64, 64, 3)
     assert all(texts[-1] == max(texts, key=len) for texts in examples.captions)
 
 

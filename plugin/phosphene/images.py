@@ -27,6 +27,7 @@ from phosphene.files import write_whole
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 READ = "jpg, png, webp, gif, bmp and tif are read"
 THUMBNAIL = 192  # pixels, the longest side
+UNICODE_TEXTS = ("phosphene", "XML:com.adobe.xmp")  # keys of iTXt chunks: ours, and XMP's by its standard
 ORIENTATION = 0x0112  # the EXIF tag that says which side is up
 TURNS = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -137,10 +138,10 @@ def thumbnail(picture: Picture) -> bytes:
 
 
 def png(picture: Picture, texts: Mapping[str, str]) -> bytes:
-    """A PNG file with text chunks: tEXt for Latin-1, iTXt (UTF-8) for others and for `phosphene`."""
+    """A PNG file with text chunks: tEXt for Latin-1, iTXt (UTF-8) for others and for UNICODE_TEXTS."""
     chunks = PngImagePlugin.PngInfo()
     for key, text in texts.items():
-        if key == "phosphene" or not _latin(text):
+        if key in UNICODE_TEXTS or not _latin(text):
             chunks.add_itxt(key, text)
         else:
             chunks.add_text(key, text)

@@ -46,6 +46,8 @@ def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
     with settings.open(space=space, create=True) as library, output.progress("adding") as advance:
 
         def tell(progress: "Progress") -> None:
+            if progress.note:
+                output.note(progress.note)
             settings.kept = f"{progress.added:,} pictures were added; the same command goes on from there"
             advance(progress.done, progress.total)
 

@@ -38,9 +38,7 @@ def listing(settings: Settings) -> None:
     """
     from phosphene.embedding.weights import known
 
-    records = [
-        {"space": model.name, "dimension": model.dimension, "here": model.here} for model in known()
-    ]
+    records = [{"space": model.name, "dimension": model.dimension, "here": model.here} for model in known()]
     settings.output.rows(records, COLUMNS, key="space")
 
 

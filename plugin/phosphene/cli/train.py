@@ -1,9 +1,117 @@
+"""Commands that train small models: train clip, train diffusion."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
 import click
 
+from phosphene.cli.options import COUNT, FROM_ZERO, INPUT, Settings, command, helpful
+from phosphene.cli.output import visible
 
-@click.group()
-def train():
-    """x
+LENGTH = click.FloatRange(0, min_open=True)
+PARTS = 1000  # what a progress bar can tell apart
+ENLARGING = 0.15  # share of the minutes for the network that enlarges
 
-    \b
-      phosphene train"""
+
+@click.group("train")
+@helpful
+def train() -> None:
+    """Train a small model of your own, on a CPU in minutes to hours.
+
+      phosphene train clip drawings/ -o my-clip --minutes 30
+      phosphene -L drawn.lib train diffusion --minutes 120
+
+    A training that was stopped goes on when the same command is given again; a loss curve and a
+    log lie beside the model.
+    """
+
+
+@command("clip")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
+@click.option("-o", "--out", type=INPUT, metavar="FOLDER", required=True, help="Where the model is written.")
+@click.option("--minutes", type=LENGTH, help="How long.  [default: 30, if no --steps]")
+@click.option("--steps", type=COUNT, help="The same in steps of 192 pictures.")
+@click.option("--seed", type=FROM_ZERO, default=0, show_default=True, help="Where randomness starts from.")
+def clip(
+    settings: Settings, paths: Sequence[Path], out: Path, minutes: float | None, steps: int | None, seed: int
+) -> None:
+    """Train a small CLIP on pictures with captions, read as `add` reads them.
+
+      phosphene train clip coco/captions.json -o my-clip --minutes 30
+      phosphene -L my.lib add coco/captions.json --space local-dir:my-clip
+
+    The folder is one as open_clip writes it. It says how often a held-out caption finds its own
+    picture among all that were held out.
+    """
+    from phosphene.sources import scan
+    from phosphene.training import clip as training
+
+    settings.kept = f"what was learnt is in {out / 'training'}; the same command goes on from there"
+    output = settings.output
+    with output.progress("learning") as advance:
+        trained = training.train(
+            scan(paths),
+            out,
+            minutes=30.0 if minutes is None and steps is None else minutes,
+            steps=steps,
+            seed=seed,
+            on_step=lambda progress: advance(round(progress.share * PARTS), PARTS),
+        )
+    for failure in trained.failures:
+        output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
+    recall = trained.recall
+    output.summary(
+        f"wrote {out}: trained on {trained.examples:,} pictures; of {recall.count:,} held-out captions "
+        f"{recall.first:.0%} find their own picture first, {recall.ten:.0%} among ten",
+        {
+            "folder": str(out),
+            "examples": trained.examples,
+            "failed": len(trained.failures),
+            "recall_at_1": round(recall.first, 4),
+            "recall_at_10": round(recall.ten, 4),
+            "held_out": recall.count,
+        },
+    )
+
+
+@command("diffusion")
+@click.option(
+    "--minutes", type=LENGTH, default=60.0, show_default=True, help="How long, both networks together."
+)
+@click.option("-o", "--out", type=INPUT, metavar="FOLDER", help="Instead of the library's own generator.")
+@click.option("--licence", default="", help="Of the weights, as an SPDX identifier.")
+@click.option("--seed", type=FROM_ZERO, default=0, show_default=True, help="Where randomness starts from.")
+def diffusion(settings: Settings, minutes: float, out: Path | None, licence: str, seed: int) -> None:
+    """Train a generator on a library: its pictures, captions and stored vectors.
+
+      phosphene -L drawn.lib train diffusion --minutes 120
+
+    Any library, in any space, can have one that speaks its vectors; `generate` finds it by itself.
+    It learns to make the kind of picture that the library holds, at 256 pixels.
+    """
+    from phosphene.generation.training import Plan
+    from phosphene.generation.training import train as learn
+    from phosphene.training.run import Budget
+
+    plan = Plan(
+        Budget(minutes=(1 - ENLARGING) * minutes),
+        Budget(minutes=ENLARGING * minutes),
+        seed=seed,
+        licence=licence,
+    )
+    with settings.open() as library, settings.output.progress("learning") as advance:
+        folder = out or library.folder / "generator"
+        settings.kept = f"what was learnt is in {folder}.training; the same command goes on from there"
+        learn(
+            library.examples(),
+            library.embedder,
+            folder,
+            plan,
+            device=settings.device,
+            on_step=lambda _, progress: advance(round(progress.share * PARTS), PARTS),
+        )
+    settings.output.summary(f"wrote {folder}", {"folder": str(folder), "space": library.space.name})
+
+
+train.add_command(clip)
+train.add_command(diffusion)

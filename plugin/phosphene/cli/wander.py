@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from phosphene.explore.atlas import Atlas
     from phosphene.explore.walk import Stop
     from phosphene.library import Library
-    from phosphene.render.tiles import Tile
+    from phosphene.records import Hit
 
 STOPS = (
     Column("step", "step"),
@@ -126,13 +126,15 @@ def walk_sheet(library: "Library", stops: "Sequence[Stop]", ends: tuple[str, str
     from phosphene.render.sheet import Row, rows
     from phosphene.render.tiles import Tile
 
-    def real(stop: "Stop") -> "Tile | None":
-        return stop.hit and Tile(library.picture(stop.hit.image), stop.hit.image.caption, stop.hit.score)
+    def real(hit: "Hit | None") -> Tile | None:
+        return Tile(library.picture(hit.image), hit.image.caption, hit.score) if hit else None
 
-    parts = [Row("the nearest picture of the library", [real(stop) for stop in stops])]
+    def made(picture: "Picture | None") -> Tile | None:
+        return Tile(picture, mark=True) if picture else None
+
+    parts = [Row("the nearest picture of the library", [real(stop.hit) for stop in stops])]
     if any(stop.made for stop in stops):
-        made = [stop.made and Tile(stop.made, mark=True) for stop in stops]
-        parts.append(Row("generated at the same place", made))
+        parts.append(Row("generated at the same place", [made(stop.made) for stop in stops]))
     return rows(parts, ends=ends)
 
 
@@ -140,7 +142,8 @@ def walk_film(library: "Library", stops: "Sequence[Stop]", path: Path) -> Path:
     """The walk as an animation: of the generated pictures, else of the real ones."""
     from phosphene.render.animation import animate, crossfade
 
-    pictures = [stop.made or library.picture(stop.hit.image) for stop in stops if stop.made or stop.hit]
+    real = [library.picture(stop.hit.image) for stop in stops if stop.hit]
+    pictures = [stop.made for stop in stops if stop.made] or real
     return animate(crossfade([enlarged(picture) for picture in pictures]), path)
 
 

@@ -4,7 +4,9 @@ The model is loaded when the first vector is asked for; its space is known befor
 those of open_clip's own `encode_image` and `encode_text`, normalised.
 """
 
+import bisect
 import pickle
+import re
 import threading
 import zipfile
 from collections.abc import Callable, Sequence
@@ -25,6 +27,7 @@ from phosphene.records import Space
 from phosphene.vectors import Pixels, Vectors, unit
 
 TEXTS_AT_ONCE = 256
+CODE = re.compile("(?i)unsupported global|unrecognized function|can only (create|build)")  # in torch's words
 
 
 class OpenClip:
@@ -61,12 +64,12 @@ class OpenClip:
         tokenizer = self._loaded()[1]
         if _fits(tokenizer, text):
             return None
-        fits, beyond = 0, len(text)  # the longest beginning that fits, by bisection
-        while beyond - fits > 1:
-            middle = (fits + beyond) // 2
-            fits, beyond = (middle, beyond) if _fits(tokenizer, text[:middle]) else (fits, middle)
-        words = text[:fits] if text[fits].isspace() else text[:fits].rpartition(" ")[0]
-        return Cut(text, (words or text[:fits]).rstrip())
+        ends = [word.end() for word in re.finditer(r"\S+", text)]
+        used = bisect.bisect_left(ends, True, key=lambda end: not _fits(tokenizer, text[:end]))
+        if used:
+            return Cut(text, text[: ends[used - 1]])
+        letters = bisect.bisect_left(range(len(text)), True, key=lambda end: not _fits(tokenizer, text[:end]))
+        return Cut(text, text[: letters - 1])
 
     def prepare(self, picture: Picture) -> Pixels:
         """One picture at the model's size, not normalised yet; safe in many threads at once."""
@@ -132,7 +135,7 @@ def check_pickle(file: Path) -> None:
     try:
         torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "nsupported" not in str(error):  # (un)supported globals and instructions are code
+        if not CODE.search(str(error)):
             raise _damaged(file) from error
         message = f"`{file}` holds Python code beside weights, which is never run"
         raise ModelError(message, "ask for it as safetensors, or convert it where you trust it") from error

@@ -9,6 +9,9 @@ import difflib
 import functools
 import importlib.util
 import json
+import socket
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +108,8 @@ def fetch(name: str, *, on_progress: Callable[[int], None] | None = None) -> Wei
     Raises ModelError where there is no network, no such model, or no right to it.
     """
     named = parse(name)
+    if named.kind in ("hub", "tag"):
+        _reach(name)
     if named.kind == "hub":
         _download(named.model, CONFIG, name, on_progress)
         _download(named.model, None, name, on_progress)
@@ -255,15 +260,33 @@ def _download(
             errors.HFValidationError,
             OSError,
         ) as error:
-            said = str(error).strip().splitlines()[0]
-            hint = (
-                "with a network `phosphene models fetch` brings it; without, `local-dir:PATH` takes a folder"
-            )
-            raise ModelError(f"the weights of `{name}` could not be fetched: {said}", hint) from error
+            raise _unfetched(name, str(error).strip().splitlines()[0]) from error
         return
     if needed:
         hint = f"a model of open_clip has {CONFIG} and one of {_list(WEIGHTS)}"
         raise ModelError(f"`{repository}` has no {_list(_alternatives(file))}", hint)
+
+
+def _reach(name: str) -> None:
+    """Raise ModelError at once where the hub cannot be reached; its own client tries for half a minute."""
+    from huggingface_hub import constants
+
+    address = urllib.parse.urlsplit(constants.ENDPOINT)
+    if address.scheme in urllib.request.getproxies():
+        return
+    port = address.port or {"http": 80}.get(address.scheme, 443)
+    try:
+        socket.create_connection((address.hostname or "", port), timeout=10).close()
+    except OSError as error:
+        raise _unfetched(name, f"{constants.ENDPOINT} cannot be reached ({error})") from error
+
+
+def _unfetched(name: str, reason: str) -> ModelError:
+    hint = (
+        f"`phosphene models fetch {name}` brings it where there is a network; "
+        "a folder brought by other means is `local-dir:PATH`"
+    )
+    return ModelError(f"the weights of `{name}` could not be fetched: {reason}", hint)
 
 
 def _bar(on_progress: Callable[[int], None] | None) -> Any:

@@ -38,7 +38,7 @@ def commit(found: Sequence[Found], store: Store, journal: Journal) -> int:
     images = [_of(id, {**fresh, **stored}) for id in ids if after[id]]
     described = [_described(image, before.get(image.id, ()), after[image.id], journal) for image in images]
     changed = [image for image in described if image != stored.get(image.id)]
-    store.upsert(_with_thumbnails(changed, store))
+    store.upsert(changed)  # those that came from the store keep their thumbnails there
     store.delete([id for id in stored if not after[id]])
     journal.record(seen.values(), refused)
     return len(fresh)
@@ -76,11 +76,3 @@ def _described(image: Image, before: Iterable[Seen], after: Sequence[Seen], jour
     captions = tuple(dict.fromkeys([*(caption for file in files for caption in file.captions), *elsewhere]))
     fullest = max(captions, key=len, default="")
     return replace(image, uri=files[0].uri, caption=fullest, captions=captions)
-
-
-def _with_thumbnails(images: Sequence[Image], store: Store) -> list[Image]:
-    """What came from the store came without its thumbnail, and is to be written with it."""
-    kept = store.thumbnails([image.id for image in images if image.thumbnail is None])
-    return [
-        replace(image, thumbnail=kept.get(image.id)) if image.thumbnail is None else image for image in images
-    ]

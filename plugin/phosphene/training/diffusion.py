@@ -9,9 +9,12 @@ from the papers is there because the time is short: Muon for the convolutions, a
 drawn where the few steps of a generation go, which is above 0.3.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial, reduce
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +33,7 @@ HIDE = 0.1  # share of pictures without text, without neighbours, and without bo
 OWN_SHARE = 0.35  # of the pictures with a text: how many have their own vector instead
 BLUR = 0.3  # most noise on a neighbour's vector, so that it is not copied
 LEVELS = (0.8, 1.0)  # mean and deviation of sigma's logit
+Given, Result = TypeVar("Given"), TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,16 @@ def fit(
     torch.nn.Module.to(model, memory_format=torch.channels_last)  # a fifth faster on a CPU
     average = Average(model, settings.average)
     averaged: Denoiser = average.module  # type: ignore[assignment, unused-ignore]
-    optimizers = new_optimizers(model)
+    workers = Workers(torch.get_num_threads() if device == "cpu" else 1)
+    optimizers = new_optimizers(model, workers)
     kept = {**asdict(settings), "examples": len(lessons), "seed": seed}
     run = Run(folder, {"model": model, "average": average, **optimizers}, budget, kept, seed=seed)
     drawn = run.seconds
     for step in run:
-        loss = learn(model, optimizers, draw(lessons, run.random, settings.batch, device), step)
+        rates(optimizers, step)
+        loss = learn(model, draw(lessons, run.random, settings.batch, device), workers)
+        for optimizer in optimizers.values():
+            optimizer.step()
         average.update(model)
         if step.number % 10 == 0:
             run.note(loss=loss)
@@ -93,7 +101,28 @@ def fit(
         if on_sheet and run.seconds - drawn > sheet_every:
             drawn = run.seconds
             write_whole(folder / f"sheet-{round(run.seconds / 60):03d}.png", on_sheet(averaged))
+    workers.close()
     return averaged
+
+
+class Workers:
+    """Threads that each do a share of the work on one core.
+
+    Cores that share every small operation wait for one another most of the time; cores that
+    each have pictures of their own do not: 1.8 times as fast on two.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
+
+    def map(self, work: Callable[[Given], Result], things: Iterable[Given]) -> Iterator[Result]:
+        """The results, in order; with one worker, without any thread."""
+        return self._pool.map(work, things) if self.count > 1 else map(work, things)
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown()
 
 
 def new_denoiser(dimension: int, settings: Settings) -> Denoiser:
@@ -110,14 +139,14 @@ def new_denoiser(dimension: int, settings: Settings) -> Denoiser:
     return model
 
 
-def new_optimizers(model: Denoiser) -> Mapping[str, torch.optim.Optimizer]:
+def new_optimizers(model: Denoiser, workers: Workers) -> Mapping[str, torch.optim.Optimizer]:
     """Muon for what lies inside the network; AdamW for its ends and for vectors."""
     edges = ("enter.", "leave.", "tokens.kind", "tokens.score")
     inside = [w for name, w in model.named_parameters() if w.ndim >= 2 and not name.startswith(edges)]
     chosen = {id(weights) for weights in inside}
     rest = [weights for weights in model.parameters() if id(weights) not in chosen]
     return {
-        "muon": Muon(inside, RATES["muon"]),
+        "muon": Muon(inside, RATES["muon"], each=workers.map),
         "adamw": torch.optim.AdamW(rest, RATES["adamw"], betas=(0.9, 0.99), weight_decay=0.01),
     }
 
@@ -132,6 +161,11 @@ class Batch:
     vectors: Tensor  # (b, 1 + MOST, d)
     kinds: Tensor
     weights: Tensor  # 0 where a token is left out
+
+    def parts(self, count: int) -> list["Batch"]:
+        """As many parts of about the same size; fewer where there are not as many pictures."""
+        columns = [getattr(self, name).tensor_split(count) for name in self.__slots__]
+        return [Batch(*part) for part in zip(*columns, strict=True) if len(part[0])]
 
 
 def draw(lessons: Lessons, random: np.random.Generator, count: int, device: str = "cpu") -> Batch:
@@ -180,19 +214,29 @@ def blurred(vectors: NDArray[np.float32], random: np.random.Generator) -> NDArra
     return vectors
 
 
-def learn(
-    model: Denoiser, optimizers: Mapping[str, torch.optim.Optimizer], batch: Batch, step: Step
-) -> float:
-    """Take one step; the loss before it."""
+def rates(optimizers: Mapping[str, torch.optim.Optimizer], step: Step) -> None:
+    """Give the optimizers the learning rates of a step."""
     for name, optimizer in optimizers.items():
         set_rate(optimizer, cosine(step.progress, RATES[name], warmup=0.01))
-        optimizer.zero_grad(set_to_none=True)
+
+
+def learn(model: Denoiser, batch: Batch, workers: Workers) -> float:
+    """Set the gradients of a batch, each worker seeing a part of it; the loss."""
+    weights = list(model.parameters())
+    work = partial(gradients, model, weights, len(batch.sigma))
+    losses, found = zip(*workers.map(work, batch.parts(workers.count)), strict=True)
+    for weight, *parts in zip(weights, *found, strict=True):
+        weight.grad = reduce(Tensor.add_, parts)
+    return float(sum(losses))
+
+
+def gradients(
+    model: Denoiser, weights: list[Tensor], whole: int, batch: Batch
+) -> tuple[float, tuple[Tensor, ...]]:
+    """The share that a part of a batch of `whole` pictures has in the loss, and in its gradients."""
     device = batch.clean.device.type
     with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
         guess = model(batch.noisy, batch.sigma, batch.vectors, batch.kinds, batch.weights)
     error = (guess.float() - batch.clean).square().mean((1, 2, 3))
-    loss = (error / batch.sigma.clamp(min=0.3).square()).mean()  # as far off as the path's direction is
-    loss.backward()
-    for optimizer in optimizers.values():
-        optimizer.step()
-    return float(loss.detach())
+    loss = (error / batch.sigma.clamp(min=0.3).square()).sum() / whole  # by the path's direction
+    return float(loss.detach()), torch.autograd.grad(loss, weights)

@@ -107,7 +107,7 @@ def _changed(path: Path) -> int:
 
 def normal(pictures: NDArray[np.uint8]) -> torch.Tensor:
     """Pictures as PREPROCESS makes them: float32 (n, 3, size, size), (value / 255 - 0.5) / 0.25."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float().sub_(127.5).div_(63.75)
+    return torch.tensor(pictures).permute(0, 3, 1, 2).float().sub_(127.5).div_(63.75)
 
 
 def shifted(pictures: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:

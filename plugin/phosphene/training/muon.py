@@ -4,7 +4,9 @@ torch has Muon for matrices. Here a filter (out, in, h, w) is the matrix (out, i
 iteration runs on the small Gram matrix, which takes a third of the time for such wide matrices.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,18 +19,29 @@ ROUNDS = 5
 class Muon(torch.optim.Optimizer):
     """For weights of two and more dimensions inside a network; the rest is for AdamW."""
 
-    def __init__(self, weights: Iterable[Tensor], lr: float = 0.02, momentum: float = 0.95) -> None:
+    def __init__(
+        self,
+        weights: Iterable[Tensor],
+        lr: float = 0.02,
+        momentum: float = 0.95,
+        *,
+        each: Callable[[Callable[[Tensor], None], Iterable[Tensor]], Iterable[None]] = map,
+    ) -> None:
+        """`each` is how the weights are gone through: `map`, or that of a pool of threads."""
         super().__init__(list(weights), {"lr": lr, "momentum": momentum})
+        self._each = each
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> None:  # type: ignore[override]
         """Move every weight along its orthogonalised momentum (Nesterov's)."""
         for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    self._move(weight, weight.grad, group["lr"], group["momentum"])
+            move = partial(self._move, rate=group["lr"], keep=group["momentum"])
+            deque(self._each(move, [weight for weight in group["params"] if weight.grad is not None]), 0)
 
-    def _move(self, weight: Tensor, gradient: Tensor, rate: float, keep: float) -> None:
+    @torch.no_grad()
+    def _move(self, weight: Tensor, *, rate: float, keep: float) -> None:
+        gradient = weight.grad
+        assert gradient is not None, "chosen for it"
         state = self.state[weight]
         if not state:
             state["momentum"] = torch.zeros_like(weight)
@@ -48,11 +61,12 @@ def orthogonal(matrix: Tensor) -> Tensor:
     wide = matrix.T if tall else matrix
     wide = wide / (wide.norm() + 1e-7)
     gram = wide @ wide.T
-    total = torch.eye(len(gram), dtype=wide.dtype, device=wide.device)
     a, b, c = QUINTIC
+    total = None
     for _ in range(ROUNDS):
         factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
         factor.diagonal().add_(a)
-        total, gram = factor @ total, factor @ gram @ factor
+        total = factor if total is None else factor @ total
+        gram = factor @ gram @ factor
     result: Tensor = total @ wide
     return result.T if tall else result

@@ -14,6 +14,7 @@ generators, so that a resumed run takes the steps that an undisturbed one would 
 import copy
 import io
 import json
+import pickle
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -156,8 +157,8 @@ class Run:
 def _read(path: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        message = f"`{path}` is no checkpoint that can be read: {error}"
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        message = f"`{path}` is no checkpoint that can be read ({type(error).__name__})"
         raise ModelError(message, "delete it to begin anew") from error
     return state
 

@@ -1,0 +1,174 @@
+"""How fast a store takes images and finds them, and how many of the true neighbours it finds.
+
+    python bench/stores.py [--sizes 10000 100000] [--dimension 512] [--json FILE]
+
+LanceDB in a temporary folder, filled through `upsert` in batches of 256 with thumbnails, as `add`
+does it. Vectors have 24 latent dimensions and some noise, as embeddings have few that matter; on
+uniformly random ones every index looks bad. Queries are new ones of the same kind. Recall counts
+how many of the ten nearest by brute force in numpy are found. The last column is the largest size
+again, with the index that LanceStore builds above 100,000 images.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from phosphene.records import Filter, Image, Space
+from phosphene.store.lance import LanceStore
+from phosphene.vectors import Vectors, unit
+
+BATCH = 256
+QUERIES = 100
+NEIGHBOURS = 10
+THUMBNAIL = 5_000  # bytes: a JPEG of 192 pixels
+
+
+def main() -> None:
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        columns = measure(Path(folder), sorted(arguments.sizes), arguments.dimension)
+    _print(columns)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(columns, indent=2) + "\n")
+
+
+def measure(folder: Path, sizes: list[int], dimension: int) -> dict[str, dict[str, float]]:
+    """The figures at each size, and at the largest one with an index."""
+    store = LanceStore.create(folder, Space("bench:0", "bench", dimension))
+    vectors, columns, begin = _vectors(sizes[-1], dimension, seed=0), {}, 0
+    for size in sizes:
+        seconds = _seconds(lambda: _fill(store, vectors, begin, size))  # noqa: B023 — called at once
+        columns[f"{size:,}"] = {
+            "adds/s": (size - begin) / seconds,
+            **_asked(store, vectors[:size]),
+            **_weighed(folder),
+        }
+        begin = size
+    indexed = LanceStore.open(folder, exact_up_to=sizes[-1] - 1)
+    build = _seconds(lambda: _fill(indexed, vectors[:1], 0, 1))
+    columns[f"{sizes[-1]:,} indexed"] = {
+        "index built, s": build,
+        **_asked(indexed, vectors),
+        **_weighed(folder),
+    }
+    return columns
+
+
+def _asked(store: LanceStore, vectors: Vectors) -> dict[str, float]:
+    """What reading costs (ms), and how much is found."""
+    queries = _vectors(QUERIES, vectors.shape[1], seed=1)
+    true = [set(np.argsort(-scores)[:NEIGHBOURS]) for scores in queries @ vectors.T]
+    found: list[set[int]] = []
+
+    def near(number: int) -> None:
+        found.append({int(hit.image.uri) for hit in store.near(queries[number], NEIGHBOURS)})
+
+    near(0)
+    found.clear()
+    p50, p95 = _milliseconds(near)
+    some = [_id(number) for number in range(0, len(vectors), len(vectors) // NEIGHBOURS)]
+    generated = Filter(origin="generated")
+    return {
+        "near 10, p50 ms": p50,
+        "near 10, p95 ms": p95,
+        "recall@10": sum(len(a & b) for a, b in zip(found, true, strict=True)) / NEIGHBOURS / QUERIES,
+        "near 10 generated (1 in 10), p50 ms": _milliseconds(
+            lambda number: store.near(queries[number], NEIGHBOURS, generated)
+        )[0],
+        "get 10, p50 ms": _milliseconds(lambda _: store.get(some))[0],
+        "10 thumbnails, p50 ms": _milliseconds(lambda _: store.thumbnails(some))[0],
+        "iterate, images/s": len(vectors) / _seconds(lambda: sum(1 for _ in store.iterate())),
+        "iterate with vectors, images/s": len(vectors)
+        / _seconds(lambda: sum(1 for _ in store.iterate(vectors=True))),
+    }
+
+
+def _weighed(folder: Path) -> dict[str, float]:
+    """What the store takes up, on disk and of memory at most so far (with the vectors of this script)."""
+    return {
+        "images on disk, MB": _megabytes(folder / "images.lance"),
+        "thumbnails on disk, MB": _megabytes(folder / "thumbnails.lance"),
+        "files": sum(1 for each in folder.rglob("*") if each.is_file()),
+        "peak memory, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def _fill(store: LanceStore, vectors: Vectors, begin: int, end: int) -> None:
+    for start in range(begin, end, BATCH):
+        store.upsert(list(_images(vectors, start, min(end, start + BATCH))))
+
+
+def _images(vectors: Vectors, begin: int, end: int) -> Iterator[Image]:
+    random = np.random.default_rng(begin)
+    for number in range(begin, end):
+        yield Image(
+            id=_id(number),
+            sha256=f"{number:064x}",
+            uri=str(number),
+            caption=f"a red house in the snow at night, number {number}",
+            captions=("a red house in the snow at night", "a house", "snow"),
+            origin="training" if number % 10 else "generated",
+            width=640,
+            height=480,
+            created="2026-01-31T12:00:00Z",
+            norm=10.0,
+            vector=vectors[number],
+            thumbnail=random.bytes(THUMBNAIL),
+        )
+
+
+def _id(number: int) -> str:
+    return f"00000000-0000-5000-8000-{number:012}"
+
+
+def _vectors(count: int, dimension: int, seed: int) -> Vectors:
+    axes = np.random.default_rng(24).normal(size=(24, dimension)).astype(np.float32)
+    random = np.random.default_rng(seed)
+    latent = random.standard_normal((count, 24), dtype=np.float32) @ axes
+    return unit(latent + 0.3 * np.sqrt(24) * random.standard_normal((count, dimension), dtype=np.float32))
+
+
+def _milliseconds(deed: Callable[[int], Any]) -> tuple[float, float]:
+    """The median and the 95th percentile of a deed, done once for each query."""
+    times = [1000 * _seconds(lambda: deed(number)) for number in range(QUERIES)]  # noqa: B023
+    return statistics.median(times), float(np.percentile(times, 95))
+
+
+def _seconds(deed: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    deed()
+    return time.perf_counter() - started
+
+
+def _megabytes(folder: Path) -> float:
+    return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()) / 1e6
+
+
+def _print(columns: dict[str, dict[str, float]]) -> None:
+    names = dict.fromkeys(name for column in columns.values() for name in column)
+    print(f"{'':<38}" + "".join(f"{title:>18}" for title in columns))
+    for name in names:
+        cells = (f"{column[name]:,.4g}" if name in column else "" for column in columns.values())
+        print(f"{name:<38}" + "".join(f"{cell:>18}" for cell in cells))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--dimension", type=int, default=512)
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

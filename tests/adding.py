@@ -1,0 +1,143 @@
+"""A library without a model or a database server, to add to: in a test, or as a process to be killed.
+
+python tests/adding.py LIBRARY [--lance] [--slow] [--nobody] [--file-limit BYTES] PATH…
+"""
+
+import argparse
+import os
+import pickle
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import phosphene.ingest
+from oracle import Oracle
+from phosphene.embedding import Embedded, Embedder
+from phosphene.errors import PhospheneError
+from phosphene.files import write_whole
+from phosphene.ingest import Added, Progress, add
+from phosphene.journal import Journal
+from phosphene.records import Image
+from phosphene.sources import scan
+from phosphene.store import Store
+from phosphene.vectors import Pixels
+from pictures import Colours
+
+
+class Kept(Oracle):
+    """The oracle, in a file."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(Colours.space)
+        self.file = folder / "store.pickle"
+        if self.file.exists():
+            self.images = pickle.loads(self.file.read_bytes())
+
+    def upsert(self, images: Sequence[Image]) -> None:
+        super().upsert(images)
+        write_whole(self.file, pickle.dumps(self.images))
+
+    def delete(self, ids: Sequence[str]) -> int:
+        deleted = super().delete(ids)
+        write_whole(self.file, pickle.dumps(self.images))
+        return deleted
+
+
+class Slow(Colours):
+    """Takes its time, so that a kill finds it at work."""
+
+    def pictures(self, prepared: Sequence[Pixels]) -> Embedded:
+        time.sleep(0.1)
+        return super().pictures(prepared)
+
+
+def add_to(
+    library: Path,
+    *paths: Path,
+    embedder: Embedder | None = None,
+    open_store: Callable[[Path], Store] = Kept,
+    on_progress: Callable[[Progress], None] | None = None,
+    batch: int = 4,
+) -> Added:
+    """Open the library in a folder, add, and close it."""
+    library.mkdir(exist_ok=True)
+    store, journal = open_store(library), Journal(library / "journal.sqlite")
+    try:
+        return add(
+            scan(paths),
+            embedder=embedder or Colours(),
+            store=store,
+            journal=journal,
+            on_progress=on_progress,
+            batch=batch,
+        )
+    finally:
+        journal.close()
+        store.close()
+
+
+def lance(library: Path) -> Store:
+    """The store that users have, on an embedder that needs no model."""
+    from phosphene.store.lance import LanceStore
+
+    return LanceStore.create(library / "store", Colours.space)
+
+
+def contents(library: Path, open_store: Callable[[Path], Store] = Kept) -> dict[str, Any]:
+    """All that a library holds but the time it was made, in a form that can be compared."""
+    store, journal = open_store(library), Journal(library / "journal.sqlite")
+    images = list(store.iterate(vectors=True))
+    thumbnails = store.thumbnails([image.id for image in images])
+    held = {
+        image.id: (
+            image.sha256, image.uri, image.caption, image.captions, image.origin, image.width, image.height,
+            image.norm, None if image.vector is None else image.vector.tobytes(), thumbnails[image.id],
+        )
+        for image in images
+    }  # fmt: skip
+    seen = journal.places(journal.ids())
+    failures = journal.failures()
+    journal.close()
+    store.close()
+    return {"images": held, "files": seen, "failures": failures}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("library", type=Path)
+    parser.add_argument("paths", type=Path, nargs="+")
+    for flag in ("--lance", "--slow", "--nobody"):
+        parser.add_argument(flag, action="store_true")
+    parser.add_argument("--file-limit", type=int)
+    arguments = parser.parse_args()
+    phosphene.ingest.COMMIT_IMAGES = 8
+    if arguments.nobody:
+        os.setgid(65534)
+        os.setuid(65534)
+    if arguments.file_limit:
+        phosphene.ingest.COMMIT_IMAGES = 512
+        resource.setrlimit(resource.RLIMIT_FSIZE, (arguments.file_limit, resource.RLIM_INFINITY))
+    try:
+        added = add_to(
+            arguments.library,
+            *arguments.paths,
+            embedder=Slow() if arguments.slow else Colours(),
+            open_store=lance if arguments.lance else Kept,
+            on_progress=lambda progress: print(progress.done, progress.added, progress.note, flush=True),
+        )
+    except KeyboardInterrupt:
+        return 130
+    except PhospheneError as error:
+        print(f"{type(error).__name__}: {error.message}\nhint: {error.hint}", file=sys.stderr)
+        return 1
+    print("end", added.added, added.unchanged, added.failed, flush=True)
+    for failure in added.failures:
+        print(failure.uri, "→", failure.reason)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

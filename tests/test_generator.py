@@ -1,0 +1,180 @@
+"""The built-in generator: what it asks for, what it refuses and with which words, what it hands back."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as pillow
+from PIL.Image import Image as Picture
+
+from phosphene.errors import GenerationError, ModelError
+from phosphene.generation import Reference, Request, Step
+from phosphene.generation.builtin import BATCH, BuiltinGenerator, digest, open_generator
+from phosphene.generation.training import write
+from phosphene.nets.denoiser import Denoiser
+from phosphene.nets.upscaler import Upscaler
+from phosphene.records import Space
+from phosphene.vectors import unit
+
+DIMENSION, SMALL, LARGE = 12, 16, 64
+SPACE = Space("tiny:0", "tiny", DIMENSION)
+VECTORS = unit(np.random.default_rng(0).standard_normal((8, DIMENSION)))
+NEIGHBOURS = tuple(Reference(f"n{i}", VECTORS[i + 1]) for i in range(3))
+REQUEST = Request(SPACE.id, seed=5, text=VECTORS[0], references=NEIGHBOURS, steps=3)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    denoiser = Denoiser(DIMENSION, size=SMALL, patch=2, channels=(16, 32), width=32, heads=2)
+    upscaler = Upscaler(channels=8, blocks=1)
+    for weights in [*denoiser.parameters(), *upscaler.parameters()]:
+        if weights.ndim > 1:
+            torch.nn.init.normal_(weights, std=0.1)
+    folder = tmp_path_factory.mktemp("generators") / "tiny" / "diffusion"
+    write(denoiser, upscaler, SPACE, folder, licence="Apache-2.0")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def generator(folder: Path) -> BuiltinGenerator:
+    return open_generator(folder, "cpu")
+
+
+@pytest.fixture
+def scenery() -> Iterator[Picture]:
+    noise = np.random.default_rng(3).integers(0, 256, (LARGE, LARGE, 3), dtype=np.uint8)
+    yield pillow.fromarray(noise)
+
+
+def pixels(picture: Picture) -> np.ndarray:
+    return np.asarray(picture, dtype=np.int16)
+
+
+def test_abilities_are_known_before_it_is_asked(generator: BuiltinGenerator, folder: Path) -> None:
+    abilities = generator.abilities
+    assert (abilities.space, abilities.dimension) == (SPACE.id, DIMENSION)
+    assert abilities.size == (LARGE, LARGE)
+    assert abilities.weights == digest(folder)
+    assert abilities.licence == "Apache-2.0"
+
+
+def test_pictures_come_in_order_and_say_what_made_them(generator: BuiltinGenerator) -> None:
+    requests = [replace(REQUEST, seed=seed) for seed in range(BATCH + 2)]
+    made = list(generator.generate(requests))
+    assert [one.settings["seed"] for one in made] == list(range(BATCH + 2))
+    assert {one.picture.size for one in made} == {(LARGE, LARGE)}
+    settings = made[0].settings
+    assert settings["steps"] == 3
+    assert settings["text_guidance"] == generator.pipeline.config["text_guidance"]
+    assert settings["weights"] == generator.abilities.weights
+    assert "strength" not in settings
+
+
+def test_requests_that_go_at_another_pace_share_a_call(generator: BuiltinGenerator, scenery: Picture) -> None:
+    requests = [
+        REQUEST,
+        replace(REQUEST, steps=2),
+        replace(REQUEST, text_guidance=1.0),
+        replace(REQUEST, init=scenery, strength=0.5),
+        Request(SPACE.id, seed=1, steps=2),
+    ]
+    together = [one.picture for one in generator.generate(requests)]
+    alone = [one.picture for request in requests for one in generator.generate([request])]
+    for first, second in zip(together, alone, strict=True):
+        assert np.abs(pixels(first) - pixels(second)).max() <= 1
+
+
+def test_replaying_its_settings_gives_the_same_bits(generator: BuiltinGenerator) -> None:
+    [first] = generator.generate([replace(REQUEST, steps=None)])
+    kept = {name: first.settings[name] for name in ("seed", "steps", "text_guidance", "neighbour_guidance")}
+    [second] = generator.generate([replace(REQUEST, **kept, size=tuple(first.settings["size"]))])
+    assert np.array_equal(pixels(first.picture), pixels(second.picture))
+
+
+def test_inpainting_leaves_every_kept_pixel_as_it_was(generator: BuiltinGenerator, scenery: Picture) -> None:
+    mask = pillow.new("L", (LARGE, LARGE), 0)
+    mask.paste(255, (0, 0, LARGE // 2, LARGE))
+    [made] = generator.generate([replace(REQUEST, init=scenery, mask=mask)])
+    kept = np.asarray(mask) == 0
+    assert np.array_equal(pixels(made.picture)[kept], pixels(scenery)[kept])
+    assert not np.array_equal(pixels(made.picture)[~kept], pixels(scenery)[~kept])
+
+
+def test_mask_and_start_of_any_size_and_mode_are_fitted(generator: BuiltinGenerator) -> None:
+    init = pillow.new("RGBA", (90, 40), (200, 30, 30, 255))
+    mask = pillow.new("1", (7, 33), 1)
+    [made] = generator.generate([replace(REQUEST, init=init, mask=mask)])
+    assert made.picture.size == (LARGE, LARGE)
+
+
+def test_stopping_keeps_the_batches_that_were_finished(generator: BuiltinGenerator) -> None:
+    requests = [replace(REQUEST, seed=seed) for seed in range(2 * BATCH)]
+    steps: list[Step] = []
+
+    def stop_in_the_second_batch(step: Step) -> bool:
+        steps.append(step)
+        return len(steps) < 5
+
+    assert len(list(generator.generate(requests, on_step=stop_in_the_second_batch))) == BATCH
+    assert [step.index for step in steps] == [1, 2, 3, 1, 2]
+    assert {step.total for step in steps} == {3}
+    assert [picture.size for picture in steps[0].preview()] == [(LARGE, LARGE)] * BATCH
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"space": "other:1"}, "other:1"),
+        ({"text": np.ones(3, dtype=np.float32)}, "(3,)"),
+        ({"references": (Reference("n", np.ones(5, dtype=np.float32)),)}, "(5,)"),
+        ({"references": NEIGHBOURS * 30}, "90 neighbours"),
+        ({"references": (Reference("n", VECTORS[1], weight=-1.0),)}, "weight"),
+        ({"size": (640, 480)}, "640x480"),
+        ({"steps": 0}, "0 steps"),
+        ({"steps": 10_000}, "10000 steps"),
+        ({"strength": 0.0}, "strength of 0.0"),
+        ({"strength": 1.5}, "strength of 1.5"),
+        ({"strength": float("nan")}, "strength of nan"),
+        ({"text_guidance": -1.0}, "text guidance of -1.0"),
+        ({"neighbour_guidance": float("inf")}, "neighbour guidance of inf"),
+        ({"mask": pillow.new("L", (8, 8))}, "a mask, but no picture"),
+    ],
+)
+def test_what_it_cannot_serve_is_refused_before_anything_is_made(
+    generator: BuiltinGenerator, changes: dict[str, object], says: str
+) -> None:
+    steps: list[Step] = []
+    with pytest.raises(GenerationError) as raised:
+        list(generator.generate([REQUEST, replace(REQUEST, **changes)], on_step=steps.append))
+    assert says in raised.value.message
+    assert raised.value.hint
+    assert not steps
+
+
+def test_folder_without_a_generator_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="holds no generator") as raised:
+        open_generator(tmp_path)
+    assert "phosphene train diffusion" in raised.value.hint
+
+
+def test_cut_off_weights_are_refused(folder: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "copied"
+    for path in folder.rglob("*.*"):
+        target = copied / path.relative_to(folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    assert digest(copied) == digest(folder)
+    weights = next(copied.glob("denoiser/*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:1000])
+    assert digest(copied) != digest(folder)
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        open_generator(copied)
+
+
+def test_bfloat16_is_written_into_the_settings(folder: Path) -> None:
+    [made] = open_generator(folder, "cpu", bfloat16=True).generate([REQUEST])
+    assert made.settings["precision"] == "bfloat16"

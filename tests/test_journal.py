@@ -1,0 +1,313 @@
+"""The journal remembers what it was told, through kills, copies, full disks and newer versions."""
+
+import os
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from phosphene.errors import LibraryError, StoreError
+from phosphene.journal import KEPT_TEXTS, Journal, Refused, Seen
+from phosphene.records import Failure
+
+A, B, C = (Seen(f"/{name}.jpg", 10, 1, "id-a" if name == "c" else f"id-{name}", (name,)) for name in "abc")
+BAD = Refused("/bad.jpg", 10, 1, "cut off or damaged")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    opened = Journal(tmp_path / "journal.sqlite")
+    yield opened
+    opened.close()
+
+
+def test_what_was_recorded_is_known(journal: Journal) -> None:
+    journal.record([A, B, C])
+    assert journal.known([A.uri, B.uri, "/other.jpg"]) == {A.uri: A, B.uri: B}
+    assert journal.places(["id-a", "id-x"]) == {"id-a": [A, C]}
+    assert (journal.count(), journal.ids()) == (2, {"id-a", "id-b"})
+    assert journal.holds("id-b")
+    assert not journal.holds("id-x")
+
+
+def test_many_files_are_asked_for_at_once(journal: Journal) -> None:
+    files = [Seen(f"/{number}.jpg", number, number, f"id-{number}") for number in range(33_000)]
+    journal.record(files)
+    assert (
+        len(journal.known(file.uri for file in files))
+        == len(journal.places(file.id for file in files))
+        == 33_000
+    )
+
+
+@pytest.mark.parametrize(
+    "uri", ["/two\nlines.jpg", "/$(rm).jpg", "/'; DROP TABLE files; --.jpg", "/снег 🏠.jpg"]
+)
+def test_any_name_comes_back(journal: Journal, uri: str) -> None:
+    seen = Seen(uri, 1, 2**62, "id", (uri, "'"))
+    journal.record([seen])
+    assert journal.known([uri]) == {uri: seen}
+
+
+def test_a_file_that_was_refused_is_remembered_until_it_is_added(journal: Journal) -> None:
+    journal.record([A], [BAD])
+    assert journal.refused([BAD.uri, A.uri]) == {BAD.uri: BAD}
+    assert journal.failures() == [Failure(BAD.uri, BAD.reason)]
+    journal.record([Seen(BAD.uri, 11, 2, "id-now")])
+    assert journal.failures() == []
+
+
+def test_a_file_whose_content_was_refused_is_no_image_any_more(journal: Journal) -> None:
+    journal.record([A, B])
+    journal.record(
+        [], [Refused(A.uri, 3, 2, "cut off or damaged"), Refused(B.uri, -1, -1, "permission denied")]
+    )
+    assert journal.known([A.uri, B.uri]) == {B.uri: B}
+    assert [failure.uri for failure in journal.failures()] == [A.uri, B.uri]
+
+
+def test_forgetting_an_image_forgets_all_its_files(journal: Journal) -> None:
+    journal.record([A, B, C], [BAD])
+    journal.forget(["id-a"])
+    assert journal.ids() == {"id-b"}
+    assert journal.failures()
+
+
+def test_vectors_of_texts_are_kept_by_space(journal: Journal) -> None:
+    vector = np.arange(5, dtype=np.float32)
+    journal.keep_text_vector("a house", "here", vector)
+    journal.keep_text_vector("a house", "here", vector + 1)
+    journal.keep_text_vector("half a letter \ud83d", "here", vector)
+    kept = journal.text_vector("a house", "here")
+    assert kept is not None
+    assert kept.dtype == np.float32
+    assert np.array_equal(kept, vector + 1)
+    assert journal.text_vector("a house", "elsewhere") is None
+    assert journal.text_vector("half a letter \ud83d", "here") is not None
+
+
+def test_the_oldest_texts_go_first(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert KEPT_TEXTS > 1000
+    monkeypatch.setattr("phosphene.journal.KEPT_TEXTS", 3)
+    for number in range(5):
+        journal.keep_text_vector(str(number), "here", np.ones(2, dtype=np.float32))
+    assert [journal.text_vector(str(number), "here") is not None for number in range(5)] == [False] * 2 + [
+        True
+    ] * 3
+
+
+def test_many_threads_write_and_read_at_once(journal: Journal) -> None:
+    def work(number: int) -> None:
+        for step in range(20):
+            journal.record([Seen(f"/{number}-{step}.jpg", 1, 1, f"id-{number}")])
+            assert journal.holds(f"id-{number}")
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert journal.count() == 4
+
+
+def test_two_processes_may_have_it_open(journal: Journal) -> None:
+    other = Journal(journal.path)
+    other.record([A])
+    assert journal.known([A.uri]) == {A.uri: A}
+    other.close()
+
+
+def test_the_file_alone_can_be_moved(journal: Journal, tmp_path: Path) -> None:
+    journal.record([A], [BAD])
+    (tmp_path / "moved").mkdir()
+    shutil.copy(journal.path, tmp_path / "moved/journal.sqlite")
+    moved = Journal(tmp_path / "moved/journal.sqlite")
+    assert moved.folder == tmp_path / "moved"
+    assert moved.known([A.uri]) == {A.uri: A}
+    moved.close()
+    assert [path.name for path in tmp_path.glob("journal*")] == ["journal.sqlite"]
+
+
+# ── what is not right ─────────────────────────────────────────────────────────────────────
+
+
+def test_a_newer_version_is_refused_by_name(journal: Journal) -> None:
+    with sqlite3.connect(journal.path) as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(LibraryError, match=r"version 99; this phosphene reads up to 1") as caught:
+        Journal(journal.path)
+    assert "upgrade" in caught.value.hint
+
+
+def test_a_file_of_something_else_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").write_bytes(b"not a database " * 100)
+    with pytest.raises(LibraryError, match="is damaged: file is not a database") as caught:
+        Journal(tmp_path / "journal.sqlite")
+    assert "delete it" in caught.value.hint
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="cannot be used"):
+        Journal(tmp_path / "gone" / "journal.sqlite")
+
+
+def test_a_full_disk_is_an_error_and_loses_nothing(journal: Journal) -> None:
+    journal.record([A])
+    with (
+        full_disk(journal.path.stat().st_size),
+        pytest.raises(StoreError, match="cannot be written") as caught,
+    ):
+        journal.record([Seen(f"/{number}.jpg", 1, 1, "x" * 5000) for number in range(100)])
+    assert "free some space" in caught.value.hint
+    assert journal.ids() == {"id-a"}
+    journal.record([B])
+    assert journal.ids() == {"id-a", "id-b"}
+
+
+def test_a_text_that_cannot_be_kept_stops_no_search(journal: Journal) -> None:
+    with full_disk(0):
+        journal.keep_text_vector("a house", "here", np.ones(2, dtype=np.float32))
+    assert journal.text_vector("a house", "here") is None
+
+
+class full_disk:
+    """No file of this process may grow beyond `size` bytes, as on a disk that is full."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __enter__(self) -> None:
+        self.before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.size, self.before[1]))
+
+    def __exit__(self, *error: object) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, self.before)
+
+
+# ── kills ─────────────────────────────────────────────────────────────────────────────────
+
+WRITER = textwrap.dedent("""
+    import sys
+    from pathlib import Path
+    from phosphene.journal import Journal, Seen
+    journal = Journal(Path(sys.argv[1]))
+    for batch in range(10_000):
+        journal.record([Seen(f"/{batch}-{place}.jpg", 1, 1, f"{batch}") for place in range(50)])
+        print(batch, flush=True)
+""")
+
+
+def test_after_sigkill_there_are_only_whole_batches(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    for last in (1, 3, 4):
+        path.unlink(missing_ok=True)
+        with subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            for line in writer.stdout:
+                if int(line) == last:
+                    os.kill(writer.pid, signal.SIGKILL)
+                    break
+        journal = Journal(path)
+        places = journal.places(journal.ids())
+        assert {len(files) for files in places.values()} == {50}
+        assert set(places) >= {str(batch) for batch in range(last + 1)}
+        journal.close()
+
+
+uris = st.sampled_from([f"/{letter}.jpg" for letter in "abcde"])
+seen = st.builds(
+    Seen,
+    uris,
+    st.integers(0, 2),
+    st.integers(0, 2),
+    st.sampled_from(["x", "y", "z"]),
+    st.just(("a caption",)),
+)
+refused = st.builds(
+    Refused, uris, st.sampled_from([-1, 0, 7]), st.integers(0, 2), st.sampled_from(["cut", "empty"])
+)
+
+
+class Killed(Exception):
+    pass
+
+
+class JournalMachine(RuleBasedStateMachine):
+    """Whatever is recorded, forgotten, killed and opened again: the journal is what a dict would be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.root = Path(tempfile.mkdtemp(prefix="journal-"))
+        self.lives = 0
+        self.files: dict[str, Seen] = {}
+        self.bad: dict[str, Refused] = {}
+        self.journal = self.open()
+
+    def open(self) -> Journal:
+        folder = self.root / str(self.lives)
+        folder.mkdir(exist_ok=True)
+        return Journal(folder / "journal.sqlite")
+
+    @rule(files=st.lists(seen, max_size=4), bad=st.lists(refused, max_size=2))
+    def record(self, files: list[Seen], bad: list[Refused]) -> None:
+        self.journal.record(files, bad)
+        for file in files:
+            self.files[file.uri] = file
+            self.bad.pop(file.uri, None)
+        for one in bad:
+            self.bad[one.uri] = one
+            if one.size >= 0:
+                self.files.pop(one.uri, None)
+
+    @rule(id=st.sampled_from(["x", "y", "z"]))
+    def forget(self, id: str) -> None:
+        self.journal.forget([id])
+        self.files = {uri: file for uri, file in self.files.items() if file.id != id}
+
+    @rule()
+    def close_and_open(self) -> None:
+        self.journal.close()
+        self.journal = self.open()
+
+    @rule(in_the_middle=st.booleans())
+    def kill(self, in_the_middle: bool) -> None:
+        """What a kill leaves: the files as they are at that moment, perhaps within a transaction."""
+        left, self.lives = self.root / str(self.lives), self.lives + 1
+        with suppress(Killed), self.journal._transaction() as database:
+            if in_the_middle:
+                database.execute("PRAGMA cache_size = 1")  # so that pages are written before the end
+                database.execute("DELETE FROM files")
+                database.execute("INSERT INTO refused VALUES ('/x', 1, 1, ?)", ("long " * 50_000,))
+                assert left.joinpath("journal.sqlite-journal").exists()
+            shutil.copytree(left, self.root / str(self.lives))
+            raise Killed
+        self.journal.close()
+        self.journal = self.open()
+
+    @invariant()
+    def is_as_told(self) -> None:
+        everything = [f"/{letter}.jpg" for letter in "abcdex"]
+        assert self.journal.known(everything) == self.files
+        assert self.journal.refused(everything) == self.bad
+        assert self.journal.ids() == {file.id for file in self.files.values()}
+
+    def teardown(self) -> None:
+        self.journal.close()
+        shutil.rmtree(self.root)
+
+
+TestInterleavings = JournalMachine.TestCase
+TestInterleavings.settings = settings(max_examples=15, stateful_step_count=10, deadline=None)

@@ -1,0 +1,203 @@
+"""Training a generator: what it learns from, that it learns, and that a kill costs nothing but time."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as pillow
+
+from phosphene.errors import ModelError
+from phosphene.generation.builtin import open_generator
+from phosphene.generation.training import Plan, train, write
+from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT
+from phosphene.records import Image, Space
+from phosphene.training import diffusion, upscaling
+from phosphene.training.diffusion import MOST, Settings
+from phosphene.training.lessons import NEAREST, Lessons, arrange, gather, neighbours
+from phosphene.training.muon import orthogonal
+from phosphene.training.run import Budget, read_log
+from phosphene.vectors import Vectors, unit
+
+DIMENSION, SIZE = 8, 8
+TINY = Settings(size=SIZE, patch=2, channels=(16, 32), width=32, heads=2, batch=8, average=0.9)
+COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), "white": (240, 240, 240)}
+DIRECTIONS = dict(zip(COLOURS, np.eye(DIMENSION, dtype=np.float32), strict=False))
+
+
+class ColourWords:
+    """An embedder of four words, which is all that these pictures need."""
+
+    space = Space("colours:0", "colours", DIMENSION)
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        return np.stack([DIRECTIONS[text.split()[-1]] for text in texts])
+
+
+def colour_vectors(names: Sequence[str], seed: int = 0) -> Vectors:
+    noise = np.random.default_rng(seed).standard_normal((len(names), DIMENSION))
+    return unit(np.stack([DIRECTIONS[name] for name in names]) + 0.2 * noise)
+
+
+def colour_lessons(count: int = 64) -> Lessons:
+    names = [list(COLOURS)[index % 4] for index in range(count)]
+    pictures = np.stack([np.full((SIZE, SIZE, 3), COLOURS[name], dtype=np.uint8) for name in names])
+    captions = [[name, f"a plain {name}"] for name in names]
+    return arrange(pictures, colour_vectors(names), captions, ColourWords())
+
+
+def colour_library(folder: Path, count: int = 40) -> list[Image]:
+    names = [list(COLOURS)[index % 4] for index in range(count)]
+    images = []
+    for index, (name, vector) in enumerate(zip(names, colour_vectors(names), strict=True)):
+        path = folder / f"{index}.png"
+        pillow.new("RGB", (40, 32), COLOURS[name]).save(path)
+        captions = (name, f"a plain {name}")
+        images.append(Image(str(index), "", str(path), captions[-1], captions, "training", 40, 32, "", 1.0, vector=vector))
+    return images
+
+
+def test_neighbours_are_those_of_a_search_by_brute_force() -> None:
+    random = np.random.default_rng(0)
+    pictures = unit(random.standard_normal((50, DIMENSION)))
+    queries, owners = unit(random.standard_normal((9, DIMENSION))), random.integers(50, size=9)
+    found = neighbours(queries, owners, pictures)
+    for query, owner, near in zip(queries, owners, found, strict=True):
+        ranked = [index for index in np.argsort(-(pictures @ query)) if index != owner]
+        assert near.tolist() == ranked[:NEAREST]
+
+
+def test_picture_and_its_double_are_no_neighbours_of_their_own() -> None:
+    pictures = unit(np.random.default_rng(0).standard_normal((6, DIMENSION)))
+    pictures[3] = pictures[0]
+    found = neighbours(pictures, np.arange(6), pictures)
+    assert not {0, 3} & set(found[0].tolist())
+    assert sorted(found[0].tolist()) == [-1] * 12 + [1, 2, 4, 5]
+
+
+def test_lessons_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
+    images = colour_library(tmp_path)
+    (tmp_path / "0.png").unlink()
+    (tmp_path / "1.png").write_bytes(b"no picture")
+    lessons = gather(images, ColourWords(), SIZE)
+    assert len(lessons) == 38
+    assert lessons.pictures.shape == (38, SIZE, SIZE, 3)
+    assert list(lessons.captions_of(1)) == [2, 3]
+    assert np.array_equal(lessons.texts[2], DIRECTIONS["white"])
+
+
+def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="5 can be read") as raised:
+        gather(colour_library(tmp_path, 5), ColourWords(), SIZE)
+    assert "phosphene add" in raised.value.hint
+
+
+def test_lessons_are_kept_on_the_disk(tmp_path: Path) -> None:
+    lessons = colour_lessons()
+    lessons.save(tmp_path / "lessons.npz")
+    again = Lessons.load(tmp_path / "lessons.npz")
+    assert np.array_equal(again.near_texts, lessons.near_texts)
+    assert len(again) == len(lessons)
+
+
+def test_text_and_neighbours_are_left_out_at_times() -> None:
+    lessons = colour_lessons()
+    vectors, kinds, weights = diffusion.tokens(lessons, np.arange(64).repeat(20), np.random.default_rng(0))
+    text, near = weights[:, 0] > 0, (weights[:, 1:] > 0).any(axis=1)
+    assert vectors.shape == (1280, 1 + MOST, DIMENSION)
+    assert 0.74 < text.mean() < 0.86
+    assert 0.05 < (~text & ~near).mean() < 0.2
+    assert set(kinds[:, 0]) == {TEXT, OWN}
+    assert set(kinds[:, 1:].ravel()) == {NEIGHBOUR}
+    lengths = np.linalg.norm(vectors[weights > 0], axis=-1)
+    assert np.allclose(lengths, 1, atol=1e-4)
+
+
+def test_library_without_captions_teaches_by_its_own_vectors() -> None:
+    names = list(COLOURS) * 10
+    pictures = np.zeros((40, SIZE, SIZE, 3), dtype=np.uint8)
+    lessons = arrange(pictures, colour_vectors(names), [()] * 40, ColourWords())
+    _, kinds, _ = diffusion.tokens(lessons, np.arange(40), np.random.default_rng(0))
+    assert set(kinds[:, 0]) == {OWN}
+
+
+@pytest.mark.parametrize("shape", [(8, 30), (30, 8), (16, 16)])
+def test_muon_makes_singular_values_alike(shape: tuple[int, int]) -> None:
+    values = torch.linalg.svdvals(orthogonal(torch.randn(shape, generator=torch.Generator().manual_seed(0))))
+    assert 0.3 < float(values.min()) <= float(values.max()) < 1.4
+
+
+def test_loss_falls_and_the_colours_are_learnt(tmp_path: Path) -> None:
+    denoiser = diffusion.fit(colour_lessons(), tmp_path / "run", Budget(steps=150), TINY)
+    losses = [line["loss"] for line in read_log(tmp_path / "run" / "log.jsonl")]
+    assert np.mean(losses[-3:]) < 0.5 * losses[0]
+    pipeline = write(denoiser, None, ColourWords.space, tmp_path / "generator")
+    from phosphene.generation.pipeline import Condition
+
+    made = pipeline([Condition(DIRECTIONS[name]) for name in COLOURS], range(4), text_guidance=1.5)
+    assert made is not None
+    means = (made.mean((2, 3)).numpy() + 1) * 127.5
+    wanted = np.array(list(COLOURS.values()))
+    nearest = np.linalg.norm(means[:, None] - wanted[None], axis=-1).argmin(axis=1)
+    assert nearest.tolist() == [0, 1, 2, 3]
+
+
+def test_upscaler_learns_to_be_no_worse_than_bicubic(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    edges = random.integers(8, 56, size=16)
+    pictures = np.zeros((16, 64, 64, 3), dtype=np.uint8)
+    for picture, edge in zip(pictures, edges, strict=True):
+        picture[:, edge:] = 255
+    upscaling.fit(pictures, tmp_path, Budget(steps=40))
+    losses = [line["loss"] for line in read_log(tmp_path / "log.jsonl")]
+    assert losses[-1] < losses[0]
+
+
+def test_command_trains_both_networks_and_writes_a_generator(tmp_path: Path) -> None:
+    images = colour_library(tmp_path)
+    plan = Plan(Budget(steps=3), Budget(steps=2), TINY, licence="CC0-1.0")
+    stages: list[str] = []
+    train(
+        images, ColourWords(), tmp_path / "generator", plan,
+        device="cpu", on_step=lambda stage, progress: stages.append(stage),
+    )  # fmt: skip
+    assert stages == ["denoiser"] * 3 + ["upscaler"] * 2
+    generator = open_generator(tmp_path / "generator", "cpu")
+    assert generator.abilities.space == "colours:0"
+    assert generator.abilities.size == (SIZE * upscaling.FACTOR,) * 2
+    assert (tmp_path / "generator.training" / "denoiser" / "loss.png").exists()
+    with pytest.raises(ModelError, match="other settings"):
+        train(images, ColourWords(), tmp_path / "generator", replace(plan, settings=replace(TINY, batch=4)))
+
+
+CHILD = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from test_training_diffusion import TINY, colour_lessons
+from phosphene.training import diffusion, run
+run.Run.__init__.__kwdefaults__["save_every"] = 0.0  # a checkpoint at every step, so that a kill finds one
+diffusion.fit(colour_lessons(), Path(sys.argv[2]), run.Budget(steps=int(sys.argv[3])), TINY)
+"""
+
+
+def test_training_goes_on_where_a_kill_left_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CHILD, str(Path(__file__).parent)]
+    killed = subprocess.Popen([*command, str(tmp_path / "killed"), "30"])
+    checkpoint = tmp_path / "killed" / "checkpoint.pt"
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists() and killed.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() in (-signal.SIGKILL, 0)
+    resumed = diffusion.fit(colour_lessons(), tmp_path / "killed", Budget(steps=30), TINY)
+    straight = diffusion.fit(colour_lessons(), tmp_path / "straight", Budget(steps=30), TINY)
+    for mine, its in zip(resumed.parameters(), straight.parameters(), strict=True):
+        assert torch.allclose(mine, its, atol=1e-3)
+    assert torch.load(checkpoint, weights_only=True)["steps"] == 30
