@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import phosphene.ingest
@@ -24,26 +25,35 @@ from phosphene.records import Image
 from phosphene.sources import scan
 from phosphene.store import Store
 from phosphene.vectors import Pixels
-from pictures import Colours
+from pictures import Colours, jpeg
 
 
 class Kept(Oracle):
-    """The oracle, in a file."""
+    """The oracle, in a file that is read anew every time, since others may write it."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(Colours.space)
+        self.space = Colours.space
         self.file = folder / "store.pickle"
-        if self.file.exists():
-            self.images = pickle.loads(self.file.read_bytes())
+
+    @property
+    def images(self) -> dict[str, Image]:
+        return pickle.loads(self.file.read_bytes()) if self.file.exists() else {}
 
     def upsert(self, images: Sequence[Image]) -> None:
-        super().upsert(images)
-        write_whole(self.file, pickle.dumps(self.images))
+        oracle = self._in_memory()
+        oracle.upsert(images)
+        write_whole(self.file, pickle.dumps(oracle.images))
 
     def delete(self, ids: Sequence[str]) -> int:
-        deleted = super().delete(ids)
-        write_whole(self.file, pickle.dumps(self.images))
+        oracle = self._in_memory()
+        deleted = oracle.delete(ids)
+        write_whole(self.file, pickle.dumps(oracle.images))
         return deleted
+
+    def _in_memory(self) -> Oracle:
+        oracle = Oracle(self.space)
+        oracle.images = self.images
+        return oracle
 
 
 class Slow(Colours):
@@ -115,6 +125,10 @@ def main() -> int:
     arguments = parser.parse_args()
     phosphene.ingest.COMMIT_IMAGES = 8
     if arguments.nobody:
+        with TemporaryDirectory() as elsewhere:  # whatever Python imports late may lie in a root's home
+            Path(elsewhere, "a.jpg").write_bytes(jpeg(0))
+            Path(elsewhere, "a.txt").write_text("a house")
+            add_to(Path(elsewhere, "lib"), Path(elsewhere))
         os.setgid(65534)
         os.setuid(65534)
     if arguments.file_limit:

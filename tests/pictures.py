@@ -5,6 +5,8 @@ import struct
 import zlib
 from collections.abc import Sequence
 from hashlib import sha256
+from pathlib import Path
+from tempfile import gettempdir
 
 import numpy as np
 from phosphene.embedding import Cut, Embedded
@@ -68,6 +70,13 @@ def png_header(width: int, height: int) -> bytes:
 def cut(content: bytes, share: float = 0.5) -> bytes:
     """The beginning of a file."""
     return content[: int(len(content) * share)]
+
+
+def open_to_all(folder: Path) -> None:
+    """Let any user reach a folder of pytest's, which is the tester's alone."""
+    for path in (folder, *folder.parents):
+        if path.is_relative_to(gettempdir()) and path != Path(gettempdir()):
+            path.chmod(0o755)
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

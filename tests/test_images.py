@@ -24,7 +24,7 @@ from phosphene.images import (
     save_png,
     thumbnail,
 )
-from pictures import cut, drawn, encoded, jpeg, png_header, quarters, turned
+from pictures import cut, drawn, encoded, jpeg, open_to_all, png_header, quarters, turned
 from PIL import Image
 
 # Pillow warns of much that is an ImageError here; `phosphene.images` turns that off, pytest on again.
@@ -147,6 +147,12 @@ def test_any_size_opens_and_has_a_thumbnail(format: str, size: tuple[int, int]) 
     assert opened.size == size
     small = Image.open(io.BytesIO(thumbnail(opened)))
     assert max(small.size) == min(max(size), 192)
+
+
+def test_a_camera_file_of_several_pictures_is_its_first(tmp_path: Path) -> None:
+    content = encoded(drawn(1, (800, 600)), "MPO", save_all=True, append_images=[drawn(2, (80, 60))])
+    assert open_picture(content).size == (800, 600)
+    assert open_picture(content, at_least=100).size == (200, 150)
 
 
 def test_the_name_of_a_file_means_nothing(tmp_path: Path) -> None:
@@ -297,9 +303,7 @@ def test_a_file_of_someone_else_is_permission_denied(tmp_path: Path) -> None:
         "try: read(Path(sys.argv[1]))\n"
         "except Exception as error: print(type(error).__name__, error)"
     )
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder.stat().st_uid == os.getuid() and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | 0o711)
+    open_to_all(tmp_path)
     ended = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True)
     assert ended.stdout.strip() == "ImageError permission denied"
 

@@ -23,7 +23,7 @@ from phosphene.ingest import Progress
 from phosphene.ingest.lock import writing
 from phosphene.records import Image
 from phosphene.vectors import Pixels
-from pictures import Colours, cut, drawn, encoded, jpeg, png_header, turned
+from pictures import Colours, cut, drawn, encoded, jpeg, open_to_all, png_header, turned
 from PIL import Image as Pillow
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Pillow's, see `phosphene.images`
@@ -325,10 +325,9 @@ def test_what_may_not_be_read_is_named(folder: Path, library: Path, tmp_path: Pa
     (folder / "secret").chmod(0)
     library.mkdir()
     library.chmod(0o777)
-    for parent in tmp_path.parents:
-        if parent.is_relative_to(tempfile.gettempdir()) and parent != Path(tempfile.gettempdir()):
-            parent.chmod(0o755)
-    ended = subprocess.run([*ADDING, "--nobody", library, folder], capture_output=True, text=True, check=True)
+    open_to_all(tmp_path)
+    ended = subprocess.run([*ADDING, "--nobody", library, folder], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
     last = ended.stdout.splitlines()[-3:]
     assert last == [
         "end 4 0 2",
@@ -378,9 +377,11 @@ def test_a_store_that_fails_is_an_error_and_a_rerun_goes_on(folder: Path, librar
     assert counts(library, folder) == (5, 0, 0)
 
 
-@pytest.mark.skipif(not ROOT, reason="only root can give up being root")
-def test_a_library_that_may_not_be_written_is_an_error(folder: Path, library: Path) -> None:
-    with pytest.raises(LibraryError, match="cannot be written"), writing(library / "gone", print):
+def test_a_library_that_cannot_be_written_is_an_error(folder: Path) -> None:
+    with (
+        pytest.raises(LibraryError, match="cannot be written: file exists"),
+        writing(folder / "0.jpg", print),
+    ):
         pass
 
 
@@ -396,7 +397,7 @@ def many(folder: Path, count: int = 60) -> Path:
 
 
 def interrupted(signal_number: int, library: Path, folder: Path, after: int) -> tuple[int, int, int]:
-    """Add in another process and send it a signal; returns its exit status, and what it had done and committed."""
+    """Send a signal to an add; returns its exit status, and what it had done and committed by then."""
     command = [*ADDING, "--slow", library, folder]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as adding:
         assert adding.stdout is not None
@@ -467,7 +468,7 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(folder: Path, library: P
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 1
     assert ended.stderr.startswith("StoreError: ")
-    assert "space" in ended.stderr
+    assert "hint: make room" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert contents(library, lance) == before
     added = add_to(library, folder, open_store=lance)

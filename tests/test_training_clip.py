@@ -1,12 +1,12 @@
 """Training a CLIP: on a few drawn scenes, killed and resumed, refused where there is nothing to learn."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from phosphene.sources import Item, scan
 from phosphene.training import clip
 from phosphene.training.contrast import contrast, jumble
 from phosphene.training.examples import read, shifted
-from phosphene.training.run import Average, Budget, Run, cosine, draw_curve, read_log
+from phosphene.training.run import Average, Budget, Run, cosine, draw_curve, read_log, set_rate
 from phosphene.training.scenes import SEEDS, write
 from PIL import Image
 
@@ -58,28 +58,52 @@ def test_the_same_call_again_trains_no_more(scenes: Path, trained: tuple[Path, c
     assert (folder / "open_clip_model.safetensors").read_bytes() == before
 
 
-def test_a_killed_training_goes_on_and_ends_as_an_undisturbed_one(
-    scenes: Path, trained: tuple[Path, clip.Trained], tmp_path: Path
-) -> None:
+def test_a_killed_training_goes_on(scenes: Path, tmp_path: Path) -> None:
     code = (
-        "import os, sys\nfrom pathlib import Path\nfrom phosphene.sources import scan\n"
+        "import sys\nfrom pathlib import Path\nfrom phosphene.sources import scan\n"
         "from phosphene.training import clip, run\n"
         "run.Run.__init__.__kwdefaults__['save_every'] = 0.0\n"
         "clip.train(scan([Path(sys.argv[1])]), Path(sys.argv[2]), steps=3)\n"
     )
-    child = subprocess.Popen([sys.executable, "-c", code, str(scenes), str(tmp_path)], start_new_session=True)
+    child = subprocess.Popen([sys.executable, "-c", code, str(scenes), str(tmp_path)])
     checkpoint = tmp_path / "training" / "checkpoint.pt"
     while not checkpoint.exists() and child.poll() is None:
         time.sleep(0.01)
-    os.killpg(child.pid, signal.SIGKILL)
+    child.send_signal(signal.SIGKILL)
     child.wait()
     assert not (tmp_path / "open_clip_config.json").exists()
     steps = torch.load(checkpoint, weights_only=True)["steps"]
     assert 0 < steps < 3
     clip.train(scan([scenes]), tmp_path, steps=3)
     assert torch.load(checkpoint, weights_only=True)["steps"] == 3
-    here, there = open_embedder(f"local-dir:{tmp_path}"), open_embedder(f"local-dir:{trained[0]}")
-    np.testing.assert_allclose(here.texts(["a red house"]), there.texts(["a red house"]), atol=2e-3)
+    assert open_embedder(f"local-dir:{tmp_path}").texts(["a red house"]).shape == (1, 256)
+    log = read_log(tmp_path / "training" / "log.jsonl")
+    assert [line["step"] for line in log if "loss" in line] == [0, 1, 2]
+
+
+def practise(folder: Path, *, stop: int = 100) -> torch.Tensor:
+    """Teach a tiny layer to add, as far as the step `stop`; its weights."""
+    layer = torch.nn.Linear(4, 1)
+    torch.nn.init.zeros_(layer.weight)
+    optimizer = torch.optim.AdamW(layer.parameters())
+    parts: dict[str, Any] = {"layer": layer, "optimizer": optimizer, "average": (average := Average(layer))}
+    run = Run(folder, parts, Budget(steps=60), save_every=0.0)
+    for step in run:
+        set_rate(optimizer, cosine(step.progress, peak=1e-2))
+        numbers = torch.from_numpy(run.random.normal(size=(8, 4))).float() + 0.1 * torch.randn(8, 4)
+        loss = (layer(numbers) - numbers.sum(dim=1, keepdim=True)).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        average.update(layer)
+        if step.number == stop:
+            break
+    return torch.cat([layer.weight, average.module.weight]).detach()
+
+
+def test_a_run_that_was_stopped_takes_the_steps_of_an_undisturbed_one(tmp_path: Path) -> None:
+    practise(tmp_path / "stopped", stop=20)
+    assert torch.equal(practise(tmp_path / "stopped"), practise(tmp_path / "undisturbed"))
 
 
 def test_pictures_that_cannot_be_read_are_named(scenes: Path, tmp_path: Path) -> None:

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image as pillow
-
 from phosphene.errors import ModelError
 from phosphene.generation.builtin import open_generator
+from phosphene.generation.pipeline import Condition
 from phosphene.generation.training import Plan, train, write
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT
 from phosphene.records import Image, Space
@@ -24,6 +23,7 @@ from phosphene.training.lessons import NEAREST, Lessons, arrange, gather, neighb
 from phosphene.training.muon import orthogonal
 from phosphene.training.run import Budget, read_log
 from phosphene.vectors import Vectors, unit
+from PIL import Image as pillow
 
 DIMENSION, SIZE = 8, 8
 TINY = Settings(size=SIZE, patch=2, channels=(16, 32), width=32, heads=2, batch=8, average=0.9)
@@ -59,7 +59,8 @@ def colour_library(folder: Path, count: int = 40) -> list[Image]:
         path = folder / f"{index}.png"
         pillow.new("RGB", (40, 32), COLOURS[name]).save(path)
         captions = (name, f"a plain {name}")
-        images.append(Image(str(index), "", str(path), captions[-1], captions, "training", 40, 32, "", 1.0, vector=vector))
+        known = (str(index), "", str(path), captions[-1], captions, "training", 40, 32, "", 1.0)
+        images.append(Image(*known, vector=vector))
     return images
 
 
@@ -138,8 +139,6 @@ def test_loss_falls_and_the_colours_are_learnt(tmp_path: Path) -> None:
     losses = [line["loss"] for line in read_log(tmp_path / "run" / "log.jsonl")]
     assert np.mean(losses[-3:]) < 0.5 * losses[0]
     pipeline = write(denoiser, None, ColourWords.space, tmp_path / "generator")
-    from phosphene.generation.pipeline import Condition
-
     made = pipeline([Condition(DIRECTIONS[name]) for name in COLOURS], range(4), text_guidance=1.5)
     assert made is not None
     means = (made.mean((2, 3)).numpy() + 1) * 127.5

@@ -12,7 +12,8 @@ import struct
 import uuid
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,10 +75,8 @@ def open_picture(source: Path | bytes, *, at_least: int | None = None) -> Pictur
     """
     if isinstance(source, bytes):
         return decode(source, at_least=at_least).picture
-    try:
+    with _naming(source):
         return decode(read(source).content, at_least=at_least).picture
-    except ImageError as error:
-        raise ImageError(f"`{source}` is no usable picture: {error.message}", hint=error.hint) from error
 
 
 def read(path: Path) -> File:
@@ -156,15 +155,21 @@ def save_png(picture: Picture, path: Path, texts: Mapping[str, str]) -> None:
 
 
 def read_texts(path: Path) -> dict[str, str]:
-    """The text chunks of a PNG file; none for other pictures. Raises ImageError, as `open_picture` does."""
+    """The text chunks of a PNG file; none of other pictures. Raises ImageError, as `open_picture` does."""
+    with _naming(path):
+        content = read(path).content
+        decode(content)
+    with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
+        return {key: str(text) for key, text in getattr(picture, "text", {}).items()}
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Add the place to an ImageError that holds only its reason."""
     try:
-        with Image.open(io.BytesIO(read(path).content), formats=["PNG"]) as picture:
-            return {key: str(text) for key, text in getattr(picture, "text", {}).items()}
-    except UnidentifiedImageError:
-        open_picture(path)
-        return {}
-    except (ImageError, Image.DecompressionBombError, *DAMAGE) as error:
-        raise ImageError(f"`{path}` is no usable picture: {error}") from error
+        yield
+    except ImageError as error:
+        raise ImageError(f"`{path}` is no usable picture: {error.message}", hint=error.hint) from error
 
 
 def _open_without_waiting(name: str, flags: int) -> int:

@@ -26,6 +26,8 @@ from phosphene.vectors import Vector
 WAIT = 30.0  # seconds, for another process to finish its commit
 KEPT_TEXTS = 4096  # vectors of texts; the oldest go first
 
+MANY = "(SELECT value FROM json_each(?))"  # any number of values as one parameter
+
 # Each entry leads from one version to the next. Never change one that was released: append.
 MIGRATIONS = (
     """
@@ -92,18 +94,18 @@ class Journal:
 
     def known(self, uris: Iterable[str]) -> dict[str, Seen]:
         """The files among these that were added, by uri."""
-        rows = self._rows(f"SELECT * FROM files WHERE uri IN {_MANY}", _many(uris))
+        rows = self._rows(f"SELECT * FROM files WHERE uri IN {MANY}", _many(uris))
         return {row[0]: _seen(row) for row in rows}
 
     def refused(self, uris: Iterable[str]) -> dict[str, Refused]:
         """The files among these that were refused, by uri."""
-        rows = self._rows(f"SELECT * FROM refused WHERE uri IN {_MANY}", _many(uris))
+        rows = self._rows(f"SELECT * FROM refused WHERE uri IN {MANY}", _many(uris))
         return {row[0]: Refused(*row) for row in rows}
 
     def places(self, ids: Iterable[str]) -> dict[str, list[Seen]]:
         """The files that are these images, by id, in the order of their uris."""
         places: dict[str, list[Seen]] = {}
-        for row in self._rows(f"SELECT * FROM files WHERE id IN {_MANY} ORDER BY uri", _many(ids)):
+        for row in self._rows(f"SELECT * FROM files WHERE id IN {MANY} ORDER BY uri", _many(ids)):
             places.setdefault(row[3], []).append(_seen(row))
         return places
 
@@ -137,7 +139,7 @@ class Journal:
     def forget(self, ids: Iterable[str]) -> None:
         """Forget the files of these images: adding them again embeds them again."""
         with self._transaction() as database:
-            database.execute(f"DELETE FROM files WHERE id IN {_MANY}", _many(ids))
+            database.execute(f"DELETE FROM files WHERE id IN {MANY}", _many(ids))
 
     def failures(self) -> list[Failure]:
         """All files that could not be added, with the reasons."""
@@ -204,9 +206,6 @@ class Journal:
                 yield
             except sqlite3.Error as error:
                 raise _error(error, self.path) from error
-
-
-_MANY = "(SELECT value FROM json_each(?))"  # any number of values as one parameter
 
 
 def _many(values: Iterable[str]) -> tuple[str]:

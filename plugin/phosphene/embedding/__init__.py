@@ -61,9 +61,10 @@ def open_embedder(name: str, *, device: str = "auto") -> Embedder:
     The model itself is loaded when it is first asked for a vector. Raises ModelError where the
     weights cannot be had or trusted, or the device is not there.
     """
+    from phosphene.embedding.hub import Absent
     from phosphene.embedding.identity import identify
     from phosphene.embedding.openclip import OpenClip
-    from phosphene.embedding.weights import Absent, fetch, resolve
+    from phosphene.embedding.weights import fetch, resolve
 
     try:
         weights = resolve(name)

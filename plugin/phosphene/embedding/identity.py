@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from phosphene.config import home
-from phosphene.embedding.weights import TOKENIZERS, Weights
+from phosphene.embedding.hub import TOKENIZERS
+from phosphene.embedding.weights import Weights
 from phosphene.errors import ModelError
 from phosphene.files import write_whole
 from phosphene.records import Space

@@ -107,7 +107,7 @@ def load_model(weights: Weights, device: torch.device) -> Any:
     file = None if weights.model.startswith("local-dir:") else str(weights.file)
     try:
         model = open_clip.create_model(weights.model, pretrained=file, pretrained_text=False)
-    except (RuntimeError, TypeError, ValueError, KeyError, AttributeError, AssertionError) as error:
+    except (RuntimeError, TypeError, ValueError, KeyError, AttributeError, AssertionError, OSError) as error:
         message = f"`{weights.file}` cannot be loaded as `{weights.architecture}`: {_first_line(error)}"
         raise ModelError(message, "name the architecture that the weights were trained in") from error
     model.to(device, memory_format=torch.channels_last)
@@ -120,9 +120,8 @@ def load_tokenizer(weights: Weights) -> Callable[..., torch.Tensor]:
         tokenizer: Callable[..., torch.Tensor] = open_clip.get_tokenizer(weights.model, cache_dir=hub_cache())
     except (OSError, ValueError, KeyError, TypeError) as error:
         message = f"the tokenizer of `{weights.name}` cannot be loaded: {_first_line(error)}"
-        raise ModelError(
-            message, f"`phosphene models fetch {weights.name}` brings what is missing"
-        ) from error
+        hint = f"`phosphene models fetch {weights.name}` brings what is missing"
+        raise ModelError(message, hint) from error
     return tokenizer
 
 

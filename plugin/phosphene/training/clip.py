@@ -30,7 +30,7 @@ from phosphene.nets.tokenizer import Tokenizer
 from phosphene.records import Failure
 from phosphene.sources import Item
 from phosphene.training.contrast import contrast, jumble
-from phosphene.training.examples import PREPROCESS, Examples, normal, read, shifted
+from phosphene.training.examples import PREPROCESS, SIZE, Examples, normal, read, shifted
 from phosphene.training.run import Budget, Run, Step, cosine, set_rate
 
 BATCH = 192
@@ -43,7 +43,7 @@ def small(vocabulary: int) -> dict[str, Any]:
     return {
         "embed_dim": 256,
         "vision_cfg": {
-            "image_size": 64,
+            "image_size": SIZE,
             "layers": [1, 1, 1, 1],
             "width": 32,
             "head_width": 64,
@@ -101,7 +101,8 @@ def train(
     """Train a model on pictures that have captions; `output` becomes a folder as open_clip reads it.
 
     The same call goes on where a killed one left off. `on_read` is told how many pictures were
-    read, once each. Raises ModelError where there is nothing to learn from.
+    read so far. Two runs of one seed differ a little: which merges are dropped is drawn by the
+    `tokenizers` library, which takes no seed. Raises ModelError where there is nothing to learn from.
     """
     budget = Budget(minutes, steps)
     examples, failures = read(items, output / "training", on_read=on_read)
@@ -174,7 +175,7 @@ class Lesson:
         """The ids of the fullest captions, of another one of each picture, and of jumbled ones."""
         captions = [self.examples.captions[int(index)] for index in chosen]
         full = [texts[-1] for texts in captions]
-        other = [texts[self.random.integers(len(texts))] for texts in captions]
+        other = [texts[int(self.random.integers(len(texts)))] for texts in captions]
         jumbled = [jumble(text, self.random) for text in full[:JUMBLED]]
         return torch.cat([self.tokenizer(full), self.dropping(other), self.dropping(jumbled)])
 

@@ -21,8 +21,9 @@ from phosphene.records import Failure
 from phosphene.sources import Item
 
 SHIFT = 3  # pixels that a picture is moved at most
+SIZE = 64  # pixels of a side
 PREPROCESS = {
-    "size": 64, "mode": "RGB", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
+    "size": SIZE, "mode": "RGB", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
     "interpolation": "bicubic", "resize_mode": "squash",
 }  # fmt: skip
 
@@ -56,8 +57,8 @@ def read(
     kept, array = folder / "examples.json", folder / "pictures.npy"
     if not kept.exists() or json.loads(kept.read_text())["digest"] != digest:
         folder.mkdir(parents=True, exist_ok=True)
-        captions, failures = _fill(captioned, array, on_read)
-        state = {"digest": digest, "captions": captions, "failures": failures}
+        captions, unread = _fill(captioned, array, on_read)
+        state = {"digest": digest, "captions": captions, "failures": unread}
         write_whole(kept, json.dumps(state).encode())
     state = json.loads(kept.read_text())
     if len(state["captions"]) < 2:
@@ -71,8 +72,7 @@ def _fill(
     items: Sequence[Item], array: Path, on_read: Callable[[int], None] | None
 ) -> tuple[list[Sequence[str]], list[tuple[str, str]]]:
     """Write all pictures that can be read into one array, in order; their captions and the failures."""
-    size = PREPROCESS["size"]
-    pictures = np.lib.format.open_memmap(array, "w+", np.uint8, (len(items), size, size, 3))
+    pictures = np.lib.format.open_memmap(array, "w+", np.uint8, (len(items), SIZE, SIZE, 3))
     captions: list[Sequence[str]] = []
     failures: list[tuple[str, str]] = []
     steps = image_transform_v2(PreprocessCfg(**PREPROCESS), is_train=False).transforms[:-2]

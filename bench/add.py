@@ -1,0 +1,175 @@
+"""How fast pictures are added, against what the cores could give.
+
+    python bench/add.py [--space landscape --space ViT-B-32] [--pictures 512] [--quick] [--json FILE]
+
+On JPEGs of 1024×768 pixels that are drawn here. What the cores could give: cores ÷ the CPU seconds
+per picture of decoding it whole, of open_clip's own preprocessing and of a bare forward pass, each
+measured alone on one core. End to end is `Library.add`: read, hash, decode, thumbnail, embed, store,
+journal. `ViT-B-32` has random weights, which changes no speed.
+
+On a machine that is busy with other things, `of the CPU time` says what `of the cores` would be
+without them: the CPU seconds of the three steps ÷ those that the whole took.
+Decoding at a reduced scale moves vectors; the least cosine to those of the whole pictures is shown.
+"""
+
+import argparse
+import io
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import phosphene
+import torch
+from open_clip.transform import PreprocessCfg, image_transform_v2
+from phosphene.config import cores
+from phosphene.embedding.openclip import load_model
+from phosphene.embedding.weights import fetch
+from phosphene.images import open_picture
+from phosphene.ingest import BATCH
+from phosphene.library import Library
+from PIL import Image, ImageDraw
+
+SIZE = (1024, 768)  # pixels
+TARGET = 0.9  # of what the cores could give
+ROUNDS = 4  # batches that each step is measured on
+
+
+def main() -> None:
+    arguments = _arguments()
+    count = 64 if arguments.quick else arguments.pictures
+    figures = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        contents = draw(folder / "pictures", count)
+        for name in arguments.space or ["landscape", "ViT-B-32"]:
+            space = (
+                name if name == "landscape" or "/" in name or "@" in name else random_weights(name, folder)
+            )
+            figures[name] = measure(space, folder, contents)
+            print(name, *(f"  {key:<28} {value}" for key, value in figures[name].items()), "", sep="\n")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def measure(space: str, folder: Path, contents: Sequence[bytes]) -> dict[str, Any]:
+    """The figures of one space; times are milliseconds of CPU per picture."""
+    steps = alone(space, contents[: ROUNDS * BATCH])
+    library = phosphene.open(Path(tempfile.mkdtemp(dir=folder), "library"), space=space, create=True)
+    with library:
+        library.add([folder / "pictures" / "0.jpg"])  # loads the model
+        started, spent = time.perf_counter(), time.process_time()
+        added = library.add([folder / "pictures"])
+        seconds, spent = time.perf_counter() - started, time.process_time() - spent
+        least = least_cosine(library, contents[: 2 * BATCH])
+    speed, possible, total = added.added / seconds, 1000 * cores() / sum(steps.values()), sum(steps.values())
+    whole = 1000 * spent / added.added
+    return {
+        "pictures": added.added,
+        "cores": cores(),
+        **{f"{step}, ms": round(value, 2) for step, value in steps.items()},
+        **{f"share of {step}": round(value / total, 3) for step, value in steps.items()},
+        "end to end, ms": round(whole, 2),
+        "images/s": round(speed, 2),
+        "images/s of the cores": round(possible, 2),
+        "of the cores": round(speed / possible, 3),
+        "of the CPU time": round(total / whole, 3),
+        "target": TARGET,
+        "least cosine": round(least, 6),
+    }
+
+
+def alone(space: str, contents: Sequence[bytes]) -> dict[str, float]:
+    """CPU milliseconds per picture of each step on one core, the median of some batches."""
+    weights = fetch(space)
+    model = load_model(weights, torch.device("cpu"))
+    preprocess = image_transform_v2(PreprocessCfg(**weights.preprocess), is_train=False)
+    times: dict[str, list[float]] = {"decode": [], "preprocess": [], "forward": []}
+    with one_thread(), torch.inference_mode():
+        for start in range(0, len(contents), BATCH):
+            group = contents[start : start + BATCH]
+            pictures = spend(times["decode"], lambda group=group: [open_picture(one) for one in group])
+            inputs = spend(
+                times["preprocess"], lambda pictures=pictures: [preprocess(one) for one in pictures]
+            )
+            spend(times["forward"], lambda inputs=inputs: model.encode_image(torch.stack(inputs)))
+    return {step: 1000 * statistics.median(found) / BATCH for step, found in times.items()}
+
+
+def spend(times: list[float], work: Callable[[], Any]) -> Any:
+    """Note how many CPU seconds some work takes, and give what it gives."""
+    before = time.process_time()
+    result = work()
+    times.append(time.process_time() - before)
+    return result
+
+
+def least_cosine(library: Library, contents: Sequence[bytes]) -> float:
+    """The least cosine of a stored vector to that of the picture decoded whole."""
+    embedder = library.embedder
+    whole = embedder.pictures([embedder.prepare(open_picture(content)) for content in contents]).vectors
+    stored = {Path(image.uri).name: image.vector for image in library.store.iterate(vectors=True)}
+    return min(float(vector @ stored[f"{number}.jpg"]) for number, vector in enumerate(whole))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch computes on one core, as it does in each worker."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def draw(folder: Path, count: int) -> list[bytes]:
+    """JPEGs like photographs to a decoder: smooth ground, edges, and some noise; about 0.2 MB each."""
+    folder.mkdir()
+    contents = []
+    for number in range(count):
+        random = np.random.default_rng(number)
+        ground = random.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+        picture = Image.fromarray(ground).resize(SIZE, Image.Resampling.BICUBIC)
+        pen = ImageDraw.Draw(picture)
+        for x, y, width, height, *colour in random.integers(0, 256, (30, 7)):
+            box = (4 * x, 3 * y, 4 * x + width, 3 * y + height)
+            pen.ellipse(tuple(map(int, box)), fill=tuple(map(int, colour)))
+        noise = random.normal(0, 5, (SIZE[1], SIZE[0], 1))
+        pixels = (np.asarray(picture) + noise).clip(0, 255).astype(np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "JPEG", quality=85)
+        contents.append(file.getvalue())
+        (folder / f"{number}.jpg").write_bytes(contents[-1])
+    return contents
+
+
+def random_weights(architecture: str, folder: Path) -> str:
+    """A space of that architecture with random weights, as a bare checkpoint."""
+    torch.manual_seed(0)
+    file = folder / f"{architecture}.pt"
+    torch.save(open_clip.create_model(architecture, load_weights=False).state_dict(), file)
+    return f"{architecture}@{file}"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--space", action="append", help="may be repeated; an architecture gets random weights"
+    )
+    parser.add_argument("--pictures", type=int, default=512)
+    parser.add_argument("--quick", action="store_true", help="64 pictures")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
