@@ -75,7 +75,9 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("-L", "--library", type=Path, default=Path("demo/library"), help="in `landscape`")
     parser.add_argument("--pictures", type=int, default=16)
     parser.add_argument("--runs", type=int, default=5)

@@ -462,7 +462,7 @@ def rows_in(library: Path) -> int:
     return int(json.loads(result.stdout)["images"]) if result.exit_code == 0 else 0
 
 
-def wait_for(ready: Callable[[], bool], ended: subprocess.Popen[str], seconds: float = 120) -> None:
+def wait_for(ready: Callable[[], bool], ended: subprocess.Popen[str], seconds: float = 200) -> None:
     """Until it is so, or the process has ended by itself."""
     until = time.monotonic() + seconds
     while not ready() and ended.poll() is None:
@@ -474,7 +474,7 @@ def wait_for(ready: Callable[[], bool], ended: subprocess.Popen[str], seconds: f
 def test_adding_that_is_stopped_goes_on_where_it_was(sign: signal.Signals, code: int, tmp_path: Path) -> None:
     pictures, library = noise(tmp_path / "pictures", 1500), tmp_path / "library"
     adding = process("-L", library, "add", pictures, "--space", "landscape")
-    wait_for(lambda: rows_in(library) > 0, adding)
+    wait_for(lambda: any(library.glob("store/**/data/*")), adding)
     adding.send_signal(sign)
     _, said = adding.communicate(timeout=60)
     assert "Traceback" not in said

@@ -57,7 +57,9 @@ def test_the_animations_move(told: tuple[Path, list[Result]], name: str) -> None
         assert animation.n_frames > 4
 
 
-def test_the_page_opens_without_an_error_or_a_request(told: tuple[Path, list[Result]], chromium: Path) -> None:
+def test_the_page_opens_without_an_error_or_a_request(
+    told: tuple[Path, list[Result]], chromium: Path
+) -> None:
     from playwright.sync_api import sync_playwright
 
     complaints: list[str] = []

@@ -53,9 +53,14 @@ class Telling:
             yield advance
         self.say(f"\n{self.number}  {what}  {click.style(f'{time.monotonic() - since:.1f} s', dim=True)}")
 
+    @property
+    def aloud(self) -> bool:
+        """Whether people read along; `--json` has one object at the end instead."""
+        return not (self.settings.json or self.settings.quiet)
+
     def say(self, text: str) -> None:
-        """Tell people; `--json` has one object at the end instead."""
-        if not (self.settings.json or self.settings.quiet):
+        """Tell those who read along."""
+        if self.aloud:
             click.echo(text)
 
     def wrote(self, picture: "Picture", name: str) -> None:
@@ -76,6 +81,7 @@ def demo(settings: Settings, folder: Path) -> None:
     sheets, animations and index.html into FOLDER (default: demo). A second run changes nothing.
     """
     telling = Telling(settings, folder.expanduser())
+    settings.kept = "what is done stays; the same command goes on from there"
     draw(telling)
     settings.library = str(telling.folder / "library")
     with settings.open(space="landscape", create=True) as library:
@@ -129,10 +135,9 @@ def generate(telling: Telling, library: "Library") -> "tuple[list[Made], list[Pi
             advance(step.index, step.total)
 
         made = library.generate(PROMPT, 4, neighbours=6, seed=SEED, on_step=watch)
-    output = telling.settings.output
-    if not output.json:
-        preview(output, "auto", lambda: [entry.picture for entry in made])
-        output.rows([made_record(library, entry) for entry in made], MADE)
+    if telling.aloud:
+        preview(telling.settings.output, "auto", lambda: [entry.picture for entry in made])
+        telling.settings.output.rows([made_record(library, entry) for entry in made], MADE)
     return made, film
 
 
@@ -231,7 +236,7 @@ def _show_hits(telling: Telling, library: "Library", hits: "Sequence[Hit]", name
     from phosphene.render.sheet import contact_sheet
 
     output = telling.settings.output
-    if not output.json:
+    if telling.aloud:
         preview(output, "auto", lambda: thumbnails(library, [hit.image for hit in hits]), labels(hits))
         output.rows(hit_records(library, hits), HITS)
     telling.wrote(contact_sheet(hit_tiles(library, hits), title=title), name)

@@ -183,12 +183,12 @@ def _uri(library: "Library", image: "Image | str") -> str | None:
 
 def _lines(record: Mapping[str, Any]) -> dict[str, object]:
     """The same for people, with one line per caption, setting, parent and descendant."""
-    kept = ("id", "origin", "caption", "created", "sha256")
-    lines: dict[str, object] = {key: record[key] for key in kept}
+    lines: dict[str, object] = {"id": record["id"], "origin": record["origin"]}
     lines["file"] = nearby(Path(record["uri"]))
     lines["size"] = f"{record['width']}x{record['height']}"
     for number, caption in enumerate(record["captions"], start=1):
-        lines[f"caption {number}"] = caption
+        lines["caption" if number == 1 else f"caption {number}"] = caption
+    lines["created"], lines["sha256"] = record["created"], record["sha256"]
     recipe = record["recipe"] or {}
     for key in ("generator", "seed", "steps", "text_guidance", "neighbour_guidance"):
         if recipe.get(key) is not None:

@@ -189,7 +189,8 @@ def check(request: Request, abilities: Abilities) -> None:
     for vector in (*given, *request.negative, *(reference.vector for reference in request.references)):
         if vector.shape != (abilities.dimension,):
             raise GenerationError(
-                f"a vector of the shape {vector.shape}; the generator takes ({abilities.dimension},)"
+                f"a vector of the shape {vector.shape}; the generator takes ({abilities.dimension},)",
+                hint="vectors come from the embedder of the space that the request names",
             )
     if len(request.references) > abilities.max_references:
         raise GenerationError(
@@ -229,7 +230,10 @@ def _check_numbers(request: Request, abilities: Abilities) -> None:
                 hint="1 follows it plainly, 3 closely",
             )
     if any(not (np.isfinite(reference.weight) and reference.weight >= 0) for reference in request.references):
-        raise GenerationError("a neighbour's weight is a number, 0 or more; 0 leaves it out")
+        raise GenerationError(
+            "a neighbour's weight that is no number or below 0",
+            hint="give 0 to leave the neighbour out, and `negative` vectors to steer away from it",
+        )
 
 
 def _condition(request: Request) -> Condition:
