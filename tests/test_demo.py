@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from PIL import Image
-
 from phosphene.cli import demo, phosphene
+from PIL import Image
 
 PICTURES = 120  # enough for percentiles
 

@@ -197,7 +197,9 @@ def tell(
     from phosphene.cli.story import Story, write_story
 
     with telling.step("tell it all on one page"):
-        return write_story(Story(telling.folder, library, PROMPT, (START, END), first, made, again))
+        page = write_story(Story(telling.folder, library, PROMPT, (START, END), first, made, again))
+    telling.settings.output.wrote(page)
+    return page
 
 
 def end(telling: Telling, before: "Status", after: "Status", page: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from phosphene.cli.output import nearby
 from phosphene.cli.pictures import seed_of
@@ -66,13 +67,15 @@ def write_story(story: Story) -> Path:
 
 def _drawn(story: Story) -> Section:
 
-    every = sorted((hit.image for hit in story.again if hit.image.origin == "training"), key=_uri)
+    every = sorted(
+        (hit.image for hit in story.again if hit.image.origin == "training"), key=lambda image: image.uri
+    )
     return Section(
         "A library of landscapes",
         f"A program drew {len(every):,} landscapes and wrote captions for each. A small CLIP, trained on "
         "other drawings of this kind, turned every picture into a vector, and the vectors went into a store "
         "that is a folder.",
-        _command(story, "add", nearby(story.folder / "pictures"), "--space landscape"),
+        _command(story, "add", quote(nearby(story.folder / "pictures")), "--space landscape"),
         [_picture(story, image, LARGE) for image in every[:: max(1, len(every) // SAMPLE)][:SAMPLE]],
     )
 
@@ -160,7 +163,7 @@ def _map(story: Story) -> Section:
 
 
 def _command(story: Story, *words: str) -> str:
-    return " ".join(["phosphene -L", nearby(story.library.folder), *words])
+    return " ".join(["phosphene -L", quote(nearby(story.library.folder)), *words])
 
 
 def _sheet(story: Story, name: str, caption: str) -> Figure:
@@ -173,18 +176,15 @@ def _picture(story: Story, image: Image, side: int, score: float | None = None) 
 
 
 def _hit(story: Story, hit: Hit) -> Found:
-    parents = [_picture(story, parent, SMALL) for parent in _parents(story, hit.image)]
-    return Found(_picture(story, hit.image, SMALL, hit.score), Path(hit.image.uri).name, parents)
+    shown = _picture(story, hit.image, SMALL, hit.score)
+    return Found(shown, Path(hit.image.uri).name, _parents(story, hit.image))
 
 
 def _lineage(story: Story, entry: Made) -> Lineage:
-    parents = [_picture(story, parent, SMALL) for parent in _parents(story, entry.image)]
-    return Lineage(_picture(story, entry.image, LARGE, entry.score), parents)
+    return Lineage(_picture(story, entry.image, LARGE, entry.score), _parents(story, entry.image))
 
 
-def _parents(story: Story, image: Image) -> list[Image]:
-    return story.library.store.get([parent.id for parent in image.parents])
-
-
-def _uri(image: Image) -> str:
-    return image.uri
+def _parents(story: Story, image: Image) -> list[Figure]:
+    """Small pictures of the neighbours that conditioned it; their captions are the alternative text."""
+    parents = story.library.store.get([parent.id for parent in image.parents])
+    return [figure(story.library.picture(parent), side=SMALL, alt=parent.caption) for parent in parents]
