@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from phosphene.records import Filter, Image, Space
 from phosphene.store.lance import LanceStore
 from phosphene.vectors import Vectors, unit
@@ -131,9 +130,11 @@ def _id(number: int) -> str:
 
 def _vectors(count: int, dimension: int, seed: int) -> Vectors:
     axes = np.random.default_rng(24).normal(size=(24, dimension)).astype(np.float32)
-    random = np.random.default_rng(seed)
-    latent = random.standard_normal((count, 24), dtype=np.float32) @ axes
-    return unit(latent + 0.3 * np.sqrt(24) * random.standard_normal((count, dimension), dtype=np.float32))
+    random, vectors = np.random.default_rng(seed), np.empty((count, dimension), np.float32)
+    for part in np.array_split(vectors, 1 + count // 10_000):
+        latent = random.standard_normal((len(part), 24), dtype=np.float32) @ axes
+        part[:] = unit(latent + 0.3 * np.sqrt(24) * random.standard_normal(part.shape, dtype=np.float32))
+    return vectors
 
 
 def _milliseconds(deed: Callable[[int], Any]) -> tuple[float, float]:

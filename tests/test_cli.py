@@ -538,8 +538,8 @@ def test_a_terminal_gets_a_table_with_pictures(filled: Path) -> None:
 
 
 def test_colour_is_for_terminals_that_want_it(filled: Path) -> None:
-    assert ESCAPE in in_a_terminal("-L", filled, "search", "")
-    assert ESCAPE not in in_a_terminal("-L", filled, "search", "", NO_COLOR="1")
+    assert ESCAPE in in_a_terminal("-L", "/nowhere", "status")
+    assert ESCAPE not in in_a_terminal("-L", "/nowhere", "status", NO_COLOR="1")
     assert ESCAPE not in in_a_terminal("-L", filled, "search", PROMPT, NO_COLOR="1")
 
 

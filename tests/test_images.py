@@ -197,6 +197,11 @@ def test_a_scaled_jpeg_is_never_smaller_than_asked_for(at_least: int | None, siz
     assert open_picture(jpeg(1, (1024, 768)), at_least=at_least).size == size
 
 
+@pytest.mark.parametrize(("size", "scaled"), [((1022, 768), (511, 384)), ((1023, 768), (1023, 768))])
+def test_a_jpeg_is_scaled_only_without_a_rest(size: tuple[int, int], scaled: tuple[int, int]) -> None:
+    assert open_picture(jpeg(1, size), at_least=100).size == scaled
+
+
 def test_only_jpeg_is_scaled() -> None:
     assert open_picture(encoded(drawn(1, (512, 384))), at_least=10).size == (512, 384)
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from oracle import SPACE, Oracle, made, vectors_like_embeddings
 from phosphene.errors import PhospheneError, StoreError
 from phosphene.records import Filter, Image, Space
@@ -204,7 +203,7 @@ def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
 
 def test_many_small_writes_do_not_pile_up_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lance, "FRAGMENTS", 4)
-    monkeypatch.setattr(lance, "GRACE", timedelta(milliseconds=1))
+    monkeypatch.setattr(lance, "GRACE", dict.fromkeys(lance.GRACE, timedelta(milliseconds=1)))
     store = open_store(tmp_path, SPACE)
 
     for number in range(20):

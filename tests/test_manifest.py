@@ -2,7 +2,6 @@ import json
 from pathlib import Path
 
 import pytest
-
 from phosphene.errors import LibraryError
 from phosphene.manifest import FORMAT, NAME, Manifest
 from phosphene.records import Space
@@ -48,7 +47,9 @@ def test_a_file_is_refused_as_a_library(tmp_path: Path) -> None:
 def test_a_library_of_a_newer_version_is_refused_with_both_versions(tmp_path: Path) -> None:
     Manifest(SPACE, format=FORMAT + 1).write(tmp_path)
 
-    with pytest.raises(LibraryError, match=f"format {FORMAT + 1}; this phosphene reads up to {FORMAT}") as caught:
+    with pytest.raises(
+        LibraryError, match=f"format {FORMAT + 1}; this phosphene reads up to {FORMAT}"
+    ) as caught:
         Manifest.read(tmp_path)
 
     assert "upgrade" in caught.value.hint

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-
 from oracle import made
 from phosphene import schema
 from phosphene.records import Image

@@ -29,7 +29,7 @@ class StoreError(PhospheneError):
 
 
 class ImageError(PhospheneError):
-    """A file that is no usable picture."""
+    """A file that is no usable picture, or a place where there is none."""
 
 
 class QueryError(PhospheneError):

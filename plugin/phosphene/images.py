@@ -69,8 +69,8 @@ class Decoded:
 def open_picture(source: Path | bytes, *, at_least: int | None = None) -> Picture:
     """The picture in a file or in its bytes as 8-bit RGB, upright, the first of many frames.
 
-    With `at_least`, a large JPEG may come scaled to 1/2, 1/4 or 1/8, its shorter side still at
-    least so many pixels: the decoder leaves out what would be thrown away, up to 3 times faster.
+    With `at_least`, a large JPEG may come at 1/2, 1/4 or 1/8 of its size, its shorter side still at
+    least so many pixels: what would be thrown away is not decoded, which takes up to 4 times less.
     Raises ImageError, with the place and the reason.
     """
     if isinstance(source, bytes):
@@ -101,7 +101,8 @@ def decode(content: bytes, *, at_least: int | None = None) -> Decoded:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
             width, height = picture.size
             if at_least:
-                picture.draft(None, (at_least, at_least))
+                part = _reduction(width, height, at_least)
+                picture.draft(None, (width // part, height // part))
             picture.load()
             turn = _orientation(picture)
             upright = _rgb(picture)
@@ -175,6 +176,14 @@ def _naming(path: Path) -> Iterator[None]:
 def _open_without_waiting(name: str, flags: int) -> int:
     """Open a file; a named pipe is opened too, rather than waited for, and then refused."""
     return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _reduction(width: int, height: int, at_least: int) -> int:
+    """By what to divide the sides of a JPEG: both without rest, or the picture would be stretched."""
+    for by in (8, 4, 2):
+        if min(width, height) >= by * at_least and width % by == height % by == 0:
+            return by
+    return 1
 
 
 def _most_pixels() -> int:

@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os.path import lexists
 from pathlib import Path
 from types import TracebackType
 
@@ -181,14 +182,19 @@ class Library:
         return open_picture(self.store.thumbnails([image.id])[image.id])
 
     def missing(self) -> list[Image]:
-        """The training images whose file is gone."""
-        return [image for image in self.store.iterate(TRAINING) if not self.path(image).exists()]
+        """The training images of which no file is left, here or where another copy was added."""
+        gone = [image for image in self.store.iterate(TRAINING) if not lexists(self.path(image))]
+        copies = self.journal.places([image.id for image in gone])
+        return [
+            image
+            for image in gone
+            if not any(lexists(to_path(seen.uri, self.folder)) for seen in copies.get(image.id, ()))
+        ]
 
     def remove(self, ids: Sequence[str]) -> int:
         """Take images out of the library. Files that were added stay; descendants keep the id."""
-        removed = self.store.delete(ids)
-        self.journal.forget(ids)
-        return removed
+        self.journal.forget(ids)  # first: a kill in between costs a second look, and no record is wrong
+        return self.store.delete(ids)
 
     def status(self) -> Status:
         """What the library holds, and in which space."""

@@ -10,6 +10,7 @@ from typing import IO, Any
 import click
 
 from phosphene.cli.options import Settings
+from phosphene.cli.output import plain
 from phosphene.errors import CutText, PhospheneError
 
 
@@ -22,7 +23,9 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the message and, after a blank line, the next step."""
-        click.echo(f"{click.style('Error', fg='red', bold=True)}: {self.message}", file=file, err=True)
+        color = False if plain() else None  # click's context, which would know, is gone by now
+        error = click.style("Error", fg="red", bold=True)
+        click.echo(f"{error}: {self.message}", file=file, err=True, color=color)
         if self.hint:
             click.echo(f"\nhint: {self.hint}", file=file, err=True)
 

@@ -42,7 +42,10 @@ def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
     phosphene draws), NAME/TAG (open_clip's pretrained tags), hf-hub:ORG/NAME, local-dir:FOLDER or
     NAME@FILE. Without --space it is a CLIP model for photographs.
     """
+    from phosphene.sources import scan
+
     output = settings.output
+    next(scan(paths))  # where there is no picture, no library is made either
     with settings.open(space=space, create=True) as library, output.progress("adding") as advance:
 
         def tell(progress: "Progress") -> None:

@@ -51,7 +51,7 @@ class Embedder(Protocol):
         ...
 
     def pictures(self, prepared: Sequence[Pixels]) -> Embedded:
-        """The vectors of a batch of prepared pictures."""
+        """The vectors of a batch of prepared pictures; safe in many threads at once."""
         ...
 
 

@@ -35,11 +35,13 @@ def commit(found: Sequence[Found], store: Store, journal: Journal) -> int:
 
     stored = {image.id: image for image in store.get(ids, vectors=True)}
     fresh = {image.id: image for _, image in found if image and image.id not in stored}
-    images = [_of(id, {**fresh, **stored}) for id in ids if after[id]]
+    held = {**fresh, **stored}
+    images = [_of(id, held) for id in ids if after[id]]
     described = [_described(image, before.get(image.id, ()), after[image.id], journal) for image in images]
     changed = [image for image in described if image != stored.get(image.id)]
     store.upsert(changed)  # those that came from the store keep their thumbnails there
-    store.delete([id for id in stored if not after[id]])
+    if replaced := [id for id in stored if not after[id]]:
+        store.delete(replaced)
     journal.record(seen.values(), refused)
     return len(fresh)
 

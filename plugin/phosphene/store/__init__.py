@@ -26,6 +26,7 @@ class Store(Protocol):
     def upsert(self, images: Sequence[Image]) -> None:
         """Write images (with vector and thumbnail) by id; the last of equal ids wins.
 
+        One without a thumbnail keeps the one that is stored.
         What is written is in the very next search. Raises VectorError for a vector of
         another dimension; then nothing of the batch is written.
         """

@@ -38,19 +38,19 @@ from phosphene.vectors import Vector, unit
 # Up to this many images every one is compared: 0.1 s for 512 dimensions on 2 idle cores. Above,
 # IVF_FLAT asks in a tenth of that and is built in 8 s, where HNSW took 90 s (bench/stores.py).
 EXACT_UP_TO = 100_000
-# A query visits one in three of the index's cells: 99 in 100 of the nearest are there, where 20 of
-# 316 cells held 80 (bench/stores.py, 24 latent dimensions); it costs half as much again.
-VISITED = 3
+# A query visits one in two of the index's cells. In 20 of 316 are 80 in 100 of the nearest, in a third
+# of them 99, in half of them next to all; it costs a few ms more (bench/stores.py).
+VISITED = 2
 STALE = 0.25  # the index is built again when more than this share of the images is not in it
-# Sampled for k-means per cell, and its rounds: LanceDB's 256 and 50 take three times as long, and
-# a third of the cells then holds no more of the nearest.
+# Sampled for k-means per cell, and its rounds: LanceDB's 256 and 50 take three times as long
+# for cells that hold no more of the nearest.
 SAMPLES, ROUNDS = 32, 20
 
 # Files are merged when there are more than 32, and one more for every 2,000 images: each costs a
 # query 0.2 ms. At 512 images a commit an image is rewritten at most four times, however large the store.
 FRAGMENTS, IMAGES_PER_FRAGMENT = 32, 2_000
 # A reader may be in the middle of an old version: its files stay this long after they are replaced.
-GRACE = timedelta(minutes=10)
+GRACE = {"images": timedelta(minutes=10), "thumbnails": timedelta(minutes=1)}  # only images are iterated
 
 BATCH = 1024  # images at a time while iterating
 PATIENCE = 600  # seconds to wait for another process's write; building an index is the longest
@@ -226,7 +226,7 @@ class LanceStore:
             shape = table.stats()
             allowed = FRAGMENTS + shape["num_rows"] // IMAGES_PER_FRAGMENT
             if shape["fragment_stats"]["num_fragments"] > allowed:
-                table.optimize(cleanup_older_than=GRACE)
+                table.optimize(cleanup_older_than=GRACE[table.name])
         rows, indices = self._images.count_rows(), self._images.list_indices()
         missing = indices[0].num_unindexed_rows if indices else rows
         if rows > self._exact_up_to and missing > rows * STALE:

@@ -9,7 +9,7 @@ from the papers is there because the time is short: Muon for the convolutions, a
 drawn where the few steps of a generation go, which is above 0.3.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial, reduce
@@ -33,7 +33,8 @@ HIDE = 0.1  # share of pictures without text, without neighbours, and without bo
 OWN_SHARE = 0.35  # of the pictures with a text: how many have their own vector instead
 BLUR = 0.3  # most noise on a neighbour's vector, so that it is not copied
 LEVELS = (0.8, 1.0)  # mean and deviation of sigma's logit
-Given, Result = TypeVar("Given"), TypeVar("Result")
+Given = TypeVar("Given")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,7 @@ def learn(model: Denoiser, batch: Batch, workers: Workers) -> float:
 
 
 def gradients(
-    model: Denoiser, weights: list[Tensor], whole: int, batch: Batch
+    model: Denoiser, weights: Sequence[Tensor], whole: int, batch: Batch
 ) -> tuple[float, tuple[Tensor, ...]]:
     """The share that a part of a batch of `whole` pictures has in the loss, and in its gradients."""
     device = batch.clean.device.type
