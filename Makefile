@@ -8,7 +8,7 @@ demo: .venv/installed  ## draw, search, generate and store back, and write demo/
 	$(BIN)/phosphene demo
 
 test: lint  ## the whole suite; what needs a part that is not here is skipped and says how to get it
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 lint: .venv/installed
 	$(BIN)/ruff check plugin tests bench
