@@ -25,16 +25,17 @@ from typing import Any
 
 import numpy as np
 import open_clip
-import phosphene
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
+from PIL import Image, ImageDraw
+
+import phosphene
 from phosphene.config import cores
 from phosphene.embedding.openclip import load_model
 from phosphene.embedding.weights import fetch
 from phosphene.images import open_picture
 from phosphene.ingest import BATCH
 from phosphene.library import Library
-from PIL import Image, ImageDraw
 
 SIZE = (1024, 768)  # pixels
 TARGET = 0.9  # of what the cores could give

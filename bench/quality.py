@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 import phosphene
 from phosphene.generation import Request
 from phosphene.library import Library

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from phosphene.records import Filter, Image, Space
 from phosphene.store.lance import LanceStore
 from phosphene.vectors import Vectors, unit

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+
 from phosphene.errors import VectorError
 from phosphene.records import Filter, Hit, Image, Parent, Space
 from phosphene.store import EVERYTHING

@@ -9,12 +9,13 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import numpy as np
-from phosphene.embedding import Cut, Embedded
-from phosphene.records import Space
-from phosphene.vectors import Pixels, Vectors, unit
 from PIL import Image
 from PIL.Image import Image as Picture
 from PIL.Image import Resampling
+
+from phosphene.embedding import Cut, Embedded
+from phosphene.records import Space
+from phosphene.vectors import Pixels, Vectors, unit
 
 ORIENTATION = 0x0112  # the EXIF tag
 

@@ -17,10 +17,11 @@ import click
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
+
 from phosphene.cli import help_pages, phosphene
 from phosphene.cli.output import shortened, visible
 from phosphene.training.scenes import SEEDS, write
-from PIL import Image
 
 PROMPT = "a red house in the snow at night"
 COMMANDS = Path(__file__).parent.parent / "docs" / "commands.md"
@@ -54,8 +55,14 @@ def process(*words: object, **extra: Any) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,
         **extra,
     )
+
+
+def heed_interrupts() -> None:
+    """A shell that runs the tests in the background has told its children to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from phosphene.cli import demo, phosphene
 from PIL import Image
+
+from phosphene.cli import demo, phosphene
 
 PICTURES = 120  # enough for percentiles
 

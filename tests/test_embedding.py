@@ -18,6 +18,9 @@ import open_clip
 import pytest
 import torch
 from open_clip.model import CLIP
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
 from phosphene.embedding import DEFAULT_SPACE, names, open_embedder, weights
 from phosphene.embedding.identity import identify
 from phosphene.embedding.openclip import OpenClip
@@ -26,8 +29,6 @@ from phosphene.errors import ModelError
 from phosphene.nets import tokenizer
 from phosphene.training.scenes import SEEDS, Scene, captions, compose, draw
 from phosphene.vectors import Vectors
-from PIL import Image
-from safetensors.torch import load_file, save_file
 
 SMALLEST = "ViT-S-32-alt"  # of the architectures that open_clip knows by name
 TEXTS = ["a red house in the snow", "Two  BLUE boats &amp; a zeppelin 🙂", "", "снег"]

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image as pillow
+from PIL.Image import Image as Picture
+
 from phosphene.errors import VectorError
 from phosphene.explore.atlas import Atlas, Point, atlas, draw_atlas, project
 from phosphene.explore.walk import walk, waypoints
@@ -15,8 +18,6 @@ from phosphene.render.colours import GLOW, ROOM
 from phosphene.store import Store
 from phosphene.store.lance import LanceStore
 from phosphene.vectors import Vector, unit
-from PIL import Image as pillow
-from PIL.Image import Image as Picture
 
 DIMENSION = 8
 X, Y, Z = np.eye(3, DIMENSION, dtype=np.float32)

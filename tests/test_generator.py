@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image as pillow
+from PIL.Image import Image as Picture
+
 from phosphene.errors import GenerationError, ModelError
 from phosphene.generation import Reference, Request, Step
 from phosphene.generation.builtin import BATCH, BuiltinGenerator, digest, open_generator
@@ -15,8 +18,6 @@ from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.upscaler import Upscaler
 from phosphene.records import Space
 from phosphene.vectors import unit
-from PIL import Image as pillow
-from PIL.Image import Image as Picture
 
 DIMENSION, SMALL, LARGE = 12, 16, 64
 SPACE = Space("tiny:0", "tiny", DIMENSION)

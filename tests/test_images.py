@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+
 from phosphene.errors import ImageError
 from phosphene.images import (
     decode,
@@ -25,7 +27,6 @@ from phosphene.images import (
     thumbnail,
 )
 from pictures import cut, drawn, encoded, jpeg, open_to_all, png_header, quarters, turned
-from PIL import Image
 
 # Pillow warns of much that is an ImageError here; `phosphene.images` turns that off, pytest on again.
 pytestmark = pytest.mark.filterwarnings("ignore")

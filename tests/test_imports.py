@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import phosphene
 import pytest
+
+import phosphene
 
 PACKAGE = Path(phosphene.__file__).parent
 HEAVY = {

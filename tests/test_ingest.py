@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adding import Kept, add_to, contents, lance
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image as Pillow
+
+from adding import Kept, add_to, contents, lance
 from phosphene.embedding import Embedded
 from phosphene.errors import LibraryError, ModelError, StoreError
 from phosphene.images import image_id
@@ -24,7 +26,6 @@ from phosphene.ingest.lock import writing
 from phosphene.records import Image
 from phosphene.vectors import Pixels
 from pictures import Colours, cut, drawn, encoded, jpeg, open_to_all, png_header, turned
-from PIL import Image as Pillow
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Pillow's, see `phosphene.images`
 
@@ -396,10 +397,16 @@ def many(folder: Path, count: int = 60) -> Path:
     return folder
 
 
+def heed_interrupts() -> None:
+    """A shell that runs the tests in the background has told its children to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def interrupted(signal_number: int, library: Path, folder: Path, after: int) -> tuple[int, int, int]:
     """Send a signal to an add; returns its exit status, and what it had done and committed by then."""
     command = [*ADDING, "--slow", library, folder]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as adding:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, preexec_fn=heed_interrupts, **pipes) as adding:
         assert adding.stdout is not None
         for line in adding.stdout:
             done, committed = map(int, line.split()[:2])

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
 from phosphene.errors import LibraryError, StoreError
 from phosphene.journal import KEPT_TEXTS, Journal, Refused, Seen
 from phosphene.records import Failure

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from oracle import SPACE, Oracle, made, vectors_like_embeddings
 from phosphene.errors import PhospheneError, StoreError
 from phosphene.records import Filter, Image, Space

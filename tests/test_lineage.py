@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image as Pillow
+
 from phosphene.errors import ImageError
 from phosphene.images import save_png
 from phosphene.lineage import (
@@ -21,7 +23,6 @@ from phosphene.lineage import (
 )
 from phosphene.records import Image, Parent
 from phosphene.vectors import unit
-from PIL import Image as Pillow
 
 VECTOR = unit(np.arange(1, 9, dtype=np.float32))
 RECIPE: dict[str, Any] = {

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from phosphene.errors import LibraryError
 from phosphene.manifest import FORMAT, NAME, Manifest
 from phosphene.records import Space

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from oracle import Oracle
 from phosphene import novelty
 from phosphene.novelty import Baseline, measure

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from phosphene.render.animation import animate
-from phosphene.render.page import Found, Lineage, Section, figure, film, page
 from PIL import Image
 from PIL.Image import Image as Picture
+
+from phosphene.render.animation import animate
+from phosphene.render.page import Found, Lineage, Section, figure, film, page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

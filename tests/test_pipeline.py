@@ -12,11 +12,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
+
 from phosphene.generation.pipeline import Condition, RetrievalPipeline, Start, new_scheduler
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
 from phosphene.nets.upscaler import Upscaler
 from phosphene.vectors import Vectors, unit
-from torch import Tensor
 
 DIMENSION, SIZE = 12, 16
 HALF_A_LEVEL = 0.5 / 127.5  # of 256 grey levels, where a picture goes from -1 to 1

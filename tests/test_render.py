@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from PIL.Image import Image as Picture
+
 from phosphene.errors import PhospheneError
 from phosphene.render.animation import animate, crossfade, labelled, noising
 from phosphene.render.canvas import bend, blank, dots, fitted_size, strokes
 from phosphene.render.colours import CARD, GLOW, ROOM, TEXT
 from phosphene.render.fonts import shorten, width, wrap, write
 from phosphene.render.sheet import Row, Tile, balanced_columns, contact_sheet, family, rows
-from PIL import Image
-from PIL.Image import Image as Picture
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 texts = st.text(max_size=60)

@@ -8,9 +8,10 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 import pytest
+from PIL import Image
+
 from phosphene.training.scenes import SEEDS, captions, compose, draw, labels, write
 from phosphene.training.scenes.scene import COLOURS, KINDS, LANDS, SHAPES, STYLES, TIMES
-from PIL import Image
 
 SCENES = [compose(seed) for seed in range(3000)]
 

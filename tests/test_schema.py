@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+
 from oracle import made
 from phosphene import schema
 from phosphene.records import Image

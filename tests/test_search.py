@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from phosphene.errors import QueryError, VectorError
 from phosphene.search import Query, Term, parse, vector_of
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from phosphene.errors import ImageError
 from phosphene.sources import Item, scan, to_path, to_uri
 from pictures import open_to_all

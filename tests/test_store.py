@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from oracle import SPACE, Oracle, made
 from phosphene.errors import LibraryError, StoreError, VectorError
 from phosphene.records import Filter, Hit, Image, Space

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 import numpy as np
 import pyte
 import pytest
-from phosphene.render.terminal import GAP, How, columns, detect, inline
 from PIL import Image
 from PIL.Image import Image as Picture
+
+from phosphene.render.terminal import GAP, How, columns, detect, inline
 
 EVERY: list[How] = ["kitty", "iterm2", "blocks", "coarse"]
 RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 255, 0)

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from open_clip.tokenizer import HFTokenizer
+
 from phosphene.nets import tokenizer
 from phosphene.nets.tokenizer import Tokenizer
 

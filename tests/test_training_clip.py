@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+
 from phosphene.embedding import open_embedder
 from phosphene.errors import ModelError
 from phosphene.sources import Item, scan
@@ -19,7 +21,6 @@ from phosphene.training.contrast import contrast, jumble
 from phosphene.training.examples import read, shifted
 from phosphene.training.run import Average, Budget, Run, cosine, draw_curve, read_log, set_rate
 from phosphene.training.scenes import SEEDS, write
-from PIL import Image
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image as pillow
+
 from phosphene.errors import ModelError
 from phosphene.generation.builtin import open_generator
 from phosphene.generation.pipeline import Condition
@@ -23,7 +25,6 @@ from phosphene.training.lessons import NEAREST, Lessons, arrange, gather, neighb
 from phosphene.training.muon import orthogonal
 from phosphene.training.run import Budget, read_log
 from phosphene.vectors import Vectors, unit
-from PIL import Image as pillow
 
 DIMENSION, SIZE = 8, 8
 TINY = Settings(size=SIZE, patch=2, channels=(16, 32), width=32, heads=2, batch=8, average=0.9)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from phosphene.errors import VectorError
 from phosphene.vectors import blend, principal_axes, slerp, unit
 

@@ -36,14 +36,14 @@ from phosphene.store.rows import images_of, rows_of, rows_of_thumbnails
 from phosphene.vectors import Vector, unit
 
 # Up to this many images every one is compared: 0.1 s for 512 dimensions on 2 idle cores. Above,
-# IVF_FLAT asks in a tenth of that and is built in 8 s, where HNSW took 90 s (bench/stores.py).
+# IVF_FLAT answers in a tenth of that (bench/stores.py) and is built in 8 s, where HNSW took 90 s.
 EXACT_UP_TO = 100_000
 # A query visits one in two of the index's cells. In 20 of 316 are 80 in 100 of the nearest, in a third
 # of them 99, in half of them next to all; it costs a few ms more (bench/stores.py).
 VISITED = 2
 STALE = 0.25  # the index is built again when more than this share of the images is not in it
 # Sampled for k-means per cell, and its rounds: LanceDB's 256 and 50 take three times as long
-# for cells that hold no more of the nearest.
+# for cells that find hardly more: 996 in 1,000 against 994, visiting a third of them.
 SAMPLES, ROUNDS = 32, 20
 
 # Files are merged when there are more than 32, and one more for every 2,000 images: each costs a
