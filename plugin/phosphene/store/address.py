@@ -1,0 +1,151 @@
+"""Where a Weaviate collection is: what `-L weaviate://…` says.
+
+    weaviate://host:8080/Collection
+    weaviate://one,two,three/Collection?grpc=50051,50052,50053&replicas=3&consistency=quorum
+    weaviates://mine.example.com/Collection?tenant=me                 TLS
+    weaviate://host/Theirs?vector=clip&image=photo&caption=title&space=ViT-B-32/openai
+
+The key comes from `WEAVIATE_API_KEY`, never from here: an address is shown and logged.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, Self, cast
+from urllib.parse import parse_qsl, urlsplit
+
+from phosphene.errors import LibraryError
+
+SCHEMES = {"weaviate": False, "weaviates": True}  # whether it speaks TLS
+PORTS, TLS_PORTS = (8080, 50051), (443, 443)  # REST and gRPC, as Weaviate has them and as its cloud has them
+NAME = re.compile(r"[A-Z][_0-9A-Za-z]{0,254}")
+CONSISTENCIES = ("one", "quorum", "all")
+OURS = ("grpc", "tenant", "replicas", "consistency")
+THEIRS = ("vector", "image", "caption", "space")
+
+Consistency = Literal["one", "quorum", "all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One node: its host, and its ports for REST and gRPC."""
+
+    host: str
+    rest: int
+    grpc: int
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """How to read a collection that phosphene did not make: names of its vector and properties."""
+
+    vector: str  # empty: the collection's only vector
+    image: str  # empty: no property holds the picture
+    caption: str
+    space: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A collection on one node or on several that stand in for each other."""
+
+    endpoints: tuple[Endpoint, ...]
+    collection: str
+    secure: bool = False
+    tenant: str | None = None
+    replicas: int | None = None
+    consistency: Consistency | None = None  # None: the server's own choice
+    foreign: Foreign | None = None
+
+    @classmethod
+    def is_one(cls, text: str) -> bool:
+        """Whether `text` names a server at all, rather than a folder."""
+        return "://" in text
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read an address. Raises LibraryError that names what is wrong with it."""
+        parts = urlsplit(text)
+        if parts.scheme not in SCHEMES:
+            raise _wrong(text, f"`{parts.scheme}` is no scheme; there are weaviate and weaviates")
+        if "@" in parts.netloc:
+            raise _wrong(_without_key(text), "a key does not belong into an address", "set WEAVIATE_API_KEY")
+        collection = parts.path.strip("/")
+        if not NAME.fullmatch(collection):
+            raise _wrong(text, f"`{collection}` is no collection: a capital, then letters, digits and _")
+        given = _options(text, parts.query)
+        secure = SCHEMES[parts.scheme]
+        return cls(
+            endpoints=_endpoints(text, parts.netloc, given.get("grpc", ""), TLS_PORTS if secure else PORTS),
+            collection=collection,
+            secure=secure,
+            tenant=given.get("tenant"),
+            replicas=_replicas(text, given.get("replicas")),
+            consistency=_consistency(text, given.get("consistency")),
+            foreign=_foreign(given),
+        )
+
+    def __str__(self) -> str:
+        """The first endpoint and the collection, to be shown."""
+        scheme = "weaviates" if self.secure else "weaviate"
+        hosts = ",".join(f"{each.host}:{each.rest}" for each in self.endpoints)
+        return f"{scheme}://{hosts}/{self.collection}"
+
+
+def _options(text: str, query: str) -> dict[str, str]:
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    unknown = [name for name in given if name not in OURS + THEIRS]
+    if unknown:
+        raise _wrong(text, f"`{unknown[0]}` is no option; there are {', '.join(OURS + THEIRS)}")
+    return given
+
+
+def _endpoints(text: str, hosts: str, grpc: str, ports: tuple[int, int]) -> tuple[Endpoint, ...]:
+    names = [host for host in hosts.split(",") if host]
+    calls = [_port(text, port) for port in grpc.split(",")] if grpc else [ports[1]]
+    if not names:
+        raise _wrong(text, "it names no host")
+    if len(calls) not in (1, len(names)):
+        raise _wrong(text, f"{len(calls)} gRPC ports do not pair with {len(names)} hosts")
+    calls *= len(names) // len(calls)
+    return tuple(_endpoint(text, name, ports[0], call) for name, call in zip(names, calls, strict=True))
+
+
+def _endpoint(text: str, name: str, rest: int, grpc: int) -> Endpoint:
+    """`host`, `host:8080` or `[::1]:8080`."""
+    found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::(\d+))?", name)
+    if found is None:
+        raise _wrong(text, f"`{name}` is no host")
+    return Endpoint(found[1].strip("[]"), _port(text, found[2]) if found[2] else rest, grpc)
+
+
+def _port(text: str, port: str) -> int:
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise _wrong(text, f"`{port}` is no port")
+    return int(port)
+
+
+def _replicas(text: str, given: str | None) -> int | None:
+    if given is not None and (not given.isdigit() or int(given) < 1):
+        raise _wrong(text, f"`replicas={given}` is no number of replicas")
+    return None if given is None else int(given)
+
+
+def _consistency(text: str, given: str | None) -> Consistency | None:
+    if given is not None and given not in CONSISTENCIES:
+        raise _wrong(text, f"`consistency={given}`: there are {', '.join(CONSISTENCIES)}")
+    return cast("Consistency | None", given)
+
+
+def _foreign(given: dict[str, str]) -> Foreign | None:
+    if not any(name in given for name in THEIRS):
+        return None
+    return Foreign(*(given.get(name, "") for name in THEIRS))
+
+
+def _without_key(text: str) -> str:
+    return re.sub(r"//[^/@]*@", "//…@", text)
+
+
+def _wrong(text: str, reason: str, hint: str = "") -> LibraryError:
+    hint = hint or "an address reads weaviate://HOST[:8080]/Collection[?grpc=50051&…]"
+    return LibraryError(f"`{text}` is no address of a library: {reason}", hint)
