@@ -27,6 +27,7 @@ from phosphene.training.run import Budget, read_log
 from phosphene.vectors import Vectors, unit
 
 DIMENSION, SIZE = 8, 8
+NAMES = ("first", "second")
 TINY = Settings(size=SIZE, patch=2, channels=(16, 32), width=32, heads=2, batch=8, average=0.9)
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), "white": (240, 240, 240)}
 DIRECTIONS = dict(zip(COLOURS, np.eye(DIMENSION, dtype=np.float32), strict=False))
@@ -174,6 +175,25 @@ def test_command_trains_both_networks_and_writes_a_generator(tmp_path: Path) -> 
     assert (tmp_path / "generator.training" / "denoiser" / "loss.png").exists()
     with pytest.raises(ModelError, match="other settings"):
         train(images, ColourWords(), tmp_path / "generator", replace(plan, settings=replace(TINY, batch=4)))
+
+
+def test_training_goes_on_from_a_generator(tmp_path: Path) -> None:
+    images, first = colour_library(tmp_path), tmp_path / "first"
+    train(images, ColourWords(), first, Plan(Budget(steps=60), Budget(steps=2), TINY), device="cpu")
+    more = Plan(Budget(steps=5), Budget(steps=2), Settings(batch=8, average=0.9), start=first)
+    train(images, ColourWords(), tmp_path / "second", more, device="cpu")
+
+    losses = [read_log(tmp_path / f"{name}.training/denoiser/log.jsonl")[0]["loss"] for name in NAMES]
+    assert losses[1] < 0.7 * losses[0]
+    config = open_generator(tmp_path / "second", "cpu").pipeline.denoiser.config
+    assert (config["size"], tuple(config["channels"])) == (TINY.size, TINY.channels)
+
+
+def test_generator_of_another_space_is_not_gone_on_from(tmp_path: Path) -> None:
+    write(diffusion.new_denoiser(DIMENSION, TINY), None, replace(ColourWords.space, id="x:1"), tmp_path / "x")
+    with pytest.raises(ModelError, match="speaks x:1, not colours:0") as raised:
+        train([], ColourWords(), tmp_path / "y", Plan(Budget(steps=1), start=tmp_path / "x"), device="cpu")
+    assert "--from" in raised.value.hint
 
 
 CHILD = """

@@ -10,7 +10,7 @@ from phosphene.cli.output import visible
 
 LENGTH = click.FloatRange(0, min_open=True)
 PARTS = 1000  # what a progress bar can tell apart
-ENLARGING = 0.15  # share of the minutes for the network that enlarges
+ENLARGING = 0.1  # share of the minutes for the network that enlarges
 
 
 @click.group("train")
@@ -79,16 +79,27 @@ def clip(
     "--minutes", type=LENGTH, default=60.0, show_default=True, help="How long, both networks together."
 )
 @click.option("-o", "--out", type=INPUT, metavar="FOLDER", help="Instead of the library's own generator.")
+@click.option(
+    "--from",
+    "start",
+    type=INPUT,
+    metavar="FOLDER",
+    help="A generator to go on from; `landscape`: the shipped one.",
+)
 @click.option("--licence", default="", help="Of the weights, as an SPDX identifier.")
 @click.option("--seed", type=FROM_ZERO, default=0, show_default=True, help="Where randomness starts from.")
-def diffusion(settings: Settings, minutes: float, out: Path | None, licence: str, seed: int) -> None:
+def diffusion(
+    settings: Settings, minutes: float, out: Path | None, start: Path | None, licence: str, seed: int
+) -> None:
     """Train a generator on a library: its pictures, captions and stored vectors.
 
       phosphene -L drawn.lib train diffusion --minutes 120
+      phosphene -L drawn.lib train diffusion --minutes 60 --from landscape -o better
 
     Any library, in any space, can have one that speaks its vectors; `generate` finds it by itself.
     It learns to make the kind of picture that the library holds, at 256 pixels.
     """
+    from phosphene.generation import SHIPPED
     from phosphene.generation.training import Plan
     from phosphene.generation.training import train as learn
     from phosphene.training.run import Budget
@@ -96,6 +107,7 @@ def diffusion(settings: Settings, minutes: float, out: Path | None, licence: str
     plan = Plan(
         Budget(minutes=(1 - ENLARGING) * minutes),
         Budget(minutes=ENLARGING * minutes),
+        start=SHIPPED if start == Path("landscape") else start,
         seed=seed,
         licence=licence,
     )

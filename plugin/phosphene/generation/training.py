@@ -9,7 +9,7 @@ sheets of samples. The same call goes on where a killed one left off.
 import io
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,8 @@ from PIL.Image import Image as Picture
 
 from phosphene.embedding import Embedder
 from phosphene.embedding.openclip import pick_device
-from phosphene.generation.builtin import cast, to_picture
+from phosphene.errors import ModelError
+from phosphene.generation.builtin import cast, open_generator, to_picture
 from phosphene.generation.pipeline import Condition, RetrievalPipeline, new_scheduler
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.upscaler import Upscaler
@@ -44,6 +45,7 @@ class Plan:
     denoiser: Budget
     upscaler: Budget | None = None  # None: pictures stay as small as `settings.size`
     settings: diffusion.Settings = field(default_factory=diffusion.Settings)
+    start: Path | None = None  # a generator to go on from, which then says the network's shape
     seed: int = 0
     licence: str = ""  # of the weights, as an SPDX identifier
 
@@ -63,13 +65,16 @@ def train(
     there are too few pictures, or where the run beside the folder has other settings.
     """
     run, where = folder.with_name(f"{folder.name}.training"), str(pick_device(device))
+    begun = None if plan.start is None else begin(plan.start, embedder.space)
+    settings = plan.settings if begun is None else shaped(plan.settings, begun.denoiser)
     images = list(examples)
-    lessons = _lessons(images, embedder, run / f"lessons-{plan.settings.size}.npz", plan.settings.size)
+    lessons = _lessons(images, embedder, run / f"lessons-{settings.size}.npz", settings.size)
     denoiser = diffusion.fit(
         lessons,
         run / "denoiser",
         plan.denoiser,
-        plan.settings,
+        settings,
+        start=begun and begun.denoiser,
         seed=plan.seed,
         device=where,
         on_step=partial(on_step, "denoiser") if on_step else None,
@@ -78,14 +83,32 @@ def train(
     upscaler = None
     if plan.upscaler is not None:
         upscaler = upscaling.fit(
-            large_pictures(images, plan.settings.size * upscaling.FACTOR),
+            large_pictures(images, settings.size * upscaling.FACTOR),
             run / "upscaler",
             plan.upscaler,
+            start=begun and begun.upscaler,
             seed=plan.seed,
             device=where,
             on_step=partial(on_step, "upscaler") if on_step else None,
         )
     return write(denoiser, upscaler, embedder.space, folder, licence=plan.licence)
+
+
+def begin(folder: Path, space: Space) -> RetrievalPipeline:
+    """The generator in `folder`, to be trained on. Raises ModelError where it is none or of another space."""
+    begun = open_generator(folder, "cpu").pipeline
+    if begun.config["space"] != space.id:
+        raise ModelError(
+            f"the generator in `{folder}` speaks {begun.config['space']}, not {space.id} (`{space.name}`)",
+            hint="leave out `--from` to begin anew, or train on a library of its space",
+        )
+    return begun
+
+
+def shaped(settings: diffusion.Settings, like: Denoiser) -> diffusion.Settings:
+    """The settings with the shape of a network that is there."""
+    shape = {each.name: like.config[each.name] for each in fields(settings) if each.name in like.config}
+    return replace(settings, **{**shape, "channels": tuple(shape["channels"])})
 
 
 def write(

@@ -47,7 +47,7 @@ class Settings:
     width: int = 256
     heads: int = 4
     blocks: int = 1
-    batch: int = 16
+    batch: int = 32
     average: float = 0.999
 
 
@@ -66,13 +66,14 @@ def fit(
     budget: Budget,
     settings: Settings | None = None,
     *,
+    start: Denoiser | None = None,
     seed: int = 0,
     device: str = "cpu",
     on_step: Callable[[Progress], None] | None = None,
     on_sheet: Callable[[Denoiser], bytes] | None = None,
     sheet_every: float = 240.0,
 ) -> Denoiser:
-    """Train on lessons; the averaged network.
+    """Train on lessons; the averaged network. `start` is one of the same shape to go on from.
 
     The run lies in `folder`; the same call goes on where a killed one left off. Every `sheet_every`
     seconds `on_sheet` draws what the averaged network makes, as a PNG beside the log.
@@ -80,6 +81,8 @@ def fit(
     settings = settings or Settings()
     torch.manual_seed(seed)
     model = new_denoiser(lessons.dimension, settings)
+    if start is not None:
+        model.load_state_dict(start.state_dict())
     torch.nn.Module.to(model.train(), torch.device(device))
     torch.nn.Module.to(model, memory_format=torch.channels_last)  # a fifth faster on a CPU
     average = Average(model, settings.average)
@@ -238,8 +241,13 @@ def gradients(
 ) -> tuple[float, tuple[Tensor, ...]]:
     """The share that a part of a batch of `whole` pictures has in the loss, and in its gradients."""
     device = batch.clean.device.type
-    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+    with torch.autocast(device, torch.bfloat16, enabled=halves(device)):
         guess = model(batch.noisy, batch.sigma, batch.vectors, batch.kinds, batch.weights)
     error = (guess.float() - batch.clean).square().mean((1, 2, 3))
     loss = (error / batch.sigma.clamp(min=0.3).square()).sum() / whole  # by the path's direction
     return float(loss.detach()), torch.autograd.grad(loss, weights)
+
+
+def halves(device: str) -> bool:
+    """Whether a device computes faster in bfloat16: GPUs do, and CPUs that have instructions for it."""
+    return device == "cuda" or (device == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image as pillow
 from PIL import ImageOps
@@ -110,13 +111,10 @@ def neighbours(queries: Vectors, owners: NDArray[np.integer], pictures: Vectors)
     A query's owner, and whatever is ALIKE to the owner, is not its neighbour.
     """
     found = np.full((len(queries), NEAREST), -1, dtype=np.int32)
-    wide = min(2 * NEAREST, len(pictures))
+    wide, among = min(2 * NEAREST, len(pictures)), torch.from_numpy(pictures).T
     for start in range(0, len(queries), BLOCK):
         block = slice(start, start + BLOCK)
-        scores = queries[block] @ pictures.T
-        best = np.argpartition(scores, -wide, axis=1)[:, -wide:]
-        order = np.argsort(-np.take_along_axis(scores, best, axis=1), axis=1, kind="stable")
-        best = np.take_along_axis(best, order, axis=1)
+        best = (torch.from_numpy(queries[block]) @ among).topk(wide).indices.numpy()
         alike = np.einsum("qkd,qd->qk", pictures[best], pictures[owners[block]]) > ALIKE
         alike |= best == owners[block][:, None]
         kept = np.argsort(alike, axis=1, kind="stable")[:, :NEAREST]  # the others first, in their order

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from phosphene.nets.upscaler import Upscaler
-from phosphene.training.diffusion import Progress
+from phosphene.training.diffusion import Progress, halves
 from phosphene.training.run import Average, Budget, Run, cosine, set_rate
 
 FACTOR = 4  # a finished picture is so many times as wide as the small one
@@ -35,16 +35,19 @@ def fit(
     folder: Path,
     budget: Budget,
     *,
+    start: Upscaler | None = None,
     seed: int = 0,
     device: str = "cpu",
     on_step: Callable[[Progress], None] | None = None,
 ) -> Upscaler:
-    """Train on full-size pictures (n, size, size, 3); the averaged network.
+    """Train on full-size pictures (n, size, size, 3); the averaged network. `start` is one to go on from.
 
     The run lies in `folder`; the same call goes on where a killed one left off.
     """
     torch.manual_seed(seed)
     model = Upscaler(FACTOR).to(device, memory_format=torch.channels_last).train()
+    if start is not None:
+        model.load_state_dict(start.state_dict())
     average = Average(model)
     optimizer = torch.optim.AdamW(model.parameters(), RATE, betas=(0.9, 0.99))
     kept = {"factor": FACTOR, "examples": len(pictures), "seed": seed}
@@ -53,7 +56,9 @@ def fit(
     for step in run:
         set_rate(optimizer, cosine(step.progress, RATE))
         pair = draw(pictures, run.random, device)
-        loss = F.l1_loss(model(pair.small), pair.large)
+        with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=halves(device)):
+            guess = model(pair.small)
+        loss = F.l1_loss(guess.float(), pair.large)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
