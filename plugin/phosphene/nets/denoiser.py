@@ -154,20 +154,22 @@ class Attention(nn.Module):
             query, near, nearby = query.chunk(3, -1)
             key, value = torch.cat([key, near], 1), torch.cat([value, nearby], 1)
             bias = F.pad(bias, (0, rows.shape[1]))
-        found = self._found(*(self._split(rows) for rows in (query, key, value)), bias[:, None, None])
+        query, key, value = (self._split(rows) for rows in (query, key, value))
+        found = _attend(query, key, value, bias[:, None, None])
         merged: Tensor = self.merge(found.transpose(1, 2).flatten(2))
         return pixels + merged.transpose(1, 2).reshape(pixels.shape)
-
-    def _found(self, query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-        """The weighted means of the values. On CPUs in single precision: half of it is four times as slow."""
-        kind = torch.float32 if query.device.type == "cpu" else query.dtype
-        with torch.autocast(query.device.type, enabled=False):
-            given = (tensor.to(kind) for tensor in (query, key, value, bias))
-            return F.scaled_dot_product_attention(*given).to(query.dtype)
 
     def _split(self, rows: Tensor) -> Tensor:
         """Rows (b, n, channels) to (b, heads, n, channels of a head)."""
         return rows.reshape(*rows.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+    """Attention; on CPUs in single precision: the way back through half of it is four times as long."""
+    kind = torch.float32 if query.device.type == "cpu" else query.dtype
+    with torch.autocast(query.device.type, enabled=False):
+        found = F.scaled_dot_product_attention(query.to(kind), key.to(kind), value.to(kind), bias.to(kind))
+    return found.to(query.dtype)
 
 
 def _waves(sigma: Tensor) -> Tensor:
