@@ -47,7 +47,7 @@ class Settings:
     width: int = 256
     heads: int = 4
     blocks: int = 1
-    batch: int = 32
+    batch: int = 48
     average: float = 0.999
 
 
