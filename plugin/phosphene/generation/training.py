@@ -78,7 +78,7 @@ def train(
         seed=plan.seed,
         device=where,
         on_step=partial(on_step, "denoiser") if on_step else None,
-        on_sheet=partial(sheet, captions=lessons.texts[:SHOWN], near=_first_neighbours(lessons)),
+        on_sheet=partial(sheet, **_shown(lessons)),
     )
     upscaler = None
     if plan.upscaler is not None:
@@ -167,10 +167,13 @@ def _lessons(images: Sequence[Image], embedder: Embedder, kept: Path, size: int)
     return lessons
 
 
-def _first_neighbours(lessons: Lessons) -> Vectors:
-    """The neighbours of the first captions (n, k, d)."""
-    near = lessons.near_texts[:SHOWN, :NEIGHBOURS]
-    return np.asarray(lessons.own[np.where(near < 0, 0, near)])
+def _shown(lessons: Lessons) -> dict[str, Vectors]:
+    """The last captions of some pictures (n, d), spread over the lessons, and their neighbours (n, k, d)."""
+    worded = np.flatnonzero(np.diff(lessons.first))
+    chosen = worded[:: max(1, len(worded) // SHOWN)][:SHOWN]
+    last = lessons.first[chosen + 1] - 1
+    near = np.maximum(lessons.near_texts[last, :NEIGHBOURS], 0)
+    return {"captions": lessons.texts[last], "near": lessons.own[near]}
 
 
 def _tiled(rows: Sequence[Sequence[Picture]], size: int) -> bytes:
