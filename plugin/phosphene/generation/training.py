@@ -69,6 +69,7 @@ def train(
     settings = plan.settings if begun is None else shaped(plan.settings, begun.denoiser)
     images = list(examples)
     lessons = _lessons(images, embedder, run / f"lessons-{settings.size}.npz", settings.size)
+    captions, near = _shown(lessons)
     denoiser = diffusion.fit(
         lessons,
         run / "denoiser",
@@ -78,7 +79,7 @@ def train(
         seed=plan.seed,
         device=where,
         on_step=partial(on_step, "denoiser") if on_step else None,
-        on_sheet=partial(sheet, **_shown(lessons)),
+        on_sheet=partial(sheet, captions=captions, near=near),
     )
     upscaler = None
     if plan.upscaler is not None:
@@ -167,13 +168,13 @@ def _lessons(images: Sequence[Image], embedder: Embedder, kept: Path, size: int)
     return lessons
 
 
-def _shown(lessons: Lessons) -> dict[str, Vectors]:
+def _shown(lessons: Lessons) -> tuple[Vectors, Vectors]:
     """The last captions of some pictures (n, d), spread over the lessons, and their neighbours (n, k, d)."""
     worded = np.flatnonzero(np.diff(lessons.first))
     chosen = worded[:: max(1, len(worded) // SHOWN)][:SHOWN]
     last = lessons.first[chosen + 1] - 1
     near = np.maximum(lessons.near_texts[last, :NEIGHBOURS], 0)
-    return {"captions": lessons.texts[last], "near": lessons.own[near]}
+    return lessons.texts[last], lessons.own[near]
 
 
 def _tiled(rows: Sequence[Sequence[Picture]], size: int) -> bytes:
