@@ -27,7 +27,7 @@ HEAVY = {
 # A module imports only from a lower layer (docs/decisions.md); modules of one folder know each other.
 LAYERS = (
     {"records", "errors"},
-    {"config", "files", "vectors", "schema"},
+    {"config", "drift", "files", "vectors", "schema"},
     {"nets"},
     {"images", "sources", "embedding", "journal", "store", "manifest"},
     {"ingest", "search", "lineage", "novelty", "render", "training"},

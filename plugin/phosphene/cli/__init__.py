@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from phosphene import __version__
-from phosphene.cli import demo, doctor, library, make, models, train, wander
+from phosphene.cli import demo, doctor, library, make, models, schema, train, wander
 from phosphene.cli.faults import told
 from phosphene.cli.options import COMMON, Settings, helpful
 from phosphene.cli.output import plain
@@ -80,6 +80,7 @@ for _command in (
     wander.walk,
     library.status,
     models.models,
+    schema.schema,
     train.train,
     make.replay,
     demo.demo,
