@@ -67,13 +67,17 @@ class Status:
 
 
 def open(
-    url: str | Path | None = None, *, space: str | None = None, create: bool = False, device: str = "auto"
+    url: str | Path | None = None,
+    *,
+    space: str | Space | None = None,
+    create: bool = False,
+    device: str = "auto",
 ) -> "Library":
     """Open a library by its folder (None: the user's default one), or make it with `create`.
 
-    `space` names the model of a new library, see `phosphene.embedding`; an existing one keeps
-    its own. Raises LibraryError where there is no library, or one of another space, and
-    ModelError where the model of a new one cannot be had.
+    `space` names the model of a new library, see `phosphene.embedding`, or is the space of another
+    library, and then no model loads; an existing one keeps its own. Raises LibraryError where there
+    is no library, or one of another space, and ModelError where the model of a new one cannot be had.
     """
     folder = _folder(url)
     manifest = Manifest.read(folder)
@@ -83,9 +87,13 @@ def open(
             raise LibraryError(
                 f"there is no library in `{folder}`", hint=f"`phosphene -L {folder} add PATH…` makes one"
             )
-        embedder = open_embedder(space or DEFAULT_SPACE, device=device)
-        manifest = Manifest(embedder.space)
+        if not isinstance(space, Space):
+            embedder = open_embedder(space or DEFAULT_SPACE, device=device)
+            space = embedder.space
+        manifest = Manifest(space)
         manifest.write(folder)
+    elif isinstance(space, Space):
+        _compatible(space, manifest.space, folder)
     elif space is not None and space != manifest.space.name:
         embedder = _same_space(open_embedder(space, device=device), manifest.space, folder)
     return Library(folder, manifest.space, device=device, embedder=embedder)
@@ -339,13 +347,17 @@ def _folder(url: str | Path | None) -> Path:
 
 
 def _same_space(embedder: Embedder, space: Space, folder: Path) -> Embedder:
-    if embedder.space.id != space.id:
+    _compatible(embedder.space, space, folder)
+    return embedder
+
+
+def _compatible(asked: Space, space: Space, folder: Path) -> None:
+    if asked.id != space.id:
         raise LibraryError(
             f"the library `{folder}` is of the space {space.id} (`{space.name}`), "
-            f"not of {embedder.space.id} (`{embedder.space.name}`): their vectors do not mix",
+            f"not of {asked.id} (`{asked.name}`): their vectors do not mix",
             hint="leave out `--space`, or make another library: `phosphene -L NEW add PATH… --space SPACE`",
         )
-    return embedder
 
 
 def _strength(strength: float | None, init: Source | None, mask: Source | None) -> float:
