@@ -30,7 +30,7 @@ LAYERS = (
     {"config", "drift", "files", "vectors", "schema"},
     {"nets"},
     {"images", "sources", "embedding", "journal", "store", "manifest"},
-    {"ingest", "search", "lineage", "novelty", "render", "training"},
+    {"ingest", "search", "lineage", "novelty", "render", "training", "transfer"},
     {"explore", "generation"},
     {"library"},
     {"server"},

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from phosphene import __version__
-from phosphene.cli import demo, doctor, library, make, models, schema, train, wander
+from phosphene.cli import copy, demo, doctor, library, make, models, schema, train, wander
 from phosphene.cli.faults import told
 from phosphene.cli.options import COMMON, Settings, helpful
 from phosphene.cli.output import plain
@@ -81,6 +81,7 @@ for _command in (
     library.status,
     models.models,
     schema.schema,
+    copy.copy,
     train.train,
     make.replay,
     demo.demo,

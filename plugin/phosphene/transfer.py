@@ -1,0 +1,170 @@
+"""Copying one library into another of the same space: vectors, thumbnails, lineage, generated files.
+
+Between any two stores, and again after it was stopped: what is there already, bit by bit, is passed
+over. At the end everything is read back and compared by a digest of each image.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from phosphene.errors import LibraryError, StoreError
+from phosphene.files import write_whole
+from phosphene.records import Image
+from phosphene.sources import to_path, to_uri
+from phosphene.store import Store
+from phosphene.store.properties import properties_of
+
+BATCH = 500  # images with thumbnails of up to 20 KB: 10 MB in memory
+NAMED = 5  # ids that an error names
+SIZE = 16  # bytes of an image's digest
+
+OnProgress = Callable[[int, int], None]  # images seen, images in all
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A library as a copy needs it: its store, and the folder that relative uris are relative to."""
+
+    store: Store
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a copy did. `checksum` is the sum of the digests of all images that were to be there."""
+
+    copied: int
+    unchanged: int
+    files: int  # generated pictures that were written
+    without_file: int  # generated images whose file is not on this machine
+    checksum: str
+    seconds: float
+
+
+def copy(source: Place, target: Place, on_progress: OnProgress | None = None) -> Copied:
+    """Copy all images; what only the target has, stays there.
+
+    Raises LibraryError where the spaces differ, and StoreError where the target does not hold
+    in the end what was copied.
+    """
+    _refuse(source, target)
+    started = time.monotonic()
+    held, total = digests(target.store), source.store.count()
+    wanted: dict[str, bytes] = {}
+    copied = files = without_file = 0
+    for batch in _batches(_moved(source, target)):
+        fresh = {image.id: digest(image) for image in batch}
+        wanted |= fresh
+        written = [_carry(image, source.folder, target.folder) for image in batch if _carried(image)]
+        files, without_file = files + written.count(True), without_file + written.count(None)
+        missing = [image for image in batch if held.get(image.id) != fresh[image.id]]
+        target.store.upsert(_with_thumbnails(missing, source.store))
+        copied += len(missing)
+        if on_progress:
+            on_progress(len(wanted), max(total, len(wanted)))
+    _verify(wanted, target.store)
+    seconds = time.monotonic() - started
+    return Copied(copied, len(wanted) - copied, files, without_file, checksum(wanted), seconds)
+
+
+def digest(image: Image) -> bytes:
+    """A digest (16 bytes) of an image's id, properties and float32 vector; not of its thumbnail."""
+    described = {
+        **properties_of(image),
+        "id": image.id,
+        "recipe": image.recipe,
+        "created": _instant(image.created),
+    }
+    hashed = hashlib.blake2b(json.dumps(described, sort_keys=True).encode(), digest_size=SIZE)
+    hashed.update(np.asarray(image.vector, dtype="<f4").tobytes())
+    return hashed.digest()
+
+
+def digests(store: Store) -> dict[str, bytes]:
+    """The digest of every image of a store, by id."""
+    return {image.id: digest(image) for image in store.iterate(vectors=True)}
+
+
+def checksum(digests: dict[str, bytes]) -> str:
+    """One number for many images, whatever their order: the sum of their digests, in hex."""
+    total = sum(int.from_bytes(each) for each in digests.values())
+    return f"{total % 2 ** (8 * SIZE):0{2 * SIZE}x}"
+
+
+def _refuse(source: Place, target: Place) -> None:
+    here, there = source.store.space, target.store.space
+    if here.id != there.id:
+        raise LibraryError(
+            f"a library of `{here.name}` ({here.id}) cannot be copied into one of `{there.name}`"
+            f" ({there.id}): their vectors do not mix",
+            hint="copy into a new library: it is made in the same space",
+        )
+    if source.folder.resolve() == target.folder.resolve():
+        raise LibraryError(
+            f"`{source.folder}` cannot be copied into itself", hint="name another library to copy into"
+        )
+
+
+def _moved(source: Place, target: Place) -> Iterator[Image]:
+    """The images as the target names their files; generated ones lie in both libraries' folders."""
+    for image in source.store.iterate(vectors=True):
+        inside = _carried(image)
+        uri = image.uri if inside else to_uri(to_path(image.uri, source.folder), target.folder)
+        yield replace(image, uri=uri)
+
+
+def _carried(image: Image) -> bool:
+    """Whether its file belongs to the library, rather than to the user."""
+    return image.origin == "generated" and image.uri == f"pictures/{image.id}.png"
+
+
+def _carry(image: Image, source: Path, target: Path) -> bool | None:
+    """Copy a generated picture: True if it was written, False if it is there, None if it is nowhere."""
+    old, new = source / image.uri, target / image.uri
+    if new.exists() and (not old.exists() or new.stat().st_size == old.stat().st_size):
+        return False
+    if not old.exists():
+        return None
+    write_whole(new, old.read_bytes())
+    return True
+
+
+def _with_thumbnails(images: Sequence[Image], store: Store) -> list[Image]:
+    small = store.thumbnails([image.id for image in images]) if images else {}
+    return [replace(image, thumbnail=small.get(image.id)) for image in images]
+
+
+def _verify(wanted: dict[str, bytes], store: Store) -> None:
+    """Read everything back. Raises StoreError that names what is not there, differs or is there twice."""
+    found = digests(store)
+    wrong = [id for id, digest in wanted.items() if found.get(id) != digest]
+    if wrong:
+        raise StoreError(
+            f"{len(wrong):,} of {len(wanted):,} images are not there, or not as they were:"
+            f" {', '.join(wrong[:NAMED])}{' …' if len(wrong) > NAMED else ''}",
+            hint="was one of the two changed meanwhile? The same command copies what is missing",
+        )
+    if (count := store.count()) != len(found):
+        raise StoreError(
+            f"the copy has {count:,} images, but {len(found):,} different ids",
+            hint="was it written to meanwhile? Run the same again",
+        )
+
+
+def _batches(images: Iterable[Image]) -> Iterator[list[Image]]:
+    images = iter(images)
+    while batch := list(islice(images, BATCH)):
+        yield batch
+
+
+def _instant(created: str) -> str:
+    """A time in one notation: stores write `Z` or `+00:00`, and more or fewer zeros."""
+    return datetime.fromisoformat(created).astimezone(UTC).isoformat()

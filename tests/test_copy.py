@@ -1,0 +1,256 @@
+"""Copying a library: whole, again, after a kill, and between stores of every kind."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import phosphene
+from oracle import SPACE, made
+from phosphene import transfer
+from phosphene.cli import phosphene as command
+from phosphene.errors import LibraryError, StoreError
+from phosphene.library import Library
+from phosphene.manifest import Manifest
+from phosphene.records import Image, Space
+from phosphene.store.lance import LanceStore
+from phosphene.transfer import Copied, Place, checksum, copy, digests
+
+# A copy in batches of five, which says after each how far it is.
+SMALL_BATCHES = """
+import sys, phosphene, phosphene.transfer as transfer
+transfer.BATCH = 5
+with phosphene.open(sys.argv[1]) as a, phosphene.open(sys.argv[2], space=a.space, create=True) as b:
+    say = lambda done, total: print(done, flush=True)
+    transfer.copy(transfer.Place(a.store, a.folder), transfer.Place(b.store, b.folder), say)
+"""
+
+
+def library(folder: Path, images: Sequence[Image], space: Space = SPACE) -> Path:
+    """A library of these images; generated ones have a file."""
+    Manifest(space).write(folder)
+    with phosphene.open(folder) as opened:
+        opened.store.upsert(images)
+        for image in images:
+            if image.origin == "generated":
+                file = folder / image.uri
+                file.parent.mkdir(exist_ok=True)
+                file.write_bytes(b"PNG of " + image.id.encode())
+    return folder
+
+
+def as_generated(images: Sequence[Image]) -> list[Image]:
+    """The same images, their files where phosphene writes them."""
+    return [
+        replace(image, uri=f"pictures/{image.id}.png") if image.origin == "generated" else image
+        for image in images
+    ]
+
+
+def place(opened: Library) -> Place:
+    return Place(opened.store, opened.folder)
+
+
+def copied(source: Path, target: Path) -> Copied:
+    with (
+        phosphene.open(source) as old,
+        phosphene.open(target, space=old.space, create=True) as new,
+    ):
+        return copy(place(old), place(new))
+
+
+def content(folder: Path) -> dict[str, tuple[Image, bytes, bytes]]:
+    """Images with their vectors' bytes and thumbnails."""
+    with phosphene.open(folder) as opened:
+        images = list(opened.store.iterate(vectors=True))
+        small = opened.store.thumbnails([image.id for image in images])
+        return {image.id: (image, np.asarray(image.vector).tobytes(), small[image.id]) for image in images}
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(command, [str(word) for word in words])
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    return library(tmp_path / "old", as_generated(made(30)))
+
+
+def test_a_copy_holds_the_same_images_vectors_thumbnails_lineage_and_files(old: Path, tmp_path: Path) -> None:
+    done = copied(old, tmp_path / "new")
+
+    assert (done.copied, done.unchanged, done.files, done.without_file) == (30, 0, 10, 0)
+    assert content(tmp_path / "new") == content(old)
+    for image in as_generated(made(30)):
+        if image.origin == "generated":
+            assert (tmp_path / "new" / image.uri).read_bytes() == (old / image.uri).read_bytes()
+
+
+def test_a_new_library_is_made_in_the_same_space_without_its_model(old: Path, tmp_path: Path) -> None:
+    copied(old, tmp_path / "new")
+
+    manifest = Manifest.read(tmp_path / "new")
+    assert manifest is not None
+    assert manifest.space == SPACE
+
+
+def test_a_second_copy_writes_nothing_and_has_the_same_checksum(old: Path, tmp_path: Path) -> None:
+    first, second = copied(old, tmp_path / "new"), copied(old, tmp_path / "new")
+
+    assert (second.copied, second.unchanged, second.files) == (0, 30, 0)
+    assert second.checksum == first.checksum
+
+
+def test_what_changed_is_copied_again_and_what_only_the_target_has_stays(old: Path, tmp_path: Path) -> None:
+    copied(old, tmp_path / "new")
+    extra, changed = made(1, start=99)[0], replace(made(1)[0], caption="another")
+    with phosphene.open(tmp_path / "new") as new, phosphene.open(old) as opened:
+        new.store.upsert([extra])
+        opened.store.upsert([changed])
+
+    done = copied(old, tmp_path / "new")
+
+    assert (done.copied, done.unchanged) == (1, 29)
+    assert set(content(tmp_path / "new")) == {*content(old), extra.id}
+    assert content(tmp_path / "new")[changed.id][0].caption == "another"
+
+
+def test_pictures_inside_the_old_folder_are_named_by_their_whole_path(tmp_path: Path) -> None:
+    inside = replace(made(1)[0], uri="mine/a.jpg")
+    old = library(tmp_path / "old", [inside])
+
+    copied(old, tmp_path / "new")
+
+    assert content(tmp_path / "new")[inside.id][0].uri == str(old / "mine" / "a.jpg")
+    assert copied(old, tmp_path / "new").unchanged == 1
+
+
+def test_a_generated_picture_without_a_file_is_counted(old: Path, tmp_path: Path) -> None:
+    for file in list((old / "pictures").iterdir())[:3]:
+        file.unlink()
+
+    done = copied(old, tmp_path / "new")
+
+    assert (done.copied, done.files, done.without_file) == (30, 7, 3)
+
+
+def test_the_checksum_is_of_ids_properties_and_vectors_in_any_order(old: Path) -> None:
+    with phosphene.open(old) as opened:
+        found = digests(opened.store)
+        [first] = opened.store.get([made(1)[0].id], vectors=True)
+    assert first.vector is not None
+
+    turned = {id: found[id] for id in reversed(found)}
+    others = [
+        replace(first, id="00000000-0000-5000-8000-ffffffffffff"),
+        replace(first, caption="another"),
+        replace(first, recipe={"seed": 1}),
+        replace(first, vector=np.nextafter(first.vector, np.float32(2))),
+    ]
+
+    assert checksum(turned) == checksum(found)
+    assert transfer.digest(replace(first, created="2026-01-31T13:00:00.000+01:00")) == found[first.id]
+    for other in others:
+        assert transfer.digest(other) != found[first.id]
+
+
+def test_what_is_lost_on_the_way_is_named(old: Path, tmp_path: Path) -> None:
+    Manifest(SPACE).write(tmp_path / "new")
+    with phosphene.open(old) as source, phosphene.open(tmp_path / "new") as target:
+        lost = made(1)[0].id
+
+        def meddle(done: int, total: int) -> None:
+            target.store.delete([lost])
+
+        with pytest.raises(StoreError, match=f"1 of 30 images are not there.*{lost}"):
+            copy(place(source), place(target), meddle)
+
+
+def test_another_space_is_refused_with_both_named(old: Path, tmp_path: Path) -> None:
+    library(tmp_path / "other", [], Space("other:9", "other", 8))
+
+    with pytest.raises(LibraryError) as caught:
+        copied(old, tmp_path / "other")
+
+    assert "tiny:0123" in caught.value.message
+    assert "other:9" in caught.value.message
+    assert content(tmp_path / "other") == {}
+
+
+def test_a_library_is_not_copied_into_itself(old: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(old)
+
+    with pytest.raises(LibraryError, match="into itself"):
+        copied(old, tmp_path / "link")
+
+
+@pytest.mark.parametrize("after", [1, 4])
+def test_a_copy_that_was_killed_goes_on_where_it_was(old: Path, tmp_path: Path, after: int) -> None:
+    words = [sys.executable, "-c", SMALL_BATCHES, str(old), str(tmp_path / "new")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for _ in range(after):
+            assert process.stdout.readline()
+        process.kill()
+
+    done = copied(old, tmp_path / "new")
+
+    assert done.unchanged >= 5 * after
+    assert done.copied + done.unchanged == 30
+    assert content(tmp_path / "new") == content(old)
+
+
+# ── the command ───────────────────────────────────────────────────────────────────────────
+
+
+def test_the_command_says_what_it_copied(old: Path, tmp_path: Path) -> None:
+    first = run("copy", old, tmp_path / "new", "--json")
+    second = run("copy", old, tmp_path / "new")
+
+    told = json.loads(first.stdout)
+    assert {key: told[key] for key in ("copied", "unchanged", "files", "without_file")} == {
+        "copied": 30,
+        "unchanged": 0,
+        "files": 10,
+        "without_file": 0,
+    }
+    assert second.stdout.startswith("copied 0, unchanged 30, files 0; read back and the same, checksum ")
+    assert told["checksum"] in second.stdout
+
+
+def test_no_library_is_made_where_there_is_none_to_copy(tmp_path: Path) -> None:
+    result = run("copy", tmp_path / "typo", tmp_path / "new")
+
+    assert result.exit_code == 1
+    assert "there is no library" in result.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_ctrl_c_says_how_far_it_came_and_the_next_copy_goes_on(
+    old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upsert: Callable[[LanceStore, Sequence[Image]], None] = LanceStore.upsert
+    calls: list[int] = []
+
+    def interrupted(store: LanceStore, images: Sequence[Image]) -> None:
+        calls.append(len(images))
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        upsert(store, images)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(transfer, "BATCH", 5)
+        patched.setattr(LanceStore, "upsert", interrupted)
+        stopped = run("copy", old, tmp_path / "new")
+
+    assert stopped.exit_code == 130
+    assert "10 images were copied; the same command goes on from there" in stopped.stderr
+    assert json.loads(run("copy", old, tmp_path / "new", "--json").stdout)["unchanged"] == 10
+    assert content(tmp_path / "new") == content(old)
