@@ -7,7 +7,8 @@ PhospheneError          message: value, place, what is allowed; hint: the next s
 ├── QueryError          a query that means nothing: empty, an unknown id, a missing file
 ├── ModelError          weights that cannot be found, loaded or trusted
 ├── GenerationError     a request that the generator cannot serve
-└── VectorError         vectors that do not fit: dimension, opposite, zero
+├── VectorError         vectors that do not fit: dimension, opposite, zero
+└── ServerError         an address that cannot be served at
 """
 
 
@@ -46,6 +47,10 @@ class GenerationError(PhospheneError):
 
 class VectorError(PhospheneError):
     """Vectors that do not fit together."""
+
+
+class ServerError(PhospheneError):
+    """An address that cannot be served at."""
 
 
 class CutText(UserWarning):

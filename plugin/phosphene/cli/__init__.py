@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from phosphene import __version__
-from phosphene.cli import copy, demo, doctor, library, make, models, schema, train, wander
+from phosphene.cli import copy, demo, doctor, library, make, models, schema, serve, train, wander
 from phosphene.cli.faults import told
 from phosphene.cli.options import COMMON, Settings, helpful
 from phosphene.cli.output import plain
@@ -84,6 +84,7 @@ for _command in (
     copy.copy,
     train.train,
     make.replay,
+    serve.serve,
     demo.demo,
     doctor.doctor,
     completion,

@@ -46,8 +46,7 @@ class Worker:
 
     def __init__(self, embedder: Embedder, journal: Journal, stop: threading.Event) -> None:
         self.embedder, self.journal, self.stop = embedder, journal, stop
-        smallest = embedder.prepare(Pillow.new("RGB", (1, 1)))
-        self.at_least = max(THUMBNAIL, SURPLUS * max(smallest.shape[:2]))
+        self.at_least = detail(embedder)
 
     def __call__(self, items: Sequence[Item]) -> list[Found]:
         """Each file as refused, as an image that is known, or with a new image. Empty once stopped."""
@@ -95,6 +94,12 @@ class Worker:
                 vector=vector,
                 thumbnail=one.thumbnail,
             )
+
+
+def detail(embedder: Embedder) -> int:
+    """How many pixels of a picture's shorter side are worth decoding for this embedder."""
+    smallest = embedder.prepare(Pillow.new("RGB", (1, 1)))
+    return max(THUMBNAIL, SURPLUS * int(max(smallest.shape[:2])))
 
 
 @contextmanager

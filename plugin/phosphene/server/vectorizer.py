@@ -1,0 +1,153 @@
+"""From texts and pictures in base64 to vectors, for many requests at once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+
+from PIL import Image
+
+from phosphene.config import cores
+from phosphene.embedding import Embedder
+from phosphene.errors import ImageError, VectorError
+from phosphene.ingest.worker import detail
+from phosphene.server import MIB, Limits
+from phosphene.server.batches import Batches, Item
+from phosphene.server.metrics import Kind, Metrics
+from phosphene.server.pictures import prepared
+from phosphene.server.refusals import SOON, Refusal
+from phosphene.server.wire import Answer, Ask
+from phosphene.vectors import Pixels, Vectors
+
+
+class Vectorizer:
+    """A model, once it is there, behind decoding threads and two queues; for one event loop."""
+
+    def __init__(self, limits: Limits, metrics: Metrics) -> None:
+        self.limits, self.metrics = limits, metrics
+        self.embedder: Embedder | None = None
+        self.at_least = 0  # pixels of the shorter side that are worth decoding
+        self.bodies = self.items = self.coming = 0  # bytes held, items without a vector, requests being read
+        self.decoders = ThreadPoolExecutor(cores(), "decode")
+        self.passes = ThreadPoolExecutor(1, "pass")  # in turn, since each may use every core
+        self.texts: Batches[str] = self._batches(self._text_pass)
+        self.pictures: Batches[Pixels] = self._batches(self._picture_pass)
+        metrics.watch("waiting_items", "Texts and pictures that have no vector yet.", lambda: self.items)
+        metrics.watch("held_bytes", "Bytes of the requests that are being answered.", lambda: self.bodies)
+
+    def load(self, embedder: Embedder) -> None:
+        """Take a model into service, once it has made its first vectors, which loads its weights."""
+        embedder.texts(["a picture"])
+        embedder.pictures([embedder.prepare(Image.new("RGB", (1, 1)))])
+        self.at_least = detail(embedder)
+        self.embedder = embedder
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Compute what is asked while inside."""
+        runs = [asyncio.create_task(batches.run()) for batches in (self.texts, self.pictures)]
+        try:
+            yield
+        finally:
+            for run in runs:
+                run.cancel()
+            for pool in (self.decoders, self.passes):
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    @contextmanager
+    def held(self, size: int) -> Iterator[None]:
+        """Keep so many bytes of a request while inside. Raises Refusal where there is no room."""
+        if self.bodies + size > self.limits.bodies:
+            raise Refusal(429, f"{self.limits.bodies / MIB:g} MiB of requests are being answered", SOON)
+        self.bodies += size
+        try:
+            yield
+        finally:
+            self.bodies -= size
+
+    @contextmanager
+    def expected(self) -> Iterator[None]:
+        """Let a pass wait a moment for what is read or decoded inside."""
+        self.coming += 1
+        try:
+            yield
+        finally:
+            self.coming -= 1
+            for batches in (self.texts, self.pictures):
+                batches.arrived.set()  # that nobody else is coming is news, too
+
+    async def answer(self, ask: Ask) -> Answer:
+        """All the vectors that were asked for, or Refusal: Weaviate takes a short list for a whole one.
+
+        What is asked twice is computed once, so that it has the same vector to the last bit.
+        """
+        texts, images = list(dict.fromkeys(ask.texts)), list(dict.fromkeys(ask.images))
+        with self._admitted(len(texts) + len(images)):
+            with self.expected():
+                pixels = await self._prepared(images, ask)
+            of_texts, of_images = await asyncio.gather(
+                self._vectors(self.texts, texts), self._vectors(self.pictures, pixels)
+            )
+        by_text, by_image = dict(zip(texts, of_texts, strict=True)), dict(zip(images, of_images, strict=True))
+        return Answer(
+            textVectors=[by_text[text] for text in ask.texts],
+            imageVectors=[by_image[image] for image in ask.images],
+        )
+
+    @contextmanager
+    def _admitted(self, count: int) -> Iterator[None]:
+        if self.items + count > self.limits.waiting:
+            raise Refusal(429, f"{self.items} texts and images are waiting already", SOON)
+        self.items += count
+        try:
+            yield
+        finally:
+            self.items -= count
+
+    async def _prepared(self, images: Sequence[str], ask: Ask) -> list[Pixels]:
+        loop = asyncio.get_running_loop()
+        work = [loop.run_in_executor(self.decoders, self._picture, image) for image in images]
+        await asyncio.gather(*work, return_exceptions=True)
+        for image, one in zip(images, work, strict=True):
+            if isinstance(error := one.exception(), ImageError):
+                place = f"images[{ask.images.index(image)}]"
+                raise Refusal(422, f"{place} is no usable picture: {error.message}") from error
+        return [one.result() for one in work]
+
+    async def _vectors(self, batches: Batches[Item], items: Sequence[Item]) -> list[list[float]]:
+        try:
+            return [vector.tolist() for vector in await batches.vectors(items)]
+        except VectorError as error:
+            raise Refusal(500, f"the model's answer has no direction: {error.message}") from error
+
+    def _picture(self, image: str) -> Pixels:
+        with self.metrics.decode_seconds.time():
+            return prepared(image, self._model(), at_least=self.at_least, at_most=self.limits.pixels)
+
+    def _batches(self, compute: Callable[[Sequence[Item]], Vectors]) -> Batches[Item]:
+        limits = self.limits
+        return Batches(
+            compute,
+            self.passes,
+            most=limits.batch,
+            gather=limits.gather,
+            coming=lambda: self.coming > 0,
+        )
+
+    def _text_pass(self, texts: Sequence[str]) -> Vectors:
+        with self._measured("text", len(texts)):
+            return self._model().texts(texts)
+
+    def _picture_pass(self, pixels: Sequence[Pixels]) -> Vectors:
+        with self._measured("picture", len(pixels)):
+            return self._model().pictures(pixels).vectors
+
+    @contextmanager
+    def _measured(self, kind: Kind, count: int) -> Iterator[None]:
+        self.metrics.pass_items.labels(kind).observe(count)
+        with self.metrics.pass_seconds.labels(kind).time():
+            yield
+
+    def _model(self) -> Embedder:
+        assert self.embedder, "requests are refused until there is a model"
+        return self.embedder
