@@ -1,14 +1,19 @@
 # `make demo` and `make test` need only Python 3.11 and make; everything lands in .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+WEAVIATE := $(shell cat weaviate.version)
 
-.PHONY: demo test lint fix docs bench lock clean
+.PHONY: demo test weaviate lint fix docs bench lock clean
 
 demo: .venv/installed  ## draw, search, generate and store back, and write demo/index.html
 	$(BIN)/phosphene demo
 
 test: lint  ## the whole suite; what needs a part that is not here is skipped and says how to get it
 	$(BIN)/python -m pytest -q -n auto
+
+weaviate:  ## the server that the tests start, built into Go's folder of programs; minutes, once
+	go version -m "$$(go env GOPATH)/bin/weaviate-server" 2>/dev/null | grep -q 'weaviate/weaviate.v$(WEAVIATE)' || \
+	  GOBIN="$$(go env GOPATH)/bin" CGO_ENABLED=0 go install github.com/weaviate/weaviate/cmd/weaviate-server@v$(WEAVIATE)
 
 lint: .venv/installed
 	$(BIN)/ruff check plugin tests bench

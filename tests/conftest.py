@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from weaviate_server import HOW, Server, binary
+
 CHROMIUM = Path(os.environ.get("PHOSPHENE_CHROMIUM", "/usr/bin/chromium"))
 
 
@@ -31,3 +33,13 @@ def chromium() -> Path:
     """Debian's browser, for pages that a person would open."""
     need("chromium", CHROMIUM.exists(), "`apt-get install chromium`, or name one in PHOSPHENE_CHROMIUM")
     return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def weaviate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A real Weaviate, one for all tests of a process; each test names collections of its own."""
+    need("weaviate", binary() is not None, HOW)
+    server = Server(tmp_path_factory.mktemp("weaviate"))
+    server.start()
+    yield server
+    server.stop()
