@@ -39,6 +39,7 @@ from phosphene.records import Filter, Hit, Image, Origin, Space
 from phosphene.search import Query, Terms, find, parse, vector_of
 from phosphene.sources import scan, to_path
 from phosphene.store import Store, open_store
+from phosphene.transfer import Place
 from phosphene.vectors import Vector
 
 TRAINING, GENERATED = Filter(origin="training"), Filter(origin="generated")
@@ -240,6 +241,7 @@ class Library:
         steps: int | None = None,
         text_guidance: float | None = None,
         neighbour_guidance: float | None = None,
+        into: "Library | None" = None,
         on_step: OnStep | None = None,
     ) -> list[Made]:
         """Make pictures from a prompt and its nearest images, and store them with their lineage.
@@ -248,6 +250,7 @@ class Library:
         at random where None is given. `init` (a file or an id) is where image-to-image starts
         from, at noise level `strength` in (0, 1]; `mask` is white where it is to be made anew.
         `negative` are queries to steer away from. Making the same again changes nothing.
+        They are stored `into` another library of this space, where one is given.
         `on_step` that returns False stops. Raises GenerationError for what cannot be made.
         """
         query = prompt if isinstance(prompt, Query) else parse(prompt)
@@ -270,7 +273,8 @@ class Library:
             neighbour_guidance=neighbour_guidance,
         )
         plan = self.studio.plan(str(query), request, negative=tuple(negative), init=start, mask=masked)
-        return self.studio.make([_reseeded(plan, first + place) for place in range(count)], on_step)
+        plans = [_reseeded(plan, first + place) for place in range(count)]
+        return self._studio(into).make(plans, on_step)
 
     def walk(
         self,
@@ -282,19 +286,20 @@ class Library:
         keep: bool = False,
         neighbours: int = 6,
         seed: int | None = None,
+        into: "Library | None" = None,
         on_step: OnStep | None = None,
     ) -> list[Stop]:
         """Walk the great circle between two queries: at every waypoint the nearest real picture.
 
         With `generate` also a new one, all of one seed so that only the place differs; they
-        are stored only with `keep`.
+        are stored only with `keep`, and `into` another library where one is given.
         """
         stops = walk(self.store, self.vector(start), self.vector(end), steps)
         if not generate:
             return stops
         seed = secrets.randbelow(2**32) if seed is None else seed
         plans = [self._plan_at(stop, f"{start} → {end} at {stop.t:.2f}", neighbours, seed) for stop in stops]
-        made = self.studio.make(plans, on_step, keep=keep)
+        made = self._studio(into).make(plans, on_step, keep=keep)
         return [
             replace(stop, made=one.picture, kept=one.image if keep else None)
             for stop, one in zip(stops, made, strict=False)
@@ -325,6 +330,13 @@ class Library:
             yield replace(image, uri=str(self.path(image)))
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
+
+    def _studio(self, into: "Library | None") -> Studio:
+        """The studio, and where its pictures go."""
+        if into is None:
+            return self.studio
+        _compatible(self.space, into.space, into.folder)
+        return replace(self.studio, into=Place(into.store, into.folder))
 
     def _source(self, init: Path | str) -> Source:
         """Where to start from: a file, or else the id of an image."""

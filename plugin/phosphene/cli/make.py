@@ -1,7 +1,7 @@
 """Commands that make pictures: generate, replay."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,7 @@ MADE = (
     FILE,
 )
 ITS_OWN = "[default: the generator's]"
+INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library, made where there is none.")
 
 
 @command("generate")
@@ -60,10 +61,17 @@ ITS_OWN = "[default: the generator's]"
 @click.option("--text-guidance", type=float, help=f"How strongly the text leads.  {ITS_OWN}")
 @click.option("--neighbour-guidance", type=float, help=f"How strongly the neighbours lead.  {ITS_OWN}")
 @click.option("--size", metavar="WxH", type=Size(), help=f"In pixels.  {ITS_OWN}")
+@INTO
 @click.option("--preview", "protocol", **PROTOCOLS)
 @click.option("-o", "--out", type=PictureFile(), help="Also write a contact sheet.")
 def generate(
-    settings: Settings, prompt: Sequence[str], origin: str, protocol: str, out: Path | None, **wishes: Any
+    settings: Settings,
+    prompt: Sequence[str],
+    origin: str,
+    protocol: str,
+    into: str | None,
+    out: Path | None,
+    **wishes: Any,
 ) -> None:
     """Make pictures from a prompt and what is nearest to it, and keep them.
 
@@ -82,11 +90,13 @@ def generate(
     from phosphene.render.sheet import contact_sheet
 
     output = settings.output
-    with settings.open() as library:
-        with kept(settings, library), output.progress("generating") as advance:
-            made = library.generate(prompt, origin=origin_of(origin), on_step=stepping(advance), **wishes)
+    with settings.open() as library, opened(settings, library, into) as shelf:
+        with kept(settings, shelf), output.progress("generating") as advance:
+            made = library.generate(
+                prompt, origin=origin_of(origin), into=shelf, on_step=stepping(advance), **wishes
+            )
         preview(output, protocol, lambda: [entry.picture for entry in made])
-        output.rows([made_record(library, entry) for entry in made], MADE)
+        output.rows([made_record(shelf, entry) for entry in made], MADE)
     if out:
         write_picture(output, contact_sheet(made_tiles(made), title=" ".join(prompt)), out)
 
@@ -135,6 +145,15 @@ def _came(again: "Replayed") -> str:
 def stepping(advance: Advance) -> "Callable[[Step], None]":
     """Move a progress bar with a generator's steps."""
     return lambda step: advance(step.index, step.total)
+
+
+def opened(settings: Settings, library: "Library", into: str | None) -> "AbstractContextManager[Library]":
+    """The library of --into, made in the same space where there is none; without it, the same library."""
+    import phosphene
+
+    if into is None:
+        return nullcontext(library)
+    return phosphene.open(into, space=library.space, create=True, device=settings.device)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from phosphene.cli.library import FILE
-from phosphene.cli.make import kept, stepping
+from phosphene.cli.make import INTO, kept, opened, stepping
 from phosphene.cli.options import FROM_TWO, FROM_ZERO, PictureFile, Settings, command
 from phosphene.cli.output import Column
 from phosphene.cli.pictures import write_picture
@@ -57,6 +57,7 @@ def atlas(settings: Settings, out: Path, limit: int) -> None:
 @click.option("--steps", type=FROM_TWO, default=8, show_default=True, help="Stops, both ends included.")
 @click.option("--generate", is_flag=True, help="Also generate a picture at every stop.")
 @click.option("--keep", is_flag=True, help="Store what was generated.")
+@INTO
 @click.option("--seed", type=FROM_ZERO, help="Of every generated picture.  [default: random]")
 @click.option("-o", "--out", type=PictureFile(), default="walk.png", show_default=True, help="The sheet.")
 def walk(
@@ -66,6 +67,7 @@ def walk(
     steps: int,
     generate: bool,
     keep: bool,
+    into: str | None,
     seed: int | None,
     out: Path,
 ) -> None:
@@ -80,15 +82,24 @@ def walk(
     """
     if keep and not generate:
         raise click.UsageError("--keep is for what --generate makes")
+    if into and not keep:
+        raise click.UsageError("--into is for what --keep stores")
     if out.suffix.lower() == ".webp":
         raise click.UsageError("-o names the sheet; the ending .webp is the animation's")
     output = settings.output
-    with settings.open() as library:
-        with kept(settings, library), output.progress("walking") as advance:
+    with settings.open() as library, opened(settings, library, into) as shelf:
+        with kept(settings, shelf), output.progress("walking") as advance:
             stops = library.walk(
-                start, end, steps, generate=generate, keep=keep, seed=seed, on_step=stepping(advance)
+                start,
+                end,
+                steps,
+                generate=generate,
+                keep=keep,
+                seed=seed,
+                into=shelf,
+                on_step=stepping(advance),
             )
-        output.rows([stop_record(library, stop) for stop in stops], STOPS)
+        output.rows([stop_record(library, stop, shelf) for stop in stops], STOPS)
         write_picture(output, walk_sheet(library, stops, (start, end)), out)
         output.wrote(walk_film(library, stops, out.with_suffix(".webp")))
 
@@ -107,8 +118,8 @@ def draw_map(library: "Library", atlas: "Atlas", title: str = "") -> "Picture":
     )
 
 
-def stop_record(library: "Library", stop: "Stop") -> dict[str, Any]:
-    """A stop as the JSON says it; `generated` is null where nothing was stored."""
+def stop_record(library: "Library", stop: "Stop", shelf: "Library") -> dict[str, Any]:
+    """A stop as the JSON says it; `generated` is null where nothing was stored on the shelf."""
     image = stop.hit.image if stop.hit else None
     return {
         "step": stop.index + 1,
@@ -117,7 +128,7 @@ def stop_record(library: "Library", stop: "Stop") -> dict[str, Any]:
         "score": round(stop.hit.score, 6) if stop.hit else None,
         "uri": image and str(library.path(image)),
         "caption": image and image.caption,
-        "generated": stop.kept and {"id": stop.kept.id, "uri": str(library.path(stop.kept))},
+        "generated": stop.kept and {"id": stop.kept.id, "uri": str(shelf.path(stop.kept))},
     }
 
 

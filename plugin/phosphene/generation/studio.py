@@ -20,6 +20,7 @@ from phosphene.novelty import Baseline, Novelty, measure
 from phosphene.records import Filter, Image
 from phosphene.sources import to_path
 from phosphene.store import Store
+from phosphene.transfer import Place
 from phosphene.vectors import Vector
 
 TRAINING = Filter(origin="training")
@@ -57,12 +58,13 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class Studio:
-    """What it takes to make pictures for a library."""
+    """What it takes to make pictures for a library. They are kept there, or `into` another one."""
 
     folder: Path
     store: Store
     embedder: Embedder
     generator: Generator
+    into: Place | None = None
 
     def neighbours(self, target: Vector, count: int, where: Filter) -> tuple[Reference, ...]:
         """The `count` images nearest to a unit vector (d,), all of weight one, nearest first."""
@@ -79,6 +81,8 @@ class Studio:
 
     def make(self, plans: Sequence[Plan], on_step: OnStep | None = None, *, keep: bool = True) -> list[Made]:
         """Make pictures and, with `keep`, store each group as soon as it is finished."""
+        if keep:
+            self._shelf.store.upsert([])  # one that is only read says so before anything is made
         baseline = Baseline.of(self.store, self.folder / "novelty.npz")
         made = []
         for drafts in make(plans, self.generator, self.embedder, on_step):
@@ -108,11 +112,17 @@ class Studio:
 
     def _keep(self, drafts: Sequence[Draft]) -> None:
         """Store what is new: the file first, so that every stored image has one."""
-        known = {image.id for image in self.store.get([draft.image.id for draft in drafts])}
+        store, folder = self._shelf.store, self._shelf.folder
+        known = {image.id for image in store.get([draft.image.id for draft in drafts])}
         for draft in drafts:
-            if draft.image.id not in known or not (self.folder / draft.image.uri).exists():
-                write_whole(self.folder / draft.image.uri, draft.file)
-        self.store.upsert([draft.image for draft in drafts if draft.image.id not in known])
+            if draft.image.id not in known or not (folder / draft.image.uri).exists():
+                write_whole(folder / draft.image.uri, draft.file)
+        store.upsert([draft.image for draft in drafts if draft.image.id not in known])
+
+    @property
+    def _shelf(self) -> Place:
+        """Where what is finished goes."""
+        return self.into or Place(self.store, self.folder)
 
     def _made(self, draft: Draft, baseline: Baseline) -> Made:
         parents = [parent.id for parent in draft.image.parents]
