@@ -1,0 +1,171 @@
+"""How the judge learns: scenes drawn for it alone, spoilt in the ways that generated pictures are.
+
+Each picture is asked all questions; beside the answers it is told where every thing stands, which
+is what makes it learn to count and to tell which thing has which colour from few pictures.
+"""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from judge import CELLS, KINDS, QUESTIONS, SIDE, WIDTHS, Judge, answers, as_tensor, shown, write
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance, ImageFilter
+from PIL.Image import Image as Picture
+from PIL.Image import Resampling
+from torch import Tensor
+from torch.nn import functional
+
+from phosphene.files import write_whole
+from phosphene.training.muon import Muon
+from phosphene.training.run import Budget, Part, Run, cosine, set_rate
+from phosphene.training.scenes import captions, compose, draw
+
+FOLDER = Path("runs/judge")
+FIRST = (5_000_000, 6_000_000)  # the judge's training seeds, and its twin's; a generator's are below
+CHUNK = 1000  # pictures a file; the first chunk is held out
+BATCH, RATES = 32, {"muon": 0.02, "adamw": 2e-3}
+SHIFT = 3  # pixels, at most
+
+
+def teach(minutes: float, pictures: int, seed: int, out: Path) -> float:
+    """Train a judge and write it; the share of named attributes that it finds in held-out scenes."""
+    torch.set_num_threads(1)  # convolutions of this size gain little from a second core
+    torch.manual_seed(seed)
+    judge = torch.nn.Module.to(Judge(WIDTHS[seed]).train(), memory_format=torch.channels_last)
+    seeds = range(FIRST[seed], FIRST[seed] + CHUNK + pictures)
+    school = School(seeds[CHUNK:])
+    optimizers = new_optimizers(judge)
+    kept = {"pictures": pictures, "width": judge.width, "batch": BATCH}
+    parts: dict[str, Part] = {"judge": judge, **optimizers}
+    run = Run(FOLDER / out.stem, parts, Budget(minutes), kept, seed=seed)
+    for step in run:
+        for name, optimizer in optimizers.items():
+            set_rate(optimizer, cosine(step.progress, RATES[name]))
+        loss = learn(judge, optimizers, *school.batch(run.random))
+        if step.number % 10 == 0:
+            run.note(loss=loss)
+    found = exam(judge.eval(), seeds[:CHUNK])
+    write(judge, out, minutes=f"{minutes:g}", steps=str(run.steps), pictures=str(pictures), seed=str(seed))
+    return found
+
+
+def new_optimizers(judge: Judge) -> dict[str, torch.optim.Optimizer]:
+    """Muon for the convolutions inside, AdamW for the rest."""
+    inside = [w for name, w in judge.look.named_parameters() if w.ndim == 4 and name != "0.weight"]
+    chosen = {id(weight) for weight in inside}
+    rest = [weight for weight in judge.parameters() if id(weight) not in chosen]
+    return {"muon": Muon(inside, RATES["muon"]), "adamw": torch.optim.AdamW(rest, RATES["adamw"])}
+
+
+def learn(
+    judge: Judge, optimizers: dict[str, torch.optim.Optimizer], pictures: Tensor, right: Tensor, where: Tensor
+) -> float:
+    """Take one step; the loss."""
+    fast = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+        logits, heat = judge(pictures.contiguous(memory_format=torch.channels_last))
+    losses = [
+        functional.cross_entropy(logits[name].float(), right[:, number], reduction="sum") / len(right)
+        for number, name in enumerate(QUESTIONS)
+    ]
+    seen = functional.binary_cross_entropy_with_logits(heat.float(), where, reduction="sum") / len(right)
+    loss = torch.stack(losses).sum() + seen
+    for optimizer in optimizers.values():
+        optimizer.zero_grad()
+    torch.autograd.backward(loss)
+    for optimizer in optimizers.values():
+        optimizer.step()
+    return float(loss.detach())
+
+
+class School:
+    """The pictures of scenes in memory, with the answers and the places."""
+
+    def __init__(self, seeds: range) -> None:
+        scenes = [compose(seed) for seed in seeds]
+        self.pictures = drawn(seeds)
+        self.answers = torch.tensor([answers(scene) for scene in scenes])
+        self.places = torch.zeros(len(seeds), len(KINDS), CELLS, CELLS, dtype=torch.bool)
+        for row, scene in enumerate(scenes):
+            for thing in scene.things:
+                for place in thing.places:
+                    x, y = place.x, 1 - place.y - place.height / 2  # its middle
+                    column, line = (min(CELLS - 1, max(0, int(CELLS * way))) for way in (x, y))
+                    self.places[row, KINDS.index(thing.kind), line, column] = True
+
+    def batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Spoilt pictures (b, 3, SIDE, SIDE), answers (b, questions), places (b, kinds, CELLS, CELLS)."""
+        chosen = random.integers(len(self.pictures), size=BATCH)
+        pictures = np.stack([spoilt(self.pictures[index], random) for index in chosen])
+        places = self.places[chosen].float()
+        turned = torch.from_numpy(random.random(BATCH) < 0.5)
+        given = as_tensor(pictures)
+        given[turned], places[turned] = given[turned].flip(-1), places[turned].flip(-1)
+        return given, self.answers[chosen], places
+
+
+def drawn(seeds: range) -> NDArray[np.uint8]:
+    """Pictures (n, SIDE, SIDE, 3) of the scenes of these seeds, drawn once and kept in runs/."""
+    parts = []
+    for first in range(seeds.start, seeds.stop, CHUNK):
+        path = FOLDER / f"{first}.npy"
+        if not path.exists():
+            buffer = io.BytesIO()
+            np.save(buffer, np.stack([small(seed) for seed in range(first, first + CHUNK)]))
+            write_whole(path, buffer.getvalue())
+        parts.append(np.load(path)[: seeds.stop - first])
+    return np.concatenate(parts)
+
+
+def small(seed: int) -> NDArray[np.uint8]:
+    """A scene's picture, drawn larger so that fine lines come out as they do in large pictures."""
+    return np.asarray(draw(compose(seed), 2 * SIDE).reduce(2))
+
+
+def spoilt(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    """A picture as a generator might have made it: shifted, off-colour, blurred, compressed, noisy."""
+    row, column = random.integers(2 * SHIFT + 1, size=2)
+    wide = np.pad(pixels, ((SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0)), mode="edge")
+    picture = Image.fromarray(wide[row : row + SIDE, column : column + SIDE])
+    for enhance in (ImageEnhance.Color, ImageEnhance.Contrast, ImageEnhance.Brightness):
+        picture = enhance(picture).enhance(random.uniform(0.85, 1.15))
+    for worsened in worsenings(picture, random):
+        picture = worsened
+    if random.random() < 0.5:
+        noise = random.normal(0, random.uniform(2, 16), pixels.shape)
+        return np.clip(np.asarray(picture) + noise, 0, 255).astype(np.uint8)
+    return np.asarray(picture)
+
+
+def worsenings(picture: Picture, random: np.random.Generator) -> Iterator[Picture]:
+    """The picture, perhaps blurred, then perhaps made smaller and larger again, or compressed."""
+    if random.random() < 0.3:
+        picture = picture.filter(ImageFilter.GaussianBlur(random.uniform(0.3, 1.2)))
+        yield picture
+    fate = random.random()
+    if fate < 0.2:
+        side = int(random.integers(SIDE // 2, SIDE))
+        smaller = picture.resize((side, side), Resampling.BILINEAR)
+        yield smaller.resize((SIDE, SIDE), Resampling.BICUBIC)
+    elif fate < 0.4:
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=int(random.integers(30, 90)))
+        yield Image.open(buffer).convert("RGB")
+
+
+def exam(judge: Judge, seeds: range) -> float:
+    """The share of the attributes named by the fullest captions that it finds in unspoilt pictures."""
+    pictures = [Image.fromarray(pixels) for pixels in drawn(seeds)]
+    found = [
+        name in seen
+        for seed, seen in zip(seeds, shown(pictures, judge), strict=True)
+        for name in captions(compose(seed))[-1].names
+    ]
+    return float(np.mean(found))
+
+
+if __name__ == "__main__":
+    raise SystemExit("run `python bench/judge.py train`")

@@ -1,0 +1,150 @@
+"""What a generation shows, counted by the independent judge."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from judge import shown
+from numpy.typing import NDArray
+from PIL.Image import Image as Picture
+from PIL.Image import Resampling
+from pool import Found, Pool, Task, by_kind, found, kind_of, share
+
+from phosphene.generation import Request
+from phosphene.generation.making import Plan
+from phosphene.generation.studio import Made
+from phosphene.library import Library
+from phosphene.novelty import Baseline, measure
+from phosphene.records import Filter
+from phosphene.training.scenes import compose
+from phosphene.training.scenes.captions import Label
+from phosphene.vectors import Vector
+
+NEIGHBOURS = 6
+GROUP = 20  # pictures between two lines of progress
+OPEN = ("style", "time", "weather", "land")  # what a text may leave to the neighbours
+COARSE = 8  # cells a side, in which layouts are compared
+COPY = 99.0  # percentile of nearness from which a picture counts as a near-copy
+
+Seen = list[set[Label]]  # what the judge says of each picture
+
+
+def make(pool: Pool, tasks: Sequence[Task], neighbours: int, **settings: Any) -> list[Made]:
+    """A picture for each task from its text and so many neighbours; the task's place is its seed.
+
+    `settings` are a Request's.
+    """
+    made: list[Made] = []
+    for start in range(0, len(tasks), GROUP):
+        some = enumerate(tasks[start : start + GROUP], start)
+        plans = [plan(pool, task, neighbours, seed=seed, **settings) for seed, task in some]
+        made += pool.library.studio.make(plans, keep=False)
+        print(f"\r{len(made)} of {len(tasks)} pictures, {neighbours} neighbours", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    return made
+
+
+def plan(pool: Pool, task: Task, neighbours: int, **settings: Any) -> Plan:
+    """What is asked of the generator; the neighbours are never the task's own scene."""
+    studio, target = pool.library.studio, pool.vector(task)
+    near = studio.neighbours(target, neighbours, pool.others(task))
+    return studio.plan(task.text, Request(pool.library.space.id, text=target, references=near, **settings))
+
+
+def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str, Any]:
+    """How much of what the texts name the judge finds.
+
+    In the scenes' own pictures, in the nearest other ones, and in what is made from the text alone
+    and with its neighbours. `trained` holds the pictures that the generator was trained on.
+    """
+    near = [pool.nearest(task, NEIGHBOURS) for task in tasks]
+    made = {"text": make(pool, tasks, 0), "text_and_neighbours": make(pool, tasks, NEIGHBOURS)}
+    pictures = {name: [one.picture for one in some] for name, some in made.items()}
+    seen = {name: shown(some) for name, some in (pictures | real(pool, tasks, near)).items()}
+    answers = {name: found(tasks, one) for name, one in seen.items()}
+    return {
+        **{f"judge_on_{name}": share(one) for name, one in answers.items()},
+        "gain": interval(answers["text"], answers["text_and_neighbours"]),
+        "near_copies": near_copies(trained, [_vector(one) for one in made["text_and_neighbours"]]),
+        "by_kind": kinds(tasks, answers),
+        "left_open": {name: left_open(tasks, near, seen[name]) for name in made},
+        "layout": {name: layout(pool, near, pictures[name]) for name in made},
+        "captions": len(tasks),
+        "pool": len(pool.seeds),
+        "trained": trained.store.count(Filter(origin="training")),
+    }
+
+
+def real(pool: Pool, tasks: Sequence[Task], near: Sequence[Sequence[int]]) -> dict[str, list[Picture]]:
+    """The pictures to compare with: the nearest neighbour of each text, and its own where all have one."""
+    owns = [task.own for task in tasks if task.own is not None]
+    pictures = {"nearest": [pool.picture(seeds[0]) for seeds in near]}
+    return pictures | ({"real": [pool.picture(own) for own in owns]} if len(owns) == len(tasks) else {})
+
+
+def interval(first: Found, second: Found, draws: int = 10_000) -> list[float]:
+    """The 95 % interval of how much larger the second share is: bootstrap over texts, paired."""
+    named = np.array([len(one) for one in first])
+    gains = np.array([sum(after) - sum(before) for before, after in zip(first, second, strict=True)])
+    chosen = np.random.default_rng(0).integers(len(named), size=(draws, len(named)))
+    shares = gains[chosen].sum(1) / named[chosen].sum(1)
+    return [float(edge) for edge in np.quantile(shares, (0.025, 0.975))]
+
+
+def near_copies(trained: Library, vectors: Sequence[Vector]) -> float:
+    """The share of near-copies.
+
+    Those are nearer to a picture that the generator was trained on than 99 of 100 of these are to their
+    own nearest one.
+    """
+    baseline = Baseline.of(trained.store, trained.folder / "novelty.npz")
+    novelties = [measure(trained.store, baseline, vector, ()) for vector in vectors]
+    return float(np.mean([(one.percentile or 0.0) >= COPY for one in novelties if one is not None]))
+
+
+def kinds(tasks: Sequence[Task], answers: dict[str, Found]) -> dict[str, dict[str, float]]:
+    """Per kind of attribute: how many are named, the shares, and what is made as a share of the best real."""
+    shares = {name: by_kind(tasks, one) for name, one in answers.items()}
+    yardstick = shares.get("real", shares["nearest"])
+    counts = Counter(kind_of(name) for task in tasks for name in task.names)
+    return {
+        kind: {
+            "named": counts[kind],
+            **{name: one[kind] for name, one in shares.items()},
+            "ratio": shares["text_and_neighbours"][kind] / max(yardstick[kind], 1e-9),
+        }
+        for kind in yardstick
+    }
+
+
+def left_open(tasks: Sequence[Task], near: Sequence[Sequence[int]], seen: Seen) -> dict[str, float]:
+    """Where a text leaves an attribute open: how often the picture shows what most neighbours do."""
+    followed: dict[str, list[bool]] = {name: [] for name in OPEN}
+    for task, seeds, shows in zip(tasks, near, seen, strict=True):
+        scenes = [compose(seed) for seed in seeds]
+        for name in set(OPEN) - {name for name, _ in task.names}:
+            [(most, _)] = Counter(getattr(scene, name) for scene in scenes).most_common(1)
+            followed[name].append((name, most) in shows)
+    return {name: float(np.mean(some)) for name, some in followed.items() if some}
+
+
+def layout(pool: Pool, near: Sequence[Sequence[int]], pictures: Sequence[Picture]) -> float:
+    """Mean correlation of light and dark, in 8 x 8 cells, with the mean of the neighbours' pictures."""
+    alike = []
+    for seeds, picture in zip(near, pictures, strict=True):
+        theirs = np.mean([coarse(pool.picture(seed)) for seed in seeds], axis=0)
+        alike.append(np.corrcoef(coarse(picture), theirs)[0, 1])
+    return float(np.mean(alike))
+
+
+def coarse(picture: Picture) -> NDArray[np.float64]:
+    """A picture's lightness in COARSE x COARSE cells, in a row."""
+    cells = picture.convert("L").resize((COARSE, COARSE), Resampling.BOX)
+    return np.asarray(cells, dtype=np.float64).ravel()
+
+
+def _vector(made: Made) -> Vector:
+    assert made.image.vector is not None, "a draft has one"
+    return made.image.vector

@@ -1,0 +1,128 @@
+"""Drawn scenes as a library to measure in, texts to ask of it, and how their attributes are counted."""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from PIL.Image import Image as Picture
+
+import phosphene
+from phosphene.library import Library
+from phosphene.lineage import rounded
+from phosphene.records import Filter, Image
+from phosphene.search import parse
+from phosphene.training.scenes import captions, compose, labels, write
+from phosphene.training.scenes.captions import Label
+from phosphene.vectors import Vector
+
+FOLDER = Path("runs/quality")
+PROMPTS = Path(__file__).parent / "prompts.json"
+TRAINING = Filter(origin="training")
+FEW = 500  # pictures that are drawn sooner than further processes start
+Found = list[list[bool]]  # of each text: which of the attributes that it names are there
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A text, what it names, and the scene (its seed) that it was said of, if any."""
+
+    text: str
+    names: tuple[Label, ...]
+    own: int | None = None
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A library of the scenes of some seeds; each file is named for its seed."""
+
+    library: Library
+    seeds: Sequence[int]
+
+    @cached_property
+    def images(self) -> dict[int, Image]:
+        """The images by their seeds."""
+        return {seed_of(image): image for image in self.library.store.iterate(TRAINING)}
+
+    def others(self, task: Task) -> Filter:
+        """All images but the one that the text was said of."""
+        own = [] if task.own is None else [self.images[task.own].id]
+        return Filter(origin="training", without=frozenset(own))
+
+    def vector(self, task: Task) -> Vector:
+        """The text's vector, as a generation uses it."""
+        return rounded(self.library.vector(parse(task.text)))
+
+    def nearest(self, task: Task, count: int) -> list[int]:
+        """The seeds of the pictures nearest to a text, its own left out."""
+        hits = self.library.store.near(self.vector(task), count, self.others(task))
+        return [seed_of(hit.image) for hit in hits]
+
+    def picture(self, seed: int) -> Picture:
+        """The picture of a scene."""
+        return self.library.picture(self.images[seed])
+
+
+def filled(folder: Path, seeds: Sequence[int]) -> Pool:
+    """The pool of these seeds; what is drawn and added already stays."""
+    library = phosphene.open(folder / "library", space="landscape", create=True)
+    if library.store.count(TRAINING) < len(seeds):
+        workers = 1 if len(seeds) < FEW else os.cpu_count() or 1
+        write(folder / "pictures", seeds, size=256, workers=workers)
+        library.add([folder / "pictures"])
+    return Pool(library, seeds)
+
+
+def seed_of(image: Image) -> int:
+    return int(Path(image.uri).stem)
+
+
+def caption_of(seed: int) -> Task:
+    """One of the scene's five captions; which one follows from the seed."""
+    caption = captions(compose(seed))[seed % 5]
+    return Task(caption.text, caption.names, seed)
+
+
+def handwritten() -> list[Task]:
+    """Prompts that no template made, with what must be in the picture."""
+    kept = json.loads(PROMPTS.read_text(encoding="utf-8"))["landscapes"]
+    return [Task(one["text"], tuple((name, value) for name, value in one["names"])) for one in kept]
+
+
+def elsewhere() -> list[str]:
+    """Prompts about something else entirely."""
+    texts: list[str] = json.loads(PROMPTS.read_text(encoding="utf-8"))["elsewhere"]
+    return texts
+
+
+def truth(seed: int) -> frozenset[Label]:
+    """What the scene of a seed shows."""
+    return labels(compose(seed))
+
+
+def found(tasks: Iterable[Task], shown: Iterable[Iterable[Label]]) -> Found:
+    """Of each text's named attributes, which are among those shown."""
+    return [[name in set(seen) for name in task.names] for task, seen in zip(tasks, shown, strict=True)]
+
+
+def share(answers: Found) -> float:
+    """How many of all the named attributes are there, in [0, 1]."""
+    return float(np.mean([answer for one in answers for answer in one]))
+
+
+def by_kind(tasks: Sequence[Task], answers: Found) -> dict[str, float]:
+    """The share for each kind of attribute."""
+    sorted_out: dict[str, list[bool]] = {}
+    for task, one in zip(tasks, answers, strict=True):
+        for name, answer in zip(task.names, one, strict=True):
+            sorted_out.setdefault(kind_of(name), []).append(answer)
+    return {kind: float(np.mean(sorted_out[kind])) for kind in sorted(sorted_out)}
+
+
+def kind_of(name: Label) -> str:
+    """A label's kind of attribute: a house's colour and a boat's are both `colour`."""
+    attribute = name[0].split(".")[-1]
+    return {"thing": "object", "sun": "sky", "moon": "sky"}.get(attribute, attribute)
