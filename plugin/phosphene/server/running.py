@@ -11,6 +11,7 @@ from typing import Any
 import uvicorn
 
 from phosphene.embedding import open_embedder
+from phosphene.embedding.names import parse
 from phosphene.errors import PhospheneError, ServerError
 from phosphene.server import Limits, app
 from phosphene.server.log import log, settings
@@ -36,6 +37,7 @@ def serve(
     Port 0 takes a free one. `on_ready` is told the address once the model is loaded, in another thread.
     Raises ServerError where the port cannot be had, and ModelError where the model cannot.
     """
+    parse(space)  # what names no space is said before a port is opened
     limits = limits or Limits()
     listener = listen(host, port)
     vectorizer = Vectorizer(limits, Metrics())

@@ -1,0 +1,119 @@
+"""The inference service in a thread of the test: a real port, a real model, and what was asked of it."""
+
+import base64
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import uvicorn
+from PIL.Image import Image as Picture
+
+from phosphene.embedding import Cut, Embedded, Embedder
+from phosphene.errors import VectorError
+from phosphene.records import Space
+from phosphene.server import Limits, app
+from phosphene.server.metrics import Metrics
+from phosphene.server.running import address, configuration, listen
+from phosphene.server.vectorizer import Vectorizer
+from phosphene.vectors import Pixels, Vectors
+
+PATIENCE = 60.0  # seconds; the machine may be busy with other things
+
+
+class Service:
+    """A running service, and a client of it."""
+
+    def __init__(self, url: str, vectorizer: Vectorizer) -> None:
+        self.url, self.vectorizer = url, vectorizer
+        self.client = httpx.Client(base_url=url, timeout=PATIENCE, limits=httpx.Limits(max_connections=64))
+
+    def vectorize(self, **asked: Any) -> dict[str, Any]:
+        """The vectors of `texts` and `images`."""
+        answer = self.client.post("/vectorize", json=asked)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def refused(self, status: int, **asked: Any) -> str:
+        """Why a request is refused."""
+        answer = self.client.post("/vectorize", json=asked)
+        assert answer.status_code == status, answer.text
+        return str(answer.json()["error"])
+
+    def metric(self, name: str, **labels: str) -> float:
+        """A number of `/metrics`; nought where it was never counted."""
+        wanted = name + (
+            "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}" if labels else ""
+        )
+        for line in self.client.get("/metrics").text.splitlines():
+            if line.startswith(f"{wanted} "):
+                return float(line.rpartition(" ")[2])
+        return 0.0
+
+    def wait_for(self, name: str, value: float) -> None:
+        """Wait until a number of `/metrics` is at least so high."""
+        wait(lambda: self.metric(name) >= value)
+
+
+class Held:
+    """An embedder whose passes over pictures wait for `go`, and which cannot embed what is all black."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.embedder, self.go = embedder, threading.Event()
+        self.go.set()
+        self.passes: list[int] = []
+
+    @property
+    def space(self) -> Space:
+        return self.embedder.space
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        return self.embedder.texts(texts)
+
+    def cut(self, text: str) -> Cut | None:
+        return self.embedder.cut(text)
+
+    def prepare(self, picture: Picture) -> Pixels:
+        return self.embedder.prepare(picture)
+
+    def pictures(self, prepared: Sequence[Pixels]) -> Embedded:
+        assert self.go.wait(PATIENCE)
+        self.passes.append(len(prepared))
+        if any(not pixels.any() for pixels in prepared) and len(self.passes) > 1:  # the first one loads
+            raise VectorError("a vector of length zero or not finite has no direction")
+        return self.embedder.pictures(prepared)
+
+
+@contextmanager
+def serving(embedder: Embedder | None, *, token: str = "", **limits: Any) -> Iterator[Service]:
+    """Serve on a free port, without a model for as long as there is none."""
+    vectorizer, listener = Vectorizer(Limits(**limits), Metrics()), listen("127.0.0.1", 0)
+    if embedder:
+        vectorizer.load(embedder)
+    server = uvicorn.Server(configuration(app.create(vectorizer, token=token), vectorizer.limits, quiet=True))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    service = Service(address(listener), vectorizer)
+    thread.start()
+    try:
+        wait(lambda: server.started)
+        yield service
+    finally:
+        service.client.close()
+        server.should_exit = True
+        thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+def wait(ready: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + PATIENCE
+    while not ready():
+        assert time.monotonic() < end, "it never was"
+        time.sleep(0.02)
+
+
+def base64_of(content: bytes) -> str:
+    """A file as Weaviate sends it."""
+    return base64.b64encode(content).decode()
