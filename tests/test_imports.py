@@ -32,9 +32,9 @@ HEAVY = {
 LAYERS = (
     {"records", "errors"},
     {"config", "drift", "files", "vectors", "schema"},
-    {"nets"},
-    {"images", "sources", "embedding", "journal", "store", "manifest"},
-    {"ingest", "search", "lineage", "novelty", "render", "training", "transfer"},
+    {"images", "nets"},
+    {"sources", "embedding", "journal", "store", "manifest"},
+    {"ingest", "search", "lineage", "novelty", "render", "training", "transfer", "visit"},
     {"explore", "generation"},
     {"library"},
     {"server"},

@@ -1,0 +1,274 @@
+"""Somebody else's collection: read, searched and generated from, and never written to."""
+
+import base64
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from oracle import vectors_like_embeddings
+from phosphene.errors import LibraryError, StoreError, VectorError
+from phosphene.images import THUMBNAIL, open_picture
+from phosphene.records import Filter, Space
+from phosphene.store.address import Address
+from phosphene.store.foreign import ForeignStore
+from phosphene.store.reading import Reading, reading
+from phosphene.vectors import Vectors, unit
+from pictures import drawn, encoded, jpeg
+from weaviate_server import Server
+
+DIMENSION = 32
+SPACE = Space("their:model", "their/model", DIMENSION)
+COUNT = 60
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """A collection that no phosphene made: its address, its ids, its vectors as they were sent."""
+
+    url: str
+    ids: list[str]
+    vectors: Vectors
+
+
+def post(server: Server, settings: dict[str, Any], objects: Sequence[dict[str, Any]]) -> None:
+    """Make a collection as any other program would: over REST, without phosphene."""
+    httpx.post(f"{server.base}/v1/schema", json=settings, timeout=30).raise_for_status()
+    body = {"objects": [{"class": settings["class"], **each} for each in objects]}
+    answer = httpx.post(f"{server.base}/v1/batch/objects", json=body, timeout=60)
+    answer.raise_for_status()
+    assert not [each for each in answer.json() if each["result"].get("errors")]
+
+
+def named(name: str, **settings: Any) -> dict[str, Any]:
+    """A collection with one named vector and a few properties."""
+    index = {"vectorizer": {"none": {}}, "vectorIndexType": "hnsw", **settings}
+    texts = ("title", "place")
+    return {
+        "class": name,
+        "vectorConfig": {"clip": index},
+        "properties": [
+            *({"name": text, "dataType": ["text"]} for text in texts),
+            {"name": "photo", "dataType": ["blob"]},
+            {"name": "tags", "dataType": ["text[]"]},
+            {"name": "width", "dataType": ["int"]},
+        ],
+    }
+
+
+def theirs(server: Server, name: str, *, length: float = 1.0, **settings: Any) -> Theirs:
+    """A filled collection; every second object has a photo, the first a tag, the last no vector."""
+    ids = [str(uuid.uuid4()) for _ in range(COUNT)]
+    vectors = vectors_like_embeddings(COUNT, DIMENSION) * np.float32(length)
+    objects = []
+    for place, (id, vector) in enumerate(zip(ids, vectors, strict=True)):
+        photo = {"photo": base64.b64encode(jpeg(place, (320, 240))).decode()} if place % 2 == 0 else {}
+        said = {"title": f"number {place}", "width": 320, **photo}
+        objects.append({"id": id, "properties": said, "vectors": {"clip": vector.tolist()}})
+    objects.append({"id": str(uuid.uuid4()), "properties": {"title": "no vector"}})
+    post(server, named(name, **settings), objects)
+    return Theirs(server.url(name, vector="clip", image="photo", caption="title"), ids, vectors)
+
+
+def opened(url: str, space: Space = SPACE) -> ForeignStore:
+    return ForeignStore.open(Address.parse(url), space)
+
+
+@pytest.fixture(scope="module")
+def collection(weaviate: Server) -> Theirs:
+    return theirs(weaviate, "Theirs")
+
+
+@pytest.fixture
+def store(collection: Theirs) -> Iterator[ForeignStore]:
+    store = opened(collection.url)
+    yield store
+    store.close()
+
+
+# ── how a collection is read ──────────────────────────────────────────────────────────────
+
+
+def read(settings: dict[str, Any], options: str = "") -> Reading:
+    return reading(Address.parse(f"weaviate://host/Theirs?space=x{options}"), settings)
+
+
+def test_the_only_vector_needs_no_name_and_one_of_several_does() -> None:
+    one = named("Theirs")
+    two = {**one, "vectorConfig": {**one["vectorConfig"], "other": one["vectorConfig"]["clip"]}}
+
+    assert read(one).vector == "clip"
+    assert read(two, "&vector=other").vector == "other"
+    with pytest.raises(LibraryError, match="has several vectors") as caught:
+        read(two)
+    assert "`clip`, `other`" in caught.value.hint
+
+
+def test_an_old_collection_has_one_vector_without_a_name() -> None:
+    old = {"class": "Theirs", "vectorIndexType": "flat", "vectorIndexConfig": {"distance": "dot"}}
+
+    assert read(old) == read(old, "&vector=default")
+    assert (read(old).vector, read(old).distance, read(old).flat) == ("", "dot", True)
+
+
+@pytest.mark.parametrize(
+    ("options", "wrong", "hint"),
+    [
+        ("&vector=clap", "has no vector `clap`", "`clip`"),
+        ("&image=nope", "the property `nope` of .* is not there", "`title`, `place`, `photo`"),
+        ("&image=width", "the property `width` of .* is of the type int", "`title`, `place`, `photo`"),
+        ("&caption=photo", "the property `photo` of .* is of the type blob", "`title`, `place`, `tags`"),
+    ],
+)
+def test_what_is_not_there_is_named_with_what_is(options: str, wrong: str, hint: str) -> None:
+    with pytest.raises(LibraryError, match=wrong) as caught:
+        read(named("Theirs"), options)
+
+    assert hint in caught.value.hint
+
+
+def test_distances_without_a_cosine_are_refused() -> None:
+    with pytest.raises(LibraryError, match="the distance `manhattan`"):
+        read(named("Theirs", vectorIndexConfig={"distance": "manhattan"}))
+    with pytest.raises(LibraryError, match="several vectors an object"):
+        read(named("Theirs", vectorIndexConfig={"multivector": {"enabled": True}}))
+
+
+def test_properties_of_our_names_and_types_are_read_and_pictures_are_not() -> None:
+    assert read(named("Theirs"), "&image=photo&caption=tags").properties == ["tags", "width"]
+    assert read(named("Theirs"), "&image=place").properties == ["place", "width"]
+
+
+# ── the store ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_object_is_an_image_with_plain_values_for_what_it_does_not_say(
+    store: ForeignStore, collection: Theirs
+) -> None:
+    [image] = store.get([collection.ids[3]], vectors=True)
+
+    assert (image.id, image.caption, image.captions) == (collection.ids[3], "number 3", ("number 3",))
+    assert (image.origin, image.sha256, image.width, image.height) == ("training", "", 320, 0)
+    assert (image.recipe, image.parents) == (None, ())
+    assert image.uri.endswith(f"/Theirs/{image.id}")
+    assert image.created.endswith("+00:00")
+    assert image.vector == pytest.approx(collection.vectors[3], abs=1e-6)
+
+
+def test_images_come_in_the_order_asked_for_and_unknown_ids_are_passed_over(
+    store: ForeignStore, collection: Theirs
+) -> None:
+    asked = [collection.ids[5], str(uuid.uuid4()), "no-uuid", collection.ids[2], collection.ids[5]]
+
+    assert [image.id for image in store.get(asked)] == [
+        collection.ids[5],
+        collection.ids[2],
+        collection.ids[5],
+    ]
+
+
+def test_objects_without_the_vector_are_no_images(store: ForeignStore, collection: Theirs) -> None:
+    assert {image.id for image in store.iterate(vectors=True)} == set(collection.ids)
+    assert all(image.vector is not None for image in store.iterate(vectors=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "distance", "kind", "length"),
+    [
+        ("Cosine", "cosine", "hnsw", 1.0),
+        ("Cosine3", "cosine", "hnsw", 3.0),
+        ("Dot", "dot", "flat", 1.0),
+        ("Dot3", "dot", "hnsw", 3.0),
+        ("Square", "l2-squared", "hnsw", 1.0),
+    ],
+)
+def test_scores_are_cosines_whatever_the_distance(
+    weaviate: Server, name: str, distance: str, kind: str, length: float
+) -> None:
+    collection = theirs(
+        weaviate, name, length=length, vectorIndexType=kind, vectorIndexConfig={"distance": distance}
+    )
+    query = vectors_like_embeddings(1, DIMENSION, seed=7)[0]
+    store = opened(collection.url)
+
+    hits = store.near(query, 10)
+    vectors = [image.vector for image in store.get([hit.image.id for hit in hits], vectors=True)]
+    store.close()
+
+    cosines = unit(collection.vectors) @ query
+    best = np.argsort(-cosines)[:10]
+    assert [hit.image.id for hit in hits] == [collection.ids[place] for place in best]
+    assert [hit.score for hit in hits] == pytest.approx(cosines[best], abs=1e-5)
+    assert np.linalg.norm(np.stack([each for each in vectors if each is not None]), axis=1) == pytest.approx(
+        1
+    )
+
+
+def test_filters_hold(store: ForeignStore, collection: Theirs) -> None:
+    query, ids = unit(collection.vectors[0]), collection.ids
+    only, without = frozenset(ids[:4]), frozenset(ids[:2])
+
+    assert {hit.image.id for hit in store.near(query, 9, Filter(only=only))} == set(ids[:4])
+    assert {hit.image.id for hit in store.near(query, 9, Filter(only=only, without=without))} == set(ids[2:4])
+    assert len(store.near(query, 9, Filter(without=without))) == 9
+    assert ids[0] not in {hit.image.id for hit in store.near(query, 9, Filter(without=without))}
+    assert store.near(query, 9, Filter(origin="generated")) == []
+    assert store.near(query, 9, Filter(only=frozenset())) == []
+    assert {image.id for image in store.iterate(Filter(only=only, without=without))} == set(ids[2:4])
+    assert list(store.iterate(Filter(origin="generated"))) == []
+    assert [store.count(where) for where in (Filter(), Filter(without=without), Filter(only=only))] == [
+        COUNT + 1,
+        COUNT - 1,
+        4,
+    ]
+    assert store.count(Filter(origin="generated")) == 0
+
+
+def test_a_vector_of_another_dimension_is_refused(store: ForeignStore) -> None:
+    with pytest.raises(VectorError, match=r"shape \(8,\) does not fit `their/model`"):
+        store.near(np.ones(8, dtype=np.float32), 3)
+
+
+def test_thumbnails_are_made_from_blobs_and_grey_where_there_is_none(
+    store: ForeignStore, collection: Theirs
+) -> None:
+    small = store.thumbnails(collection.ids[:2])
+
+    assert open_picture(small[collection.ids[0]]).size == (THUMBNAIL, 144)
+    colours = open_picture(small[collection.ids[1]]).getcolors()
+    assert colours is not None
+    assert len(colours) == 1
+
+
+def test_pictures_may_be_files_of_this_machine(weaviate: Server, tmp_path: Path) -> None:
+    there, gone = str(uuid.uuid4()), str(uuid.uuid4())
+    (tmp_path / "a.png").write_bytes(encoded(drawn(1)))
+    paths = {there: str(tmp_path / "a.png"), gone: str(tmp_path / "b.png")}
+    vector = vectors_like_embeddings(1, DIMENSION)[0].tolist()
+    post(
+        weaviate,
+        named("Paths"),
+        [
+            {"id": id, "properties": {"place": path}, "vectors": {"clip": vector}}
+            for id, path in paths.items()
+        ],
+    )
+    store = opened(weaviate.url("Paths", image="place"))
+
+    assert store.pictures([there, gone]) == {there: encoded(drawn(1))}
+    assert [image.uri for image in store.get([there, gone])] == list(paths.values())
+    store.close()
+
+
+def test_writing_is_refused_with_the_way_out(store: ForeignStore, collection: Theirs) -> None:
+    for write in (lambda: store.upsert([]), lambda: store.delete(collection.ids[:1])):
+        with pytest.raises(StoreError, match="somebody else's collection: phosphene only reads it") as caught:
+            write()
+        assert "--into LIB" in caught.value.hint
+
+    assert len(store.get(collection.ids)) == COUNT
