@@ -1,0 +1,170 @@
+"""A real Weaviate whose CLIP module is ours: it asks us for vectors, and they are those of `add`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import weaviate as client_of
+from weaviate.classes.config import Configure, DataType, Property
+from weaviate.classes.init import AdditionalConfig, Timeout
+from weaviate.classes.query import MetadataQuery, Move
+from weaviate.collections import Collection
+
+import phosphene
+from conftest import need
+from phosphene.embedding import open_embedder
+from phosphene.training.scenes import SEEDS, write
+from phosphene.vectors import Vector
+from serving import PATIENCE, Service, base64_of, serving
+from weaviate_server import HOW, Server, binary
+
+TOKEN = "0123456789abcdef"
+COUNT = 12
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    need("weaviate", binary() is not None, HOW)
+    with serving(open_embedder("landscape", device="cpu"), token=TOKEN) as running:
+        running.client.base_url = f"{running.url}/k/{TOKEN}"
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Weaviate that was told to wait for our service."""
+    told = {"CLIP_INFERENCE_API": f"{service.url}/k/{TOKEN}/", "CLIP_WAIT_FOR_STARTUP": "true"}
+    running = Server(tmp_path_factory.mktemp("module"), environment=told, modules=["multi2vec-clip"])
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Drawn landscapes."""
+    folder = tmp_path_factory.mktemp("drawn")
+    write(folder, SEEDS["test"][:COUNT], size=128, workers=1)
+    return sorted(path for path in folder.rglob("*") if path.suffix in (".png", ".jpg"))
+
+
+@pytest.fixture(scope="module")
+def added(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Vector]:
+    """The vectors that `add` gives them, by the name of the file."""
+    folder = tmp_path_factory.mktemp("libraries") / "added"
+    with phosphene.open(folder, create=True, space="landscape") as library:
+        library.add([files[0].parent])
+        return {Path(image.uri).name: image.vector for image in library.store.iterate(vectors=True)}
+
+
+@pytest.fixture(scope="module")
+def client(server: Server) -> Iterator[Any]:
+    with client_of.connect_to_local(
+        server.host,
+        server.rest,
+        server.grpc,
+        skip_init_checks=True,
+        additional_config=AdditionalConfig(timeout=Timeout(init=60, query=60, insert=60)),
+    ) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="module")
+def pictures(client: Any, files: list[Path]) -> Collection:
+    """The pictures, inserted without vectors."""
+    made = client.collections.create(
+        "Asked",
+        properties=[
+            Property(name="name", data_type=DataType.TEXT),
+            Property(name="picture", data_type=DataType.BLOB),
+        ],
+        vector_config=Configure.Vectors.multi2vec_clip(name="image", image_fields=["picture"]),
+    )
+    with made.batch.fixed_size(batch_size=6, concurrent_requests=2) as batch:
+        for file in files:
+            batch.add_object({"name": file.name, "picture": base64_of(file.read_bytes())})
+    assert not made.batch.failed_objects
+    return made
+
+
+def asked(service: Service) -> float:
+    """How many requests for vectors the service has answered well."""
+    return service.metric("phosphene_requests_total", path="/vectorize", status="200")
+
+
+def test_weaviate_shows_what_our_meta_says(client: Any, service: Service) -> None:
+    shown = client.get_meta()["modules"]["multi2vec-clip"]
+    assert shown == service.client.get("/meta").json()
+    assert shown["space"] == "landscape"
+
+
+def test_what_weaviate_asks_for_are_the_vectors_of_add(
+    pictures: Collection, added: dict[str, Vector], service: Service
+) -> None:
+    found = {one.properties["name"]: one.vector["image"] for one in pictures.iterator(include_vector=True)}
+    assert found.keys() == added.keys()
+    assert len(found) == COUNT
+    for name, vector in found.items():
+        np.testing.assert_allclose(vector, added[str(name)], atol=1e-4)
+    assert asked(service) >= COUNT  # one request for each object, but few passes
+    assert service.metric("phosphene_pass_items_sum", kind="picture") == COUNT
+
+
+def test_near_text_ranks_as_the_vectors_say(pictures: Collection, added: dict[str, Vector]) -> None:
+    prompt = "a red house in the snow at night"
+    vector = open_embedder("landscape", device="cpu").texts([prompt])[0]
+    hits = pictures.query.near_text(prompt, limit=COUNT, return_metadata=MetadataQuery(distance=True)).objects
+    scores = [1 - float(hit.metadata.distance) for hit in hits]
+    expected = sorted((float(one @ vector) for one in added.values()), reverse=True)
+    np.testing.assert_allclose(scores, expected, atol=1e-3)
+
+
+def test_near_text_moves_to_and_away_from_concepts(pictures: Collection, service: Service) -> None:
+    def distances(**moves: Move) -> dict[str, float]:
+        hits = pictures.query.near_text(
+            "a house", limit=COUNT, return_metadata=MetadataQuery(distance=True), **moves
+        ).objects
+        return {str(hit.properties["name"]): float(hit.metadata.distance) for hit in hits}
+
+    plain, before = distances(), asked(service)
+    toward = distances(move_to=Move(force=0.9, concepts=["snow at night", "the stars"]))
+    away = distances(move_away=Move(force=0.9, concepts=["snow at night"]))
+    assert asked(service) == before + 4  # a request for the prompt and one for the concepts, twice
+    assert len(plain) == len(toward) == len(away) == COUNT
+    assert plain != toward != away != plain
+
+
+def test_near_image_finds_the_picture_itself(pictures: Collection, files: list[Path]) -> None:
+    for file in files[:3]:
+        sent = base64_of(file.read_bytes())
+        hits = pictures.query.near_image(sent, limit=3, return_metadata=MetadataQuery(distance=True)).objects
+        assert hits[0].properties["name"] == file.name
+        assert float(hits[0].metadata.distance) == pytest.approx(0, abs=1e-5)
+
+
+def test_a_vector_of_our_own_is_kept_and_not_asked_for(
+    pictures: Collection, files: list[Path], service: Service
+) -> None:
+    own = np.eye(256, dtype=np.float32)[7]
+    sent = {"name": "own", "picture": base64_of(files[0].read_bytes())}
+    before = asked(service)
+    made = pictures.data.insert(sent, vector={"image": own.tolist()})
+    kept = pictures.query.fetch_object_by_id(made, include_vector=True)
+    assert asked(service) == before
+    np.testing.assert_array_equal(kept.vector["image"], own)
+    pictures.data.delete_by_id(made)
+
+
+def test_what_is_no_picture_is_refused_in_our_words(pictures: Collection) -> None:
+    with pytest.raises(client_of.exceptions.UnexpectedStatusCodeError, match="no picture inside"):
+        pictures.data.insert({"name": "text", "picture": base64_of(b"only a text")})
+
+
+def test_each_readiness_probe_of_weaviate_asks_for_our_meta(server: Server, service: Service) -> None:
+    name, labels = "phosphene_requests_total", {"path": "/meta", "status": "200"}
+    before = service.metric(name, **labels)
+    assert httpx.get(f"{server.base}/v1/.well-known/ready", timeout=PATIENCE).status_code == 200
+    assert service.metric(name, **labels) > before
