@@ -39,9 +39,12 @@ from phosphene.records import Filter, Hit, Image, Origin, Space
 from phosphene.search import Query, Terms, find, parse, vector_of
 from phosphene.sources import scan, to_path
 from phosphene.store import Store, open_store
+from phosphene.store.address import Address
 from phosphene.transfer import Place
 from phosphene.vectors import Vector
+from phosphene.visit import visit
 
+ELSEWHERE = ("http://", "https://", "weaviate://", "weaviates://")  # uris that are no paths
 TRAINING, GENERATED = Filter(origin="training"), Filter(origin="generated")
 
 
@@ -80,6 +83,16 @@ def open(
     library, and then no model loads; an existing one keeps its own. Raises LibraryError where there
     is no library, or one of another space, and ModelError where the model of a new one cannot be had.
     """
+    if address := _foreign(url):
+        there = visit(address, device=device)
+        return Library(
+            there.folder,
+            there.store.space,
+            device=device,
+            embedder=there.embedder,
+            store=there.store,
+            url=str(url or default_library()),
+        )
     folder = _folder(url)
     manifest = Manifest.read(folder)
     embedder = None
@@ -104,12 +117,20 @@ class Library:
     """A library of pictures that can be searched by meaning and generated into."""
 
     def __init__(
-        self, folder: Path, space: Space, *, device: str = "auto", embedder: Embedder | None = None
+        self,
+        folder: Path,
+        space: Space,
+        *,
+        device: str = "auto",
+        embedder: Embedder | None = None,
+        store: Store | None = None,
+        url: str | None = None,
     ) -> None:
         self.folder = folder
+        self.url = url or str(folder)  # what opens this library again
         self.space = space
         self.device = device
-        self.store: Store = open_store(folder / "store", space)
+        self.store: Store = store or open_store(folder / "store", space)
         self.journal = Journal(folder / "journal.sqlite")
         self.terms = Terms(self.store, self.journal, load=lambda: self.embedder)
         if embedder is not None:
@@ -127,11 +148,6 @@ class Library:
         """Let go of the store and the journal; what was written stays."""
         self.store.close()
         self.journal.close()
-
-    @property
-    def url(self) -> str:
-        """What opens this library again."""
-        return str(self.folder)
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -184,6 +200,10 @@ class Library:
         """Where the image's file is, or was."""
         return to_path(image.uri, self.folder)
 
+    def where(self, image: Image) -> str:
+        """Where the image's file is, for people and programs: a path, or a URL where it is one."""
+        return image.uri if image.uri.startswith(ELSEWHERE) else str(self.path(image))
+
     def picture(self, image: Image) -> Picture:
         """The image's picture: its file, or its thumbnail where the file is gone."""
         if self.path(image).exists():
@@ -210,7 +230,7 @@ class Library:
         training, generated = self.store.count(TRAINING), self.store.count(GENERATED)
         return Status(
             self.url,
-            "lancedb",
+            "weaviate" if Address.is_one(self.url) else "lancedb",
             self.space.name,
             self.space.dimension,
             training + generated,
@@ -347,6 +367,13 @@ class Library:
         target = rounded(stop.vector)
         nearest = self.studio.neighbours(target, neighbours, TRAINING)
         return self.studio.plan(prompt, Request(self.space.id, seed, text=target, references=nearest))
+
+
+def _foreign(url: str | Path | None) -> Address | None:
+    """The address, where it is of a collection that phosphene did not make."""
+    text = str(url or default_library())
+    address = Address.parse(text) if Address.is_one(text) else None
+    return address if address and address.foreign else None
 
 
 def _folder(url: str | Path | None) -> Path:

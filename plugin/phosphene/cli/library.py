@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from phosphene.library import Library, Shown
     from phosphene.records import Hit, Image
 
-FILE = Column("uri", "file", lambda uri: nearby(Path(uri)), path=True)
+FILE = Column("uri", "file", nearby, path=True)
 HITS = (
     Column("rank", "rank"),
     Column("score", "score", "{:.3f}".format),
@@ -118,7 +118,7 @@ def hit_records(library: "Library", hits: "Sequence[Hit]") -> list[dict[str, Any
             "id": hit.image.id,
             "score": round(float(hit.score), 6),
             "origin": hit.image.origin,
-            "uri": str(library.path(hit.image)),
+            "uri": library.where(hit.image),
             "caption": hit.image.caption,
         }
         for rank, hit in enumerate(hits, start=1)
@@ -158,7 +158,7 @@ def _described(library: "Library", shown: "Shown") -> dict[str, Any]:
     return {
         "id": image.id,
         "origin": image.origin,
-        "uri": str(library.path(image)),
+        "uri": library.where(image),
         "caption": image.caption,
         "captions": list(image.captions),
         "width": image.width,
@@ -181,13 +181,13 @@ def _described(library: "Library", shown: "Shown") -> dict[str, Any]:
 
 def _uri(library: "Library", image: "Image | str") -> str | None:
     """Where a relative lies; None for one that was removed, of which only the id is left."""
-    return None if isinstance(image, str) else str(library.path(image))
+    return None if isinstance(image, str) else library.where(image)
 
 
 def _lines(record: Mapping[str, Any]) -> dict[str, object]:
     """The same for people, with one line per caption, setting, parent and descendant."""
     lines: dict[str, object] = {"id": record["id"], "origin": record["origin"]}
-    lines["file"] = nearby(Path(record["uri"]))
+    lines["file"] = nearby(record["uri"])
     lines["size"] = f"{record['width']}x{record['height']}"
     for number, caption in enumerate(record["captions"], start=1):
         lines["caption" if number == 1 else f"caption {number}"] = caption
@@ -204,7 +204,7 @@ def _lines(record: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _place(relative: Mapping[str, Any]) -> str:
-    return "(removed)" if relative["uri"] is None else nearby(Path(relative["uri"]))
+    return "(removed)" if relative["uri"] is None else nearby(relative["uri"])
 
 
 @command("remove")

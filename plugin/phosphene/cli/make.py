@@ -172,7 +172,7 @@ def made_record(library: "Library", made: "Made") -> dict[str, Any]:
     image = made.image
     return {
         "id": image.id,
-        "uri": str(library.path(image)),
+        "uri": library.where(image),
         "prompt": image.caption,
         "seed": seed_of(image),
         "score": round(made.score, 6),

@@ -120,9 +120,11 @@ def shortened(text: str, width: int = CAPTION_WIDTH) -> str:
     return text[: width - 1].rsplit(" ", 1)[0].rstrip(" ,.;") + "…"
 
 
-def nearby(path: Path) -> str:
-    """A path as short as it can be written from here."""
-    folder = Path.cwd()
+def nearby(place: Path | str) -> str:
+    """A path as short as it can be written from here; a URL as it is."""
+    if isinstance(place, str) and "://" in place:
+        return place
+    path, folder = Path(place), Path.cwd()
     return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
 

@@ -126,9 +126,9 @@ def stop_record(library: "Library", stop: "Stop", shelf: "Library") -> dict[str,
         "t": round(stop.t, 4),
         "id": image and image.id,
         "score": round(stop.hit.score, 6) if stop.hit else None,
-        "uri": image and str(library.path(image)),
+        "uri": image and library.where(image),
         "caption": image and image.caption,
-        "generated": stop.kept and {"id": stop.kept.id, "uri": str(shelf.path(stop.kept))},
+        "generated": stop.kept and {"id": stop.kept.id, "uri": shelf.where(stop.kept)},
     }
 
 
