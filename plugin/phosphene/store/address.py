@@ -2,7 +2,7 @@
 
     weaviate://host:8080/Collection
     weaviate://one,two,three/Collection?grpc=50051,50052,50053&replicas=3&consistency=quorum
-    weaviates://mine.example.com/Collection?tenant=me                 TLS
+    weaviates://mine.example.com/Collection?tenant=me&timeout=30      TLS
     weaviate://host/Theirs?vector=clip&image=photo&caption=title&space=ViT-B-32/openai
 
 The key comes from `WEAVIATE_API_KEY`, never from here: an address is shown and logged.
@@ -11,7 +11,7 @@ The key comes from `WEAVIATE_API_KEY`, never from here: an address is shown and 
 import re
 from dataclasses import dataclass
 from typing import Literal, Self, cast
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from phosphene.errors import LibraryError
 
@@ -19,7 +19,9 @@ SCHEMES = {"weaviate": False, "weaviates": True}  # whether it speaks TLS
 PORTS, TLS_PORTS = (8080, 50051), (443, 443)  # REST and gRPC, as Weaviate has them and as its cloud has them
 NAME = re.compile(r"[A-Z][_0-9A-Za-z]{0,254}")
 CONSISTENCIES = ("one", "quorum", "all")
-OURS = ("grpc", "tenant", "replicas", "consistency")
+TENANT = re.compile(r"[-_0-9A-Za-z]{1,64}")  # what Weaviate takes
+TIMEOUT = 10.0  # seconds
+OURS = ("grpc", "tenant", "replicas", "consistency", "timeout")
 THEIRS = ("vector", "image", "caption", "space")
 
 Consistency = Literal["one", "quorum", "all"]
@@ -32,6 +34,11 @@ class Endpoint:
     host: str
     rest: int
     grpc: int
+
+    @property
+    def bracketed(self) -> str:
+        """The host as it stands before a port: the colons of IPv6 in brackets."""
+        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class Address:
     replicas: int | None = None
     consistency: Consistency | None = None  # None: the server's own choice
     foreign: Foreign | None = None
+    timeout: float = TIMEOUT  # seconds for an answer, before one says that there is none
 
     @classmethod
     def is_one(cls, text: str) -> bool:
@@ -78,16 +86,35 @@ class Address:
             endpoints=_endpoints(text, parts.netloc, given.get("grpc", ""), TLS_PORTS if secure else PORTS),
             collection=collection,
             secure=secure,
-            tenant=given.get("tenant"),
+            tenant=_tenant(text, given.get("tenant")),
             replicas=_replicas(text, given.get("replicas")),
             consistency=_consistency(text, given.get("consistency")),
             foreign=_foreign(given),
+            timeout=_timeout(text, given.get("timeout")),
         )
 
+    @property
+    def url(self) -> str:
+        """The whole address, which parses to this one."""
+        grpc = [str(each.grpc) for each in self.endpoints]
+        given: dict[str, object | None] = {
+            "grpc": ",".join(grpc if len(set(grpc)) > 1 else grpc[:1]),
+            "tenant": self.tenant,
+            "replicas": self.replicas,
+            "consistency": self.consistency,
+            "timeout": None if self.timeout == TIMEOUT else f"{self.timeout:g}",
+        }
+        if self.foreign:
+            given |= {name: getattr(self.foreign, name) or None for name in THEIRS}
+        if given["grpc"] == str((TLS_PORTS if self.secure else PORTS)[1]):
+            del given["grpc"]
+        options = urlencode({name: value for name, value in given.items() if value is not None}, safe=",/:")
+        return f"{self}?{options}" if options else str(self)
+
     def __str__(self) -> str:
-        """The first endpoint and the collection, to be shown."""
+        """The endpoints and the collection, to be shown."""
         scheme = "weaviates" if self.secure else "weaviate"
-        hosts = ",".join(f"{each.host}:{each.rest}" for each in self.endpoints)
+        hosts = ",".join(f"{each.bracketed}:{each.rest}" for each in self.endpoints)
         return f"{scheme}://{hosts}/{self.collection}"
 
 
@@ -122,6 +149,21 @@ def _port(text: str, port: str) -> int:
     if not port.isdigit() or not 0 < int(port) < 65536:
         raise _wrong(text, f"`{port}` is no port")
     return int(port)
+
+
+def _tenant(text: str, given: str | None) -> str | None:
+    if given is not None and not TENANT.fullmatch(given):
+        raise _wrong(text, f"`tenant={given}` is no tenant: up to 64 letters, digits, - and _")
+    return given
+
+
+def _timeout(text: str, given: str | None) -> float:
+    """Seconds, from a tenth up."""
+    if given is None:
+        return TIMEOUT
+    if not re.fullmatch(r"\d+(\.\d+)?", given) or float(given) < 0.1:
+        raise _wrong(text, f"`timeout={given}` is no number of seconds")
+    return float(given)
 
 
 def _replicas(text: str, given: str | None) -> int | None:

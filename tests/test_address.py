@@ -1,0 +1,100 @@
+"""What `-L weaviate://…` says, and what is no address."""
+
+import pytest
+
+from phosphene.errors import LibraryError
+from phosphene.store.address import Address, Endpoint, Foreign
+
+
+def test_host_and_collection_are_enough() -> None:
+    address = Address.parse("weaviate://localhost/Photos")
+
+    assert address == Address((Endpoint("localhost", 8080, 50051),), "Photos")
+    assert not address.secure and address.timeout == 10
+
+
+def test_every_option_is_read() -> None:
+    address = Address.parse(
+        "weaviates://one:1,two:2/Photos?grpc=3,4&tenant=me&replicas=3&consistency=quorum&timeout=2.5"
+    )
+
+    assert address == Address(
+        (Endpoint("one", 1, 3), Endpoint("two", 2, 4)),
+        "Photos",
+        secure=True,
+        tenant="me",
+        replicas=3,
+        consistency="quorum",
+        timeout=2.5,
+    )
+
+
+def test_one_grpc_port_serves_all_hosts_and_tls_has_its_own_ports() -> None:
+    assert [each.grpc for each in Address.parse("weaviate://a,b/X?grpc=7").endpoints] == [7, 7]
+    assert Address.parse("weaviates://cloud.example.com/X").endpoints == (
+        Endpoint("cloud.example.com", 443, 443),
+    )
+
+
+def test_ipv6_hosts_stand_in_brackets() -> None:
+    address = Address.parse("weaviate://[::1]:8081/X")
+
+    assert address.endpoints == (Endpoint("::1", 8081, 50051),)
+    assert str(address) == "weaviate://[::1]:8081/X"
+
+
+def test_a_collection_of_others_says_how_to_read_it() -> None:
+    address = Address.parse("weaviate://h/Theirs?vector=clip&image=photo&space=ViT-B-32/openai")
+
+    assert address.foreign == Foreign("clip", "photo", "", "ViT-B-32/openai")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "weaviate://localhost/Photos",
+        "weaviate://a:1,b:2/X?grpc=3,4&tenant=me&replicas=3&consistency=one&timeout=0.5",
+        "weaviates://a/X?grpc=50051",
+        "weaviate://[::1]/X?grpc=9",
+        "weaviate://h/Theirs?vector=clip&caption=title&space=hf-hub:ORG/NAME",
+    ],
+)
+def test_the_whole_address_leads_back(text: str) -> None:
+    address = Address.parse(text)
+
+    assert Address.parse(address.url) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("http://localhost/Photos", "`http` is no scheme"),
+        ("weaviate://localhost/photos", "`photos` is no collection"),
+        ("weaviate://localhost", "`` is no collection"),
+        ("weaviate:///Photos", "it names no host"),
+        ("weaviate://a:b:c/Photos", "`a:b:c` is no host"),
+        ("weaviate://h:0/Photos", "`0` is no port"),
+        ("weaviate://h/Photos?grpc=x", "`x` is no port"),
+        ("weaviate://a,b,c/Photos?grpc=1,2", "2 gRPC ports do not pair with 3 hosts"),
+        ("weaviate://h/Photos?colour=red", "`colour` is no option"),
+        ("weaviate://h/Photos?replicas=0", "`replicas=0` is no number of replicas"),
+        ("weaviate://h/Photos?consistency=most", "one, quorum, all"),
+        ("weaviate://h/Photos?tenant=a/b", "`tenant=a/b` is no tenant"),
+        ("weaviate://h/Photos?timeout=soon", "`timeout=soon` is no number of seconds"),
+        ("weaviate://h/Photos?timeout=0", "`timeout=0` is no number of seconds"),
+    ],
+)
+def test_what_is_no_address_is_named(text: str, wrong: str) -> None:
+    with pytest.raises(LibraryError) as caught:
+        Address.parse(text)
+
+    assert wrong in caught.value.message
+    assert "weaviate://HOST" in caught.value.hint
+
+
+def test_a_key_in_an_address_is_refused_and_not_repeated() -> None:
+    with pytest.raises(LibraryError) as caught:
+        Address.parse("weaviate://secret@h/Photos")
+
+    assert "secret" not in caught.value.message
+    assert "WEAVIATE_API_KEY" in caught.value.hint
