@@ -37,14 +37,13 @@ from phosphene.lineage import descendants, recipe_in, rounded
 from phosphene.manifest import Manifest
 from phosphene.records import Filter, Hit, Image, Origin, Space
 from phosphene.search import Query, Terms, find, parse, vector_of
-from phosphene.sources import scan, to_path
+from phosphene.sources import is_remote, scan, to_path
 from phosphene.store import Store, open_store
 from phosphene.store.address import Address
 from phosphene.transfer import Place
 from phosphene.vectors import Vector
 from phosphene.visit import visit
 
-ELSEWHERE = ("http://", "https://", "weaviate://", "weaviates://")  # uris that are no paths
 TRAINING, GENERATED = Filter(origin="training"), Filter(origin="generated")
 
 
@@ -202,7 +201,7 @@ class Library:
 
     def where(self, image: Image) -> str:
         """Where the image's file is, for people and programs: a path, or a URL where it is one."""
-        return image.uri if image.uri.startswith(ELSEWHERE) else str(self.path(image))
+        return image.uri if is_remote(image.uri) else str(self.path(image))
 
     def picture(self, image: Image) -> Picture:
         """The image's picture: its file, or its thumbnail where the file is gone."""
@@ -212,7 +211,8 @@ class Library:
 
     def missing(self) -> list[Image]:
         """The training images of which no file is left, here or where another copy was added."""
-        gone = [image for image in self.store.iterate(TRAINING) if not lexists(self.path(image))]
+        local = (image for image in self.store.iterate(TRAINING) if not is_remote(image.uri))
+        gone = [image for image in local if not lexists(self.path(image))]
         copies = self.journal.places([image.id for image in gone])
         return [
             image

@@ -17,6 +17,7 @@ from phosphene.errors import ImageError
 ENDINGS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 CAPTIONS = "captions.json"  # the COCO file that holds the captions of the folder that it lies in
 LIBRARY = {"library.json", "journal.sqlite"}  # a folder with these is a library, not a source
+REMOTE = ("http://", "https://", "weaviate://", "weaviates://")
 
 Captions = dict[Path, tuple[str, ...]]
 
@@ -73,6 +74,11 @@ def to_path(uri: str, folder: Path) -> Path:
     if uri.startswith("file:///"):
         return Path(os.fsdecode(unquote_to_bytes(uri.removeprefix("file://"))))
     return folder / uri
+
+
+def is_remote(uri: str) -> bool:
+    """Whether a uri names a place on another machine, rather than a file of this one."""
+    return uri.startswith(REMOTE)
 
 
 def _absolute(path: Path) -> Path:

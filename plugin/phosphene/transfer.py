@@ -18,7 +18,7 @@ import numpy as np
 from phosphene.errors import LibraryError, StoreError
 from phosphene.files import write_whole
 from phosphene.records import Image
-from phosphene.sources import to_path, to_uri
+from phosphene.sources import is_remote, to_path, to_uri
 from phosphene.store import Store
 from phosphene.store.properties import properties_of
 
@@ -116,9 +116,10 @@ def _refuse(source: Place, target: Place) -> None:
 def _moved(source: Place, target: Place) -> Iterator[Image]:
     """The images as the target names their files; generated ones lie in both libraries' folders."""
     for image in source.store.iterate(vectors=True):
-        inside = _carried(image)
-        uri = image.uri if inside else to_uri(to_path(image.uri, source.folder), target.folder)
-        yield replace(image, uri=uri)
+        if _carried(image) or is_remote(image.uri):
+            yield image
+        else:
+            yield replace(image, uri=to_uri(to_path(image.uri, source.folder), target.folder))
 
 
 def _carried(image: Image) -> bool:
