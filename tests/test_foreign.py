@@ -1,6 +1,7 @@
 """Somebody else's collection: read, searched and generated from, and never written to."""
 
 import base64
+import json
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,14 +11,19 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 
+import phosphene
 from oracle import vectors_like_embeddings
+from phosphene.cli import phosphene as command
+from phosphene.embedding import open_embedder
 from phosphene.errors import LibraryError, StoreError, VectorError
 from phosphene.images import THUMBNAIL, open_picture
 from phosphene.records import Filter, Space
 from phosphene.store.address import Address
 from phosphene.store.foreign import ForeignStore
 from phosphene.store.reading import Reading, reading
+from phosphene.training.scenes import SEEDS, write
 from phosphene.vectors import Vectors, unit
 from pictures import drawn, encoded, jpeg
 from weaviate_server import Server
@@ -41,7 +47,7 @@ def post(server: Server, settings: dict[str, Any], objects: Sequence[dict[str, A
     httpx.post(f"{server.base}/v1/schema", json=settings, timeout=30).raise_for_status()
     body = {"objects": [{"class": settings["class"], **each} for each in objects]}
     answer = httpx.post(f"{server.base}/v1/batch/objects", json=body, timeout=60)
-    answer.raise_for_status()
+    assert answer.is_success, answer.text
     assert not [each for each in answer.json() if each["result"].get("errors")]
 
 
@@ -266,9 +272,184 @@ def test_pictures_may_be_files_of_this_machine(weaviate: Server, tmp_path: Path)
 
 
 def test_writing_is_refused_with_the_way_out(store: ForeignStore, collection: Theirs) -> None:
-    for write in (lambda: store.upsert([]), lambda: store.delete(collection.ids[:1])):
+    for attempt in (lambda: store.upsert([]), lambda: store.delete(collection.ids[:1])):
         with pytest.raises(StoreError, match="somebody else's collection: phosphene only reads it") as caught:
-            write()
+            attempt()
         assert "--into LIB" in caught.value.hint
 
     assert len(store.get(collection.ids)) == COUNT
+
+
+# ── as a library ──────────────────────────────────────────────────────────────────────────
+
+PROMPT = "a red house in the snow at night"
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(command, [str(word) for word in words])
+
+
+def lines(*words: object) -> list[dict[str, Any]]:
+    """What a command that ends well prints as JSON."""
+    result = run(*words, "--json")
+    assert result.exit_code == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def scenes(weaviate: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Landscapes that another program embedded with the same model: the address without its space."""
+    folder = tmp_path_factory.mktemp("drawn")
+    write(folder, SEEDS["test"][:16], size=64, workers=1)
+    files = sorted(folder.rglob("*.png"))
+    embedder = open_embedder("landscape")
+    vectors = embedder.pictures([embedder.prepare(open_picture(file)) for file in files]).vectors
+    noise = vectors_like_embeddings(len(files), vectors.shape[1])
+    for name, sent in (("Scenes", vectors), ("Noise", noise)):
+        objects = [
+            {
+                "id": str(uuid.uuid4()),
+                "properties": {"title": file.stem, "photo": base64.b64encode(file.read_bytes()).decode()},
+                "vectors": {"clip": vector.tolist()},
+            }
+            for file, vector in zip(files, sent, strict=True)
+        ]
+        post(weaviate, named(name), objects)
+    return weaviate.url("Scenes", image="photo", caption="title")
+
+
+@pytest.fixture
+def visited(scenes: str) -> str:
+    """An address that `-L` takes."""
+    return f"{scenes}&space=landscape"
+
+
+def test_a_search_finds_what_a_library_of_the_same_pictures_finds(visited: str, tmp_path: Path) -> None:
+    with phosphene.open(visited) as library:
+        pictures = library.store.thumbnails([image.id for image in library.store.iterate()])
+        hits, again = library.search(PROMPT, 16), lines("-L", visited, "search", PROMPT, "-n", 16)
+        vectors = {image.id: image.vector for image in library.store.iterate(vectors=True)}
+        target = library.vector(PROMPT)
+
+    assert len(pictures) == 16
+    cosines = sorted(
+        (float(vector @ target) for vector in vectors.values() if vector is not None), reverse=True
+    )
+    assert [hit.score for hit in hits] == pytest.approx(cosines, abs=1e-5)
+    assert [hit["id"] for hit in again] == [hit.image.id for hit in hits]
+    assert all(hit["uri"] == f"{visited.split('?')[0]}/{hit['id']}" for hit in again)
+
+
+def test_the_space_is_believed_once_and_then_no_model_loads(visited: str) -> None:
+    with phosphene.open(visited) as library:
+        library.search(PROMPT)
+    with phosphene.open(visited) as again:
+        assert again.search(PROMPT)
+        assert again.url == visited
+        assert (again.status().store, again.status().images) == ("weaviate", 16)
+        assert "embedder" not in vars(again)
+
+
+def test_it_is_shown_mapped_and_walked(visited: str, tmp_path: Path) -> None:
+    [hit] = lines("-L", visited, "search", PROMPT, "-n", 1)
+
+    [shown] = lines("-L", visited, "show", hit["id"][:8], "-o", tmp_path / "family.png")
+    lines("-L", visited, "map", "-o", tmp_path / "map.png")
+    stops = lines("-L", visited, "walk", PROMPT, "a boat", "--steps", 3, "-o", tmp_path / "walk.png")
+
+    assert (shown["id"], shown["uri"]) == (hit["id"], hit["uri"])
+    assert len(stops) == 3
+    for name in ("family.png", "map.png", "walk.png", "walk.webp"):
+        assert (tmp_path / name).stat().st_size > 1000
+
+
+def test_what_is_generated_goes_into_another_library_and_keeps_the_foreign_parents(
+    visited: str, tmp_path: Path
+) -> None:
+    words = ("-L", visited, "generate", PROMPT, "-n", 1, "-k", 3, "--steps", 2, "--seed", 7)
+
+    refused = run(*words)
+    [made] = lines(*words, "--into", tmp_path / "mine")
+
+    assert refused.exit_code == 1
+    assert "phosphene only reads it" in refused.stderr
+    assert "--into LIB" in refused.stderr
+    nearest = lines("-L", visited, "search", PROMPT, "-n", 3)
+    assert [parent["id"] for parent in made["parents"]] == [hit["id"] for hit in nearest]
+    [shown] = lines("-L", tmp_path / "mine", "show", made["id"])
+    assert [parent["id"] for parent in shown["parents"]] == [hit["id"] for hit in nearest]
+    assert made["uri"] == str(tmp_path / "mine" / "pictures" / f"{made['id']}.png")
+    [replayed] = lines("-L", visited, "replay", made["uri"])
+    assert replayed["identical"]
+
+
+def test_a_walk_keeps_what_it_made_in_another_library(visited: str, tmp_path: Path) -> None:
+    words = ("-L", visited, "walk", PROMPT, "a boat", "--steps", 2, "--generate", "--keep")
+    stops = lines(*words, "--into", tmp_path / "mine", "-o", tmp_path / "walk.png")
+
+    assert all(Path(stop["generated"]["uri"]).is_file() for stop in stops)
+    assert lines("-L", tmp_path / "mine", "status")[0]["generated"] == 2
+    usage = run("-L", visited, "walk", PROMPT, "a boat", "--into", tmp_path / "mine")
+    assert usage.exit_code == 2
+
+
+def test_it_can_be_copied_into_a_library_of_ones_own(visited: str, tmp_path: Path) -> None:
+    [first] = lines("copy", visited, tmp_path / "mine")
+    [second] = lines("copy", visited, tmp_path / "mine")
+
+    assert (first["copied"], second["copied"], second["unchanged"]) == (16, 0, 16)
+    own, foreign = (lines("-L", place, "search", PROMPT) for place in (tmp_path / "mine", visited))
+    assert [(hit["id"], hit["uri"]) for hit in own] == [(hit["id"], hit["uri"]) for hit in foreign]
+
+
+def test_nothing_is_added_to_it_or_removed(visited: str, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(jpeg(1))
+    [hit] = lines("-L", visited, "search", PROMPT, "-n", 1)
+
+    added = run("-L", visited, "add", tmp_path / "a.jpg")
+    removed = run("-L", visited, "remove", hit["id"], "--yes")
+
+    for result in (added, removed):
+        assert result.exit_code == 1
+        assert "phosphene only reads it" in result.stderr
+    assert lines("-L", visited, "status")[0]["images"] == 16
+
+
+def test_vectors_of_another_dimension_are_refused_with_both_named(collection: Theirs) -> None:
+    with pytest.raises(LibraryError, match=r"have 32 numbers, and those of `landscape`.* 256"):
+        phosphene.open(f"{collection.url}&space=landscape")
+
+
+def test_vectors_of_another_model_are_refused_where_their_pictures_say_so(
+    weaviate: Server, scenes: str
+) -> None:
+    with pytest.raises(
+        LibraryError, match=r"are not of `landscape`.*8 stored pictures.*mean cosine"
+    ) as caught:
+        phosphene.open(weaviate.url("Noise", image="photo", space="landscape"))
+    assert "/Noise` are not of" in caught.value.message
+
+    with phosphene.open(weaviate.url("Noise", space="landscape")) as unseen:  # nothing can be compared
+        assert unseen.status().images == 16
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "wrong"),
+    [
+        ("Scenes", {"image": "photo"}, "does not say of which space"),
+        ("Absent", {"space": "landscape"}, "there is no collection `Absent`"),
+        ("Scenes", {"space": "landscape", "image": "nope"}, "the property `nope`"),
+        ("Empty", {"space": "landscape"}, "holds nothing"),
+    ],
+)
+def test_an_address_that_cannot_be_read_says_why(
+    weaviate: Server, scenes: str, name: str, options: dict[str, str], wrong: str
+) -> None:
+    if name == "Empty":
+        post(weaviate, named("Empty"), [{"properties": {"title": "no vector"}}])
+
+    result = run("-L", weaviate.url(name, **options), "search", PROMPT)
+
+    assert result.exit_code == 1
+    assert wrong in result.stderr
+    assert "hint: " in result.stderr
