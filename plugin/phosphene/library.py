@@ -42,7 +42,6 @@ from phosphene.store import Store, open_store
 from phosphene.store.address import Address
 from phosphene.transfer import Place
 from phosphene.vectors import Vector
-from phosphene.visit import visit
 
 TRAINING, GENERATED = Filter(origin="training"), Filter(origin="generated")
 
@@ -83,6 +82,8 @@ def open(
     is no library, or one of another space, and ModelError where the model of a new one cannot be had.
     """
     if address := _foreign(url):
+        from phosphene.visit import visit
+
         there = visit(address, device=device)
         return Library(
             there.folder,
