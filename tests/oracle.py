@@ -28,9 +28,26 @@ class Oracle:
     def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image]:
         return [self.images[id] for id in ids if id in self.images]
 
-    def near(self, vector: Vector, count: int, where: Filter = EVERYTHING) -> list[Hit]:
+    def near(
+        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
+    ) -> list[Hit]:
+        if diversity:
+            return self._diverse(vector, count, where, 1 - diversity)
         hits = [Hit(image, float(image.vector @ vector)) for image in self.iterate(where)]
         return sorted(hits, key=lambda hit: -hit.score)[:count]
+
+    def _diverse(self, vector: Vector, count: int, where: Filter, share: float) -> list[Hit]:
+        """Maximal marginal relevance word by word: one look at every pair for every choice."""
+        pool, taken = self.near(vector, 5 * count, where), list[Hit]()
+
+        def value(hit: Hit) -> float:
+            nearest = max((float(hit.image.vector @ other.image.vector) for other in taken), default=-1)
+            return share * hit.score - (1 - share) * nearest
+
+        while pool and len(taken) < count:
+            taken.append(max(pool, key=value))
+            pool.remove(taken[-1])
+        return taken
 
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
         for image in list(self.images.values()):

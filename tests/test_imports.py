@@ -32,8 +32,8 @@ HEAVY = {
 LAYERS = (
     {"records", "errors"},
     {"config", "drift", "files", "vectors", "schema"},
-    {"images", "nets"},
-    {"sources", "embedding", "journal", "store", "manifest"},
+    {"images", "manifest", "nets"},
+    {"sources", "embedding", "journal", "store"},
     {"ingest", "search", "lineage", "novelty", "render", "training", "transfer", "visit"},
     {"explore", "generation"},
     {"library"},

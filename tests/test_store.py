@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +12,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oracle import SPACE, Oracle, made
-from phosphene.errors import LibraryError, StoreError, VectorError
+from phosphene.errors import LibraryError, QueryError, StoreError, VectorError
 from phosphene.records import Filter, Hit, Image, Space
 from phosphene.store import EVERYTHING, Store, open_store
+from phosphene.store.address import Address
 from phosphene.vectors import unit
+from weaviate_server import Server
+
+SERVER: list[Server] = []  # the one that runs, once a test needs it
+
+
+def collection(folder: Path) -> Address:
+    """A collection of its own for each folder."""
+    digest = sha256(str(folder).encode()).hexdigest()
+    return Address.parse(SERVER[0].url(f"Test{digest[:12]}"))
+
 
 # Each opens the store at a place, or makes it where there is none.
 STORES: dict[str, Callable[[Path], Store]] = {
     "oracle": cache(lambda folder: Oracle()),
     "lance": lambda folder: open_store(folder / "store", SPACE),
+    "weaviate": lambda folder: open_store(collection(folder), SPACE),
 }
 NOWHERE = "00000000-0000-5000-8000-ffffffffffff"
 QUERY = unit(np.arange(8) - 2.0)
@@ -37,16 +50,30 @@ STRANGE = [
 
 
 @pytest.fixture(params=STORES)
-def again(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Store]:
-    """Opens the store of this test once more."""
-    return lambda: STORES[request.param](tmp_path)
+def kind(request: pytest.FixtureRequest) -> str:
+    """The name of a store; its server runs."""
+    if request.param == "weaviate":
+        SERVER[:] = [request.getfixturevalue("weaviate")]
+    return str(request.param)
 
 
 @pytest.fixture
-def store(again: Callable[[], Store]) -> Iterator[Store]:
-    opened = again()
-    yield opened
-    opened.close()
+def again(kind: str, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """Opens the store of this test once more."""
+    opened: list[Store] = []
+
+    def open_again() -> Store:
+        opened.append(STORES[kind](tmp_path))
+        return opened[-1]
+
+    yield open_again
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def store(again: Callable[[], Store]) -> Store:
+    return again()
 
 
 def everything(store: Store, where: Filter = EVERYTHING) -> list[Image]:
@@ -181,7 +208,7 @@ def test_an_empty_store_finds_nothing(store: Store) -> None:
     assert store.near(QUERY, 10) == []
     assert list(store.iterate()) == []
     assert store.count() == 0
-    assert store.exact()
+    assert store.near(QUERY, 10, diversity=0.5) == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 10, 1000])
@@ -209,6 +236,32 @@ def test_equal_vectors_are_all_found(store: Store) -> None:
     store.upsert([*twins, *made(20, start=4)])
 
     assert above(store.near(QUERY, 4), 0) == twins
+
+
+@pytest.mark.parametrize("diversity", [0.2, 0.5, 1.0])
+def test_diverse_hits_are_the_nearest_and_then_what_is_like_none_of_them(
+    store: Store, diversity: float
+) -> None:
+    oracle = Oracle()
+    for each in (store, oracle):
+        each.upsert(made(120))
+
+    found = store.near(QUERY, 12, Filter(origin="training"), diversity=diversity)
+
+    expected = oracle.near(QUERY, 12, Filter(origin="training"), diversity=diversity)
+    assert [hit.image for hit in found] == [hit.image for hit in expected]
+    assert [hit.score for hit in found] == pytest.approx([hit.score for hit in expected], abs=1e-5)
+    assert found[0] == store.near(QUERY, 1, Filter(origin="training"))[0]
+
+
+@pytest.mark.parametrize("diversity", [-0.1, 1.1, float("nan")])
+def test_a_diversity_that_is_no_share_is_refused(again: Callable[[], Store], diversity: float) -> None:
+    store = again()
+    if isinstance(store, Oracle):
+        pytest.skip("the oracle trusts its callers")
+
+    with pytest.raises(QueryError, match="a diversity of"):
+        store.near(QUERY, 3, diversity=diversity)
 
 
 FILTERS = {
@@ -330,13 +383,17 @@ steps = st.one_of(
 )
 
 
-@pytest.mark.parametrize("name", [name for name in STORES if name != "oracle"])
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
 @given(sequence=st.lists(steps, min_size=1, max_size=6))
 def test_any_sequence_of_writes_and_deletions_ends_as_the_oracle_does(
-    name: str, sequence: list[tuple[str, list[int], str]], tmp_path_factory: pytest.TempPathFactory
+    kind: str, sequence: list[tuple[str, list[int], str]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    store, oracle = STORES[name](tmp_path_factory.mktemp("sequence")), Oracle()
+    store, oracle = STORES[kind](tmp_path_factory.mktemp("sequence")), Oracle()
     pool = made(12)
 
     for deed, chosen, text in sequence:
@@ -360,18 +417,24 @@ def test_any_sequence_of_writes_and_deletions_ends_as_the_oracle_does(
 
 
 @pytest.mark.parametrize("other", [Space("tiny:4567", "tinier", 8), Space("tiny:0123", "tiny", 16)])
-def test_a_store_of_another_space_is_refused_by_both_names(tmp_path: Path, other: Space) -> None:
-    open_store(tmp_path, SPACE).close()
+def test_a_store_of_another_space_is_refused_by_both_names(
+    again: Callable[[], Store], kind: str, tmp_path: Path, other: Space
+) -> None:
+    again()
+    if kind == "oracle":
+        pytest.skip("the oracle is never opened")
 
     with pytest.raises(LibraryError, match="of `tiny`") as caught:
-        open_store(tmp_path, other)
+        open_store(tmp_path / "store" if kind == "lance" else collection(tmp_path), other)
 
     assert f"`{other.name}` ({other.id})" in caught.value.message
     assert f"--space {other.name}" in caught.value.hint
 
 
-def test_text_that_is_no_unicode_is_refused_by_name(tmp_path: Path) -> None:
-    store = open_store(tmp_path, SPACE)
+def test_text_that_is_no_unicode_is_refused_by_name(again: Callable[[], Store]) -> None:
+    store = again()
+    if isinstance(store, Oracle):
+        pytest.skip("the oracle writes nothing down")
     image: Image = replace(made(1)[0], uri="/home/me/\udcff.jpg")
 
     with pytest.raises(StoreError, match=r"\\udcff.jpg") as caught:

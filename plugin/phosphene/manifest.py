@@ -1,4 +1,4 @@
-"""`library.json`: what makes a folder a library. It is written before anything else is."""
+"""The manifest: what makes a folder, or a collection of a server, a library. It is written first."""
 
 import json
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The format of a library's folder, and the space that all its vectors are of."""
+    """The format of a library, and the space that all its vectors are of."""
 
     space: Space
     format: int = FORMAT
@@ -29,25 +29,35 @@ class Manifest:
         if not file.exists():
             _refuse_foreign(folder)
             return None
+        return cls.parse(file.read_bytes(), str(folder))
+
+    @classmethod
+    def parse(cls, text: bytes, place: str) -> "Manifest":
+        """Read the manifest of the library at `place`. Raises LibraryError as `read` does."""
         try:
-            content = json.loads(file.read_bytes())
+            content = json.loads(text)
             written, space = int(content["format"]), content["space"]
             if written > FORMAT:
                 raise LibraryError(
-                    f"`{folder}` is a library of format {written}; this phosphene reads up to {FORMAT}",
+                    f"`{place}` is a library of format {written}; this phosphene reads up to {FORMAT}",
                     hint="a newer phosphene made it: `pip install --upgrade phosphene`",
                 )
             return cls(Space(space["id"], space["name"], int(space["dimension"])), written)
         except (ValueError, KeyError, TypeError) as error:
             raise LibraryError(
-                f"`{file}` is damaged: {error!r}", hint="restore it from a backup, or add the pictures anew"
+                f"the manifest of `{place}` is damaged: {error!r}",
+                hint="restore it from a backup, or add the pictures anew",
             ) from error
+
+    @property
+    def text(self) -> str:
+        """It as JSON, which parses to it."""
+        space = {"id": self.space.id, "name": self.space.name, "dimension": self.space.dimension}
+        return json.dumps({"format": self.format, "space": space}, indent=2)
 
     def write(self, folder: Path) -> None:
         """Make `folder` a library of this space."""
-        space = {"id": self.space.id, "name": self.space.name, "dimension": self.space.dimension}
-        text = json.dumps({"format": self.format, "space": space}, indent=2)
-        write_whole(folder / NAME, text.encode())
+        write_whole(folder / NAME, self.text.encode())
 
 
 def _refuse_foreign(folder: Path) -> None:

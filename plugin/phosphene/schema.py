@@ -21,9 +21,9 @@ VECTOR = "vector"  # the vector's column in Arrow; in Weaviate it is the named v
 PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 
 
-def collection() -> dict[str, Any]:
-    """The Weaviate collection, a fresh copy that the caller may change."""
-    loaded: dict[str, Any] = json.loads(_text())
+def collection(name: str = "image") -> dict[str, Any]:
+    """A Weaviate collection of `schemas/`, a fresh copy that the caller may change."""
+    loaded: dict[str, Any] = json.loads(_text(name))
     return loaded
 
 
@@ -69,8 +69,8 @@ def _arrow_type(name: str) -> "pa.DataType":
 
 
 @cache
-def _text() -> str:
+def _text(name: str) -> str:
     """The file: beside this module in a wheel, at the top of the repository in an editable install."""
     here = Path(__file__).resolve().parent
-    shipped = here / "schemas" / "image.json"
-    return (shipped if shipped.is_file() else here.parents[1] / "schemas" / "image.json").read_text("utf-8")
+    shipped = here / "schemas" / f"{name}.json"
+    return (shipped if shipped.is_file() else here.parents[1] / "schemas" / f"{name}.json").read_text("utf-8")

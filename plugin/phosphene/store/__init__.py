@@ -6,6 +6,7 @@ from typing import Protocol
 
 from phosphene.errors import LibraryError
 from phosphene.records import Filter, Hit, Image, Space
+from phosphene.store.address import Address
 from phosphene.vectors import Vector
 
 EVERYTHING = Filter()
@@ -36,8 +37,14 @@ class Store(Protocol):
         """The images of these ids, in the order asked for."""
         ...
 
-    def near(self, vector: Vector, count: int, where: Filter = EVERYTHING) -> list[Hit]:
-        """The `count` images of highest cosine similarity to a unit vector (d,), best first."""
+    def near(
+        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
+    ) -> list[Hit]:
+        """The `count` images of highest cosine similarity to a unit vector (d,), best first.
+
+        With a `diversity` in (0, 1] those that are far from each other, too, in the order in which
+        `store.diversity` chooses them. Raises QueryError for one outside [0, 1].
+        """
         ...
 
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
@@ -65,18 +72,29 @@ class Store(Protocol):
         ...
 
 
-def open_store(folder: Path, space: Space) -> Store:
-    """The store in `folder`, made where there is none.
+def open_store(place: Path | Address, space: Space) -> Store:
+    """The store in a folder or at an address, made where there is none.
 
     Raises LibraryError where it holds vectors of another space, StoreError where it cannot be read.
     """
-    from phosphene.store.lance import LanceStore
-
-    store = LanceStore.open(folder) if LanceStore.is_in(folder) else LanceStore.create(folder, space)
+    store = _server(place, space) if isinstance(place, Address) else _embedded(place, space)
     if (store.space.id, store.space.dimension) != (space.id, space.dimension):
+        store.close()
         raise LibraryError(
-            f"`{folder}` holds vectors of `{store.space.name}` ({store.space.id}),"
+            f"`{place}` holds vectors of `{store.space.name}` ({store.space.id}),"
             f" not of `{space.name}` ({space.id})",
             hint=f"make a new library with `--space {space.name}`, or ask this one in its own space",
         )
     return store
+
+
+def _embedded(folder: Path, space: Space) -> Store:
+    from phosphene.store.lance import LanceStore
+
+    return LanceStore.open(folder) if LanceStore.is_in(folder) else LanceStore.create(folder, space)
+
+
+def _server(address: Address, space: Space) -> Store:
+    from phosphene.store.weaviate import WeaviateStore
+
+    return WeaviateStore.create(address, space)

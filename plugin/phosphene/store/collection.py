@@ -15,7 +15,6 @@ from phosphene.drift import Drift, Json, drift, mended
 from phosphene.errors import StoreError
 from phosphene.store.address import Address, Endpoint
 
-DEADLINE = 10.0  # seconds for an answer
 MODULE = {"multi2vec-clip": {"imageFields": ["thumbnail"]}}
 
 
@@ -52,36 +51,38 @@ class Collection:
 
         Raises StoreError where no endpoint answers, or the key is wrong.
         """
-        answer = self._ask("GET", self._path)
-        return None if answer.status_code == httpx.codes.NOT_FOUND else _content(self.address, answer)
+        answer = self.ask("GET", self._path)
+        return None if answer.status_code == httpx.codes.NOT_FOUND else content(self.address, answer)
 
     def create(self, posted: Json) -> None:
         """Make it. Raises StoreError with the server's reason where it cannot be made."""
-        _content(self.address, self._ask("POST", "/v1/schema", posted))
+        content(self.address, self.ask("POST", "/v1/schema", posted))
 
     def mend(self, found: Json, drifts: list[Drift]) -> None:
         """Set right what can be: properties one by one, all other settings at once."""
         properties = [each for each in drifts if each.added and each.path[0] == "properties"]
         for each in properties:
-            _content(self.address, self._ask("POST", f"{self._path}/properties", each.wanted))
+            content(self.address, self.ask("POST", f"{self._path}/properties", each.wanted))
         if settings := [each for each in drifts if each not in properties]:
-            now = self._ask("GET", self._path).json() if properties else found
-            _content(self.address, self._ask("PUT", self._path, mended(now, settings)))
+            now = self.ask("GET", self._path).json() if properties else found
+            content(self.address, self.ask("PUT", self._path, mended(now, settings)))
 
     @property
     def _path(self) -> str:
         return f"/v1/schema/{self.address.collection}"
 
-    def _ask(self, method: str, path: str, body: Json | None = None) -> httpx.Response:
-        """The answer of the first endpoint that gives one."""
+    def ask(self, method: str, path: str, body: Json | list[Json] | None = None) -> httpx.Response:
+        """The answer of the first endpoint that gives one, whatever its status. Raises StoreError."""
         for endpoint in self.address.endpoints:
             try:
                 return httpx.request(
                     method,
-                    _base(endpoint, self.address.secure) + path,
+                    base(endpoint, self.address.secure) + path,
                     json=body,
-                    headers=_key(),
-                    timeout=DEADLINE,
+                    headers=bearer(),
+                    timeout=self.address.timeout,
+                    trust_env=False,
+                    verify=self.address.secure,  # without TLS no certificates need be loaded
                 )
             except httpx.HTTPError as error:
                 reason = str(error) or type(error).__name__
@@ -91,17 +92,23 @@ class Collection:
         )
 
 
-def _base(endpoint: Endpoint, secure: bool) -> str:
-    host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
-    return f"{'https' if secure else 'http'}://{host}:{endpoint.rest}"
+def base(endpoint: Endpoint, secure: bool) -> str:
+    """Where the REST interface of an endpoint is."""
+    return f"{'https' if secure else 'http'}://{endpoint.bracketed}:{endpoint.rest}"
 
 
-def _key() -> dict[str, str]:
-    key = os.environ.get("WEAVIATE_API_KEY")
+def api_key() -> str | None:
+    """The key for the server, from the environment only: addresses are shown and logged."""
+    return os.environ.get("WEAVIATE_API_KEY") or None
+
+
+def bearer() -> dict[str, str]:
+    """The header that carries the key, where there is one."""
+    key = api_key()
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def _content(address: Address, answer: httpx.Response) -> dict[str, Any]:
+def content(address: Address, answer: httpx.Response) -> dict[str, Any]:
     """The JSON of an answer. Raises StoreError where it is a refusal."""
     if answer.is_success:
         content: dict[str, Any] = answer.json()

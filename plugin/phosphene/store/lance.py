@@ -31,6 +31,7 @@ from phosphene import schema
 from phosphene.errors import StoreError, VectorError
 from phosphene.records import Filter, Hit, Image, Space
 from phosphene.store import EVERYTHING
+from phosphene.store.diversity import checked, diverse
 from phosphene.store.properties import image_of
 from phosphene.store.rows import images_of, rows_of, rows_of_thumbnails
 from phosphene.vectors import Vector, unit
@@ -141,7 +142,9 @@ class LanceStore:
         found = {image.id: image for image in self.iterate(Filter(only=frozenset(ids)), vectors=vectors)}
         return [found[id] for id in ids if id in found]
 
-    def near(self, vector: Vector, count: int, where: Filter = EVERYTHING) -> list[Hit]:
+    def near(
+        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
+    ) -> list[Hit]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
         Exact where the filter leaves no more images than are always compared: in the cells that an
@@ -150,6 +153,8 @@ class LanceStore:
         query = unit(self._fitting(vector))
         if count < 1:
             return []
+        if checked(diversity):
+            return diverse(self, query, count, where, diversity)
         with _clearly(self._folder, "search"):
             search = self._images.search(query, vector_column_name=schema.VECTOR).distance_type("cosine")
             search = search.select([*self._columns, "_distance"]).limit(count)
