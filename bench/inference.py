@@ -1,0 +1,251 @@
+"""How fast pictures are vectorised over HTTP, against the way of Weaviate's stock CLIP container.
+
+    python bench/inference.py [--space ViT-B-32] [--parallel 1 4 16] [--quick] [--json FILE]
+
+One picture a request, as Weaviate sends them, over connections that stay open. Pictures are JPEGs of
+1024×768 pixels that are drawn here; `ViT-B-32` has random weights, which changes no speed. Four
+services, each a process of its own on all cores, are asked in turn, round after round, so that what
+else the machine does falls on all of them alike; figures are of all rounds together. `CPU ms` is what
+the service's process spent on a request, which says more than requests/s where the cores are not ours
+alone.
+
+- `phosphene`: what `phosphene serve` runs;
+- `no batching`: the same, with one picture in a forward pass;
+- `no outside decoding`: the same, with decoding in the thread of the model;
+- `stock`: the same model and the same wire format served as the stock container does it: one lock around
+  decoding and forward passes of one picture each, by open_clip's own preprocessing.
+"""
+
+import argparse
+import base64
+import http.client
+import io
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from add import draw, random_weights
+
+SERVICES = ("phosphene", "no batching", "no outside decoding", "stock")
+PICTURES = 32
+READY = 300  # seconds for an answer on a busy machine
+
+
+def main() -> None:
+    arguments = _arguments()
+    if arguments.serve:
+        run(arguments.serve, arguments.space)
+        return
+    rounds, seconds = (2, 2.0) if arguments.quick else (5, 8.0)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        bodies = [body(content) for content in draw(folder / "pictures", PICTURES)]
+        named = "/" in arguments.space or "@" in arguments.space or arguments.space == "landscape"
+        space = arguments.space if named else random_weights(arguments.space, folder)
+        with running(space) as services:
+            figures = measure(services, bodies, arguments.parallel, rounds, seconds)
+    _print(figures)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+@dataclass
+class Asked:
+    """What one service did for so many clients: seconds of each request, of all, and of its CPU."""
+
+    times: list[float] = field(default_factory=list)
+    elapsed: float = 0.0
+    spent: float = 0.0
+
+    def row(self, clients: int, name: str) -> dict[str, Any]:
+        """The figures of a table's row."""
+        cuts = statistics.quantiles(self.times, n=20, method="inclusive")
+        return {
+            "clients": clients,
+            "service": name,
+            "requests": len(self.times),
+            "requests/s": round(len(self.times) / self.elapsed, 2),
+            "p50 ms": round(1000 * cuts[9], 1),
+            "p95 ms": round(1000 * cuts[18], 1),
+            "CPU ms": round(1000 * self.spent / len(self.times), 1),
+        }
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service in a process of its own."""
+
+    port: int
+    process: int
+
+    def spent(self) -> float:
+        """CPU seconds of its process so far, as Linux counts them."""
+        fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(
+    services: dict[str, Service],
+    bodies: Sequence[bytes],
+    parallel: Sequence[int],
+    rounds: int,
+    seconds: float,
+) -> list[dict[str, Any]]:
+    """A row for each service and number of clients."""
+    asked: dict[tuple[int, str], Asked] = {}
+    for service in services.values():
+        ask(service, bodies, max(parallel), 0, Asked())  # whatever is slow the first time
+    for _ in range(rounds):
+        for clients in parallel:
+            for name, service in services.items():
+                ask(service, bodies, clients, seconds, asked.setdefault((clients, name), Asked()))
+    return [one.row(clients, name) for (clients, name), one in asked.items()]
+
+
+def ask(service: Service, bodies: Sequence[bytes], clients: int, seconds: float, into: Asked) -> None:
+    """Post pictures from so many clients at once for so long, each of them twice at least."""
+    started, spent = time.perf_counter(), service.spent()
+
+    def client(number: int) -> list[float]:
+        times: list[float] = []
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=READY)
+        while len(times) < 2 or time.perf_counter() < started + seconds:
+            before = time.perf_counter()
+            connection.request("POST", "/vectorize", bodies[(number + len(times)) % len(bodies)])
+            answer = connection.getresponse()
+            told = answer.read()
+            assert answer.status == 200, told
+            times.append(time.perf_counter() - before)
+        connection.close()
+        return times
+
+    with ThreadPoolExecutor(clients) as pool:
+        for times in pool.map(client, range(clients)):
+            into.times.extend(times)
+    into.elapsed += time.perf_counter() - started
+    into.spent += service.spent() - spent
+
+
+def body(content: bytes) -> bytes:
+    """A request as Weaviate writes it."""
+    return json.dumps({"images": [base64.b64encode(content).decode()]}).encode()
+
+
+@contextmanager
+def running(space: str) -> Iterator[dict[str, Service]]:
+    """The four services, each with its model loaded."""
+    command = [sys.executable, __file__, "--space", space, "--serve"]
+    processes = {
+        name: subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True) for name in SERVICES
+    }
+    try:
+        yield {
+            name: Service(int(process.stdout.readline()), process.pid)
+            for name, process in processes.items()
+            if process.stdout
+        }
+    finally:
+        for process in processes.values():
+            process.send_signal(signal.SIGTERM)
+        for process in processes.values():
+            process.communicate()
+
+
+def run(name: str, space: str) -> None:
+    """Be one of the services, and print the port once the model is loaded."""
+    import uvicorn
+
+    from phosphene.embedding import open_embedder
+    from phosphene.server import Limits, app
+    from phosphene.server.metrics import Metrics
+    from phosphene.server.running import configuration, listen
+    from phosphene.server.vectorizer import Vectorizer
+
+    limits = Limits(batch=1) if name == "no batching" else Limits()
+    if name == "stock":
+        application: Any = stock(space)
+    else:
+        vectorizer = Vectorizer(limits, Metrics())
+        vectorizer.load(open_embedder(space))
+        if name == "no outside decoding":
+            vectorizer.decoders = vectorizer.passes
+        application = app.create(vectorizer)
+    listener = listen("127.0.0.1", 0)
+    print(listener.getsockname()[1], flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    uvicorn.Server(configuration(application, limits, quiet=True)).run(sockets=[listener])
+
+
+def stock(space: str) -> Any:
+    """The stock way: a pool of threads, and one lock around all the work of a request."""
+    import torch
+    from fastapi import FastAPI, Request
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+    from PIL import Image
+
+    from phosphene.embedding.openclip import load_model, pick_device
+    from phosphene.embedding.weights import fetch
+
+    weights, device, lock = fetch(space), pick_device("auto"), threading.Lock()
+    model = load_model(weights, device)
+    preprocess = image_transform_v2(PreprocessCfg(**weights.preprocess), is_train=False)
+    served = FastAPI()
+
+    def vector(image: str) -> list[float]:
+        with lock, torch.no_grad():
+            picture = Image.open(io.BytesIO(base64.b64decode(image)))
+            features = model.encode_image(preprocess(picture).unsqueeze(0).to(device))
+            found: list[float] = (features / features.norm(dim=-1, keepdim=True)).tolist()[0]
+            return found
+
+    @served.post("/vectorize")
+    async def vectorize(request: Request) -> dict[str, Any]:
+        images = (await request.json())["images"]
+        return {"textVectors": [], "imageVectors": [await _in_thread(vector, image) for image in images]}
+
+    return served
+
+
+async def _in_thread(work: Callable[[str], list[float]], image: str) -> list[float]:
+    from starlette.concurrency import run_in_threadpool
+
+    return await run_in_threadpool(work, image)
+
+
+def _print(figures: Sequence[dict[str, Any]]) -> None:
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n")
+    print("| clients | service | requests/s | of stock | p50 ms | p95 ms | CPU ms |")
+    print("|---|---|---|---|---|---|---|")
+    base = {one["clients"]: one["requests/s"] for one in figures if one["service"] == "stock"}
+    for one in figures:
+        share = f"{one['requests/s'] / base[one['clients']]:.2f}"
+        cells = (one["clients"], one["service"], one["requests/s"], share, one["p50 ms"], one["p95 ms"])
+        print("|", " | ".join(map(str, cells)), f"| {one['CPU ms']} |")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--space", default="ViT-B-32", help="an architecture gets random weights")
+    parser.add_argument("--parallel", type=int, nargs="+", default=[1, 4, 16], metavar="N", help="clients")
+    parser.add_argument("--quick", action="store_true", help="about a minute")
+    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    parser.add_argument("--serve", choices=SERVICES, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
