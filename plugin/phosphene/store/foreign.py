@@ -5,23 +5,35 @@ the time when the server got the object; all are training images. Objects withou
 named are no images. Scores are cosines, whatever the distance and the length of the vectors.
 """
 
-import uuid
+import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
+from weaviate.classes.config import ConsistencyLevel
+from weaviate.classes.query import Filter as Condition
+from weaviate.classes.query import MetadataQuery
 
 from phosphene.errors import LibraryError, StoreError, VectorError
 from phosphene.records import Filter, Hit, Image, Space
 from phosphene.store import EVERYTHING
 from phosphene.store.address import Address
-from phosphene.store.collection import Collection
+from phosphene.store.collection import Collection as Settings
+from phosphene.store.connection import Connection
+from phosphene.store.diversity import checked, diverse
 from phosphene.store.loading import load, small
+from phosphene.store.objects import known
 from phosphene.store.reading import Reading, reading
 from phosphene.vectors import Vector, unit
 
-BATCH = 200  # objects asked for by id at once
+if TYPE_CHECKING:
+    from weaviate import WeaviateClient
+    from weaviate.collections import Collection
+
+MOST = 10_000  # objects that a server gives at once: QUERY_MAXIMUM_RESULTS
+PAGE = 200  # objects asked for at once
 PICTURES = 8  # pictures asked for at once: an answer has at most 100 MB, and originals may be large
+CREATED = MetadataQuery(creation_time=True)
 
 
 class ForeignStore:
@@ -31,8 +43,7 @@ class ForeignStore:
         self.space = space
         self._address = address
         self._reading = reading
-        self._client = _connect(address)
-        self._collection = self._client.collections.use(address.collection)
+        self._connection = Connection(address)
 
     @classmethod
     def open(cls, address: Address, space: Space) -> Self:
@@ -40,7 +51,7 @@ class ForeignStore:
 
         Raises LibraryError where there is none, or it has no such vector or properties.
         """
-        settings = Collection(address).read()
+        settings = Settings(address).read()
         if settings is None:
             raise LibraryError(
                 f"there is no collection `{address.collection}` at `{address}`",
@@ -52,36 +63,25 @@ class ForeignStore:
 
     def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image]:
         """The images of these ids, in the order asked for; unknown ones are passed over."""
-        found: dict[str, Image] = {}
-        for batch in _batches([id for id in dict.fromkeys(ids) if _is_id(id)], BATCH):
-            for each in self._by_id(batch, self._reading.properties, vectors=vectors):
-                if not vectors or each.vector:
-                    image = self._image(each, vectors)
-                    found[image.id] = image
+        objects = self._by_id(ids, self._reading.properties, vectors=vectors)
+        found = {str(each.uuid): self._image(each, vectors) for each in objects if each.vector or not vectors}
         return [found[id] for id in ids if id in found]
 
-    def near(self, vector: Vector, count: int, where: Filter = EVERYTHING) -> list[Hit]:
-        """The `count` images of highest cosine similarity to a unit vector (d,), best first."""
-        from weaviate.classes.query import Filter as Condition
-        from weaviate.classes.query import MetadataQuery
+    def near(
+        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
+    ) -> list[Hit]:
+        """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
-        query = unit(self._fitting(vector))
-        only = None if where.only is None else [id for id in where.only if _is_id(id)]
-        if count < 1 or where.origin == "generated" or only == []:
+        Above 10,000 every image is compared here, since a server gives no more at once.
+        """
+        query, limit = unit(self._fitting(vector)), count + len(where.without)
+        if count < 1 or where.origin == "generated" or (where.only is not None and not known([*where.only])):
             return []
-        cosine = self._reading.distance == "cosine"
-        answer = self._collection.query.near_vector(
-            near_vector=query.tolist(),
-            target_vector=self._reading.vector or None,
-            limit=count + len(where.without),
-            filters=None if only is None else Condition.by_id().contains_any(only),
-            return_properties=self._reading.properties,
-            return_metadata=MetadataQuery(distance=True, creation_time=True),
-            include_vector=False if cosine else self._wanted(True),
-        )
-        hits = [self._hit(each, query) for each in answer.objects]
-        hits = [hit for hit in hits if hit.image.id not in where.without]
-        return sorted(hits, key=lambda hit: -hit.score)[:count]
+        if checked(diversity):
+            return diverse(self, query, count, where, diversity)
+        hits = self._nearest(query, limit, where) if limit <= MOST else self._compared(query, where)
+        there = (hit for hit in hits if hit.image.id not in where.without)
+        return heapq.nlargest(count, there, key=lambda hit: hit.score)
 
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
         """All images, in no particular order, in bounded memory."""
@@ -90,29 +90,26 @@ class ForeignStore:
         if where.only is not None:
             yield from self.get(sorted(where.only - where.without), vectors=vectors)
             return
-        for each in self._collection.iterator(
-            include_vector=self._wanted(vectors),
-            return_properties=self._reading.properties,
-            return_metadata=_created(),
-        ):
-            if str(each.uuid) not in where.without and (not vectors or each.vector):
+        for each in self._pages(vectors):
+            if str(each.uuid) not in where.without and (each.vector or not vectors):
                 yield self._image(each, vectors)
 
     def pictures(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The pictures themselves, as the collection has them or where it says they are."""
         if not self._reading.image:
             return {}
-        places: dict[str, str | None] = {}
-        for batch in _batches([id for id in ids if _is_id(id)], PICTURES):
-            for each in self._by_id(batch, [self._reading.image], vectors=False):
-                places[str(each.uuid)] = each.properties.get(self._reading.image)
+        objects = self._by_id(ids, [self._reading.image], size=PICTURES)
+        places = {str(each.uuid): each.properties.get(self._reading.image) for each in objects}
         loaded = {id: load(place, encoded=self._reading.blob) for id, place in places.items() if place}
         return {id: picture for id, picture in loaded.items() if picture is not None}
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """Small pictures of these ids; a grey one where there is no picture."""
-        pictures = self.pictures(ids)
-        return {id: small(pictures.get(id)) for id in ids}
+        made: dict[str, bytes] = {}
+        for batch in _batches(ids, PICTURES):  # not all the originals at once in memory
+            pictures = self.pictures(batch)
+            made |= {id: small(pictures.get(id)) for id in batch}
+        return made
 
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many objects there are."""
@@ -120,8 +117,8 @@ class ForeignStore:
             return 0
         if where.only is not None:
             return len(self.get(sorted(where.only - where.without)))
-        total = int(self._collection.aggregate.over_all(total_count=True).total_count or 0)
-        return total - len(self.get(sorted(where.without)))
+        total = self._ask("count", lambda found: found.aggregate.over_all(total_count=True).total_count)
+        return int(total or 0) - len(self.get(sorted(where.without)))
 
     def exact(self) -> bool:
         """Whether `near` compares with every image (true) or asks an index (false)."""
@@ -129,7 +126,7 @@ class ForeignStore:
 
     def close(self) -> None:
         """Let go of the connection."""
-        self._client.close()
+        self._connection.close()
 
     # ── what is refused ───────────────────────────────────────────────────────────────────
 
@@ -149,17 +146,74 @@ class ForeignStore:
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
 
-    def _by_id(self, ids: Sequence[str], properties: Sequence[str], *, vectors: bool) -> list[Any]:
-        from weaviate.classes.query import Filter as Condition
+    def _ask(self, deed: str, question: Any) -> Any:
+        """Ask the collection, see `Connection.ask`."""
+        return self._connection.ask(deed, lambda client: question(self._collection(client)))
 
-        answer = self._collection.query.fetch_objects(
-            filters=Condition.by_id().contains_any(list(ids)),
-            limit=len(ids),
-            return_properties=list(properties),
-            return_metadata=_created(),
-            include_vector=self._wanted(vectors),
+    def _collection(self, client: "WeaviateClient") -> "Collection[Any, Any]":
+        found = client.collections.use(self._address.collection)
+        if self._address.tenant:
+            found = found.with_tenant(self._address.tenant)
+        if self._address.consistency:
+            found = found.with_consistency_level(ConsistencyLevel(self._address.consistency.upper()))
+        return found
+
+    def _by_id(
+        self, ids: Sequence[str], properties: list[str], *, vectors: bool = False, size: int = PAGE
+    ) -> Iterator[Any]:
+        for batch in _batches(known(ids), size):
+            answer = self._ask(
+                "read",
+                lambda found, batch=batch: found.query.fetch_objects(
+                    filters=Condition.by_id().contains_any(list(batch)),
+                    limit=len(batch),
+                    return_properties=properties,
+                    return_metadata=CREATED,
+                    include_vector=self._wanted(vectors),
+                ),
+            )
+            yield from answer.objects
+
+    def _pages(self, vectors: bool) -> Iterator[Any]:
+        """Every object, a page at a time; each goes on where the one before ended."""
+        after: str | None = None
+        while True:
+            answer = self._ask(
+                "read",
+                lambda found, after=after: found.query.fetch_objects(
+                    limit=PAGE,
+                    after=after,
+                    return_properties=self._reading.properties,
+                    return_metadata=CREATED,
+                    include_vector=self._wanted(vectors),
+                ),
+            )
+            if not answer.objects:
+                return
+            yield from answer.objects
+            after = str(answer.objects[-1].uuid)
+
+    def _nearest(self, query: Vector, limit: int, where: Filter) -> list[Hit]:
+        """What the server finds; for other distances than the cosine, vectors come along to be compared."""
+        only = None if where.only is None else Condition.by_id().contains_any(known([*where.only]))
+        answer = self._ask(
+            "search",
+            lambda found: found.query.near_vector(
+                near_vector=query.tolist(),
+                target_vector=self._reading.vector or None,
+                limit=limit,
+                filters=only,
+                return_properties=self._reading.properties,
+                return_metadata=MetadataQuery(distance=True, creation_time=True),
+                include_vector=self._wanted(self._reading.distance != "cosine"),
+            ),
         )
-        return list(answer.objects)
+        return [self._hit(each, query) for each in answer.objects]
+
+    def _compared(self, query: Vector, where: Filter) -> Iterator[Hit]:
+        for image in self.iterate(where, vectors=True):
+            if image.vector is not None:
+                yield Hit(image, float(np.clip(image.vector @ query, -1, 1)))
 
     def _wanted(self, vectors: bool) -> bool | list[str]:
         """Which vectors to send along."""
@@ -203,35 +257,6 @@ class ForeignStore:
                 hint="ask with the model that made the collection's vectors, in `space=`",
             )
         return np.asarray(vector, dtype=np.float32)
-
-
-def _connect(address: Address) -> Any:
-    import weaviate
-
-    first = address.endpoints[0]
-    return weaviate.connect_to_custom(
-        http_host=first.host,
-        http_port=first.rest,
-        http_secure=address.secure,
-        grpc_host=first.host,
-        grpc_port=first.grpc,
-        grpc_secure=address.secure,
-        skip_init_checks=True,
-    )
-
-
-def _created() -> Any:
-    from weaviate.classes.query import MetadataQuery
-
-    return MetadataQuery(creation_time=True)
-
-
-def _is_id(text: str) -> bool:
-    """Whether it is a whole id: a server refuses all that is no UUID."""
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False
 
 
 def _batches(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
