@@ -22,6 +22,7 @@ from phosphene.manifest import Manifest
 from phosphene.records import Image, Space
 from phosphene.store.lance import LanceStore
 from phosphene.transfer import Copied, Place, checksum, copy, digests
+from weaviate_server import Server
 
 # A copy in batches of five, which says after each how far it is.
 SMALL_BATCHES = """
@@ -54,21 +55,21 @@ def as_generated(images: Sequence[Image]) -> list[Image]:
     ]
 
 
-def place(opened: Library) -> Place:
+def shelf(opened: Library) -> Place:
     return Place(opened.store, opened.folder)
 
 
-def copied(source: Path, target: Path) -> Copied:
+def copied(source: Path | str, target: Path | str) -> Copied:
     with (
         phosphene.open(source) as old,
         phosphene.open(target, space=old.space, create=True) as new,
     ):
-        return copy(place(old), place(new))
+        return copy(shelf(old), shelf(new))
 
 
-def content(folder: Path) -> dict[str, tuple[Image, bytes, bytes]]:
+def content(place: Path | str) -> dict[str, tuple[Image, bytes, bytes]]:
     """Images with their vectors' bytes and thumbnails."""
-    with phosphene.open(folder) as opened:
+    with phosphene.open(place) as opened:
         images = list(opened.store.iterate(vectors=True))
         small = opened.store.thumbnails([image.id for image in images])
         return {image.id: (image, np.asarray(image.vector).tobytes(), small[image.id]) for image in images}
@@ -170,7 +171,7 @@ def test_what_is_lost_on_the_way_is_named(old: Path, tmp_path: Path) -> None:
             target.store.delete([lost])
 
         with pytest.raises(StoreError, match=f"1 of 30 images are not there.*{lost}"):
-            copy(place(source), place(target), meddle)
+            copy(shelf(source), shelf(target), meddle)
 
 
 def test_another_space_is_refused_with_both_named(old: Path, tmp_path: Path) -> None:
@@ -205,6 +206,66 @@ def test_a_copy_that_was_killed_goes_on_where_it_was(old: Path, tmp_path: Path, 
     assert done.unchanged >= 5 * after
     assert done.copied + done.unchanged == 30
     assert content(tmp_path / "new") == content(old)
+
+
+# ── to a server and back ──────────────────────────────────────────────────────────────────
+
+
+def test_a_copy_to_a_server_and_back_is_the_same_to_the_bit(
+    old: Path, tmp_path: Path, weaviate: Server
+) -> None:
+    there = copied(old, weaviate.url("Copied"))
+    again = copied(old, weaviate.url("Copied"))
+    back = copied(weaviate.url("Copied"), tmp_path / "back")
+
+    assert (there.copied, there.files, again.copied, again.unchanged) == (30, 10, 0, 30)
+    assert there.checksum == again.checksum == back.checksum
+    assert content(tmp_path / "back") == content(old)
+    for file in (old / "pictures").iterdir():
+        assert (tmp_path / "back" / "pictures" / file.name).read_bytes() == file.read_bytes()
+
+
+def test_a_copy_to_a_server_that_was_killed_goes_on(old: Path, tmp_path: Path, weaviate: Server) -> None:
+    url = weaviate.url("CopyKilled")
+    words = [sys.executable, "-c", SMALL_BATCHES, str(old), url]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        assert process.stdout.readline()
+        process.kill()
+
+    done = copied(old, url)
+
+    assert done.unchanged >= 10
+    assert done.copied + done.unchanged == 30
+    assert content(url).keys() == content(old).keys()
+
+
+def test_one_collection_is_copied_into_another_that_the_schema_command_made(
+    old: Path, weaviate: Server
+) -> None:
+    """The way around what Weaviate never changes, as `phosphene schema apply` names it."""
+    copied(old, weaviate.url("Moved"))
+
+    made = run("schema", "apply", weaviate.url("Moved2"))
+    moved = run("copy", weaviate.url("Moved"), weaviate.url("Moved2"), "--json")
+
+    assert made.exit_code == 0, made.stderr
+    assert moved.exit_code == 0, moved.stderr
+    assert json.loads(moved.stdout)["copied"] == 30
+    assert content(weaviate.url("Moved2")) == content(weaviate.url("Moved"))
+
+
+def test_a_server_of_another_space_is_refused_with_both_named(
+    old: Path, tmp_path: Path, weaviate: Server
+) -> None:
+    copied(library(tmp_path / "other", [], Space("other:9", "other", 8)), weaviate.url("CopyOther"))
+
+    refused = run("copy", old, weaviate.url("CopyOther"))
+
+    assert refused.exit_code == 1
+    assert "tiny:0123" in refused.stderr
+    assert "other:9" in refused.stderr
 
 
 # ── the command ───────────────────────────────────────────────────────────────────────────
