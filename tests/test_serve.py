@@ -274,6 +274,17 @@ def test_a_large_body_is_refused_before_it_is_sent_where_the_client_asks_first(m
             assert client.recv(1000).startswith(b"HTTP/1.1 413 ")
 
 
+def test_a_client_that_hangs_up_in_the_middle_is_no_failure_of_ours(model: Embedder) -> None:
+    with serving(model) as service:
+        host, port = service.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
+            client.sendall(b'POST /vectorize HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{"texts":')
+            service.wait_for("phosphene_held_bytes", 99)
+        wait(lambda: service.metric("phosphene_requests_total", path="/vectorize", status="400") == 1)
+        assert service.metric("phosphene_held_bytes") == 0
+        assert service.vectorize(texts=["snow"])["textVectors"]
+
+
 def test_a_full_queue_is_429_and_says_when_to_come_again(held: Held) -> None:
     with serving(held, waiting=2) as service, ThreadPoolExecutor() as pool:
         held.go.clear()

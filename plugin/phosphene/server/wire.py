@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from starlette.requests import ClientDisconnect
 
 from phosphene.server import MIB, Limits
 from phosphene.server.refusals import Refusal
@@ -35,16 +36,23 @@ def length(request: Request, limits: Limits) -> int:
 
 async def read(request: Request, limits: Limits) -> Ask:
     """What is asked. Raises Refusal where that is too much, no JSON, or of another shape."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limits.body:
-            raise Refusal(413, f"the body is larger than {limits.body / MIB:g} MiB")
-    ask = _parsed(bytes(body))
+    ask = _parsed(await _body(request, limits))
     count = len(ask.texts) + len(ask.images)
     if count > limits.items:
         raise Refusal(413, f"{count} texts and images in one request; {limits.items} are allowed")
     return ask
+
+
+async def _body(request: Request, limits: Limits) -> bytes:
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > limits.body:
+                raise Refusal(413, f"the body is larger than {limits.body / MIB:g} MiB")
+    except ClientDisconnect as error:
+        raise Refusal(400, "the client hung up before its body had come") from error
+    return bytes(body)
 
 
 def _parsed(body: bytes) -> Ask:
