@@ -2,9 +2,12 @@
 
 import base64
 import json
+import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from phosphene.images import THUMBNAIL, open_picture
 from phosphene.records import Filter, Space
 from phosphene.store.address import Address
 from phosphene.store.foreign import ForeignStore
+from phosphene.store.loading import load, small
 from phosphene.store.reading import Reading, reading
 from phosphene.training.scenes import SEEDS, write
 from phosphene.vectors import Vectors, unit
@@ -243,10 +247,10 @@ def test_a_vector_of_another_dimension_is_refused(store: ForeignStore) -> None:
 def test_thumbnails_are_made_from_blobs_and_grey_where_there_is_none(
     store: ForeignStore, collection: Theirs
 ) -> None:
-    small = store.thumbnails(collection.ids[:2])
+    made = store.thumbnails(collection.ids[:2])
 
-    assert open_picture(small[collection.ids[0]]).size == (THUMBNAIL, 144)
-    colours = open_picture(small[collection.ids[1]]).getcolors()
+    assert open_picture(made[collection.ids[0]]).size == (THUMBNAIL, 144)
+    colours = open_picture(made[collection.ids[1]]).getcolors()
     assert colours is not None
     assert len(colours) == 1
 
@@ -269,6 +273,27 @@ def test_pictures_may_be_files_of_this_machine(weaviate: Server, tmp_path: Path)
     assert store.pictures([there, gone]) == {there: encoded(drawn(1))}
     assert [image.uri for image in store.get([there, gone])] == list(paths.values())
     store.close()
+
+
+def test_pictures_may_be_on_the_web(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encoded(drawn(1)))
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        place = f"http://127.0.0.1:{web.server_port}"
+        there, gone = (load(f"{place}/{name}.png", encoded=False) for name in ("a", "b"))
+        web.shutdown()
+
+    assert (there, gone) == (encoded(drawn(1)), None)
+    assert load(f"{place}/a.png", encoded=False) is None  # nobody answers any more
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no picture"])
+def test_where_there_is_no_picture_a_grey_one_stands_in(content: bytes | None) -> None:
+    colours = open_picture(small(content)).getcolors()
+
+    assert colours is not None
+    assert len(colours) == 1
 
 
 def test_writing_is_refused_with_the_way_out(store: ForeignStore, collection: Theirs) -> None:

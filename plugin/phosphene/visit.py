@@ -6,24 +6,25 @@ visit loads no model.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import astuple, dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from PIL.Image import Image as Picture
 
 from phosphene.config import home
 from phosphene.embedding import Embedder, open_embedder
 from phosphene.errors import ImageError, LibraryError
 from phosphene.images import open_picture
 from phosphene.manifest import Manifest
-from phosphene.records import Image, Space
+from phosphene.records import Space
 from phosphene.store.address import Address
 from phosphene.store.foreign import ForeignStore
+from phosphene.vectors import Vector
 
-LOOKED_AT = 8  # images
+LOOKED_AT, SEARCHED = 8, 64  # pictures that are compared, and images among which they are looked for
 # The same weights behind another decoder or another resize keep a cosine of 0.99 and more; other
 # weights of the same dimension are near 0.
 ALIKE = 0.99
@@ -68,14 +69,13 @@ def _opened(address: Address, space: Space) -> ForeignStore:
     with ExitStack() as unless_refused:
         store = ForeignStore.open(address, space)
         unless_refused.callback(store.close)
-        for image in _some(store, address):
-            found = 0 if image.vector is None else len(image.vector)
-            if found != space.dimension:
-                raise LibraryError(
-                    f"the vectors of `{address}` have {found} numbers, and those of `{space.name}`"
-                    f" ({space.id}) {space.dimension}: another model made them",
-                    hint="name that model in `space=`",
-                )
+        found = _dimension(store, address)
+        if found != space.dimension:
+            raise LibraryError(
+                f"the vectors of `{address}` have {found} numbers, and those of `{space.name}`"
+                f" ({space.id}) {space.dimension}: another model made them",
+                hint="name that model in `space=`",
+            )
         unless_refused.pop_all()
     return store
 
@@ -86,40 +86,42 @@ def _folder(address: Address) -> Path:
     return home() / "visits" / f"{address.collection}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
 
-def _some(store: ForeignStore, address: Address) -> list[Image]:
-    """A few images with their vectors. Raises LibraryError where there are none."""
-    images = list(islice(store.iterate(vectors=True), LOOKED_AT))
-    if not images:
-        raise LibraryError(
-            f"`{address}` holds nothing with the vector that was named",
-            hint="is it the right collection? `vector=` names one of its vectors",
-        )
-    return images
+def _dimension(store: ForeignStore, address: Address) -> int:
+    """How many numbers a vector has. Raises LibraryError where there is none."""
+    for image in store.iterate(vectors=True):
+        if image.vector is not None:
+            return len(image.vector)
+    raise LibraryError(
+        f"`{address}` holds nothing with the vector that was named",
+        hint="is it the right collection? `vector=` names one of its vectors",
+    )
 
 
 def _compare(address: Address, embedder: Embedder, store: ForeignStore) -> None:
     """Raises LibraryError where stored vectors are not what their pictures embed to."""
-    images = _some(store, address)
-    cosines = _cosines(embedder, images, store.pictures([image.id for image in images]))
-    if cosines and np.mean(cosines) < ALIKE:
+    pictured = _pictured(store)
+    if not pictured:
+        return
+    made = embedder.pictures([embedder.prepare(picture) for _, picture in pictured]).vectors
+    cosine = float(np.mean(np.sum(made * np.stack([vector for vector, _ in pictured]), axis=1)))
+    if cosine < ALIKE:
         raise LibraryError(
             f"the vectors of `{address}` are not of `{embedder.space.name}` ({embedder.space.id}):"
-            f" {len(cosines)} stored pictures, embedded anew, have a mean cosine of {np.mean(cosines):.3f}"
+            f" {len(pictured)} stored pictures, embedded anew, have a mean cosine of {cosine:.3f}"
             f" to them, not {ALIKE} or more",
             hint="name the model that made them in `space=`; where `image=` holds other pictures than"
             " were embedded, such as previews, leave it out",
         )
 
 
-def _cosines(embedder: Embedder, images: Sequence[Image], pictures: Mapping[str, bytes]) -> list[float]:
-    prepared, stored = [], []
-    for image in images:
-        try:
-            prepared.append(embedder.prepare(open_picture(pictures[image.id])))
-        except (KeyError, ImageError):  # no picture, or a damaged one: it says nothing
-            continue
-        stored.append(image.vector)
-    if not prepared:
-        return []
-    made = embedder.pictures(prepared).vectors
-    return [float(a @ b) for a, b in zip(made, stored, strict=True) if b is not None]
+def _pictured(store: ForeignStore) -> list[tuple[Vector, Picture]]:
+    """A few stored vectors (d,) with their pictures, where those can be read."""
+    found: list[tuple[Vector, Picture]] = []
+    images = islice(store.iterate(vectors=True), SEARCHED)
+    while len(found) < LOOKED_AT and (batch := list(islice(images, LOOKED_AT))):
+        pictures = store.pictures([image.id for image in batch])
+        for image in batch:
+            with suppress(KeyError, ImageError):
+                assert image.vector is not None, "asked for with its vector"
+                found.append((image.vector, open_picture(pictures[image.id])))
+    return found[:LOOKED_AT]

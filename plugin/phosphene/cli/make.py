@@ -91,6 +91,7 @@ def generate(
 
     output = settings.output
     with settings.open() as library, opened(settings, library, into) as shelf:
+        shelf.store.upsert([])  # one that is only read says so before any model loads
         with kept(settings, shelf), output.progress("generating") as advance:
             made = library.generate(
                 prompt, origin=origin_of(origin), into=shelf, on_step=stepping(advance), **wishes

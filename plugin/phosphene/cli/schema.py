@@ -168,7 +168,7 @@ def _stuck(text: str, fixed: "list[Drift]") -> LibraryError:
         hint="a new collection takes the old one's place:\n"
         f"  phosphene schema apply {quote(new.geturl())}\n"
         f"  phosphene copy {quote(text)} {quote(new.geturl())}\n"
-        f"then ask the new one, or let an alias point to it: PUT /v1/aliases/ALIAS {body}",
+        f"then ask the new one; an alias that other programs use is moved by PUT /v1/aliases/ALIAS {body}",
     )
 
 
