@@ -29,12 +29,16 @@ def _check(context: click.Context, parameter: click.Parameter, value: str) -> st
     callback=_check,
     help="Serve below /k/TOKEN only; better in PHOSPHENE_TOKEN, which no list of processes shows.",
 )
-@click.option("--batch", type=COUNT, default=32, show_default=True, help="Pictures in one forward pass.")
+@click.option(
+    "--batch", type=COUNT, default=32, show_default=True, help="Pictures or texts in one forward pass."
+)
 @click.option(
     "--gather", type=MILLISECONDS, default=4.0, show_default=True, help="Milliseconds that a pass waits."
 )
 @click.option("--items", type=COUNT, default=256, show_default=True, help="Texts and pictures in a request.")
-@click.option("--waiting", type=COUNT, default=512, show_default=True, help="The same in all requests.")
+@click.option(
+    "--waiting", type=COUNT, default=512, show_default=True, help="The same of all requests that wait."
+)
 @click.option("--body", type=COUNT, default=32, show_default=True, help="MiB in a request.")
 @click.option("--pixels", type=COUNT, default=64, show_default=True, help="Million pixels in a picture.")
 def serve(
@@ -52,8 +56,8 @@ def serve(
 ) -> None:
     """Serve a model as Weaviate's CLIP module, multi2vec-clip.
 
-      phosphene serve --space landscape
-      CLIP_INFERENCE_API=http://127.0.0.1:8080 ENABLE_MODULES=multi2vec-clip weaviate-server …
+      phosphene serve --space landscape --port 8090
+      CLIP_INFERENCE_API=http://127.0.0.1:8090 ENABLE_MODULES=multi2vec-clip weaviate-server …
 
     Pictures and texts of many requests go through the model together, and get the vectors that
     `add` gives them. What does not fit is refused with 413, what there is no room for at the moment

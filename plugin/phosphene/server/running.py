@@ -71,7 +71,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except (OSError, OverflowError) as error:
-        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        # Python adds the address to the system's words, which are said here once.
+        reason = (getattr(error, "strerror", None) or str(error)).partition(" (")[0].lower()
         hint = "`--port 0` takes a free one; `--host 0.0.0.0` listens to every address of this machine"
         raise ServerError(f"cannot listen at `{host}:{port}`: {reason}", hint) from error
 
