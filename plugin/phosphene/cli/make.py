@@ -83,7 +83,8 @@ def generate(
     The prompt is a query as `search` takes it. score is the cosine similarity of a picture to
     its own prompt; nearest that to the nearest training image and, in brackets, how many per cent
     of the training images are less near to their own nearest one. Pictures are PNGs that hold
-    their recipe: `phosphene replay FILE` makes one again.
+    their recipe: `phosphene replay FILE` makes one again. They are kept in the library, or in that
+    of --into; a collection that somebody else made is only read, and needs it.
     """
     if wishes["init"] is None and (wishes["mask"] or wishes["strength"]):
         raise click.UsageError("--mask and --strength need --init, the picture to start from")

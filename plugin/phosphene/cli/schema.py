@@ -39,7 +39,7 @@ def schema() -> None:
 
       phosphene schema show
       phosphene schema check weaviate://localhost/Photos
-      phosphene schema apply weaviate://localhost/Photos?replicas=3
+      phosphene schema apply "weaviate://localhost/Photos?replicas=3"
 
     There is one schema, a file that Weaviate takes as it is. An address may also be given by -L.
     """
