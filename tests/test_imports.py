@@ -35,7 +35,7 @@ LAYERS = (
     {"images", "manifest", "nets"},
     {"sources", "embedding", "journal", "store"},
     {"ingest", "search", "lineage", "novelty", "render", "training", "transfer", "visit"},
-    {"explore", "generation"},
+    {"explore", "generation", "opening"},
     {"library"},
     {"server"},
     {"cli"},

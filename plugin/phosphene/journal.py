@@ -117,10 +117,6 @@ class Journal:
         """The images of all files that were added."""
         return {row[0] for row in self._rows("SELECT DISTINCT id FROM files")}
 
-    def count(self) -> int:
-        """How many images the files are that were added."""
-        return int(self._rows("SELECT count(DISTINCT id) FROM files")[0][0])
-
     def record(self, seen: Iterable[Seen], refused: Iterable[Refused] = ()) -> None:
         """Write down a batch: what was added, and what was not. All of it or nothing.
 

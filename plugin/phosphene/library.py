@@ -22,9 +22,8 @@ from types import TracebackType
 from PIL.Image import Image as Picture
 
 from phosphene import ingest
-from phosphene.config import default_library
-from phosphene.embedding import DEFAULT_SPACE, Embedder, open_embedder
-from phosphene.errors import LibraryError, QueryError
+from phosphene.embedding import Embedder, open_embedder
+from phosphene.errors import QueryError
 from phosphene.explore.atlas import Atlas, atlas
 from phosphene.explore.walk import Stop, walk
 from phosphene.generation import Generator, Request, open_generator
@@ -34,11 +33,10 @@ from phosphene.images import open_picture
 from phosphene.ingest import Added, Progress
 from phosphene.journal import Journal
 from phosphene.lineage import descendants, recipe_in, rounded
-from phosphene.manifest import Manifest
+from phosphene.opening import Opened, compatible, opened, same_space
 from phosphene.records import Filter, Hit, Image, Origin, Space
 from phosphene.search import Query, Terms, find, parse, vector_of
 from phosphene.sources import is_remote, scan, to_path
-from phosphene.store import Store, open_store
 from phosphene.store.address import Address
 from phosphene.transfer import Place
 from phosphene.vectors import Vector
@@ -75,66 +73,28 @@ def open(
     create: bool = False,
     device: str = "auto",
 ) -> "Library":
-    """Open a library by its folder (None: the user's default one), or make it with `create`.
+    """Open a library by its folder or its address (None: the user's default one), or make it with `create`.
 
     `space` names the model of a new library, see `phosphene.embedding`, or is the space of another
     library, and then no model loads; an existing one keeps its own. Raises LibraryError where there
     is no library, or one of another space, and ModelError where the model of a new one cannot be had.
     """
-    if address := _foreign(url):
-        from phosphene.visit import visit
-
-        there = visit(address, device=device)
-        return Library(
-            there.folder,
-            there.store.space,
-            device=device,
-            embedder=there.embedder,
-            store=there.store,
-            url=str(url or default_library()),
-        )
-    folder = _folder(url)
-    manifest = Manifest.read(folder)
-    embedder = None
-    if manifest is None:
-        if not create:
-            raise LibraryError(
-                f"there is no library in `{folder}`", hint=f"`phosphene -L {folder} add PATH…` makes one"
-            )
-        if not isinstance(space, Space):
-            embedder = open_embedder(space or DEFAULT_SPACE, device=device)
-            space = embedder.space
-        manifest = Manifest(space)
-        manifest.write(folder)
-    elif isinstance(space, Space):
-        _compatible(space, manifest.space, folder)
-    elif space is not None and space != manifest.space.name:
-        embedder = _same_space(open_embedder(space, device=device), manifest.space, folder)
-    return Library(folder, manifest.space, device=device, embedder=embedder)
+    return Library(opened(url, space, create=create, device=device), device=device)
 
 
 class Library:
     """A library of pictures that can be searched by meaning and generated into."""
 
-    def __init__(
-        self,
-        folder: Path,
-        space: Space,
-        *,
-        device: str = "auto",
-        embedder: Embedder | None = None,
-        store: Store | None = None,
-        url: str | None = None,
-    ) -> None:
-        self.folder = folder
-        self.url = url or str(folder)  # what opens this library again
-        self.space = space
+    def __init__(self, parts: Opened, *, device: str = "auto") -> None:
+        self.url = parts.url  # what opens this library again
+        self.folder = parts.folder
+        self.store = parts.store
+        self.space = parts.store.space
         self.device = device
-        self.store: Store = store or open_store(folder / "store", space)
-        self.journal = Journal(folder / "journal.sqlite")
+        self.journal = Journal(self.folder / "journal.sqlite")
         self.terms = Terms(self.store, self.journal, load=lambda: self.embedder)
-        if embedder is not None:
-            self.embedder = embedder
+        if parts.embedder is not None:
+            self.embedder = parts.embedder
 
     def __enter__(self) -> "Library":
         return self
@@ -152,7 +112,7 @@ class Library:
     @cached_property
     def embedder(self) -> Embedder:
         """The model of this library's space, loaded on first use."""
-        return _same_space(open_embedder(self.space.name, device=self.device), self.space, self.folder)
+        return same_space(open_embedder(self.space.name, device=self.device), self.space, self.url)
 
     @cached_property
     def generator(self) -> Generator:
@@ -176,10 +136,18 @@ class Library:
         )
 
     def search(
-        self, query: str | Sequence[str] | Query, count: int = 10, *, origin: Origin | None = None
+        self,
+        query: str | Sequence[str] | Query,
+        count: int = 10,
+        *,
+        origin: Origin | None = None,
+        diversity: float = 0.0,
     ) -> list[Hit]:
-        """The `count` images nearest to a query, best first."""
-        return self.store.near(self.vector(query), count, Filter(origin=origin))
+        """The `count` images nearest to a query, best first.
+
+        With a `diversity` in (0, 1] those that are unlike each other, too, see `store.diversity`.
+        """
+        return self.store.near(self.vector(query), count, Filter(origin=origin), diversity=diversity)
 
     def vector(self, query: str | Sequence[str] | Query) -> Vector:
         """The unit vector (d,) of a query. Raises QueryError where it means nothing."""
@@ -356,7 +324,7 @@ class Library:
         """The studio, and where its pictures go."""
         if into is None:
             return self.studio
-        _compatible(self.space, into.space, into.folder)
+        compatible(self.space, into.space, into.url)
         return replace(self.studio, into=Place(into.store, into.folder))
 
     def _source(self, init: Path | str) -> Source:
@@ -368,36 +336,6 @@ class Library:
         target = rounded(stop.vector)
         nearest = self.studio.neighbours(target, neighbours, TRAINING)
         return self.studio.plan(prompt, Request(self.space.id, seed, text=target, references=nearest))
-
-
-def _foreign(url: str | Path | None) -> Address | None:
-    """The address, where it is of a collection that phosphene did not make."""
-    text = str(url or default_library())
-    address = Address.parse(text) if Address.is_one(text) else None
-    return address if address and address.foreign else None
-
-
-def _folder(url: str | Path | None) -> Path:
-    text = str(url or default_library())
-    if "://" in text:
-        raise LibraryError(
-            f"`{text}` names a server, which this version does not reach", hint="name a folder"
-        )
-    return Path(text).expanduser().absolute()
-
-
-def _same_space(embedder: Embedder, space: Space, folder: Path) -> Embedder:
-    _compatible(embedder.space, space, folder)
-    return embedder
-
-
-def _compatible(asked: Space, space: Space, folder: Path) -> None:
-    if asked.id != space.id:
-        raise LibraryError(
-            f"the library `{folder}` is of the space {space.id} (`{space.name}`), "
-            f"not of {asked.id} (`{asked.name}`): their vectors do not mix",
-            hint="leave out `--space`, or make another library: `phosphene -L NEW add PATH… --space SPACE`",
-        )
 
 
 def _strength(strength: float | None, init: Source | None, mask: Source | None) -> float:

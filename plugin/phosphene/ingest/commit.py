@@ -49,11 +49,11 @@ def commit(found: Sequence[Found], store: Store, journal: Journal) -> int:
 def forget_lost(store: Store, journal: Journal) -> None:
     """Let the journal forget images that the store does not have: they are to be added again.
 
-    It happens where a server's store was emptied, or restored from a backup.
+    It happens where a server's store was emptied, restored from a backup, or changed from elsewhere.
     """
-    if store.count(TRAINING) != journal.count():
-        held = {image.id for image in store.iterate(TRAINING)}
-        journal.forget(journal.ids() - held)
+    noted = journal.ids()
+    if store.count(replace(TRAINING, only=frozenset(noted))) != len(noted):
+        journal.forget(noted - {image.id for image in store.iterate(TRAINING)})
 
 
 def _of(id: str, images: Mapping[str, Image]) -> Image:

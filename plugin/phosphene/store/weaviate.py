@@ -152,15 +152,10 @@ class WeaviateStore:
 
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many images there are."""
-        if _empty(where):
-            return 0
-        condition = _condition(where)
-        return int(
-            self._ask(
-                "count",
-                lambda found: found.aggregate.over_all(total_count=True, filters=condition).total_count or 0,
-            )
-        )
+        if where.only is None:
+            return self._count(where)
+        batches = _batches(known(sorted(where.only - where.without)), MOST)
+        return sum(self._count(Filter(where.origin, frozenset(batch))) for batch in batches)
 
     def exact(self) -> bool:
         """Whether `near` compares with every image (true) or asks an index (false)."""
@@ -183,6 +178,13 @@ class WeaviateStore:
         if self._address.consistency:
             found = found.with_consistency_level(ConsistencyLevel(self._address.consistency.upper()))
         return found
+
+    def _count(self, where: Filter) -> int:
+        condition = _condition(where)
+        answer = self._ask(
+            "count", lambda found: found.aggregate.over_all(total_count=True, filters=condition)
+        )
+        return int(answer.total_count or 0)
 
     def _objects(self, ids: Sequence[str], properties: list[str], *, vectors: bool) -> list[Any]:
         answer = self._ask(

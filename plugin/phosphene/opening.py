@@ -1,0 +1,110 @@
+"""Opening a library: from what a user wrote to its folder, its store and, where it was needed, its model.
+
+A folder holds all of a library. A server holds store and manifest; what else there is, the journal
+and the generated pictures, lies in the user's data folder under the collection's name: ids in the
+store decide, the journal is a cache.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+from phosphene.config import default_library, home
+from phosphene.embedding import DEFAULT_SPACE, Embedder, open_embedder
+from phosphene.errors import LibraryError
+from phosphene.manifest import Manifest
+from phosphene.records import Space
+from phosphene.store import Store, open_store
+from phosphene.store.address import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The parts of an open library, and the url that opens it again."""
+
+    url: str
+    folder: Path
+    store: Store
+    embedder: Embedder | None = None
+
+
+def opened(url: str | Path | None, space: str | Space | None, *, create: bool, device: str) -> Opened:
+    """Open the library of a folder or an address, as `phosphene.open` says."""
+    text = str(url or default_library())
+    if not Address.is_one(text):
+        return _folder(Path(text).expanduser().absolute(), space, create=create, device=device)
+    address = Address.parse(text)
+    if address.foreign:
+        return _visit(address, device)
+    return _server(address, space, create=create, device=device)
+
+
+def same_space(embedder: Embedder, space: Space, library: str) -> Embedder:
+    """The embedder, where it is of the library's space. Raises LibraryError where it is not."""
+    compatible(embedder.space, space, library)
+    return embedder
+
+
+def compatible(asked: Space, space: Space, library: str) -> None:
+    """Raises LibraryError where a library is of another space than is asked for."""
+    if asked.id != space.id:
+        raise LibraryError(
+            f"the library `{library}` is of the space {space.id} (`{space.name}`), "
+            f"not of {asked.id} (`{asked.name}`): their vectors do not mix",
+            hint="leave out `--space`, or make another library: `phosphene -L NEW add PATH… --space SPACE`",
+        )
+
+
+def _folder(folder: Path, asked: str | Space | None, *, create: bool, device: str) -> Opened:
+    before = Manifest.read(folder)
+    space, embedder = _settle(before, asked, str(folder), create=create, device=device)
+    if before is None:
+        Manifest(space).write(folder)
+    return Opened(str(folder), folder, open_store(folder / "store", space), embedder)
+
+
+def _server(address: Address, asked: str | Space | None, *, create: bool, device: str) -> Opened:
+    from phosphene.store.register import registered
+    from phosphene.store.weaviate import WeaviateStore
+
+    before = registered(address)
+    space, embedder = _settle(before, asked, address.url, create=create, device=device)
+    store = open_store(address, space) if before is None else WeaviateStore(address, space)
+    folder = _folder_of(address)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Opened(address.url, folder, store, embedder)
+
+
+def _visit(address: Address, device: str) -> Opened:
+    from phosphene.visit import visit
+
+    there = visit(address, device=device)
+    return Opened(address.url, there.folder, there.store, there.embedder)
+
+
+def _folder_of(address: Address) -> Path:
+    """Where the journal and the generated pictures of a server's library lie on this machine."""
+    first = address.endpoints[0]
+    server = f"{first.host.replace(':', '-')}-{first.rest}"  # no system likes a colon in a name
+    return home() / "servers" / server / address.collection / (address.tenant or "")
+
+
+def _settle(
+    before: Manifest | None, asked: str | Space | None, library: str, *, create: bool, device: str
+) -> tuple[Space, Embedder | None]:
+    """The space of a library that is there, or of the new one; and its model, where that had to load."""
+    if before is None:
+        if not create:
+            raise LibraryError(
+                f"there is no library in `{library}`",
+                hint=f"`phosphene -L {quote(library)} add PATH…` makes one",
+            )
+        if isinstance(asked, Space):
+            return asked, None
+        embedder = open_embedder(asked or DEFAULT_SPACE, device=device)
+        return embedder.space, embedder
+    if isinstance(asked, Space):
+        compatible(asked, before.space, library)
+    elif asked is not None and asked != before.space.name:
+        return before.space, same_space(open_embedder(asked, device=device), before.space, library)
+    return before.space, None
