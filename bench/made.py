@@ -57,7 +57,8 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
     """How much of what the texts name the judge finds.
 
     In the scenes' own pictures, in the nearest other ones, and in what is made from the text alone
-    and with its neighbours. `trained` holds the pictures that the generator was trained on.
+    and with its neighbours. `trained` holds the pictures that the generator was trained on. Prompts
+    that were said of no scene are compared with the nearest picture instead of their own.
     """
     near = [pool.nearest(task, NEIGHBOURS) for task in tasks]
     made = {"text": make(pool, tasks, 0), "text_and_neighbours": make(pool, tasks, NEIGHBOURS)}
@@ -66,6 +67,7 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
     answers = {name: found(tasks, one) for name, one in seen.items()}
     return {
         **{f"judge_on_{name}": share(one) for name, one in answers.items()},
+        "of_real": share(answers["text_and_neighbours"]) / share(answers.get("real", answers["nearest"])),
         "gain": interval(answers["text"], answers["text_and_neighbours"]),
         "near_copies": near_copies(trained, [_vector(one) for one in made["text_and_neighbours"]]),
         "by_kind": kinds(tasks, answers),
@@ -105,7 +107,7 @@ def near_copies(trained: Library, vectors: Sequence[Vector]) -> float:
 
 
 def kinds(tasks: Sequence[Task], answers: dict[str, Found]) -> dict[str, dict[str, float]]:
-    """Per kind of attribute: how many are named, the shares, and what is made as a share of the best real."""
+    """Per kind of attribute: how many are named, the shares, and what is made as a share of what is real."""
     shares = {name: by_kind(tasks, one) for name, one in answers.items()}
     yardstick = shares.get("real", shares["nearest"])
     counts = Counter(kind_of(name) for task in tasks for name in task.names)
