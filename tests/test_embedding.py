@@ -434,6 +434,24 @@ def test_a_model_of_the_hub_is_fetched_once_and_is_the_same_space(
     assert (own_home / "models").is_dir()
 
 
+def test_a_new_library_fetches_its_model_and_says_how_much_came(
+    hub: tuple[str, list[str]], tmp_path: Path
+) -> None:
+    code = (
+        "import sys, phosphene\ncame = []\n"
+        "with phosphene.open(sys.argv[1], space='hf-hub:tiny/clip', create=True, on_fetch=came.append):\n"
+        "    print(sum(came))\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "new.lib")],
+        env={**os.environ, "HF_ENDPOINT": hub[0]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(told.stdout) > 4000
+
+
 def test_a_tag_is_fetched_from_its_repository(
     hub: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ Models load when they are first needed: opening, counting and repeated searches 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from os.path import lexists
 from pathlib import Path
 from types import TracebackType
@@ -72,14 +72,17 @@ def open(
     space: str | Space | None = None,
     create: bool = False,
     device: str = "auto",
+    on_fetch: Callable[[int], None] | None = None,
 ) -> "Library":
     """Open a library by its folder or its address (None: the user's default one), or make it with `create`.
 
     `space` names the model of a new library, see `phosphene.embedding`, or is the space of another
     library, and then no model loads; an existing one keeps its own. Raises LibraryError where there
     is no library, or one of another space, and ModelError where the model of a new one cannot be had.
+    `on_fetch` is told how many bytes of a model have come since it was last called.
     """
-    return Library(opened(url, space, create=create, device=device), device=device)
+    load = partial(open_embedder, device=device, on_fetch=on_fetch)
+    return Library(opened(url, space, create=create, load=load), device=device)
 
 
 class Library:

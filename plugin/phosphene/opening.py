@@ -5,17 +5,20 @@ and the generated pictures, lies in the user's data folder under the collection'
 store decide, the journal is a cache.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
 from phosphene.config import default_library, home
-from phosphene.embedding import DEFAULT_SPACE, Embedder, open_embedder
+from phosphene.embedding import DEFAULT_SPACE, Embedder
 from phosphene.errors import LibraryError
 from phosphene.manifest import Manifest
 from phosphene.records import Space
 from phosphene.store import Store, open_store
 from phosphene.store.address import Address
+
+Load = Callable[[str], Embedder]  # a model by its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +31,15 @@ class Opened:
     embedder: Embedder | None = None
 
 
-def opened(url: str | Path | None, space: str | Space | None, *, create: bool, device: str) -> Opened:
+def opened(url: str | Path | None, space: str | Space | None, *, create: bool, load: Load) -> Opened:
     """Open the library of a folder or an address, as `phosphene.open` says."""
     text = str(url or default_library())
     if not Address.is_one(text):
-        return _folder(Path(text).expanduser().absolute(), space, create=create, device=device)
+        return _folder(Path(text).expanduser().absolute(), space, create=create, load=load)
     address = Address.parse(text)
     if address.foreign:
-        return _visit(address, device)
-    return _server(address, space, create=create, device=device)
+        return _visit(address, load)
+    return _server(address, space, create=create, load=load)
 
 
 def same_space(embedder: Embedder, space: Space, library: str) -> Embedder:
@@ -55,30 +58,30 @@ def compatible(asked: Space, space: Space, library: str) -> None:
         )
 
 
-def _folder(folder: Path, asked: str | Space | None, *, create: bool, device: str) -> Opened:
+def _folder(folder: Path, asked: str | Space | None, *, create: bool, load: Load) -> Opened:
     before = Manifest.read(folder)
-    space, embedder = _settle(before, asked, str(folder), create=create, device=device)
+    space, embedder = _settle(before, asked, str(folder), create=create, load=load)
     if before is None:
         Manifest(space).write(folder)
     return Opened(str(folder), folder, open_store(folder / "store", space), embedder)
 
 
-def _server(address: Address, asked: str | Space | None, *, create: bool, device: str) -> Opened:
+def _server(address: Address, asked: str | Space | None, *, create: bool, load: Load) -> Opened:
     from phosphene.store.register import registered
     from phosphene.store.weaviate import WeaviateStore
 
     before = registered(address)
-    space, embedder = _settle(before, asked, address.url, create=create, device=device)
+    space, embedder = _settle(before, asked, address.url, create=create, load=load)
     store = open_store(address, space) if before is None else WeaviateStore(address, space)
     folder = _folder_of(address)
     folder.mkdir(parents=True, exist_ok=True)
     return Opened(address.url, folder, store, embedder)
 
 
-def _visit(address: Address, device: str) -> Opened:
+def _visit(address: Address, load: Load) -> Opened:
     from phosphene.visit import visit
 
-    there = visit(address, device=device)
+    there = visit(address, load)
     return Opened(address.url, there.folder, there.store, there.embedder)
 
 
@@ -90,7 +93,7 @@ def _folder_of(address: Address) -> Path:
 
 
 def _settle(
-    before: Manifest | None, asked: str | Space | None, library: str, *, create: bool, device: str
+    before: Manifest | None, asked: str | Space | None, library: str, *, create: bool, load: Load
 ) -> tuple[Space, Embedder | None]:
     """The space of a library that is there, or of the new one; and its model, where that had to load."""
     if before is None:
@@ -101,10 +104,10 @@ def _settle(
             )
         if isinstance(asked, Space):
             return asked, None
-        embedder = open_embedder(asked or DEFAULT_SPACE, device=device)
+        embedder = load(asked or DEFAULT_SPACE)
         return embedder.space, embedder
     if isinstance(asked, Space):
         compatible(asked, before.space, library)
     elif asked is not None and asked != before.space.name:
-        return before.space, same_space(open_embedder(asked, device=device), before.space, library)
+        return before.space, same_space(load(asked), before.space, library)
     return before.space, None

@@ -6,6 +6,7 @@ visit loads no model.
 """
 
 import hashlib
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import astuple, dataclass
 from itertools import islice
@@ -15,7 +16,7 @@ import numpy as np
 from PIL.Image import Image as Picture
 
 from phosphene.config import home
-from phosphene.embedding import Embedder, open_embedder
+from phosphene.embedding import Embedder
 from phosphene.errors import ImageError, LibraryError
 from phosphene.images import open_picture
 from phosphene.manifest import Manifest
@@ -39,8 +40,8 @@ class Visit:
     embedder: Embedder | None
 
 
-def visit(address: Address, *, device: str = "auto") -> Visit:
-    """Open the collection of an address that says how to read it.
+def visit(address: Address, load: Callable[[str], Embedder]) -> Visit:
+    """Open the collection of an address that says how to read it; `load` opens a model by its name.
 
     Raises LibraryError where there is none, or where its vectors are not of the space that is named,
     StoreError where no server answers, and ModelError where the model cannot be had.
@@ -54,7 +55,7 @@ def visit(address: Address, *, device: str = "auto") -> Visit:
     folder = _folder(address)
     if believed := Manifest.read(folder):
         return Visit(_opened(address, believed.space), folder, None)
-    embedder = open_embedder(address.foreign.space, device=device)
+    embedder = load(address.foreign.space)
     with ExitStack() as unless_refused:
         store = _opened(address, embedder.space)
         unless_refused.callback(store.close)

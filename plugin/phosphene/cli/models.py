@@ -55,15 +55,8 @@ def fetch(settings: Settings, name: str) -> None:
     from phosphene.embedding.weights import fetch as download
 
     output = settings.output
-    come = 0
-    with output.progress(f"fetching {name}") as advance:
-
-        def count(more: int) -> None:
-            nonlocal come
-            come += more
-            settings.kept = "what has come stays; the same command goes on from there"
-            advance(come, None)
-
+    settings.kept = "what has come stays; the same command goes on from there"
+    with output.fetching(f"fetching {name}") as count:
         weights = download(name, on_progress=count)
     record = {"space": weights.name, "file": str(weights.file), "dimension": weights.dimension}
     output.summary(f"{weights.name} is here: {weights.file}", record)

@@ -42,7 +42,10 @@ class Settings:
         """The library that this command works on."""
         import phosphene
 
-        return phosphene.open(self.library, space=space, create=create, device=self.device)
+        with self.output.fetching("fetching the model") as count:
+            return phosphene.open(
+                self.library, space=space, create=create, device=self.device, on_fetch=count
+            )
 
 
 def origin_of(choice: str) -> "Origin | None":

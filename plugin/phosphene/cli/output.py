@@ -8,7 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,21 @@ class Output:
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(what, total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
+
+    @contextmanager
+    def fetching(self, what: str) -> Iterator[Callable[[int], None]]:
+        """What is told how many bytes have come, and shows a bar from the first ones on."""
+        with ExitStack() as bar:
+            advance: Advance | None = None
+            come = 0
+
+            def count(more: int) -> None:
+                nonlocal advance, come
+                come += more
+                advance = advance or bar.enter_context(self.progress(what))
+                advance(come, None)
+
+            yield count
 
 
 def plain() -> bool:

@@ -1,6 +1,6 @@
 """Text and pictures into one space of unit vectors: the Embedder seam."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,8 +55,12 @@ class Embedder(Protocol):
         ...
 
 
-def open_embedder(name: str, *, device: str = "auto") -> Embedder:
+def open_embedder(
+    name: str, *, device: str = "auto", on_fetch: Callable[[int], None] | None = None
+) -> Embedder:
     """The embedder of a space, see `names` for how one is written; its weights are fetched if need be.
+
+    `on_fetch` is told how many bytes have come since it was last called.
 
     The model itself is loaded when it is first asked for a vector. Raises ModelError where the
     weights cannot be had or trusted, or the device is not there.
@@ -69,5 +73,5 @@ def open_embedder(name: str, *, device: str = "auto") -> Embedder:
     try:
         weights = resolve(name)
     except Absent:
-        weights = fetch(name)
+        weights = fetch(name, on_progress=on_fetch)
     return OpenClip(weights, identify(weights), device)
