@@ -77,19 +77,22 @@ def trained_on(count: int, folder: Path) -> Library:
     return filled(folder / f"trained-{len(seeds)}", seeds).library
 
 
-def flat(figures: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Every figure with its full name; shares with three digits."""
+def flat(figures: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """A line for every figure, with its full name; plain numbers of one kind share a line."""
     for name, value in figures.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and any(isinstance(one, dict | list) for one in value.values()):
             yield from flat(value, f"{before}{name} ")
         else:
-            yield before + name, _rounded(value)
+            yield before + name, _told(value)
 
 
-def _rounded(value: Any) -> Any:
+def _told(value: Any) -> str:
+    """Shares with three digits."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_told(one)}" for name, one in value.items())
     if isinstance(value, list):
-        return [_rounded(one) for one in value]
-    return round(value, 3) if isinstance(value, float) else value
+        return ", ".join(map(_told, value))
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def _arguments() -> argparse.Namespace:

@@ -146,3 +146,11 @@ def test_layouts_are_alike_where_light_and_dark_are() -> None:
     picture = draw(compose(1))
     smaller = picture.resize((64, 64), Resampling.BOX)
     assert made.coarse(picture) == pytest.approx(made.coarse(smaller), abs=2.5)
+
+
+def test_every_figure_has_a_line() -> None:
+    figures = {"generation": {"gain": [0.0, 0.25], "by_kind": {"land": {"named": 3, "real": 0.98765}}}}
+    assert dict(quality.flat(figures)) == {
+        "generation gain": "0.000, 0.250",
+        "generation by_kind land": "named 3, real 0.988",
+    }
