@@ -83,7 +83,8 @@ class Fault:
             hint = "the server is busy, or the way to it slow: `timeout=30` in the address waits longer"
             return cls("slow", reason, hint)
         if isinstance(error, Silent | httpx.HTTPError) or code in AWAY:
-            return cls("gone", reason, "is the server running there, and is it this host and port?")
+            hint = "is the server running there, and is it this host and port?"
+            return cls("gone", reason, hint + (" `grpc=` in the address" if "gRPC port" in reason else ""))
         for words, hint in FINAL:
             if re.search(words, reason):
                 return cls("final", reason, hint)
