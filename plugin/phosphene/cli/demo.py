@@ -75,15 +75,17 @@ def demo(settings: Settings, folder: Path) -> None:
 
       phosphene demo
       phosphene demo /tmp/first-light
+      phosphene -L weaviate://localhost/Demo demo
 
     Draws them, searches them, generates four more, finds those again, walks and maps. Takes
     about a minute and 2 GB of memory, no download and no server. Writes pictures, a library,
-    sheets, animations and index.html into FOLDER (default: demo). A second run changes nothing.
+    sheets, animations and index.html into FOLDER (default: demo); with -L the library is that
+    one. A second run changes nothing.
     """
     telling = Telling(settings, folder.expanduser())
     settings.kept = "what is done stays; the same command goes on from there"
     draw(telling)
-    settings.library = str(telling.folder / "library")
+    settings.library = settings.library or str(telling.folder / "library")
     with settings.open(space="landscape", create=True) as library:
         before = library.status()
         add(telling, library)
@@ -110,7 +112,7 @@ def draw(telling: Telling) -> None:
 
 def add(telling: Telling, library: "Library") -> None:
     """Add them with their captions."""
-    with telling.step(f"add them to {nearby(library.folder)}") as advance:
+    with telling.step(f"add them to {nearby(library.url)}") as advance:
         captions = telling.folder / "pictures" / "captions.json"
         added = library.add([captions], on_progress=lambda progress: advance(progress.done, progress.total))
     telling.say(f"   {added.added:,} added, {added.unchanged:,} already there")

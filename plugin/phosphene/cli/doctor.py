@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 import click
@@ -149,9 +150,10 @@ def _library(settings: Settings) -> Finding:
     from phosphene.config import default_library
 
     name = settings.library or default_library()
-    if not Path(name).expanduser().exists():
-        return Finding("library", "note", f"none yet in {name}", f"`phosphene -L {name} add PATH…` makes one")
     try:
+        if not _is_there(name):
+            fix = f"`phosphene -L {quote(name)} add PATH…` makes one"
+            return Finding("library", "note", f"none yet in {name}", fix)
         with settings.open() as library:
             state = library.status()
     except PhospheneError as error:
@@ -159,12 +161,25 @@ def _library(settings: Settings) -> Finding:
     return Finding("library", "ok", f"{state.library}: {state.images:,} images in the space {state.space}")
 
 
+def _is_there(name: str) -> bool:
+    """Whether there is something to open. Raises what a server, or the lack of one, says."""
+    from phosphene.store.address import Address
+
+    if not Address.is_one(name):
+        return Path(name).expanduser().exists()
+    from phosphene.store.register import registered
+
+    address = Address.parse(name)
+    return address.foreign is not None or registered(address) is not None
+
+
 def _space(settings: Settings) -> Finding:
     import shutil
 
-    from phosphene.config import default_library
+    from phosphene.config import default_library, home
 
-    folder = Path(settings.library or default_library()).expanduser().absolute()
+    name = settings.library or default_library()
+    folder = home().absolute() if "://" in name else Path(name).expanduser().absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from phosphene.cli.options import COUNT, INPUT, ORIGINS, PictureFile, Settings, command, origin_of
+from phosphene.cli.options import (
+    COUNT,
+    INPUT,
+    ORIGINS,
+    ZERO_TO_ONE,
+    PictureFile,
+    Settings,
+    command,
+    origin_of,
+)
 from phosphene.cli.output import Column, nearby, visible
 from phosphene.cli.pictures import PROTOCOLS, family_sheet, hit_tiles, preview, thumbnails, write_picture
 
@@ -33,6 +42,7 @@ def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
 
       phosphene -L photos.lib add ~/Pictures
       phosphene -L drawn.lib add drawings/ --space landscape
+      phosphene -L weaviate://localhost/Photos add ~/Pictures
       phosphene -L coco.lib add annotations/captions_val2017.json
 
     The first `add` makes the library. What is already there and unchanged is skipped; a file
@@ -80,10 +90,19 @@ def _report(settings: Settings, added: "Added") -> None:
 @click.argument("query", metavar="QUERY...", nargs=-1, required=True)
 @click.option("-n", "--count", default=10, show_default=True, type=COUNT, help="How many hits.")
 @click.option("--origin", default="all", show_default=True, type=ORIGINS, help="Which images count.")
+@click.option(
+    "--diversity", default=0.0, show_default=True, type=ZERO_TO_ONE, help="How unlike each other hits are."
+)
 @click.option("--preview", "protocol", **PROTOCOLS)
 @click.option("-o", "--out", type=PictureFile(), help="Also write a contact sheet.")
 def search(
-    settings: Settings, query: Sequence[str], count: int, origin: str, protocol: str, out: Path | None
+    settings: Settings,
+    query: Sequence[str],
+    count: int,
+    origin: str,
+    diversity: float,
+    protocol: str,
+    out: Path | None,
 ) -> None:
     """Find pictures by words, by a picture, or by a sum of both.
 
@@ -91,16 +110,18 @@ def search(
       phosphene search ./one-like-this.jpg -n 20 -o hits.png
       phosphene search 2:red house + ./snow.jpg - trees
       phosphene search id:5f0c2a44-... --json
+      phosphene search a boat --diversity 0.5
 
     A term is text, a picture (./ / ~/) or id:ID; + and - stand alone between terms, and N: before
     a term weighs it. The score is the cosine similarity, at most 1: compare it within one search
-    only. In a pipe the columns are rank, score, origin, caption and file, separated by tabs.
+    only. With --diversity the hits are chosen one by one, each near to the query and unlike those
+    before it. In a pipe the columns are rank, score, origin, caption and file, separated by tabs.
     """
     from phosphene.render.sheet import contact_sheet
 
     output = settings.output
     with settings.open() as library:
-        hits = library.search(query, count, origin=origin_of(origin))
+        hits = library.search(query, count, origin=origin_of(origin), diversity=diversity)
         images = [hit.image for hit in hits]
         preview(output, protocol, lambda: thumbnails(library, images), labels(hits))
         output.rows(hit_records(library, hits), HITS)

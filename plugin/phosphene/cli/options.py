@@ -18,6 +18,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 ORIGINS = click.Choice(["training", "generated", "all"])
 COUNT = click.IntRange(1)
 FROM_ZERO, FROM_TWO = click.IntRange(0), click.IntRange(2)
+ZERO_TO_ONE = click.FloatRange(0, 1)
 SHARE = click.FloatRange(0, 1, min_open=True)
 INPUT = click.Path(path_type=Path)  # whether it is there, and a picture, the library says
 WRITTEN = (".png", ".jpg", ".jpeg", ".webp")
@@ -68,8 +69,9 @@ COMMON = (
     _common(
         "-L",
         "--library",
-        metavar="FOLDER",
-        help="The library.  [default: PHOSPHENE_LIBRARY, or one in your data folder]",
+        metavar="LIBRARY",
+        help="A folder or weaviate://HOST/Collection."
+        "  [default: PHOSPHENE_LIBRARY, or one in your data folder]",
     ),
     _common("--json", is_flag=True, default=None, help="One JSON object per line on stdout."),
     _common("-q", "--quiet", is_flag=True, default=None, help="Print ids only, and no notes."),

@@ -70,11 +70,12 @@ def _drawn(story: Story) -> Section:
     every = sorted(
         (hit.image for hit in story.again if hit.image.origin == "training"), key=lambda image: image.uri
     )
+    place = "a collection of Weaviate" if "://" in story.library.url else "a folder"
     return Section(
         "A library of landscapes",
         f"A program drew {len(every):,} landscapes and wrote captions for each. A small CLIP, trained on "
         "other drawings of this kind, turned every picture into a vector, and the vectors went into a store "
-        "that is a folder.",
+        f"that is {place}.",
         _command(story, "add", quote(nearby(story.folder / "pictures")), "--space landscape"),
         [_picture(story, image, LARGE) for image in every[:: max(1, len(every) // SAMPLE)][:SAMPLE]],
     )
@@ -163,7 +164,7 @@ def _map(story: Story) -> Section:
 
 
 def _command(story: Story, *words: str) -> str:
-    return " ".join(["phosphene -L", quote(nearby(story.library.folder)), *words])
+    return " ".join(["phosphene -L", quote(nearby(story.library.url)), *words])
 
 
 def _sheet(story: Story, name: str, caption: str) -> Figure:
