@@ -2,67 +2,122 @@
 
     python bench/stores.py [--sizes 10000 100000] [--dimension 512] [--json FILE]
 
-LanceDB in a temporary folder, filled through `upsert` in batches of 256 with thumbnails, as `add`
-does it. Vectors have 24 latent dimensions and some noise, as embeddings have few that matter; on
-uniformly random ones every index looks bad. Queries are new ones of the same kind. Recall counts
-how many of the ten nearest by brute force in numpy are found. The last column is the largest size
-again, with the index that LanceStore builds above 100,000 images.
+LanceDB in a temporary folder and, where the tests' server is on this machine (`make weaviate`), one
+Weaviate, filled through `upsert` in batches of 256 with thumbnails, as `add` does it. Vectors have 24
+latent dimensions and some noise, as embeddings have few that matter; on uniformly random ones every
+index looks bad. Queries are new ones of the same kind. Recall counts how many of the ten nearest by
+brute force in numpy are found. `indexed` is the largest size again, with the index that LanceStore
+builds above 100,000 images; Weaviate always has one. Memory is that of this script, its vectors
+included, and of Weaviate's process.
 """
 
 import argparse
 import json
-import resource
+import re
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from phosphene.records import Filter, Image, Space
+from phosphene.store import Store
+from phosphene.store.address import Address
 from phosphene.store.lance import LanceStore
 from phosphene.vectors import Vectors, unit
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from weaviate_server import HOW, Server, binary
 
 BATCH = 256
 QUERIES = 100
 NEIGHBOURS = 10
 THUMBNAIL = 5_000  # bytes: a JPEG of 192 pixels
 
+Columns = dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A store that is measured, the folder that it fills, and the process that holds it."""
+
+    name: str
+    store: Store
+    folder: Path
+    process: int | str
+
 
 def main() -> None:
     arguments = _arguments()
-    with tempfile.TemporaryDirectory() as folder:
-        columns = measure(Path(folder), sorted(arguments.sizes), arguments.dimension)
+    sizes, space = sorted(arguments.sizes), Space("bench:0", "bench", arguments.dimension)
+    vectors = _vectors(sizes[-1], space.dimension, seed=0)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        served: Columns = {}
+        if binary():  # first: LanceDB does not like it when its process starts another one
+            served = weaviate(folder / "weaviate", space, vectors, sizes)
+        else:
+            print(f"without Weaviate: {HOW}", file=sys.stderr)
+        columns = lance(folder / "lance", space, vectors, sizes) | served
     _print(columns)
     if arguments.json:
         arguments.json.write_text(json.dumps(columns, indent=2) + "\n")
 
 
-def measure(folder: Path, sizes: list[int], dimension: int) -> dict[str, dict[str, float]]:
-    """The figures at each size, and at the largest one with an index."""
-    store = LanceStore.create(folder, Space("bench:0", "bench", dimension))
-    vectors, columns, begin = _vectors(sizes[-1], dimension, seed=0), {}, 0
-    for size in sizes:
-        seconds = _seconds(lambda: _fill(store, vectors, begin, size))  # noqa: B023 — called at once
-        columns[f"{size:,}"] = {
-            "adds/s": (size - begin) / seconds,
-            **_asked(store, vectors[:size]),
-            **_weighed(folder),
-        }
-        begin = size
+def lance(folder: Path, space: Space, vectors: Vectors, sizes: list[int]) -> Columns:
+    """The figures of the embedded store, at the largest size with an index, too."""
+    store = LanceStore.create(folder, space)
+    columns = measure(Place("LanceDB", store, folder, "self"), vectors, sizes)
     indexed = LanceStore.open(folder, exact_up_to=sizes[-1] - 1)
     build = _seconds(lambda: _fill(indexed, vectors[:1], 0, 1))
-    columns[f"{sizes[-1]:,} indexed"] = {
-        "index built, s": build,
-        **_asked(indexed, vectors),
-        **_weighed(folder),
-    }
+    place = Place("LanceDB", indexed, folder, "self")
+    columns["LanceDB indexed"] = {"index built, s": build, **_asked(indexed, vectors), **_weighed(place)}
     return columns
 
 
-def _asked(store: LanceStore, vectors: Vectors) -> dict[str, float]:
+def weaviate(folder: Path, space: Space, vectors: Vectors, sizes: list[int]) -> Columns:
+    """The figures of one server that is started here."""
+    from phosphene.store.weaviate import WeaviateStore
+
+    with _running(Server(folder)) as server:
+        assert server.process is not None, "it runs"
+        store = WeaviateStore.create(Address.parse(server.url("Bench", timeout=120)), space)
+        columns = measure(Place("Weaviate", store, folder / "data", server.process.pid), vectors, sizes)
+        store.close()
+    return columns
+
+
+@contextmanager
+def _running(server: Server) -> Iterator[Server]:
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def measure(place: Place, vectors: Vectors, sizes: list[int]) -> Columns:
+    """The figures at each size."""
+    columns: Columns = {}
+    begin = 0
+    for size in sizes:
+        seconds = _seconds(lambda: _fill(place.store, vectors, begin, size))  # noqa: B023 — called at once
+        columns[f"{place.name} {size:,}"] = {
+            "adds/s": (size - begin) / seconds,
+            **_asked(place.store, vectors[:size]),
+            **_weighed(place),
+        }
+        begin = size
+    return columns
+
+
+def _asked(store: Store, vectors: Vectors) -> dict[str, float]:
     """What reading costs (ms), and how much is found."""
     queries = _vectors(QUERIES, vectors.shape[1], seed=1)
     true = [set(np.argsort(-scores)[:NEIGHBOURS]) for scores in queries @ vectors.T]
@@ -91,17 +146,19 @@ def _asked(store: LanceStore, vectors: Vectors) -> dict[str, float]:
     }
 
 
-def _weighed(folder: Path) -> dict[str, float]:
-    """What the store takes up, on disk and of memory at most so far (with the vectors of this script)."""
+def _weighed(place: Place) -> dict[str, float]:
+    """What the store takes up, on disk and of memory at most so far."""
+    peak = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{place.process}/status").read_text())
+    assert peak is not None, "Linux says so"
+    files = [each for each in place.folder.rglob("*") if each.is_file()]
     return {
-        "images on disk, MB": _megabytes(folder / "images.lance"),
-        "thumbnails on disk, MB": _megabytes(folder / "thumbnails.lance"),
-        "files": sum(1 for each in folder.rglob("*") if each.is_file()),
-        "peak memory, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "on disk, MB": sum(each.stat().st_size for each in files) / 1e6,
+        "files": len(files),
+        "peak memory, MB": int(peak[1]) / 1024,
     }
 
 
-def _fill(store: LanceStore, vectors: Vectors, begin: int, end: int) -> None:
+def _fill(store: Store, vectors: Vectors, begin: int, end: int) -> None:
     for start in range(begin, end, BATCH):
         store.upsert(list(_images(vectors, start, min(end, start + BATCH))))
 
@@ -150,16 +207,12 @@ def _seconds(deed: Callable[[], Any]) -> float:
     return time.perf_counter() - started
 
 
-def _megabytes(folder: Path) -> float:
-    return sum(each.stat().st_size for each in folder.rglob("*") if each.is_file()) / 1e6
-
-
-def _print(columns: dict[str, dict[str, float]]) -> None:
+def _print(columns: Columns) -> None:
     names = dict.fromkeys(name for column in columns.values() for name in column)
-    print(f"{'':<38}" + "".join(f"{title:>18}" for title in columns))
+    print(f"{'':<38}" + "".join(f"{title:>20}" for title in columns))
     for name in names:
         cells = (f"{column[name]:,.4g}" if name in column else "" for column in columns.values())
-        print(f"{name:<38}" + "".join(f"{cell:>18}" for cell in cells))
+        print(f"{name:<38}" + "".join(f"{cell:>20}" for cell in cells))
 
 
 def _arguments() -> argparse.Namespace:

@@ -21,6 +21,8 @@ PACKAGES = (
     "transformers",
     "lancedb",
     "weaviate-client",
+    "fastapi",
+    "uvicorn",
     "pillow",
     "numpy",
 )
