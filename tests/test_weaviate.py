@@ -1,6 +1,7 @@
 """What only the store on a server must withstand: other machines, and everything that a network does."""
 
 import itertools
+import json
 import multiprocessing
 import socket
 import threading
@@ -27,6 +28,7 @@ from phosphene.store import weaviate as module
 from phosphene.store.address import Address
 from phosphene.store.diversity import diverse
 from phosphene.store.weaviate import WeaviateStore
+from phosphene.training.scenes import SEEDS, write
 from phosphene.vectors import unit
 from weaviate_server import Server, free_ports
 
@@ -375,3 +377,108 @@ def test_a_store_outlives_its_server(weaviate: Server, tmp_path: Path) -> None:
     assert len(store.near(QUERY, 30)) == 20
     store.close()
     server.stop()
+
+
+# ── the library on a server ───────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("drawn")
+    write(folder, SEEDS["demo"][:12], size=64, workers=1)
+    return folder
+
+
+def run(url: str, *words: str) -> Any:
+    """What a command says in JSON: the last line of its output."""
+    ended = CliRunner().invoke(command, ["-L", url, *words, "--json"])
+    assert ended.exit_code == 0, ended.output
+    return json.loads(ended.stdout.strip().splitlines()[-1]) if ended.stdout.strip() else None
+
+
+def test_every_command_runs_on_a_server(url: str, drawn: Path, tmp_path: Path) -> None:
+    assert run(url, "add", str(drawn), "--space", "landscape")["added"] == 12
+    assert run(url, "add", str(drawn)) == {
+        "added": 0,
+        "unchanged": 12,
+        "failed": 0,
+        "failures": [],
+        "images_per_second": 0.0,
+    }
+    hit = run(url, "search", "a house", "-n", "1", "--diversity", "0.3")
+    made = run(url, "generate", "a house", "-n", "1", "-k", "2", "--steps", "1", "--seed", "3")
+    assert hit["origin"] == "training" and len(made["parents"]) == 2
+    assert run(url, "show", made["id"])["recipe"]["seed"] == 3
+    assert run(url, "map", "-o", str(tmp_path / "map.png"))
+    assert run(url, "walk", "a house", "the sea", "--steps", "2", "-o", str(tmp_path / "walk.png"))
+    state = run(url, "status")
+    assert (state["store"], state["images"], state["generated"]) == ("weaviate", 13, 1)
+    assert Address.parse(state["library"]) == Address.parse(url)
+    assert run(url, "remove", made["id"], "--yes")["removed"] == 1
+    found = CliRunner().invoke(command, ["-L", url, "doctor", "--json"]).stdout.splitlines()
+    library = next(line for line in map(json.loads, found) if line["what"] == "library")
+    assert library["state"] == "ok" and "12 images" in library["found"]
+
+
+@pytest.mark.timeout(900)  # a minute where nothing else runs
+def test_the_demo_runs_on_a_server(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phosphene.cli.demo.PICTURES", 24)
+    monkeypatch.setattr("phosphene.cli.demo.SIDE", 96)
+
+    told = run(url, "demo", str(tmp_path / "demo"))
+
+    assert (told["images"], told["generated"]) == (28, 4)
+    assert not (tmp_path / "demo" / "library").exists()
+    assert "a collection of Weaviate" in Path(told["page"]).read_text()
+
+
+def test_what_an_emptied_store_lacks_is_added_again(url: str, drawn: Path) -> None:
+    with phosphene.open(url, space="landscape", create=True) as library:
+        library.add([drawn])
+        gone = [image.id for image in itertools.islice(library.store.iterate(), 3)]
+        others = made(3, dimension=library.space.dimension)
+        library.store.delete(gone)
+        library.store.upsert([replace(image, origin="training") for image in others])  # the count is equal
+
+        added = library.add([drawn])
+
+        assert (added.added, added.unchanged) == (3, 9)
+        assert {image.id for image in library.store.get(gone)} == set(gone)
+
+
+def test_another_machine_sees_thumbnail_and_recipe(
+    url: str, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with phosphene.open(url, space="landscape", create=True) as library:
+        library.add([drawn])
+        [new] = library.generate("a house", 1, neighbours=2, seed=5, steps=1)
+        assert library.path(new.image).is_relative_to(library.folder)
+        assert np.array_equal(np.asarray(library.picture(new.image)), np.asarray(new.picture))
+
+    monkeypatch.setenv("PHOSPHENE_HOME", str(tmp_path / "elsewhere"))
+    with phosphene.open(url) as other:
+        found = other.get(new.image.id)
+        assert not other.path(found).exists()
+        assert max(other.picture(found).size) <= 256
+        assert found.recipe == new.image.recipe
+        assert [parent.id for parent in found.parents] == [parent.id for parent in new.image.parents]
+        assert other.add([drawn]).unchanged == 12  # looked at, and not embedded again
+
+
+def test_collections_of_two_servers_and_of_two_tenants_lie_apart(url: str, weaviate: Server) -> None:
+    urls = [with_options(url, tenant="a"), with_options(url, tenant="b"), weaviate.url(next(NAMES))]
+    urls.append(urls[2].replace("127.0.0.1", "localhost"))
+    folders = set()
+    for each in urls:
+        with phosphene.open(each, space=SPACE, create=True) as library:
+            folders.add(library.folder)
+
+    assert len(folders) == 4
+
+
+def test_the_default_library_may_be_an_address(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_store(Address.parse(url), SPACE).close()
+    monkeypatch.setenv("PHOSPHENE_LIBRARY", url)
+
+    with phosphene.open() as library:
+        assert library.url == Address.parse(url).url
