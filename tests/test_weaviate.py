@@ -3,6 +3,7 @@
 import itertools
 import json
 import multiprocessing
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -374,6 +375,12 @@ def test_a_store_outlives_its_server(weaviate: Server, tmp_path: Path) -> None:
     server.start()
 
     assert sorted(store.iterate(), key=lambda image: image.id) == made(20)
+    assert len(store.near(QUERY, 30)) == 20
+    assert server.process is not None
+    server.process.send_signal(signal.SIGSTOP)
+    with pytest.raises(StoreError, match="does not answer"):
+        store.near(QUERY, 3)
+    server.process.send_signal(signal.SIGCONT)
     assert len(store.near(QUERY, 30)) == 20
     store.close()
     server.stop()

@@ -47,8 +47,8 @@ class Connection:
     def ask(self, deed: str, question: Question[Answer]) -> Answer:
         """The answer of the first endpoint that gives one; `deed` says what for, as in `cannot search`.
 
-        What may pass is tried again until the address's timeout is over. Raises StoreError that says
-        what is wrong and what helps.
+        What may pass is tried again until the address's timeout is over; a question that took too long
+        gets as much time again, twice. Raises StoreError that says what is wrong and what helps.
         """
         until, pause, tries, late = time.monotonic() + self.address.timeout, PAUSES[0], 0, 0
         while True:
@@ -58,7 +58,7 @@ class Connection:
             except ERRORS as error:
                 fault = Fault.of(error)
                 late += fault.kind == "slow"
-                over = late > REPEATS or (not late and time.monotonic() + pause > until)
+                over = late > REPEATS or time.monotonic() + pause > until + late * self.address.timeout
                 if fault.kind == "final" or over:
                     raise StoreError(f"cannot {deed} `{self.address}`: {fault.reason}", fault.hint) from error
                 if fault.kind == "gone" and tries < len(self.address.endpoints):

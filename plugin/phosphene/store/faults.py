@@ -79,12 +79,12 @@ class Fault:
         for words, hint in PASSING:
             if re.search(words, reason):
                 return cls("passing", reason, hint)
-        if isinstance(error, Unanswered | WeaviateTimeoutError) or code in LATE:
-            hint = "the server is busy, or the way to it slow: `timeout=30` in the address waits longer"
-            return cls("slow", reason, hint)
         if isinstance(error, Silent | httpx.HTTPError) or code in AWAY:
             hint = "is the server running there, and is it this host and port?"
             return cls("gone", reason, hint + (" `grpc=` in the address" if "gRPC port" in reason else ""))
+        if isinstance(error, Unanswered | WeaviateTimeoutError) or code in LATE:
+            hint = "the server is busy, or the way to it slow: `timeout=30` in the address waits longer"
+            return cls("slow", reason, hint)
         for words, hint in FINAL:
             if re.search(words, reason):
                 return cls("final", reason, hint)
