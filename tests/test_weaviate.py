@@ -23,13 +23,14 @@ from phosphene import schema
 from phosphene.cli import phosphene as command
 from phosphene.drift import drift
 from phosphene.errors import LibraryError, StoreError, VectorError
-from phosphene.records import Filter, Space
+from phosphene.records import Filter, Hit, Space
 from phosphene.store import open_store
 from phosphene.store import weaviate as module
 from phosphene.store.address import Address
 from phosphene.store.diversity import diverse
 from phosphene.store.weaviate import WeaviateStore
-from phosphene.training.scenes import SEEDS, write
+from phosphene.training.scenes import SEEDS, captions, compose, write
+from phosphene.transfer import Place, copy
 from phosphene.vectors import unit
 from weaviate_server import Server, free_ports
 
@@ -157,15 +158,38 @@ def test_the_nearest_of_twenty_thousand_are_found(url: str) -> None:
     """Recall@10 at the schema's settings, by vectors as embeddings are: uniform ones say nothing."""
     store = open_store(Address.parse(url), Space("wide:1", "wide", 64))
     vectors, one = vectors_like_embeddings(20_000, 64), made(1)[0]
-    ids = [f"00000000-0000-5000-8000-{number:012}" for number in range(20_000)]
-    store.upsert([replace(one, id=id, vector=vector) for id, vector in zip(ids, vectors, strict=True)])
+    named = [f"00000000-0000-5000-8000-{number:012}" for number in range(20_000)]
+    store.upsert([replace(one, id=id, vector=vector) for id, vector in zip(named, vectors, strict=True)])
 
     queries = vectors_like_embeddings(100, 64, seed=1)
-    found = [{hit.image.id for hit in store.near(query, 10)} for query in queries]
+    found = [ids(store.near(query, 10)) for query in queries]
 
-    nearest = [{ids[place] for place in np.argsort(-(vectors @ query))[:10]} for query in queries]
+    nearest = [{named[place] for place in np.argsort(-(vectors @ query))[:10]} for query in queries]
     assert np.mean([len(a & b) / 10 for a, b in zip(found, nearest, strict=True)]) >= 0.99
     store.close()
+
+
+def test_the_nearest_of_the_demos_own_library_are_found(url: str, tmp_path: Path) -> None:
+    """Recall@10 for prompts, at the schema's settings, in a copy of the library that the demo makes."""
+    seeds = SEEDS["demo"][:1000]
+    write(tmp_path / "pictures", seeds)
+    with (
+        phosphene.open(tmp_path / "library", space="landscape", create=True) as exact,
+        phosphene.open(url, space=exact.space, create=True) as served,
+    ):
+        exact.add([tmp_path / "pictures"])
+        copy(Place(exact.store, exact.folder), Place(served.store, served.folder))
+        prompts = [captions(compose(seed))[1].text for seed in seeds[::10]]
+        vectors = [exact.vector(prompt) for prompt in prompts]
+
+        shares = [len(ids(exact.store.near(v, 10)) & ids(served.store.near(v, 10))) / 10 for v in vectors]
+
+    assert exact.store.exact()
+    assert np.mean(shares) >= 0.99
+
+
+def ids(hits: list[Hit]) -> set[str]:
+    return {hit.image.id for hit in hits}
 
 
 def test_more_than_a_server_gives_at_once_is_compared_here(
