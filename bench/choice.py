@@ -18,8 +18,8 @@ from pool import FOLDER, Pool, Task, caption_of, filled, found, share
 from phosphene.training.scenes import SEEDS
 
 POOL = 2_000
-TEXT, NEAR = (1.5, 2.0, 3.0, 4.0, 6.0), (1.0, 1.5, 2.0, 3.0)
-STEPS = (4, 6, 8, 12, 20)
+TEXT, NEAR = (2.0, 3.0, 4.0, 5.0), (0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
+STEPS = (6, 8, 12)
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ class RetrievalPipeline(DiffusionPipeline):
         neighbours: int = 8,
         steps: int = 8,
         text_guidance: float = 3.0,
-        neighbour_guidance: float = 2.0,
+        neighbour_guidance: float = 3.0,
         licence: str = "",
     ) -> None:
         super().__init__()
