@@ -17,7 +17,9 @@ from typing import Any, TypeVar
 import grpc
 import httpx
 import weaviate
+from weaviate.classes.config import ConsistencyLevel
 from weaviate.classes.init import AdditionalConfig, Auth, Timeout
+from weaviate.collections import Collection
 
 from phosphene.errors import StoreError
 from phosphene.store.address import Address, Endpoint
@@ -66,6 +68,10 @@ class Connection:
             time.sleep(pause)
             pause = min(2 * pause, PAUSES[1])
 
+    def ask_collection(self, deed: str, question: Any) -> Any:
+        """The same of the address's collection, in its tenant and at its consistency."""
+        return self.ask(deed, lambda client: question(self._collection(client)))
+
     @cached_property
     def version(self) -> tuple[int, int]:
         """The server's version, as (1, 39)."""
@@ -81,6 +87,14 @@ class Connection:
             self._client = None
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
+
+    def _collection(self, client: weaviate.WeaviateClient) -> Collection[Any, Any]:
+        found = client.collections.use(self.address.collection)
+        if self.address.tenant:
+            found = found.with_tenant(self.address.tenant)
+        if self.address.consistency:
+            found = found.with_consistency_level(ConsistencyLevel(self.address.consistency.upper()))
+        return found
 
     def _once(self, question: Question[Answer]) -> Answer:
         """One try, at the endpoint whose turn it is. A node that fell silent loses its turn."""

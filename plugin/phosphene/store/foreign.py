@@ -7,14 +7,13 @@ named are no images. Scores are cosines, whatever the distance and the length of
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
-from weaviate.classes.config import ConsistencyLevel
 from weaviate.classes.query import Filter as Condition
 from weaviate.classes.query import MetadataQuery
 
-from phosphene.errors import LibraryError, StoreError, VectorError
+from phosphene.errors import LibraryError, StoreError
 from phosphene.records import Filter, Hit, Image, Space
 from phosphene.store import EVERYTHING
 from phosphene.store.address import Address
@@ -23,12 +22,9 @@ from phosphene.store.connection import Connection
 from phosphene.store.diversity import checked, diverse
 from phosphene.store.loading import load, small
 from phosphene.store.objects import known
+from phosphene.store.properties import fitting
 from phosphene.store.reading import Reading, reading
 from phosphene.vectors import Vector, unit
-
-if TYPE_CHECKING:
-    from weaviate import WeaviateClient
-    from weaviate.collections import Collection
 
 MOST = 10_000  # objects that a server gives at once: QUERY_MAXIMUM_RESULTS
 PAGE = 200  # objects asked for at once
@@ -74,7 +70,7 @@ class ForeignStore:
 
         Above 10,000 every image is compared here, since a server gives no more at once.
         """
-        query, limit = unit(self._fitting(vector)), count + len(where.without)
+        query, limit = unit(fitting(vector, self.space)), count + len(where.without)
         if count < 1 or where.origin == "generated" or (where.only is not None and not known([*where.only])):
             return []
         if checked(diversity):
@@ -117,7 +113,9 @@ class ForeignStore:
             return 0
         if where.only is not None:
             return len(self.get(sorted(where.only - where.without)))
-        total = self._ask("count", lambda found: found.aggregate.over_all(total_count=True).total_count)
+        total = self._connection.ask_collection(
+            "count", lambda found: found.aggregate.over_all(total_count=True).total_count
+        )
         return int(total or 0) - len(self.get(sorted(where.without)))
 
     def exact(self) -> bool:
@@ -146,23 +144,11 @@ class ForeignStore:
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
 
-    def _ask(self, deed: str, question: Any) -> Any:
-        """Ask the collection, see `Connection.ask`."""
-        return self._connection.ask(deed, lambda client: question(self._collection(client)))
-
-    def _collection(self, client: "WeaviateClient") -> "Collection[Any, Any]":
-        found = client.collections.use(self._address.collection)
-        if self._address.tenant:
-            found = found.with_tenant(self._address.tenant)
-        if self._address.consistency:
-            found = found.with_consistency_level(ConsistencyLevel(self._address.consistency.upper()))
-        return found
-
     def _by_id(
         self, ids: Sequence[str], properties: list[str], *, vectors: bool = False, size: int = PAGE
     ) -> Iterator[Any]:
         for batch in _batches(known(ids), size):
-            answer = self._ask(
+            answer = self._connection.ask_collection(
                 "read",
                 lambda found, batch=batch: found.query.fetch_objects(
                     filters=Condition.by_id().contains_any(list(batch)),
@@ -178,7 +164,7 @@ class ForeignStore:
         """Every object, a page at a time; each goes on where the one before ended."""
         after: str | None = None
         while True:
-            answer = self._ask(
+            answer = self._connection.ask_collection(
                 "read",
                 lambda found, after=after: found.query.fetch_objects(
                     limit=PAGE,
@@ -196,7 +182,7 @@ class ForeignStore:
     def _nearest(self, query: Vector, limit: int, where: Filter) -> list[Hit]:
         """What the server finds; for other distances than the cosine, vectors come along to be compared."""
         only = None if where.only is None else Condition.by_id().contains_any(known([*where.only]))
-        answer = self._ask(
+        answer = self._connection.ask_collection(
             "search",
             lambda found: found.query.near_vector(
                 near_vector=query.tolist(),
@@ -248,15 +234,6 @@ class ForeignStore:
 
     def _vector(self, found: Any) -> Vector:
         return np.asarray(found.vector[self._reading.vector or "default"], dtype=np.float32)
-
-    def _fitting(self, vector: Vector) -> Vector:
-        if np.shape(vector) != (self.space.dimension,):
-            raise VectorError(
-                f"a vector of shape {np.shape(vector)} does not fit `{self.space.name}`, whose vectors have"
-                f" {self.space.dimension} numbers",
-                hint="ask with the model that made the collection's vectors, in `space=`",
-            )
-        return np.asarray(vector, dtype=np.float32)
 
 
 def _batches(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -28,11 +28,11 @@ from filelock import FileLock, Timeout
 from lancedb.index import IvfFlat
 
 from phosphene import schema
-from phosphene.errors import StoreError, VectorError
+from phosphene.errors import StoreError
 from phosphene.records import Filter, Hit, Image, Space
 from phosphene.store import EVERYTHING
 from phosphene.store.diversity import checked, diverse
-from phosphene.store.properties import image_of
+from phosphene.store.properties import fitting, image_of
 from phosphene.store.rows import images_of, rows_of, rows_of_thumbnails
 from phosphene.vectors import Vector, unit
 
@@ -150,7 +150,7 @@ class LanceStore:
         Exact where the filter leaves no more images than are always compared: in the cells that an
         index visits there may be none of them.
         """
-        query = unit(self._fitting(vector))
+        query = unit(fitting(vector, self.space))
         if count < 1:
             return []
         if checked(diversity):
@@ -205,20 +205,9 @@ class LanceStore:
     # ── how it is done ────────────────────────────────────────────────────────────────────
 
     def _rows(self, images: Sequence[Image]) -> pa.Table:
-        vectors = np.stack([self._fitting(image.vector) for image in images])
+        vectors = np.stack([fitting(image.vector, self.space) for image in images])
         unit(vectors)  # refuses what has no direction: no search would ever find it
         return rows_of(images, vectors, self._schema)
-
-    def _fitting(self, vector: Vector | None) -> Vector:
-        """The vector, where it has the space's dimension."""
-        found = () if vector is None else np.shape(vector)
-        if found != (self.space.dimension,):
-            raise VectorError(
-                f"a vector of shape {found} does not fit `{self.space.name}`, whose vectors have"
-                f" {self.space.dimension} numbers",
-                hint="ask and fill a library with the model that made it",
-            )
-        return np.asarray(vector, dtype=np.float32)
 
     def _at_most(self, where: Filter) -> int:
         """How many images match, or a higher number that is known sooner and is low enough."""

@@ -8,7 +8,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from phosphene.records import Image, Parent
+import numpy as np
+
+from phosphene.errors import VectorError
+from phosphene.records import Image, Parent, Space
 from phosphene.vectors import Vector
 
 
@@ -54,3 +57,15 @@ def image_of(id: str, properties: Mapping[str, Any], vector: Vector | None = Non
         parents=tuple(Parent(*parent) for parent in lineage),
         vector=vector,
     )
+
+
+def fitting(vector: Vector | None, space: Space) -> Vector:
+    """The vector, where it has the dimension of a store's space. Raises VectorError where not."""
+    found = () if vector is None else np.shape(vector)
+    if found != (space.dimension,):
+        raise VectorError(
+            f"a vector of shape {found} does not fit `{space.name}`, whose vectors have"
+            f" {space.dimension} numbers",
+            hint="ask and fill a library with the model that made it",
+        )
+    return np.asarray(vector, dtype=np.float32)

@@ -15,11 +15,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
-from weaviate.classes.config import ConsistencyLevel
 from weaviate.classes.query import Diversity, MetadataQuery
 from weaviate.classes.query import Filter as Condition
 
-from phosphene.errors import LibraryError, VectorError
+from phosphene.errors import LibraryError
 from phosphene.manifest import Manifest
 from phosphene.records import Filter, Hit, Image, Space
 from phosphene.store import EVERYTHING
@@ -28,11 +27,11 @@ from phosphene.store.connection import Connection
 from phosphene.store.diversity import POOL, checked, diverse
 from phosphene.store.faults import Unwritten
 from phosphene.store.objects import NAMES, VECTOR, decoded, image_of_object, known, object_of
+from phosphene.store.properties import fitting
 from phosphene.store.register import register, registered
 from phosphene.vectors import Vector, unit
 
 if TYPE_CHECKING:
-    from weaviate import WeaviateClient
     from weaviate.collections import Collection
 
 Item = TypeVar("Item")
@@ -79,18 +78,18 @@ class WeaviateStore:
         """
         last = {image.id: image for image in images}
         for image in last.values():
-            unit(self._fitting(image.vector))  # refuses what has no direction: no search would find it
+            unit(fitting(image.vector, self.space))  # refuses what has no direction: no search would find it
         kept = self.thumbnails([image.id for image in last.values() if image.thumbnail is None])
         objects = [object_of(image, image.thumbnail or kept.get(image.id)) for image in last.values()]
         # The last one twice: a server writes the log of its vector index one request late, and a search
         # would never find again what it had not written when it was killed.
         for batch in chain(_batches(objects, WRITTEN), [objects[-1:]] if objects else []):
-            self._ask("write to", lambda found, batch=batch: _insert(found, batch))
+            self._connection.ask_collection("write to", lambda found, batch=batch: _insert(found, batch))
 
     def delete(self, ids: Sequence[str]) -> int:
         """Take images and their thumbnails out; returns how many were there."""
         return sum(
-            self._ask("write to", lambda found, batch=batch: _delete(found, batch))
+            self._connection.ask_collection("write to", lambda found, batch=batch: _delete(found, batch))
             for batch in _batches(known(ids), READ)
         )
 
@@ -108,14 +107,14 @@ class WeaviateStore:
 
         Above 10,000 every image is compared here, since a server gives no more at once.
         """
-        query, share = unit(self._fitting(vector)), checked(diversity)
+        query, share = unit(fitting(vector, self.space)), checked(diversity)
         if count < 1 or _empty(where):
             return []
         if share and not self._chooses(count):
             return diverse(self, query, count, where, share)
         if count > MOST:
             return self._nearest_of_all(query, count, where)
-        answer = self._ask(
+        answer = self._connection.ask_collection(
             "search",
             lambda found: found.query.near_vector(
                 near_vector=query.tolist(),
@@ -169,27 +168,15 @@ class WeaviateStore:
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
 
-    def _ask(self, deed: str, question: Any) -> Any:
-        """Ask the collection, see `Connection.ask`."""
-        return self._connection.ask(deed, lambda client: question(self._collection(client)))
-
-    def _collection(self, client: "WeaviateClient") -> "Collection[Any, Any]":
-        found = client.collections.use(self._address.collection)
-        if self._address.tenant:
-            found = found.with_tenant(self._address.tenant)
-        if self._address.consistency:
-            found = found.with_consistency_level(ConsistencyLevel(self._address.consistency.upper()))
-        return found
-
     def _count(self, where: Filter) -> int:
         condition = _condition(where)
-        answer = self._ask(
+        answer = self._connection.ask_collection(
             "count", lambda found: found.aggregate.over_all(total_count=True, filters=condition)
         )
         return int(answer.total_count or 0)
 
     def _objects(self, ids: Sequence[str], properties: list[str], *, vectors: bool) -> list[Any]:
-        answer = self._ask(
+        answer = self._connection.ask_collection(
             "read",
             lambda found: found.query.fetch_objects(
                 filters=Condition.by_id().contains_any(list(ids)),
@@ -208,7 +195,7 @@ class WeaviateStore:
         """Everything, a page at a time; each goes on where the one before ended."""
         after: str | None = None
         while True:
-            answer = self._ask(
+            answer = self._connection.ask_collection(
                 "read",
                 lambda found, after=after: found.query.fetch_objects(
                     limit=READ,
@@ -229,7 +216,7 @@ class WeaviateStore:
         if where.origin is None or self.count(where) > MOST:
             return None
         condition = _condition(where)
-        answer = self._ask(
+        answer = self._connection.ask_collection(
             "read",
             lambda found: found.query.fetch_objects(filters=condition, limit=MOST, return_properties=[]),
         )
@@ -247,17 +234,6 @@ class WeaviateStore:
     def _chooses(self, count: int) -> bool:
         """Whether the server itself can choose `count` diverse hits."""
         return POOL * count <= MOST and self._connection.version >= DIVERSE_FROM
-
-    def _fitting(self, vector: Vector | None) -> Vector:
-        """The vector, where it has the space's dimension."""
-        found = () if vector is None else np.shape(vector)
-        if found != (self.space.dimension,):
-            raise VectorError(
-                f"a vector of shape {found} does not fit `{self.space.name}`, whose vectors have"
-                f" {self.space.dimension} numbers",
-                hint="ask and fill a library with the model that made it",
-            )
-        return np.asarray(vector, dtype=np.float32)
 
 
 def _insert(found: "Collection[Any, Any]", batch: Sequence[Any]) -> None:
