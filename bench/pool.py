@@ -86,9 +86,12 @@ def caption_of(seed: int) -> Task:
     return Task(caption.text, caption.names, seed)
 
 
-def handwritten() -> list[Task]:
-    """Prompts that no template made, with what must be in the picture."""
-    kept = json.loads(PROMPTS.read_text(encoding="utf-8"))["landscapes"]
+def handwritten(which: str = "landscapes") -> list[Task]:
+    """Prompts that no template made, with what must be in the picture.
+
+    `unseen`: those of somebody who had seen neither the captions nor the other list.
+    """
+    kept = json.loads(PROMPTS.read_text(encoding="utf-8"))[which]
     return [Task(one["text"], tuple((name, value) for name, value in one["names"])) for one in kept]
 
 

@@ -9,7 +9,7 @@ Draws test scenes (seeds that no training has seen), makes a library of them, an
   finds in the scene's real picture, in what is made from the text alone, and in what is made from
   the text and its six nearest neighbours, the scene's own left out; how many pictures are
   near-copies of one that the generator was trained on;
-- the same for prompts that were written by hand (bench/prompts.json).
+- the same for two lists of prompts that were written by hand (bench/prompts.json).
 
 `--quick`: a pool of 2,000 pictures and 100 captions instead of 20,000 and 500; minutes, not an hour.
 `--trained`: a library of the pictures that the generator was trained on; made in runs/ if not given.
@@ -62,12 +62,13 @@ def measure(extent: Extent, trained: Path | None, folder: Path) -> dict[str, dic
     pool = filled(folder / f"pool-{extent.pool}", SEEDS["test"][: extent.pool])
     learnt = phosphene.open(trained) if trained else trained_on(extent.trained, folder)
     tasks = [caption_of(seed) for seed in pool.seeds[-extent.captions :]]
-    prompts = handwritten()
+    prompts, unseen = handwritten(), handwritten("unseen")
     found = retrieval(pool, extent.pairs)
     found["prompts"] = prompted(pool, prompts)
+    found["unseen"] = prompted(pool, unseen)
     found["scores"] = scores(pool, [task.text for task in prompts], elsewhere())
     made = generation(pool, tasks, learnt)
-    made["prompts"] = generation(pool, prompts[: extent.prompts], learnt)
+    made["unseen"] = generation(pool, unseen[: extent.prompts], learnt)
     return {"retrieval": found, "generation": made}
 
 

@@ -14,12 +14,13 @@ from phosphene.errors import GenerationError, ModelError
 from phosphene.generation import Reference, Request, Step
 from phosphene.generation.builtin import BATCH, BuiltinGenerator, digest, open_generator
 from phosphene.generation.training import write
+from phosphene.nets.autoencoder import FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
-from phosphene.nets.upscaler import Upscaler
 from phosphene.records import Space
 from phosphene.vectors import unit
 
-DIMENSION, SMALL, LARGE = 12, 16, 64
+DIMENSION, DEPTH, GRID = 12, 4, 4
+LARGE = GRID * FACTOR
 SPACE = Space("tiny:0", "tiny", DIMENSION)
 VECTORS = unit(np.random.default_rng(0).standard_normal((8, DIMENSION)))
 NEIGHBOURS = tuple(Reference(f"n{i}", VECTORS[i + 1]) for i in range(3))
@@ -29,13 +30,13 @@ REQUEST = Request(SPACE.id, seed=5, text=VECTORS[0], references=NEIGHBOURS, step
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
-    denoiser = Denoiser(DIMENSION, size=SMALL, patch=2, channels=(16, 32), width=32, heads=2)
-    upscaler = Upscaler(channels=8, blocks=1)
-    for weights in [*denoiser.parameters(), *upscaler.parameters()]:
+    denoiser = Denoiser(DIMENSION, grid=GRID, depth=DEPTH, channels=(16, 32), width=32, heads=2)
+    autoencoder = Autoencoder(LARGE, DEPTH, (8, 8, 8))
+    for weights in [*denoiser.parameters(), *autoencoder.parameters()]:
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=0.1)
     folder = tmp_path_factory.mktemp("generators") / "tiny" / "diffusion"
-    write(denoiser, upscaler, SPACE, folder, licence="Apache-2.0")
+    write(denoiser, autoencoder, SPACE, folder, licence="Apache-2.0")
     return folder
 
 

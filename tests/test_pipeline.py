@@ -14,12 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from phosphene.generation.pipeline import Condition, RetrievalPipeline, Start, new_scheduler
+from phosphene.generation.pipeline import WIDEST, Condition, RetrievalPipeline, Start, new_scheduler
+from phosphene.nets.autoencoder import FACTOR, Autoencoder, on_sphere
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
-from phosphene.nets.upscaler import Upscaler
 from phosphene.vectors import Vectors, unit
 
-DIMENSION, SIZE = 12, 16
+DIMENSION, DEPTH, GRID = 12, 4, 4
+SIZE = GRID * FACTOR
 HALF_A_LEVEL = 0.5 / 127.5  # of 256 grey levels, where a picture goes from -1 to 1
 
 
@@ -29,15 +30,21 @@ def random_units(count: int, seed: int = 0) -> Vectors:
 
 def tiny_denoiser() -> Denoiser:
     torch.manual_seed(0)
-    network = Denoiser(DIMENSION, size=SIZE, patch=2, channels=(16, 32), width=32, heads=2)
+    network = Denoiser(DIMENSION, grid=GRID, depth=DEPTH, channels=(16, 32), width=32, heads=2)
     for weights in network.parameters():  # those that begin at zero too, so that everything has a say
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=0.1)
     return network.eval()
 
 
-def tiny_pipeline(upscaler: Upscaler | None = None) -> RetrievalPipeline:
-    return RetrievalPipeline(tiny_denoiser(), new_scheduler(), upscaler, space="tiny:0", steps=4)
+def tiny_pipeline() -> RetrievalPipeline:
+    torch.manual_seed(1)
+    autoencoder = Autoencoder(SIZE, DEPTH, (8, 8, 8)).eval()
+    return RetrievalPipeline(tiny_denoiser(), autoencoder, new_scheduler(), space="tiny:0", steps=4)
+
+
+def some_latents(count: int) -> Tensor:
+    return on_sphere(torch.randn(count, DEPTH, GRID, GRID))
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +124,7 @@ def test_weight_moves_the_picture_towards_its_neighbour(pipeline: RetrievalPipel
 
 def test_filled_up_token_is_no_token() -> None:
     network = tiny_denoiser()
-    noisy, sigma = torch.randn(1, 3, SIZE, SIZE), torch.tensor([0.7])
+    noisy, sigma = torch.randn(1, DEPTH, GRID, GRID), torch.tensor([0.7])
     vectors = torch.from_numpy(np.stack([TEXTS[0], NEAR[0], NEAR[1]]))[None]
     kinds = torch.tensor([[TEXT, NEIGHBOUR, NEIGHBOUR]])
     with torch.no_grad():
@@ -156,7 +163,7 @@ def test_negative_is_the_opposite_direction_of_its_text(pipeline: RetrievalPipel
 
 
 def test_faint_start_gives_back_nearly_what_it_was_given(pipeline: RetrievalPipeline) -> None:
-    start = torch.rand(1, 3, SIZE, SIZE) * 2 - 1
+    start = some_latents(1)
     guesses = []
 
     def keep(index: int, total: int, sigma: float, clean: Tensor) -> None:
@@ -164,16 +171,17 @@ def test_faint_start_gives_back_nearly_what_it_was_given(pipeline: RetrievalPipe
 
     faint = made(pipeline, [BOTH], [1], start=Start(start, 1e-4), on_step=keep, steps=1)
     assert guesses == [pytest.approx(1e-4, rel=1e-3)]
-    assert faint.shape == start.shape
+    assert faint.shape == (1, 3, SIZE, SIZE)
 
 
 def test_start_counts_the_more_the_fainter_the_noise() -> None:
     """A network that guesses what it sees makes the distance to the start grow with the strength."""
     pipeline = tiny_pipeline()
     pipeline.denoiser.forward = lambda noisy, *_: noisy  # type: ignore[method-assign]
-    start = torch.rand(1, 3, SIZE, SIZE) * 2 - 1
+    start = some_latents(1)
+    kept = pipeline.decode(start)
     away = [
-        apart(made(pipeline, [Condition()], [1], start=Start(start, strength)), start)
+        float((made(pipeline, [Condition()], [1], start=Start(start, strength)) - kept).abs().mean())
         for strength in (0.01, 0.3, 0.9)
     ]
     assert away[0] < 0.05
@@ -181,20 +189,24 @@ def test_start_counts_the_more_the_fainter_the_noise() -> None:
 
 
 def test_inpainting_keeps_the_known_part(pipeline: RetrievalPipeline) -> None:
-    start = torch.rand(2, 3, SIZE, SIZE) * 2 - 1
-    mask = torch.zeros(2, 1, SIZE, SIZE)
-    mask[:, :, :, SIZE // 2 :] = 1
-    pictures = made(pipeline, [BOTH, Condition()], [1, 2], start=Start(start, 1.0, mask))
-    assert apart(pictures * (1 - mask), start * (1 - mask)) < 1e-6
-    assert apart(pictures * mask, start * mask) > HALF_A_LEVEL
+    start, guesses = some_latents(2), []
+    mask = torch.zeros(2, 1, GRID, GRID)
+    mask[:, :, :, GRID // 2 :] = 1
+
+    def keep(index: int, total: int, sigma: float, clean: Tensor) -> None:
+        guesses.append(clean)
+
+    made(pipeline, [BOTH, Condition()], [1, 2], start=Start(start, 1.0, mask), on_step=keep)
+    assert apart(guesses[-1] * (1 - mask), start * (1 - mask)) < 1e-6
+    assert apart(guesses[-1] * mask, start * mask) > HALF_A_LEVEL
 
 
 def test_stops_when_told_to(pipeline: RetrievalPipeline) -> None:
     told: list[tuple[int, int]] = []
 
     def stop_at_two(index: int, total: int, sigma: float, clean: Tensor) -> bool:
-        assert clean.shape == (1, 3, SIZE, SIZE)
-        assert float(clean.abs().max()) <= 1
+        assert clean.shape == (1, DEPTH, GRID, GRID)
+        assert float(clean.abs().max()) <= WIDEST
         told.append((index, total))
         return index < 2
 
@@ -208,23 +220,22 @@ def test_bfloat16_is_near_to_full_precision(pipeline: RetrievalPipeline) -> None
     assert 0 < float((full - half).abs().mean()) < 0.1
 
 
-def test_upscaler_is_the_last_step() -> None:
-    torch.manual_seed(1)
-    pipeline = tiny_pipeline(Upscaler(channels=8, blocks=1))
-    assert pipeline.size == 4 * SIZE
-    assert made(pipeline, [BOTH], [1]).shape == (1, 3, 4 * SIZE, 4 * SIZE)
+def test_pictures_are_what_the_autoencoder_decodes(pipeline: RetrievalPipeline) -> None:
+    last: list[Tensor] = []
+    pictures = made(pipeline, [BOTH], [1], on_step=lambda *step: last.append(step[-1]))
+    assert pictures.shape == (1, 3, SIZE, SIZE)
+    assert apart(pictures, pipeline.decode(last[-1])) < HALF_A_LEVEL  # the last step ends on its own guess
 
 
-def test_saved_pipeline_without_an_upscaler_comes_back_without_one(tmp_path: Path) -> None:
-    pipeline = tiny_pipeline()
-    pipeline.save_pretrained(tmp_path)
-    again = RetrievalPipeline.from_pretrained(tmp_path)
-    assert again.upscaler is None
-    assert torch.equal(made(again, [BOTH], [1]), made(pipeline, [BOTH], [1]))
+def test_latents_keep_their_length_whatever_the_generator_makes_of_it(pipeline: RetrievalPipeline) -> None:
+    latents = pipeline.encode(torch.rand(2, 3, SIZE, SIZE) * 2 - 1)
+    assert latents.shape == (2, DEPTH, GRID, GRID)
+    assert torch.allclose(latents.square().mean(1), torch.ones(2, GRID, GRID), atol=1e-5)
+    assert apart(pipeline.decode(latents), pipeline.decode(0.3 * latents)) < HALF_A_LEVEL
 
 
 def test_saved_pipeline_makes_the_same_pictures_in_a_fresh_process(tmp_path: Path) -> None:
-    pipeline = tiny_pipeline(Upscaler(channels=8, blocks=1))
+    pipeline = tiny_pipeline()
     pipeline.save_pretrained(tmp_path / "saved")
     np.savez(tmp_path / "asked.npz", text=TEXTS[0], near=NEAR)
     script = """

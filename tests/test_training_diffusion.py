@@ -11,24 +11,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image as pillow
 
 from phosphene.errors import ModelError
 from phosphene.generation.builtin import open_generator
 from phosphene.generation.pipeline import Condition
 from phosphene.generation.training import Plan, train, write
+from phosphene.nets.autoencoder import FACTOR, Autoencoder
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT
 from phosphene.records import Image, Space
-from phosphene.training import diffusion, upscaling
+from phosphene.training import autoencoding, diffusion
 from phosphene.training.diffusion import MOST, Settings
-from phosphene.training.lessons import NEAREST, Lessons, arrange, gather, neighbours
+from phosphene.training.lessons import NEAREST, Latents, Lessons, arrange, gather, neighbours
 from phosphene.training.muon import orthogonal
 from phosphene.training.run import Budget, read_log
-from phosphene.vectors import Vectors, unit
+from phosphene.vectors import Pixels, Vectors, unit
 
-DIMENSION, SIZE = 8, 8
+DIMENSION, DEPTH, GRID = 8, 4, 4
+SIZE = 32  # of the pictures, where there are some
 NAMES = ("first", "second")
-TINY = Settings(size=SIZE, patch=2, channels=(16, 32), width=32, heads=2, batch=8, average=0.9)
+TINY = Settings(channels=(16, 32), width=32, heads=2, batch=8, average=0.9)
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), "white": (240, 240, 240)}
 DIRECTIONS = dict(zip(COLOURS, np.eye(DIMENSION, dtype=np.float32), strict=False))
 
@@ -49,9 +52,24 @@ def colour_vectors(names: Sequence[str], seed: int = 0) -> Vectors:
 
 def colour_lessons(count: int = 64) -> Lessons:
     names = [list(COLOURS)[index % 4] for index in range(count)]
-    pictures = np.stack([np.full((SIZE, SIZE, 3), COLOURS[name], dtype=np.uint8) for name in names])
+    latents = np.stack([np.broadcast_to(cell(name)[:, None, None], (DEPTH, GRID, GRID)) for name in names])
     captions = [[name, f"a plain {name}"] for name in names]
-    return arrange(pictures, colour_vectors(names), captions, ColourWords())
+    return arrange(latents, colour_vectors(names), captions, ColourWords())
+
+
+def cell(name: str) -> NDArray[np.float16]:
+    """The latents of a colour, in each cell."""
+    return np.array([*(np.array(COLOURS[name]) / 127.5 - 1), 0.5], dtype=np.float16)
+
+
+def nothing_much(pictures: Sequence[Pixels]) -> Latents:
+    """An encoder that looks at the mean colour alone."""
+    means = np.stack([picture.mean((0, 1)) / 127.5 - 1 for picture in pictures])
+    return np.broadcast_to(means[:, :, None, None], (len(means), 3, GRID, GRID)).astype(np.float16)
+
+
+def tiny_autoencoder() -> Autoencoder:
+    return Autoencoder(GRID * FACTOR, DEPTH, (8, 8, 8))
 
 
 def colour_library(folder: Path, count: int = 40) -> list[Image]:
@@ -88,16 +106,16 @@ def test_lessons_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
     images = colour_library(tmp_path)
     (tmp_path / "0.png").unlink()
     (tmp_path / "1.png").write_bytes(b"no picture")
-    lessons = gather(images, ColourWords(), SIZE)
+    lessons = gather(images, ColourWords(), nothing_much, SIZE)
     assert len(lessons) == 38
-    assert lessons.pictures.shape == (38, SIZE, SIZE, 3)
+    assert lessons.latents.shape == (38, 3, GRID, GRID)
     assert list(lessons.captions_of(1)) == [2, 3]
     assert np.array_equal(lessons.texts[2], DIRECTIONS["white"])
 
 
 def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="5 can be read") as raised:
-        gather(colour_library(tmp_path, 5), ColourWords(), SIZE)
+        gather(colour_library(tmp_path, 5), ColourWords(), nothing_much, SIZE)
     assert "phosphene add" in raised.value.hint
 
 
@@ -124,8 +142,8 @@ def test_text_and_neighbours_are_left_out_at_times() -> None:
 
 def test_library_without_captions_teaches_by_its_own_vectors() -> None:
     names = list(COLOURS) * 10
-    pictures = np.zeros((40, SIZE, SIZE, 3), dtype=np.uint8)
-    lessons = arrange(pictures, colour_vectors(names), [()] * 40, ColourWords())
+    latents = np.zeros((40, DEPTH, GRID, GRID), dtype=np.float16)
+    lessons = arrange(latents, colour_vectors(names), [()] * 40, ColourWords())
     _, kinds, _ = diffusion.tokens(lessons, np.arange(40), np.random.default_rng(0))
     assert set(kinds[:, 0]) == {OWN}
 
@@ -140,38 +158,44 @@ def test_loss_falls_and_the_colours_are_learnt(tmp_path: Path) -> None:
     denoiser = diffusion.fit(colour_lessons(), tmp_path / "run", Budget(steps=150), TINY)
     losses = [line["loss"] for line in read_log(tmp_path / "run" / "log.jsonl")]
     assert np.mean(losses[-3:]) < 0.5 * losses[0]
-    pipeline = write(denoiser, None, ColourWords.space, tmp_path / "generator")
-    made = pipeline([Condition(DIRECTIONS[name]) for name in COLOURS], range(4), text_guidance=1.5)
-    assert made is not None
-    means = (made.mean((2, 3)).numpy() + 1) * 127.5
-    wanted = np.array(list(COLOURS.values()))
+    pipeline = write(denoiser, tiny_autoencoder(), ColourWords.space, tmp_path / "generator")
+    guesses: list[torch.Tensor] = []
+    pipeline(
+        [Condition(DIRECTIONS[name]) for name in COLOURS], range(4), text_guidance=1.5,
+        on_step=lambda *step: guesses.append(step[-1]),
+    )  # fmt: skip
+    means = guesses[-1].mean((2, 3)).numpy()
+    wanted = np.stack([cell(name) for name in COLOURS])
     nearest = np.linalg.norm(means[:, None] - wanted[None], axis=-1).argmin(axis=1)
     assert nearest.tolist() == [0, 1, 2, 3]
 
 
-def test_upscaler_learns_to_be_no_worse_than_bicubic(tmp_path: Path) -> None:
+def test_autoencoder_learns_to_give_back_what_it_was_given(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    edges = random.integers(8, 56, size=16)
-    pictures = np.zeros((16, 64, 64, 3), dtype=np.uint8)
-    for picture, edge in zip(pictures, edges, strict=True):
-        picture[:, edge:] = 255
-    upscaling.fit(pictures, tmp_path, Budget(steps=40))
+    pictures = np.zeros((16, SIZE, SIZE, 3), dtype=np.uint8)
+    for picture, edge in zip(pictures, random.integers(8, 24, size=16), strict=True):
+        picture[:, edge:] = random.integers(128, 256, size=3)
+    autoencoder = autoencoding.fit(pictures, tmp_path, Budget(steps=40))
     losses = [line["loss"] for line in read_log(tmp_path / "log.jsonl")]
-    assert losses[-1] < losses[0]
+    assert losses[-1] < 0.7 * losses[0]
+    clean = autoencoding.normal(torch.from_numpy(pictures))
+    with torch.no_grad():
+        again = autoencoder.decode(autoencoder.encode(clean))
+    assert float((again - clean).abs().mean()) < 0.7 * float(clean.abs().mean())
 
 
 def test_command_trains_both_networks_and_writes_a_generator(tmp_path: Path) -> None:
     images = colour_library(tmp_path)
-    plan = Plan(Budget(steps=3), Budget(steps=2), TINY, licence="CC0-1.0")
+    plan = Plan(Budget(steps=2), Budget(steps=3), SIZE, TINY, licence="CC0-1.0")
     stages: list[str] = []
     train(
         images, ColourWords(), tmp_path / "generator", plan,
         device="cpu", on_step=lambda stage, progress: stages.append(stage),
     )  # fmt: skip
-    assert stages == ["denoiser"] * 3 + ["upscaler"] * 2
+    assert stages == ["autoencoder"] * 2 + ["denoiser"] * 3
     generator = open_generator(tmp_path / "generator", "cpu")
     assert generator.abilities.space == "colours:0"
-    assert generator.abilities.size == (SIZE * upscaling.FACTOR,) * 2
+    assert generator.abilities.size == (SIZE, SIZE)
     assert (tmp_path / "generator.training" / "denoiser" / "loss.png").exists()
     with pytest.raises(ModelError, match="other settings"):
         train(images, ColourWords(), tmp_path / "generator", replace(plan, settings=replace(TINY, batch=4)))
@@ -179,20 +203,24 @@ def test_command_trains_both_networks_and_writes_a_generator(tmp_path: Path) -> 
 
 def test_training_goes_on_from_a_generator(tmp_path: Path) -> None:
     images, first = colour_library(tmp_path), tmp_path / "first"
-    train(images, ColourWords(), first, Plan(Budget(steps=60), Budget(steps=2), TINY), device="cpu")
-    more = Plan(Budget(steps=5), Budget(steps=2), Settings(batch=8, average=0.9), start=first)
+    train(images, ColourWords(), first, Plan(Budget(steps=2), Budget(steps=60), SIZE, TINY), device="cpu")
+    more = Plan(Budget(steps=2), Budget(steps=5), SIZE, Settings(batch=8, average=0.9), start=first)
     train(images, ColourWords(), tmp_path / "second", more, device="cpu")
 
     losses = [read_log(tmp_path / f"{name}.training/denoiser/log.jsonl")[0]["loss"] for name in NAMES]
     assert losses[1] < 0.7 * losses[0]
-    config = open_generator(tmp_path / "second", "cpu").pipeline.denoiser.config
-    assert (config["size"], tuple(config["channels"])) == (TINY.size, TINY.channels)
+    pipelines = [open_generator(tmp_path / name, "cpu").pipeline for name in NAMES]
+    assert tuple(pipelines[1].denoiser.config["channels"]) == TINY.channels
+    folding = [pipeline.autoencoder.state_dict() for pipeline in pipelines]
+    assert all(torch.equal(folding[0][name], folding[1][name]) for name in folding[0])
 
 
 def test_generator_of_another_space_is_not_gone_on_from(tmp_path: Path) -> None:
-    write(diffusion.new_denoiser(DIMENSION, TINY), None, replace(ColourWords.space, id="x:1"), tmp_path / "x")
+    denoiser = diffusion.new_denoiser(colour_lessons(), TINY)
+    write(denoiser, tiny_autoencoder(), replace(ColourWords.space, id="x:1"), tmp_path / "x")
     with pytest.raises(ModelError, match="speaks x:1, not colours:0") as raised:
-        train([], ColourWords(), tmp_path / "y", Plan(Budget(steps=1), start=tmp_path / "x"), device="cpu")
+        plan = Plan(Budget(steps=1), Budget(steps=1), start=tmp_path / "x")
+        train([], ColourWords(), tmp_path / "y", plan, device="cpu")
     assert "--from" in raised.value.hint
 
 

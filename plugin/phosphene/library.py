@@ -233,6 +233,7 @@ class Library:
         steps: int | None = None,
         text_guidance: float | None = None,
         neighbour_guidance: float | None = None,
+        candidates: int | None = None,
         into: "Library | None" = None,
         on_step: OnStep | None = None,
     ) -> list[Made]:
@@ -241,7 +242,8 @@ class Library:
         `neighbours` of `origin` condition each of the `count` pictures; picture i has seed + i,
         at random where None is given. `init` (a file or an id) is where image-to-image starts
         from, at noise level `strength` in (0, 1]; `mask` is white where it is to be made anew.
-        `negative` are queries to steer away from. Making the same again changes nothing.
+        `negative` are queries to steer away from. Of each picture so many `candidates` are made (None:
+        as many as the generator advises), and the one nearest to the prompt is kept. Making the same again changes nothing.
         They are stored `into` another library of this space, where one is given.
         `on_step` that returns False stops. Raises GenerationError for what cannot be made.
         """
@@ -264,7 +266,8 @@ class Library:
             text_guidance=text_guidance,
             neighbour_guidance=neighbour_guidance,
         )
-        plan = self.studio.plan(str(query), request, negative=tuple(negative), init=start, mask=masked)
+        words = {"negative": tuple(negative), "init": start, "mask": masked}
+        plan = self.studio.plan(str(query), request, candidates=candidates, **words)
         plans = [_reseeded(plan, first + place) for place in range(count)]
         return self._studio(into).make(plans, on_step)
 

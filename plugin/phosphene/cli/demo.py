@@ -90,9 +90,9 @@ def demo(settings: Settings, folder: Path) -> None:
         before = library.status()
         add(telling, library)
         first = search(telling, library)
-        made, steps = generate(telling, library)
+        made = generate(telling, library)
         again = search_again(telling, library, made)
-        films(telling, library, first[0], steps)
+        films(telling, library, first[0], made[0])
         walk(telling, library)
         atlas(telling, library)
         page = tell(telling, library, first, made, again)
@@ -126,21 +126,15 @@ def search(telling: Telling, library: "Library") -> "list[Hit]":
     return hits
 
 
-def generate(telling: Telling, library: "Library") -> "tuple[list[Made], list[Picture]]":
-    """Four pictures from the six nearest; and, step by step, what the first one came from."""
-    film: list[Picture] = []
+def generate(telling: Telling, library: "Library") -> "list[Made]":
+    """Four pictures from the six nearest."""
     what = "generate four pictures from the six nearest, and store them"
     with telling.step(what) as advance, kept(telling.settings, library):
-
-        def watch(step: "Step") -> None:
-            film.append(step.preview()[0])
-            advance(step.index, step.total)
-
-        made = library.generate(PROMPT, 4, neighbours=6, seed=SEED, on_step=watch)
+        made = library.generate(PROMPT, 4, neighbours=6, seed=SEED, on_step=stepping(advance))
     if telling.aloud:
         preview(telling.settings.output, "auto", lambda: [entry.picture for entry in made])
         telling.settings.output.rows([made_record(library, entry) for entry in made], MADE)
-    return made, film
+    return made
 
 
 def search_again(telling: Telling, library: "Library", made: "Sequence[Made]") -> "list[Hit]":
@@ -157,12 +151,13 @@ def search_again(telling: Telling, library: "Library", made: "Sequence[Made]") -
     return hits
 
 
-def films(telling: Telling, library: "Library", hit: "Hit", steps: "Sequence[Picture]") -> None:
-    """A picture falling into noise, and a generation coming out of it."""
+def films(telling: Telling, library: "Library", hit: "Hit", made: "Made") -> None:
+    """A picture falling into noise, and a generation, made again, coming out of it."""
     from phosphene.render.animation import animate, noising
 
     with telling.step("film how a picture becomes noise, and noise a picture"):
-        drawn = enlarged(library.picture(hit.image))
+        drawn, steps = enlarged(library.picture(hit.image)), list["Picture"]()
+        library.replay(made.image.id, on_step=lambda step: steps.extend(step.preview()))
         paths = [
             animate(noising(drawn), telling.folder / "noising.webp"),
             animate(map(enlarged, steps), telling.folder / "denoising.webp", milliseconds=350),

@@ -41,6 +41,7 @@ MADE = (
     Column("novelty", "nearest", _nearness),
     FILE,
 )
+PARTS = 1000  # what a progress bar can tell apart
 ITS_OWN = "[default: the generator's]"
 INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library, made where there is none.")
 
@@ -57,6 +58,9 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
 @click.option("--init", metavar="FILE|ID", help="Start from this picture.")
 @click.option("--strength", type=SHARE, help="How far to go from --init.  [default: 0.6, with --mask 1]")
 @click.option("--mask", metavar="FILE", type=INPUT, help="White is made anew, black is kept of --init.")
+@click.option(
+    "--candidates", type=COUNT, help=f"How many are made of each; the nearest to the prompt is kept.  {ITS_OWN}"
+)
 @click.option("--steps", type=COUNT, help=f"Steps of the solver.  {ITS_OWN}")
 @click.option("--text-guidance", type=float, help=f"How strongly the text leads.  {ITS_OWN}")
 @click.option("--neighbour-guidance", type=float, help=f"How strongly the neighbours lead.  {ITS_OWN}")
@@ -146,7 +150,7 @@ def _came(again: "Replayed") -> str:
 
 def stepping(advance: Advance) -> "Callable[[Step], None]":
     """Move a progress bar with a generator's steps."""
-    return lambda step: advance(step.index, step.total)
+    return lambda step: advance(round(step.share * PARTS), PARTS)
 
 
 def opened(settings: Settings, library: "Library", into: str | None) -> "AbstractContextManager[Library]":

@@ -10,7 +10,7 @@ from phosphene.cli.output import visible
 
 LENGTH = click.FloatRange(0, min_open=True)
 PARTS = 1000  # what a progress bar can tell apart
-ENLARGING = 0.1  # share of the minutes for the network that enlarges
+FOLDING = 0.1  # share of the minutes for the autoencoder
 
 
 @click.group("train")
@@ -31,18 +31,33 @@ def train() -> None:
 @click.option("-o", "--out", type=INPUT, metavar="FOLDER", required=True, help="Where the model is written.")
 @click.option("--minutes", type=LENGTH, help="How long.  [default: 30, if no --steps]")
 @click.option("--steps", type=COUNT, help="The same in steps of 192 pictures.")
+@click.option(
+    "--from",
+    "start",
+    type=INPUT,
+    metavar="FOLDER",
+    help="A model to go on from; `landscape`: the built-in one.",
+)
 @click.option("--seed", type=FROM_ZERO, default=0, show_default=True, help="Where randomness starts from.")
 def clip(
-    settings: Settings, paths: Sequence[Path], out: Path, minutes: float | None, steps: int | None, seed: int
+    settings: Settings,
+    paths: Sequence[Path],
+    out: Path,
+    minutes: float | None,
+    steps: int | None,
+    start: Path | None,
+    seed: int,
 ) -> None:
     """Train a small CLIP on pictures with captions, read as `add` reads them.
 
       phosphene train clip coco/captions.json -o my-clip --minutes 30
+      phosphene train clip drawings/ --from landscape -o better
       phosphene -L my.lib add coco/captions.json --space local-dir:my-clip
 
     The folder is one as open_clip writes it. It says how often a held-out caption finds its own
     picture among all that were held out.
     """
+    from phosphene.embedding import SHIPPED
     from phosphene.sources import scan
     from phosphene.training import clip as training
 
@@ -54,6 +69,7 @@ def clip(
             out,
             minutes=30.0 if minutes is None and steps is None else minutes,
             steps=steps,
+            start=SHIPPED if start == Path("landscape") else start,
             seed=seed,
             on_step=lambda progress: advance(round(progress.share * PARTS), PARTS),
         )
@@ -105,8 +121,8 @@ def diffusion(
     from phosphene.training.run import Budget
 
     plan = Plan(
-        Budget(minutes=(1 - ENLARGING) * minutes),
-        Budget(minutes=ENLARGING * minutes),
+        Budget(minutes=FOLDING * minutes),
+        Budget(minutes=minutes if start else (1 - FOLDING) * minutes),
         start=SHIPPED if start == Path("landscape") else start,
         seed=seed,
         licence=licence,

@@ -16,6 +16,7 @@ from typing import Any
 
 from phosphene.embedding import hub
 from phosphene.embedding.hub import CONFIG, TOKENIZERS, WEIGHTS, listed
+from phosphene.embedding import SHIPPED
 from phosphene.embedding.names import NOTATION, Named, parse
 from phosphene.errors import ModelError
 
@@ -72,7 +73,7 @@ def resolve(name: str) -> Weights:
     """Find a space's weights on this machine. Raises ModelError, with what brings them as the hint."""
     named = parse(name)
     if named.kind == "built-in":
-        return _folder(name, Path(__file__).parent.parent / "weights" / "landscape" / "clip")
+        return _folder(name, SHIPPED)
     if named.kind == "folder":
         return _folder(name, named.path)
     if named.kind == "file":

@@ -34,6 +34,7 @@ class Request:
 
     space: str  # Space.id of the vectors
     seed: int
+    candidate: int = 0  # which of the pictures that one seed can give
     text: Vector | None = None
     references: tuple[Reference, ...] = ()
     negative: tuple[Vector, ...] = ()  # unit vectors to steer away from
@@ -48,11 +49,12 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Progress of one batch: `preview()` gives the predicted clean picture of each item."""
+    """Progress: `preview()` gives the predicted clean picture of each item of the batch at work."""
 
     index: int  # counts from 1
     total: int
     sigma: float  # noise level, 1 is pure noise
+    share: float  # of the whole call that is done, in (0, 1]
     preview: Callable[[], list[Picture]]
 
 
@@ -76,6 +78,7 @@ class Abilities:
     modes: frozenset[Mode]
     size: tuple[int, int]
     default_steps: int
+    candidates: int  # how many pictures are best made for one that is kept
     licence: str
 
 

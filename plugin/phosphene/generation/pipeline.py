@@ -2,9 +2,9 @@
 
 Notation, as in the code:
 
-    x       the noisy pictures, (1 - sigma) * clean + sigma * noise: a straight path (flow matching;
-            Lipman et al. 2023), walked from sigma 1 to 0 by UniPC (Zhao et al. 2023)
-    clean   the network's guess of the clean pictures, in [-1, 1]
+    x       the noisy latents (b, depth, grid, grid), (1 - sigma) * clean + sigma * noise: a straight path
+            (flow matching; Lipman et al. 2023), walked from sigma 1 to 0 by UniPC (Zhao et al. 2023)
+    clean   the network's guess of the clean latents, which the autoencoder makes pictures of
 
 **Two guidances**, as InstructPix2Pix (Brooks et al. 2023, eq. 3) and Re-Imagen (Chen et al. 2023) have them:
 
@@ -27,10 +27,11 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 from torch import Tensor
 
+from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
-from phosphene.nets.upscaler import Upscaler
 from phosphene.vectors import Vector, Vectors
 
+WIDEST = 4.0  # latents have deviation 1: beyond it no picture is
 SHIFT = 3.0  # how much the steps crowd where there is much noise; best for 6 to 8 steps
 OnStep = Callable[[int, int, float, Tensor], bool | None]
 
@@ -47,12 +48,12 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Pictures to start from: `pictures` (b, 3, size, size) in [-1, 1], at the noise level `strength`.
+    """Latents to start from (b, depth, grid, grid), at the noise level `strength`; see `encode`.
 
-    Where `mask` (b, 1, size, size) is 0 the pictures are kept, where it is 1 they are made anew.
+    Where `mask` (b, 1, grid, grid) is 0 they are kept, where it is 1 they are made anew.
     """
 
-    pictures: Tensor
+    latents: Tensor
     strength: float = 1.0
     mask: Tensor | None = None
 
@@ -60,31 +61,31 @@ class Start:
 class RetrievalPipeline(DiffusionPipeline):
     """Conditions to pictures. `space` and `dimension` say whose vectors it was trained on."""
 
-    _optional_components = ["upscaler"]  # noqa: RUF012  # diffusers declares it so
-
     def __init__(
         self,
         denoiser: Denoiser,
+        autoencoder: Autoencoder,
         scheduler: UniPCMultistepScheduler,
-        upscaler: Upscaler | None = None,
         *,
         space: str = "",
         dimension: int = 0,
         neighbours: int = 8,
         steps: int = 8,
+        candidates: int = 8,
         text_guidance: float = 3.0,
         neighbour_guidance: float = 3.0,
         licence: str = "",
     ) -> None:
         super().__init__()
         self.register_modules(  # type: ignore[no-untyped-call]
-            denoiser=denoiser, scheduler=scheduler, upscaler=upscaler
+            denoiser=denoiser, autoencoder=autoencoder, scheduler=scheduler
         )
         self.register_to_config(  # type: ignore[no-untyped-call]
             space=space,
             dimension=dimension or denoiser.config["dimension"],
             neighbours=neighbours,
             steps=steps,
+            candidates=candidates,
             text_guidance=text_guidance,
             neighbour_guidance=neighbour_guidance,
             licence=licence,
@@ -106,8 +107,12 @@ class RetrievalPipeline(DiffusionPipeline):
     @property
     def size(self) -> int:
         """Width and height of the finished pictures."""
-        factor = self.upscaler.config["factor"] if self.upscaler is not None else 1
-        return int(self.denoiser.config["size"] * factor)
+        return int(self.autoencoder.config["size"])
+
+    @property
+    def grid(self) -> int:
+        """Cells of the latents, a side."""
+        return int(self.denoiser.config["grid"])
 
     @torch.no_grad()
     def __call__(
@@ -125,7 +130,7 @@ class RetrievalPipeline(DiffusionPipeline):
         """Make one picture per condition and seed: (b, 3, size, size) in [-1, 1].
 
         A picture depends on its own condition and seed alone, not on its batch. `on_step` is told
-        the step from 1, how many there are, sigma and the guessed clean pictures; where it answers
+        the step from 1, how many there are, sigma and the guessed clean latents; where it answers
         False, the result is None.
         """
         guide = Guide(
@@ -139,36 +144,40 @@ class RetrievalPipeline(DiffusionPipeline):
         scheduler = new_scheduler()  # it carries a run's history, so each run has its own
         strength = 1.0 if start is None else start.strength
         scheduler.set_timesteps(sigmas=_sigmas(steps or self.config["steps"], strength))
-        x = noise if start is None else _mix(start.pictures, noise, float(scheduler.sigmas[0]))
+        x = noise if start is None else _mix(start.latents, noise, float(scheduler.sigmas[0]))
         for index, timestep in enumerate(scheduler.timesteps):
             sigma, after = float(scheduler.sigmas[index]), float(scheduler.sigmas[index + 1])
             guesses = self._guess(x, sigma, tokens, len(branches), bfloat16)
-            clean = torch.tensordot(shares, guesses, 1).clamp(-1, 1)
+            clean = torch.tensordot(shares, guesses, 1).clamp(-WIDEST, WIDEST)
             if start is not None and start.mask is not None:
-                clean = torch.lerp(start.pictures, clean, start.mask)
+                clean = torch.lerp(start.latents, clean, start.mask)
             x = scheduler.step(clean, timestep, x, return_dict=False)[0]
             if start is not None and start.mask is not None:
-                x = torch.lerp(_mix(start.pictures, noise, after), x, start.mask)
+                x = torch.lerp(_mix(start.latents, noise, after), x, start.mask)
             if on_step and on_step(index + 1, len(scheduler.timesteps), sigma, clean) is False:
                 return None
-        return self.enlarge(x)
+        return self.decode(x)
 
     @torch.no_grad()
-    def enlarge(self, pictures: Tensor) -> Tensor:
-        """The last step alone: pictures at the denoiser's size to finished ones, in [-1, 1]."""
-        if self.upscaler is None:
-            return pictures.clamp(-1, 1)
-        enlarged: Tensor = self.upscaler(pictures.clamp(-1, 1)).clamp(-1, 1)
-        return enlarged
+    def decode(self, latents: Tensor) -> Tensor:
+        """The last step alone: latents to finished pictures (b, 3, size, size) in [-1, 1]."""
+        pictures: Tensor = self.autoencoder.decode(latents).clamp(-1, 1)
+        return pictures
+
+    @torch.no_grad()
+    def encode(self, pictures: Tensor) -> Tensor:
+        """The latents of pictures (b, 3, size, size) in [-1, 1]."""
+        latents: Tensor = self.autoencoder.encode(pictures).clamp(-WIDEST, WIDEST)
+        return latents
 
     def _noise(self, seeds: Sequence[int]) -> Tensor:
-        """Noise (b, 3, size, size), each picture's from its own seed, drawn on the CPU."""
-        shape = (3, self.denoiser.config["size"], self.denoiser.config["size"])
+        """Noise (b, depth, grid, grid), each picture's from its own seed, drawn on the CPU."""
+        shape = (self.denoiser.config["depth"], self.grid, self.grid)
         drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
         return torch.stack(drawn).to(self.device)
 
     def _guess(self, x: Tensor, sigma: float, tokens: "_Tokens", branches: int, bfloat16: bool) -> Tensor:
-        """The network's guesses (branches, b, 3, size, size), in one pass."""
+        """The network's guesses (branches, b, depth, grid, grid), in one pass."""
         pictures = x.repeat(branches, 1, 1, 1)
         sigmas = x.new_full((len(pictures),), sigma)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):

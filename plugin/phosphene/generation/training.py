@@ -1,6 +1,10 @@
 """Train a generator of a library's own, both of its networks, and write it where it will be found.
 
-    train(library.examples(), library.embedder, library.folder / "generator", Plan(Budget(minutes=60)))
+    plan = Plan(Budget(minutes=10), Budget(minutes=90))
+    train(library.examples(), library.embedder, library.folder / "generator", plan)
+
+First the autoencoder learns to fold pictures into latents and back; then, once all pictures are
+latents, the denoiser learns to make such latents from vectors.
 
 The run lies beside the generator, in `FOLDER.training`: lessons, checkpoints, logs, loss curves and
 sheets of samples. The same call goes on where a killed one left off.
@@ -23,27 +27,28 @@ from phosphene.embedding.openclip import pick_device
 from phosphene.errors import ModelError
 from phosphene.generation.builtin import cast, open_generator, to_picture
 from phosphene.generation.pipeline import Condition, RetrievalPipeline, new_scheduler
+from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import Denoiser
-from phosphene.nets.upscaler import Upscaler
 from phosphene.records import Image, Space
-from phosphene.training import diffusion, upscaling
-from phosphene.training.lessons import Lessons, gather, large_pictures
-from phosphene.training.run import Budget
-from phosphene.vectors import Vectors
+from phosphene.training import autoencoding, diffusion
+from phosphene.training.lessons import Latents, Lessons, gather, sample
+from phosphene.training.run import Budget, Progress
+from phosphene.vectors import Pixels, Vectors
 
 SEEDS = (1, 2, 3, 4)  # of a sheet's columns
 SHOWN = 8  # a sheet's rows
 NEIGHBOURS = 6
 
-OnStep = Callable[[str, diffusion.Progress], None]
+OnStep = Callable[[str, Progress], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to train, and for how long."""
 
+    autoencoder: Budget
     denoiser: Budget
-    upscaler: Budget | None = None  # None: pictures stay as small as `settings.size`
+    size: int = 256  # pixels of a side
     settings: diffusion.Settings = field(default_factory=diffusion.Settings)
     start: Path | None = None  # a generator to go on from, which then says the network's shape
     seed: int = 0
@@ -61,38 +66,37 @@ def train(
 ) -> RetrievalPipeline:
     """Train on a library's training images and write the generator into `folder`.
 
-    `on_step` is told the stage, `denoiser` or `upscaler`, and how far it is. Raises ModelError where
+    `on_step` is told the stage, `autoencoder` or `denoiser`, and how far it is. Raises ModelError where
     there are too few pictures, or where the run beside the folder has other settings.
     """
     run, where = folder.with_name(f"{folder.name}.training"), str(pick_device(device))
     begun = None if plan.start is None else begin(plan.start, embedder.space)
-    settings = plan.settings if begun is None else shaped(plan.settings, begun.denoiser)
     images = list(examples)
-    lessons = _lessons(images, embedder, run / f"lessons-{settings.size}.npz", settings.size)
+    if begun is None:
+        autoencoder = autoencoding.fit(
+            sample(images, plan.size),
+            run / "autoencoder",
+            plan.autoencoder,
+            seed=plan.seed,
+            device=where,
+            on_step=partial(on_step, "autoencoder") if on_step else None,
+        )
+    else:
+        autoencoder = begun.autoencoder  # other latents would be strange to the denoiser
+    lessons = _lessons(images, embedder, autoencoder, run / "lessons.npz")
     captions, near = _shown(lessons)
     denoiser = diffusion.fit(
         lessons,
         run / "denoiser",
         plan.denoiser,
-        settings,
+        plan.settings if begun is None else shaped(plan.settings, begun.denoiser),
         start=begun.denoiser if begun else None,
         seed=plan.seed,
         device=where,
         on_step=partial(on_step, "denoiser") if on_step else None,
-        on_sheet=partial(sheet, captions=captions, near=near),
+        on_sheet=partial(sheet, autoencoder=autoencoder, captions=captions, near=near),
     )
-    upscaler = None
-    if plan.upscaler is not None:
-        upscaler = upscaling.fit(
-            large_pictures(images, settings.size * upscaling.FACTOR),
-            run / "upscaler",
-            plan.upscaler,
-            start=begun.upscaler if begun else None,
-            seed=plan.seed,
-            device=where,
-            on_step=partial(on_step, "upscaler") if on_step else None,
-        )
-    return write(denoiser, upscaler, embedder.space, folder, licence=plan.licence)
+    return write(denoiser, autoencoder, embedder.space, folder, licence=plan.licence)
 
 
 def begin(folder: Path, space: Space) -> RetrievalPipeline:
@@ -113,7 +117,7 @@ def shaped(settings: diffusion.Settings, like: Denoiser) -> diffusion.Settings:
 
 
 def write(
-    denoiser: Denoiser, upscaler: Upscaler | None, space: Space, folder: Path, *, licence: str = ""
+    denoiser: Denoiser, autoencoder: Autoencoder, space: Space, folder: Path, *, licence: str = ""
 ) -> RetrievalPipeline:
     """Put a generator together and write it as `folder`, which it replaces; its weights in half precision.
 
@@ -121,16 +125,15 @@ def write(
     """
     pipeline = RetrievalPipeline(
         cast(denoiser, torch.float16),
+        cast(autoencoder, torch.float16),
         new_scheduler(),
-        cast(upscaler, torch.float16) if upscaler is not None else None,
         space=space.id,
         dimension=space.dimension,
         licence=licence,
     )
     _replace(folder, lambda part: pipeline.save_pretrained(part, safe_serialization=True))
-    for network in (denoiser, upscaler):
-        if network is not None:
-            cast(network, torch.float32)
+    for network in (denoiser, autoencoder):
+        cast(network, torch.float32)
     return pipeline
 
 
@@ -146,9 +149,9 @@ def _replace(folder: Path, save: Callable[[Path], None]) -> None:
     part.rename(folder)
 
 
-def sheet(denoiser: Denoiser, captions: Vectors, near: Vectors, upscaler: Upscaler | None = None) -> bytes:
+def sheet(denoiser: Denoiser, autoencoder: Autoencoder, captions: Vectors, near: Vectors) -> bytes:
     """A PNG with a row per caption (n, d), made from it and its neighbours (n, k, d), a column per seed."""
-    pipeline = RetrievalPipeline(denoiser, new_scheduler(), upscaler)
+    pipeline = RetrievalPipeline(denoiser, autoencoder, new_scheduler())
     rows = []
     for caption, neighbours in zip(captions, near, strict=True):
         condition = Condition(caption, neighbours, [1.0] * len(neighbours))
@@ -157,15 +160,22 @@ def sheet(denoiser: Denoiser, captions: Vectors, near: Vectors, upscaler: Upscal
     return _tiled(rows, pipeline.size)
 
 
-def _lessons(images: Sequence[Image], embedder: Embedder, kept: Path, size: int) -> Lessons:
+def _lessons(images: Sequence[Image], embedder: Embedder, autoencoder: Autoencoder, kept: Path) -> Lessons:
     """The lessons of an earlier attempt, or new ones."""
     if kept.exists():
         lessons = Lessons.load(kept)
         if len(lessons) <= len(images):
             return lessons
-    lessons = gather(images, embedder, size)
+    lessons = gather(images, embedder, partial(encoded, autoencoder), autoencoder.config["size"])
     lessons.save(kept)
     return lessons
+
+
+@torch.no_grad()
+def encoded(autoencoder: Autoencoder, pictures: Sequence[Pixels]) -> Latents:
+    """The latents (n, depth, grid, grid) of pictures of 8 bits."""
+    clean = autoencoding.normal(torch.from_numpy(np.stack(pictures)).to(autoencoder.device))
+    return autoencoder.encode(clean).to(torch.float16).cpu().numpy()
 
 
 def _shown(lessons: Lessons) -> tuple[Vectors, Vectors]:

@@ -1,13 +1,13 @@
-"""The network that guesses the clean picture behind a noisy one, from vectors.
+"""The network that guesses the clean latents behind noisy ones, from vectors.
 
 Notation, as in the code:
 
     b, k, d     pictures in the batch, tokens per picture, dimension of the vectors
-    noisy       (1 - sigma) * clean + sigma * noise, (b, 3, size, size), clean in [-1, 1]
+    noisy       (1 - sigma) * clean + sigma * noise, (b, depth, grid, grid), see `nets.autoencoder`
     sigma       (b,), from 0 (clean) to 1 (noise)
     tokens      what the picture is made from: vectors of texts and pictures, without any order
 
-A UNet on pixels folded into channels (`patch`). At every level the pixels attend to the tokens, on
+A UNet on the grid of the latents. At every level the cells attend to the tokens, on
 all but the finest level to one another too, in one softmax (as in Imagen; Saharia et al. 2022).
 A learned token that is always there makes "from nothing" a case like any other. The weight of a
 token is added to its attention scores as a logarithm, so that weight 0 is exactly absence
@@ -29,14 +29,14 @@ GROUP = 16  # channels that are normalised together
 
 
 class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
-    """Noisy pictures and tokens to clean pictures. `size` is a multiple of patch * 2^(levels - 1)."""
+    """Noisy latents and tokens to clean latents. `grid` is a multiple of 2^(levels - 1)."""
 
     @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
         dimension: int,
-        size: int = 64,
-        patch: int = 4,
+        grid: int = 16,
+        depth: int = 8,
         channels: tuple[int, ...] = (64, 192),
         width: int = 256,
         heads: int = 4,
@@ -45,8 +45,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is u
         super().__init__()  # type: ignore[no-untyped-call]
         self.tokens = Tokens(dimension, width)
         self.time = nn.Sequential(nn.Linear(2 * FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
-        folded = 3 * patch**2
-        self.enter = nn.Conv2d(folded, channels[0], 3, padding=1)
+        self.enter = nn.Conv2d(depth, channels[0], 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         skips, current = [channels[0]], channels[0]
         for level, out in enumerate(channels):
@@ -64,19 +63,19 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is u
             if level:
                 self.up.append(nn.Conv2d(current, channels[level - 1], 3, padding=1))
                 current = channels[level - 1]
-        self.leave = nn.Sequential(_norm(current), nn.SiLU(), _zero(nn.Conv2d(current, folded, 3, padding=1)))
+        self.leave = nn.Sequential(_norm(current), nn.SiLU(), _zero(nn.Conv2d(current, depth, 3, padding=1)))
 
     def forward(
         self, noisy: Tensor, sigma: Tensor, vectors: Tensor, kinds: Tensor, weights: Tensor
     ) -> Tensor:
-        """Guess the clean pictures (b, 3, size, size).
+        """Guess the clean latents (b, depth, grid, grid).
 
         `vectors` (b, k, d) are unit vectors, `kinds` (b, k) says what they are of, `weights`
         (b, k) are 0 where a picture has no such token.
         """
         tokens, bias, summary = self.tokens(vectors, kinds, weights)
         condition = F.silu(self.time(_waves(sigma)) + summary)
-        hidden = self.enter(F.pixel_unshuffle(noisy, self.config["patch"]))
+        hidden = self.enter(noisy)
         skips = [hidden]
         for part in self.down:
             hidden = part(hidden, condition, tokens, bias) if isinstance(part, Block) else part(hidden)
@@ -88,7 +87,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is u
                 hidden = part(torch.cat([hidden, skips.pop()], 1), condition, tokens, bias)
             else:
                 hidden = part(F.interpolate(hidden, scale_factor=2.0))
-        clean: Tensor = F.pixel_shuffle(self.leave(hidden), self.config["patch"])
+        clean: Tensor = self.leave(hidden)
         return clean
 
 

@@ -7,9 +7,13 @@ What differs from the paper is there because minutes on a CPU are all that we as
 - each picture meets two of its captions at every step, the fullest and another one;
 - equal captions in a batch do not count as each other's negatives;
 - every batch holds jumbled captions that belong to no picture, so that other topics score low;
-- texts are cut to the longest in the batch: the text tower is causal, so that nothing changes.
+- a training that goes on from a model meets rivals: half of each batch are pictures that this model holds for
+  neighbours of the other half (hard negatives, as in NegCLIP; Yuksekgonul et al. 2023). Only their fullest
+  captions take part, since a short one may well be true of a neighbour;
+- texts run in parts of about the same length: the text tower is causal, so that nothing changes.
 """
 
+import io
 import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,20 +25,25 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from open_clip.model import CLIP
+from safetensors.torch import load_model
 from safetensors.torch import save as safetensors_bytes
 from torch.nn import functional
 
+from phosphene.errors import ModelError
 from phosphene.files import write_whole
 from phosphene.nets import tokenizer as tokenizers
 from phosphene.nets.tokenizer import Tokenizer
 from phosphene.records import Failure
 from phosphene.sources import Item
 from phosphene.training.contrast import contrast, jumble
-from phosphene.training.examples import PREPROCESS, SIZE, Examples, normal, read, shifted
-from phosphene.training.run import Budget, Run, Step, cosine, set_rate
+from phosphene.training.examples import PREPROCESS, SIZE, Examples, mirrored, normal, read, shifted
+from phosphene.training.lessons import neighbours
+from phosphene.training.run import Average, Budget, Progress, Run, Step, cosine, set_rate
 
 BATCH = 192
+AVERAGE = 0.99  # decay of the averaged weights, which are what is written
 JUMBLED = 24  # texts a step that belong to no picture
+TOGETHER = 6  # parts that texts run in, short ones first
 RATES = {"muon": 2e-3, "adamw": 1.5e-3}
 
 
@@ -79,34 +88,27 @@ class Trained:
     recall: Recall
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a training is: the share of its budget, the step, and the loss."""
-
-    share: float
-    step: int
-    loss: float
-
-
 def train(
     items: Iterable[Item],
     output: Path,
     *,
     minutes: float | None = None,
     steps: int | None = None,
+    start: Path | None = None,
     seed: int = 0,
     on_read: Callable[[int], None] | None = None,
     on_step: Callable[[Progress], None] | None = None,
 ) -> Trained:
     """Train a model on pictures that have captions; `output` becomes a folder as open_clip reads it.
 
+    `start` is such a folder to go on from, which then says the model's shape and its tokenizer.
     The same call goes on where a killed one left off. `on_read` is told how many pictures were
     read so far. Two runs of one seed differ a little: which merges are dropped is drawn by the
     `tokenizers` library, which takes no seed. Raises ModelError where there is nothing to learn from.
     """
     budget = Budget(minutes, steps)
     examples, failures = read(items, output / "training", on_read=on_read)
-    recall = fit(examples, output, budget, seed=seed, on_step=on_step)
+    recall = fit(examples, output, budget, start=start, seed=seed, on_step=on_step)
     return Trained(len(examples), failures, recall)
 
 
@@ -115,6 +117,7 @@ def fit(
     output: Path,
     budget: Budget,
     *,
+    start: Path | None = None,
     seed: int = 0,
     on_step: Callable[[Progress], None] | None = None,
 ) -> Recall:
@@ -124,24 +127,69 @@ def fit(
     """
     held = min(1000, len(examples) // 20)
     seen, unseen = examples.part(held, len(examples)), examples.part(0, held)
-    splitter = tokenizers.learn(text for captions in seen.captions for text in captions)
     torch.manual_seed(seed)
-    config = small(splitter.size)
-    model = CLIP(**config).train().to(memory_format=torch.channels_last)
-    steps = optimizers(model)
+    model, splitter, config = begin(seen, start)
+    steps, average = optimizers(model), Average(model, AVERAGE)
     settings = {"model": config, "examples": len(seen), "batch": BATCH, "seed": seed}
-    run = Run(output / "training", {"model": model, **steps}, budget, settings, seed=seed)
-    with ThreadPoolExecutor(2) as threads:
-        lesson = Lesson(model, splitter, splitter.dropping(0.1), seen, run.random, threads)
+    rivals = None if start is None else rivals_of(model, seen, output / "training" / "rivals.npy")
+    run = Run(output / "training", {"model": model, "average": average, **steps}, budget, settings, seed=seed)
+    with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as threads:
+        lesson = Lesson(model, splitter, splitter.dropping(0.1), seen, rivals, run.random, threads)
         for step in run:
             loss = learn(lesson, steps, step)
+            average.update(model)
             run.note(loss=loss, scale=model.logit_scale.exp().item())
             if on_step:
                 on_step(Progress(step.progress, step.number, loss))
-    write(model, config, splitter, output)
-    recall = measure(model.eval().float(), splitter, unseen)  # of the weights as they were written
+    averaged: CLIP = average.module  # type: ignore[assignment, unused-ignore]
+    write(averaged, config, splitter, output)
+    recall = measure(averaged.float(), splitter, unseen)  # of the weights as they were written
     run.note(recall_at_1=recall.first, recall_at_10=recall.ten)
     return recall
+
+
+def begin(examples: Examples, start: Path | None) -> tuple[CLIP, Tokenizer, dict[str, Any]]:
+    """A model, its tokenizer and its configuration: new ones, or those of the folder `start`.
+
+    Raises ModelError where that holds none.
+    """
+    if start is None:
+        splitter = tokenizers.learn(text for captions in examples.captions for text in captions)
+        config = small(splitter.size)
+    else:
+        config = configuration(start)
+        splitter = tokenizers.load(start, config["text_cfg"]["context_length"])
+    model = CLIP(**config).train().to(memory_format=torch.channels_last)
+    if start is not None:
+        load_model(model, start / "open_clip_model.safetensors")
+    return model, splitter, config
+
+
+def configuration(folder: Path) -> dict[str, Any]:
+    """The shape of the model in `folder`. Raises ModelError where there is none."""
+    path = folder / "open_clip_config.json"
+    if not path.exists():
+        raise ModelError(
+            f"`{folder}` holds no model: there is no {path.name} in it",
+            "`--from landscape` is the built-in one",
+        )
+    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
+    return config
+
+
+@torch.inference_mode()
+def rivals_of(model: CLIP, examples: Examples, kept: Path) -> NDArray[np.int32]:
+    """The neighbours of every picture (n, NEAREST) in the model's own eyes; searched once, and kept."""
+    if not kept.exists():
+        model.eval()
+        parts = [examples.pictures[start : start + 250] for start in range(0, len(examples), 250)]
+        own = torch.cat([functional.normalize(model.encode_image(normal(p)), dim=-1) for p in parts]).numpy()
+        model.train()
+        buffer = io.BytesIO()
+        np.save(buffer, neighbours(own, np.arange(len(own)), own))
+        write_whole(kept, buffer.getvalue())
+    found: NDArray[np.int32] = np.load(kept)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +200,7 @@ class Lesson:
     tokenizer: Tokenizer
     dropping: Tokenizer
     examples: Examples
+    rivals: NDArray[np.int32] | None
     random: np.random.Generator
     threads: ThreadPoolExecutor
 
@@ -160,30 +209,43 @@ class Lesson:
 
         The two towers meet in the loss alone, so that they run in two threads.
         """
-        chosen = self.random.choice(len(self.examples), min(BATCH, len(self.examples)), replace=False)
-        moved = shifted(self.examples.pictures[chosen], self.random)
-        ids = self.texts(chosen)
+        chosen, alone = self.chosen()
+        moved = mirrored(shifted(self.examples.pictures[chosen], self.random), self.random)
+        ids = self.texts(chosen, alone)
         towers = (lambda: self.model.encode_image(normal(moved)), lambda: encode_texts(self.model, ids))
         outputs = list(self.threads.map(lambda tower: tower(), towers))
         ends = [output.detach().requires_grad_() for output in outputs]
-        loss = self.loss(functional.normalize(ends[0], dim=-1), ends[1], ids)
+        loss = self.loss(functional.normalize(ends[0], dim=-1), ends[1], ids, alone)
         loss.backward()  # type: ignore[no-untyped-call]
         list(self.threads.map(lambda output, end: output.backward(end.grad), outputs, ends))
         return float(loss.detach())
 
-    def texts(self, chosen: NDArray[np.int64]) -> torch.Tensor:
-        """The ids of the fullest captions, of another one of each picture, and of jumbled ones."""
+    def chosen(self) -> tuple[NDArray[np.int64], int]:
+        """The pictures of a batch, and how many of them, the first ones, were chosen by chance alone."""
+        count = min(BATCH, len(self.examples))
+        if self.rivals is None:
+            return self.random.choice(len(self.examples), count, replace=False), count
+        first = self.random.choice(len(self.examples), count // 2, replace=False)
+        near = self.rivals[first, self.random.integers(self.rivals.shape[1], size=len(first))]
+        rest = np.setdiff1d(near[near >= 0], first)
+        return np.concatenate([first, rest]), len(first)
+
+    def texts(self, chosen: NDArray[np.int64], alone: int) -> torch.Tensor:
+        """The ids of the fullest captions, of another one of the first `alone`, and of jumbled ones."""
         captions = [self.examples.captions[int(index)] for index in chosen]
         full = [texts[-1] for texts in captions]
-        other = [texts[int(self.random.integers(len(texts)))] for texts in captions]
+        other = [texts[int(self.random.integers(len(texts)))] for texts in captions[:alone]]
         jumbled = [jumble(text, self.random) for text in full[:JUMBLED]]
         return torch.cat([self.tokenizer(full), self.dropping(other), self.dropping(jumbled)])
 
-    def loss(self, pictures: torch.Tensor, texts: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        """The loss of n pictures' vectors and their texts': n full captions, n others, and jumbled ones."""
+    def loss(
+        self, pictures: torch.Tensor, texts: torch.Tensor, ids: torch.Tensor, alone: int
+    ) -> torch.Tensor:
+        """The loss of n pictures' vectors and texts': n full captions, `alone` others, and jumbled ones."""
         count, scale = len(pictures), self.model.logit_scale.exp()
-        views = (slice(count), slice(count, 2 * count))
-        losses = [contrast(pictures, texts[v], ids[v], scale, texts[2 * count :]) for v in views]
+        jumbled = texts[count + alone :]
+        views = ((pictures, slice(count)), (pictures[:alone], slice(count, count + alone)))
+        losses = [contrast(some, texts[view], ids[view], scale, jumbled) for some, view in views]
         return torch.stack(losses).mean()
 
 
@@ -243,7 +305,14 @@ def optimizers(model: CLIP) -> dict[str, torch.optim.Optimizer]:
 
 
 def encode_texts(model: CLIP, ids: torch.Tensor) -> torch.Tensor:
-    """What `model.encode_text` gives, without the padding that all of `ids` (n, context) share."""
+    """What `model.encode_text` gives of `ids` (n, context), without most of the padding."""
+    order = (ids != 0).sum(dim=1).argsort()
+    parts = [_encode(model, ids[part]) for part in order.tensor_split(TOGETHER) if len(part)]
+    return torch.cat(parts)[order.argsort()]
+
+
+def _encode(model: CLIP, ids: torch.Tensor) -> torch.Tensor:
+    """The same, without the padding that all of `ids` share."""
     length = int((ids != 0).sum(dim=1).max())
     ids = ids[:, :length]
     hidden = model.token_embedding(ids) + model.positional_embedding[:length]

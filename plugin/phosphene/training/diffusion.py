@@ -1,20 +1,18 @@
-"""Train the network that makes pictures from a library's vectors, in any space.
+"""Train the network that makes latents of pictures from a library's vectors, in any space.
 
 A picture is learnt from its captions' vectors or its own, and from its neighbours' (as in
 retrieval-augmented diffusion models; Blattmann et al. 2022, and kNN-Diffusion; Sheynin et al. 2023).
 Each of the two is left out at times, so that the finished generator can be guided by either.
 
-The network learns the clean picture on the path from noise (see `generation.pipeline`). What differs
+The network learns the clean latents on the path from noise (see `generation.pipeline`). What differs
 from the papers is there because the time is short: Muon for the convolutions, and noise levels
 drawn where the few steps of a generation go, which is above 0.3.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial, reduce
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,7 +23,8 @@ from phosphene.files import write_whole
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT, Denoiser
 from phosphene.training.lessons import Lessons
 from phosphene.training.muon import Muon
-from phosphene.training.run import Average, Budget, Run, Step, cosine, set_rate
+from phosphene.training.run import Average, Budget, Progress, Run, Step, cosine, set_rate
+from phosphene.training.workers import Workers
 
 RATES = {"muon": 0.02, "adamw": 2e-3}
 MOST = 8  # neighbours at once
@@ -33,31 +32,18 @@ HIDE = 0.1  # share of pictures without text, without neighbours, and without bo
 OWN_SHARE = 0.35  # of the pictures with a text: how many have their own vector instead
 BLUR = 0.3  # most noise on a neighbour's vector, so that it is not copied
 LEVELS = (0.8, 1.0)  # mean and deviation of sigma's logit
-Given = TypeVar("Given")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The network's shape, and how it is trained."""
 
-    size: int = 64
-    patch: int = 4
     channels: tuple[int, ...] = (64, 192)
     width: int = 256
     heads: int = 4
     blocks: int = 1
     batch: int = 48
     average: float = 0.999
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a training is: the share of its budget, the step, and the loss."""
-
-    share: float
-    step: int
-    loss: float
 
 
 def fit(
@@ -80,7 +66,7 @@ def fit(
     """
     settings = settings or Settings()
     torch.manual_seed(seed)
-    model = new_denoiser(lessons.dimension, settings)
+    model = new_denoiser(lessons, settings)
     if start is not None:
         model.load_state_dict(start.state_dict())
     torch.nn.Module.to(model.train(), torch.device(device))
@@ -109,32 +95,12 @@ def fit(
     return averaged
 
 
-class Workers:
-    """Threads that each do a share of the work on one core.
-
-    Cores that share every small operation wait for one another most of the time; cores that
-    each have pictures of their own do not: half as fast again on two.
-    """
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self._pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
-
-    def map(self, work: Callable[[Given], Result], things: Iterable[Given]) -> Iterator[Result]:
-        """The results, in order; with one worker, without any thread."""
-        return self._pool.map(work, things) if self.count > 1 else map(work, things)
-
-    def close(self) -> None:
-        """Let the threads go."""
-        self._pool.shutdown()
-
-
-def new_denoiser(dimension: int, settings: Settings) -> Denoiser:
+def new_denoiser(lessons: Lessons, settings: Settings) -> Denoiser:
     """A network that has learnt nothing yet."""
     model: Denoiser = Denoiser(  # type: ignore[call-overload, unused-ignore]
-        dimension,
-        settings.size,
-        settings.patch,
+        lessons.dimension,
+        lessons.latents.shape[2],
+        lessons.latents.shape[1],
         settings.channels,
         settings.width,
         settings.heads,
@@ -159,7 +125,7 @@ def new_optimizers(model: Denoiser, workers: Workers) -> Mapping[str, torch.opti
 class Batch:
     """What the network is shown, and what it should have said (`clean`)."""
 
-    clean: Tensor  # (b, 3, size, size) in [-1, 1]
+    clean: Tensor  # (b, depth, grid, grid)
     noisy: Tensor
     sigma: Tensor  # (b,)
     vectors: Tensor  # (b, 1 + MOST, d)
@@ -176,7 +142,7 @@ def draw(lessons: Lessons, random: np.random.Generator, count: int, device: str 
     """Draw pictures, what of their surroundings is told, and noise."""
     chosen = random.integers(len(lessons), size=count)
     vectors, kinds, weights = tokens(lessons, chosen, random)
-    clean = lessons.pictures[chosen].transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1
+    clean = lessons.latents[chosen].astype(np.float32)
     sigma = 1 / (1 + np.exp(-random.normal(*LEVELS, size=count))).astype(np.float32)
     noise = random.standard_normal(clean.shape, dtype=np.float32)
     level = sigma[:, None, None, None]

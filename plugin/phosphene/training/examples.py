@@ -117,3 +117,9 @@ def shifted(pictures: NDArray[np.uint8], random: np.random.Generator) -> NDArray
     places = np.clip(np.arange(size)[None, None] + moves[:, :, None], 0, size - 1)  # (n, 2, size)
     rows = np.arange(len(pictures))[:, None, None]
     return np.asarray(pictures[rows, places[:, 0, :, None], places[:, 1, None, :]])
+
+
+def mirrored(pictures: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
+    """The pictures (n, size, size, 3), each with left and right exchanged in half of all cases."""
+    turned = random.random(len(pictures)) < 0.5
+    return np.where(turned[:, None, None, None], pictures[:, :, ::-1], pictures)

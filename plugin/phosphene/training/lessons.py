@@ -1,14 +1,16 @@
-"""What a generator learns from: a library's pictures as arrays, and who is near to whom.
+"""What a generator learns from: a library's pictures as latents, and who is near to whom.
 
-Pictures are cut to a square and made small once; captions are embedded once; the neighbours of every
+Pictures are cut to a square and encoded once; captions are embedded once; the neighbours of every
 picture and of every caption are searched once, exactly, among the pictures.
 """
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from PIL import Image as pillow
 from PIL import ImageOps
 from PIL.Image import Image as Picture
 
+from phosphene.config import cores
 from phosphene.errors import ImageError, ModelError
 from phosphene.files import write_whole
 from phosphene.images import open_picture
@@ -27,6 +30,9 @@ NEAREST = 16  # neighbours kept per picture and per caption
 ALIKE = 0.995  # cosine from which two pictures count as the same one: it would be copied
 FEWEST = 32  # pictures that a training needs
 BLOCK = 2048  # rows searched at once
+TOGETHER = 32  # pictures encoded at once
+
+Latents: TypeAlias = NDArray[np.float16]  # (n, depth, grid, grid)
 
 
 class Words(Protocol):
@@ -41,7 +47,7 @@ class Words(Protocol):
 class Lessons:
     """n pictures and their m captions; neighbours are indices of pictures, -1 where there are fewer."""
 
-    pictures: NDArray[np.uint8]  # (n, size, size, 3)
+    latents: Latents
     own: Vectors  # (n, d)
     texts: Vectors  # (m, d)
     first: NDArray[np.int64]  # (n + 1,): the captions of picture i are first[i] to first[i + 1]
@@ -49,7 +55,7 @@ class Lessons:
     near_texts: NDArray[np.int32]  # (m, NEAREST)
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.latents)
 
     @property
     def dimension(self) -> int:
@@ -73,36 +79,47 @@ class Lessons:
             return cls(**{name: arrays[name] for name in cls.__slots__})
 
 
-def gather(examples: Iterable[Image], words: Words, size: int) -> Lessons:
-    """Read a library's training images. Files that are gone or damaged are left out.
+def gather(
+    examples: Iterable[Image],
+    words: Words,
+    encode: Callable[[Sequence[Pixels]], Latents],
+    size: int,
+    on_read: Callable[[int], None] | None = None,
+) -> Lessons:
+    """Read a library's training images, `size` pixels wide. Files that are gone or damaged are left out.
 
-    Raises ModelError where fewer than FEWEST are left.
+    `encode` makes latents (n, depth, grid, grid) of n pictures. Raises ModelError where fewer than FEWEST are left.
     """
-    pictures, vectors, captions = [], [], []
-    for image in examples:
-        picture = _read(image, size)
-        if picture is not None and image.vector is not None:
-            pictures.append(picture)
-            vectors.append(image.vector)
-            captions.append(image.captions)
-    if len(pictures) < FEWEST:
+    latents, vectors, captions = [], [], []
+    with ThreadPoolExecutor(cores()) as threads:
+        for block in batched(examples, TOGETHER):
+            read = threads.map(lambda image: _read(image, size), block)
+            seen = [
+                (image, picture) for image, picture in zip(block, read, strict=True) if picture is not None
+            ]
+            if seen:
+                latents.append(encode([picture for _, picture in seen]))
+                vectors += [image.vector for image, _ in seen]
+                captions += [image.captions for image, _ in seen]
+            if on_read:
+                on_read(len(captions))
+    if len(captions) < FEWEST:
         raise ModelError(
-            f"a generator needs {FEWEST} pictures or more to learn from; {len(pictures)} can be read",
+            f"a generator needs {FEWEST} pictures or more to learn from; {len(captions)} can be read",
             hint="`phosphene add PATH…` adds more; `phosphene remove --missing` forgets those that are gone",
         )
-    return arrange(np.stack(pictures), np.stack(vectors), captions, words)
+    own = np.stack([vector for vector in vectors if vector is not None])
+    return arrange(np.concatenate(latents), own, captions, words)
 
 
-def arrange(
-    pictures: NDArray[np.uint8], own: Vectors, captions: Sequence[Sequence[str]], words: Words
-) -> Lessons:
+def arrange(latents: Latents, own: Vectors, captions: Sequence[Sequence[str]], words: Words) -> Lessons:
     """Embed the captions and find everyone's neighbours."""
     first = np.cumsum([0, *(len(texts) for texts in captions)], dtype=np.int64)
     flat = [text for texts in captions for text in texts]
     texts = _embedded(flat, words, own.shape[1])
-    owners = np.repeat(np.arange(len(pictures)), np.diff(first))
-    near_own = neighbours(own, np.arange(len(pictures)), own)
-    return Lessons(pictures, own, texts, first, near_own, neighbours(texts, owners, own))
+    owners = np.repeat(np.arange(len(own)), np.diff(first))
+    near_own = neighbours(own, np.arange(len(own)), own)
+    return Lessons(latents, own, texts, first, near_own, neighbours(texts, owners, own))
 
 
 def neighbours(queries: Vectors, owners: NDArray[np.integer], pictures: Vectors) -> NDArray[np.int32]:
@@ -123,7 +140,7 @@ def neighbours(queries: Vectors, owners: NDArray[np.integer], pictures: Vectors)
     return found
 
 
-def large_pictures(examples: Sequence[Image], size: int, most: int = 2000) -> NDArray[np.uint8]:
+def sample(examples: Sequence[Image], size: int, most: int = 4000) -> NDArray[np.uint8]:
     """At most `most` of the pictures, spread evenly over the library, (n, size, size, 3)."""
     spread = examples[:: max(1, len(examples) // most)][:most]
     pictures = [picture for image in spread if (picture := _read(image, size)) is not None]
@@ -143,6 +160,13 @@ def _read(image: Image, size: int) -> Pixels | None:
         return squared(open_picture(Path(image.uri)), size)
     except (ImageError, OSError):  # a picture that was added once and is gone or damaged now
         return None
+
+
+def batched(images: Iterable[Image], count: int) -> Iterator[list[Image]]:
+    """The images in lists of `count`."""
+    rest = iter(images)
+    while block := list(islice(rest, count)):
+        yield block
 
 
 def _embedded(texts: Sequence[str], words: Words, dimension: int) -> Vectors:

@@ -73,6 +73,15 @@ class Step:
     progress: float
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a training is: the share of its budget, the step, and the loss."""
+
+    share: float
+    step: int
+    loss: float
+
+
 class Run:
     """A training in `folder`, which holds its checkpoint, log and loss curve.
 

@@ -13,6 +13,7 @@ from phosphene.training.scenes import words
 from phosphene.training.scenes.scene import Scene, Thing
 
 Label = tuple[str, str]
+ASIDE = 0.12  # share of things that are called little, old, …
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ class Speaker:
         if colour and thing.colour:
             said.insert(0, thing.colour)
             names.append((f"{thing.kind}.colour", thing.colour))
+        if self.chance(ASIDE):
+            said.insert(0, self.any(words.ASIDES))
         if count:
             said.insert(0, self.number(thing.count, said[0]))
             names.append((f"{thing.kind}.count", str(thing.count)))
