@@ -243,8 +243,8 @@ class Library:
         at random where None is given. `init` (a file or an id) is where image-to-image starts
         from, at noise level `strength` in (0, 1]; `mask` is white where it is to be made anew.
         `negative` are queries to steer away from. Of each picture so many `candidates` are made (None:
-        as many as the generator advises), and the one nearest to the prompt is kept. Making the same again changes nothing.
-        They are stored `into` another library of this space, where one is given.
+        as many as the generator advises), and the one nearest to the prompt is kept. Making the
+        same again changes nothing. They are stored `into` another library of this space, where one is given.
         `on_step` that returns False stops. Raises GenerationError for what cannot be made.
         """
         query = prompt if isinstance(prompt, Query) else parse(prompt)

@@ -23,7 +23,6 @@ from phosphene.cli.wander import draw_map, enlarged, walk_film, walk_sheet
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-    from phosphene.generation import Step
     from phosphene.generation.studio import Made
     from phosphene.library import Library, Status
     from phosphene.records import Hit

@@ -59,7 +59,9 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
 @click.option("--strength", type=SHARE, help="How far to go from --init.  [default: 0.6, with --mask 1]")
 @click.option("--mask", metavar="FILE", type=INPUT, help="White is made anew, black is kept of --init.")
 @click.option(
-    "--candidates", type=COUNT, help=f"How many are made of each; the nearest to the prompt is kept.  {ITS_OWN}"
+    "--candidates",
+    type=COUNT,
+    help=f"How many are made of each; the nearest to the prompt is kept.  {ITS_OWN}",
 )
 @click.option("--steps", type=COUNT, help=f"Steps of the solver.  {ITS_OWN}")
 @click.option("--text-guidance", type=float, help=f"How strongly the text leads.  {ITS_OWN}")

@@ -122,7 +122,7 @@ def diffusion(
 
     plan = Plan(
         Budget(minutes=FOLDING * minutes),
-        Budget(minutes=minutes if start else (1 - FOLDING) * minutes),
+        Budget(minutes=(1 - FOLDING) * minutes),
         start=SHIPPED if start == Path("landscape") else start,
         seed=seed,
         licence=licence,

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from phosphene.embedding import hub
+from phosphene.embedding import SHIPPED, hub
 from phosphene.embedding.hub import CONFIG, TOKENIZERS, WEIGHTS, listed
-from phosphene.embedding import SHIPPED
 from phosphene.embedding.names import NOTATION, Named, parse
 from phosphene.errors import ModelError
 

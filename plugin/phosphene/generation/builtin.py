@@ -251,7 +251,7 @@ def _check_numbers(request: Request, abilities: Abilities) -> None:
 
 
 def noise_seed(request: Request) -> int:
-    """What the noise is drawn from: the request's seed, or for a further candidate a number that follows from it."""
+    """What the noise is drawn from: the seed, or for a further candidate a number that follows from it."""
     if not request.candidate:
         return request.seed
     digest = hashlib.sha256(f"{request.seed}/{request.candidate}".encode()).digest()

@@ -139,7 +139,7 @@ def _drafts(finished: Sequence[tuple[Plan, Sequence[Generated]]], embedder: Embe
 
 
 def nearness(request: Request, vectors: Vectors) -> Vector:
-    """How near candidates (n, d) lie to what was asked for (n,): the text, or where there is none the neighbours."""
+    """How near candidates (n, d) lie to what was asked for: the text, or without one the neighbours; (n,)."""
     if request.text is not None:
         return vectors @ request.text
     weighted = [reference.weight * (vectors @ reference.vector) for reference in request.references]

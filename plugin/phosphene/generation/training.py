@@ -31,7 +31,7 @@ from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.records import Image, Space
 from phosphene.training import autoencoding, diffusion
-from phosphene.training.lessons import Latents, Lessons, gather, sample
+from phosphene.training.lessons import Latents, Lessons, enough, gather, sample
 from phosphene.training.run import Budget, Progress
 from phosphene.vectors import Pixels, Vectors
 
@@ -72,17 +72,16 @@ def train(
     run, where = folder.with_name(f"{folder.name}.training"), str(pick_device(device))
     begun = None if plan.start is None else begin(plan.start, embedder.space)
     images = list(examples)
-    if begun is None:
-        autoencoder = autoencoding.fit(
-            sample(images, plan.size),
-            run / "autoencoder",
-            plan.autoencoder,
-            seed=plan.seed,
-            device=where,
-            on_step=partial(on_step, "autoencoder") if on_step else None,
-        )
-    else:
-        autoencoder = begun.autoencoder  # other latents would be strange to the denoiser
+    enough(len(images))
+    autoencoder = autoencoding.fit(
+        sample(images, begun.size if begun else plan.size),
+        run / "autoencoder",
+        plan.autoencoder,
+        start=begun.autoencoder if begun else None,
+        seed=plan.seed,
+        device=where,
+        on_step=partial(on_step, "autoencoder") if on_step else None,
+    )
     lessons = _lessons(images, embedder, autoencoder, run / "lessons.npz")
     captions, near = _shown(lessons)
     denoiser = diffusion.fit(

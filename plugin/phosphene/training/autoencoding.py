@@ -36,14 +36,16 @@ def fit(
     device: str = "cpu",
     on_step: Callable[[Progress], None] | None = None,
 ) -> Autoencoder:
-    """Train on pictures (n, size, size, 3); the averaged network. `start` is one to go on from.
+    """Train on pictures (n, size, size, 3); the averaged network.
 
+    `start` is one to go on from: then its decoder alone is taught, so that latents stay what they are.
     The run lies in `folder`; the same call goes on where a killed one left off.
     """
     torch.manual_seed(seed)
     model = Autoencoder(pictures.shape[1])  # type: ignore[call-overload, unused-ignore]
     if start is not None:
         model.load_state_dict(start.state_dict())
+        model.encoder.requires_grad_(False)
     torch.nn.Module.to(model.train(), torch.device(device))
     torch.nn.Module.to(model, memory_format=torch.channels_last)
     average = Average(model)
@@ -75,9 +77,10 @@ def normal(pictures: Tensor) -> Tensor:
 def new_optimizers(model: Autoencoder, workers: Workers) -> Mapping[str, torch.optim.Optimizer]:
     """Muon for the convolutions inside; AdamW for the ends and for biases."""
     ends = {id(model.encoder[1].weight), id(model.decoder[-2].weight)}
-    inside = [w for w in model.parameters() if w.ndim == 4 and id(w) not in ends]
+    taught = [weights for weights in model.parameters() if weights.requires_grad]
+    inside = [weights for weights in taught if weights.ndim == 4 and id(weights) not in ends]
     chosen = {id(weights) for weights in inside}
-    rest = [weights for weights in model.parameters() if id(weights) not in chosen]
+    rest = [weights for weights in taught if id(weights) not in chosen]
     return {
         "muon": Muon(inside, RATES["muon"], each=workers.map),
         "adamw": torch.optim.AdamW(rest, RATES["adamw"], betas=(0.9, 0.99), weight_decay=0.0),
@@ -102,7 +105,7 @@ def draw(pictures: NDArray[np.uint8], random: np.random.Generator, depth: int, g
 
 def learn(model: Autoencoder, batch: Batch, workers: Workers, device: str) -> float:
     """Set the gradients of a batch, each worker seeing a part of it; the loss."""
-    weights = list(model.parameters())
+    weights = [weights for weights in model.parameters() if weights.requires_grad]
     clean, noise = (tensor.tensor_split(workers.count) for tensor in (batch.pictures, batch.noise))
     parts = zip(clean, noise, strict=True)
     work = partial(gradients, model, weights, len(batch.pictures), device)

@@ -88,7 +88,8 @@ def gather(
 ) -> Lessons:
     """Read a library's training images, `size` pixels wide. Files that are gone or damaged are left out.
 
-    `encode` makes latents (n, depth, grid, grid) of n pictures. Raises ModelError where fewer than FEWEST are left.
+    `encode` makes latents (n, depth, grid, grid) of n pictures. Raises ModelError where fewer than
+    FEWEST are left.
     """
     latents, vectors, captions = [], [], []
     with ThreadPoolExecutor(cores()) as threads:
@@ -103,13 +104,18 @@ def gather(
                 captions += [image.captions for image, _ in seen]
             if on_read:
                 on_read(len(captions))
-    if len(captions) < FEWEST:
-        raise ModelError(
-            f"a generator needs {FEWEST} pictures or more to learn from; {len(captions)} can be read",
-            hint="`phosphene add PATH…` adds more; `phosphene remove --missing` forgets those that are gone",
-        )
+    enough(len(captions))
     own = np.stack([vector for vector in vectors if vector is not None])
     return arrange(np.concatenate(latents), own, captions, words)
+
+
+def enough(count: int) -> None:
+    """Raise ModelError where so many pictures are too few."""
+    if count < FEWEST:
+        raise ModelError(
+            f"a generator needs {FEWEST} pictures or more to learn from; {count} can be read",
+            hint="`phosphene add PATH…` adds more; `phosphene remove --missing` forgets those that are gone",
+        )
 
 
 def arrange(latents: Latents, own: Vectors, captions: Sequence[Sequence[str]], words: Words) -> Lessons:

@@ -201,7 +201,10 @@ KINDS: dict[str, tuple[tuple[str, str], ...]] = {  # one, and several
         ("castle", "castles"), ("castle", "castles"), ("stone castle", "stone castles"),
         ("fortress", "fortresses"),
     ),
-    "lighthouse": (("lighthouse", "lighthouses"), ("lighthouse", "lighthouses"), ("light house", "light houses"), ("beacon", "beacons")),
+    "lighthouse": (
+        ("lighthouse", "lighthouses"), ("lighthouse", "lighthouses"), ("light house", "light houses"),
+        ("beacon", "beacons"),
+    ),
     "windmill": (("windmill", "windmills"), ("windmill", "windmills"), ("mill", "mills")),
     "tent": (("tent", "tents"), ("tent", "tents"), ("camping tent", "camping tents"), ("camp", "camps")),
     "igloo": (("igloo", "igloos"), ("igloo", "igloos"), ("ice hut", "ice huts")),
@@ -214,7 +217,10 @@ KINDS: dict[str, tuple[tuple[str, str], ...]] = {  # one, and several
         ("balloon", "balloons"), ("hot air balloon", "hot air balloons"),
         ("hot-air balloon", "hot-air balloons"),
     ),
-    "tree": (("tree", "trees"), ("tree", "trees"), ("leafy tree", "leafy trees"), ("broadleaf tree", "broadleaf trees")),
+    "tree": (
+        ("tree", "trees"), ("tree", "trees"), ("leafy tree", "leafy trees"),
+        ("broadleaf tree", "broadleaf trees"),
+    ),
     "pine": (("pine", "pines"), ("pine tree", "pine trees"), ("fir tree", "fir trees"), ("fir", "firs")),
     "palm": (("palm", "palms"), ("palm tree", "palm trees")),
     "cactus": (("cactus", "cacti"), ("cactus", "cactuses"), ("saguaro", "saguaros")),
