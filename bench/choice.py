@@ -1,9 +1,10 @@
-"""Guidance and steps, chosen by the judge's twin on seeds that are there for choosing.
+"""Guidance, steps and candidates, chosen by the judge's twin on seeds that are there for choosing.
 
     python bench/judge.py train --minutes 20 --seed 1 --out runs/judge-twin.safetensors
     python bench/choice.py [--captions 100]
 
-Prints Markdown for docs/log.md: first both guidances at the default steps, then steps at the best pair.
+Prints Markdown for docs/log.md: both guidances at the default steps and one candidate, then at the best
+pair the steps, and the candidates.
 Neither the judge nor a test scene takes part, so that what is measured with them stays fair.
 """
 
@@ -18,8 +19,8 @@ from pool import FOLDER, Pool, Task, caption_of, filled, found, share
 from phosphene.training.scenes import SEEDS
 
 POOL = 2_000
-TEXT, NEAR = (2.0, 3.0, 4.0, 5.0), (0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
-STEPS = (6, 8, 12)
+TEXT, NEAR = (1.5, 2.0, 3.0, 4.0), (1.0, 2.0, 3.0, 4.0)
+STEPS, CANDIDATES = (6, 8, 12), (1, 2, 4, 8, 16)
 
 
 def main() -> None:
@@ -37,7 +38,7 @@ def main() -> None:
 
 
 def table(pool: Pool, tasks: Sequence[Task]) -> Iterator[str]:
-    """The lines of two tables."""
+    """The lines of three tables."""
     yield f"| text guidance | {' | '.join(f'neighbours {near:g}' for near in NEAR)} |"
     yield "|---|" + "---|" * len(NEAR)
     shares: dict[tuple[float, float], float] = {}
@@ -50,11 +51,15 @@ def table(pool: Pool, tasks: Sequence[Task]) -> Iterator[str]:
     for steps in STEPS:
         best = judged(pool, tasks, steps=steps, text_guidance=text, neighbour_guidance=near)
         yield f"| {steps} | {best:.3f} |"
+    yield "\n| candidates | share |\n|---|---|"
+    for count in CANDIDATES:
+        best = judged(pool, tasks, count, text_guidance=text, neighbour_guidance=near)
+        yield f"| {count} | {best:.3f} |"
 
 
-def judged(pool: Pool, tasks: Sequence[Task], **settings: float) -> float:
+def judged(pool: Pool, tasks: Sequence[Task], candidates: int = 1, **settings: float) -> float:
     """The share of the named attributes that the twin finds in what is made with these settings."""
-    made = make(pool, tasks, NEIGHBOURS, **settings)
+    made = make(pool, tasks, NEIGHBOURS, candidates, **settings)
     return share(found(tasks, shown([one.picture for one in made], read(TWIN))))
 
 

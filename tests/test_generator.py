@@ -112,6 +112,14 @@ def test_mask_and_start_of_any_size_and_mode_are_fitted(generator: BuiltinGenera
     assert made.picture.size == (LARGE, LARGE)
 
 
+def test_candidates_of_a_seed_differ_and_come_again(generator: BuiltinGenerator) -> None:
+    requests = [replace(REQUEST, candidate=number) for number in (0, 1, 2)]
+    first, again = (list(generator.generate(requests)) for _ in range(2))
+    assert [one.settings.get("candidate") for one in first] == [None, 1, 2]
+    assert len({one.picture.tobytes() for one in first}) == 3
+    assert [one.picture.tobytes() for one in first] == [one.picture.tobytes() for one in again]
+
+
 def test_stopping_keeps_the_batches_that_were_finished(generator: BuiltinGenerator) -> None:
     requests = [replace(REQUEST, seed=seed) for seed in range(2 * BATCH)]
     steps: list[Step] = []
@@ -123,6 +131,7 @@ def test_stopping_keeps_the_batches_that_were_finished(generator: BuiltinGenerat
     assert len(list(generator.generate(requests, on_step=stop_in_the_second_batch))) == BATCH
     assert [step.index for step in steps] == [1, 2, 3, 1, 2]
     assert {step.total for step in steps} == {3}
+    assert [step.share for step in steps] == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6])
     assert [picture.size for picture in steps[0].preview()] == [(LARGE, LARGE)] * BATCH
 
 
