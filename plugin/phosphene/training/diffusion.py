@@ -6,7 +6,7 @@ Each of the two is left out at times, so that the finished generator can be guid
 
 The network learns the clean latents on the path from noise (see `generation.pipeline`). What differs
 from the papers is there because the time is short: Muon for the convolutions, and noise levels
-drawn where the few steps of a generation go, which is above 0.3.
+drawn where the few steps of a generation go.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ MOST = 8  # neighbours at once
 HIDE = 0.1  # share of pictures without text, without neighbours, and without both
 OWN_SHARE = 0.35  # of the pictures with a text: how many have their own vector instead
 BLUR = 0.3  # most noise on a neighbour's vector, so that it is not copied
-LEVELS = (0.8, 1.0)  # mean and deviation of sigma's logit
+LEVELS = (0.3, 1.0)  # mean and deviation of sigma's logit
 
 
 @dataclass(frozen=True, slots=True)
