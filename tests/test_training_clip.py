@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from phosphene.embedding import open_embedder
 from phosphene.errors import ModelError
 from phosphene.sources import Item, scan
 from phosphene.training import clip
-from phosphene.training.contrast import contrast, jumble
-from phosphene.training.examples import read, shifted
-from phosphene.training.run import Average, Budget, Run, cosine, draw_curve, read_log, set_rate
+from phosphene.training.contrast import BATCH, Lesson, contrast, jumble
+from phosphene.training.curve import draw_curve
+from phosphene.training.examples import Examples, mirrored, read, shifted
+from phosphene.training.lessons import NEAREST
+from phosphene.training.run import Average, Budget, Run, cosine, read_log, set_rate
 from phosphene.training.scenes import SEEDS, write
 
 
@@ -80,6 +83,41 @@ def test_a_killed_training_goes_on(scenes: Path, tmp_path: Path) -> None:
     assert open_embedder(f"local-dir:{tmp_path}").texts(["a red house"]).shape == (1, 256)
     log = read_log(tmp_path / "training" / "log.jsonl")
     assert [line["step"] for line in log if "loss" in line] == [0, 1, 2]
+
+
+def test_a_training_goes_on_from_a_model(
+    scenes: Path, trained: tuple[Path, clip.Trained], tmp_path: Path
+) -> None:
+    first = trained[0]
+    clip.train(scan([scenes]), tmp_path, steps=2, start=first)
+    assert (tmp_path / "tokenizer.json").read_bytes() == (first / "tokenizer.json").read_bytes()
+    rivals = np.load(tmp_path / "training" / "rivals.npy")
+    assert rivals.shape == (38, NEAREST)
+    assert not any(number in row for number, row in enumerate(rivals))
+    texts = [open_embedder(f"local-dir:{folder}").texts(["a red house"])[0] for folder in (first, tmp_path)]
+    fresh = tmp_path / "fresh"
+    clip.train(scan([scenes]), fresh, steps=1, seed=5)
+    stranger = open_embedder(f"local-dir:{fresh}").texts(["a red house"])[0]
+    assert texts[0] @ texts[1] > texts[0] @ stranger
+
+
+def test_half_of_a_batch_are_neighbours_of_the_other_half() -> None:
+    examples = Examples(np.zeros((400, 64, 64, 3), dtype=np.uint8), [[f"{n}"] for n in range(400)])
+    rivals = (np.arange(400)[:, None] + np.array([1, 2])) % 400
+    with ThreadPoolExecutor(1) as threads:
+        model, splitter, _ = clip.begin(examples, None)
+        lesson = Lesson(model, splitter, splitter, examples, rivals, np.random.default_rng(0), threads)
+        chosen, alone = lesson.chosen()
+    first, rest = chosen[:alone], chosen[alone:]
+    assert alone == BATCH // 2
+    assert len(set(chosen)) == len(chosen)
+    assert all({(number - 1) % 400, (number - 2) % 400} & set(first) for number in rest)
+
+
+def test_a_folder_without_a_model_is_not_gone_on_from(scenes: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="holds no model") as raised:
+        clip.train(scan([scenes]), tmp_path / "out", steps=1, start=tmp_path)
+    assert "--from landscape" in raised.value.hint
 
 
 def practise(folder: Path, *, stop: int = 100) -> torch.Tensor:
@@ -210,3 +248,12 @@ def test_moved_pictures_keep_their_colours() -> None:
     moved = shifted(pictures, np.random.default_rng(0))
     assert (moved == 255).all(axis=-1).sum(axis=(1, 2)).tolist() == [1, 1, 1, 1]
     assert not np.array_equal(moved, pictures)
+
+
+def test_half_of_the_pictures_are_mirrored() -> None:
+    pictures = np.arange(200 * 4 * 4 * 3, dtype=np.uint64).astype(np.uint8).reshape(200, 4, 4, 3)
+    turned = mirrored(pictures, np.random.default_rng(0))
+    same = [np.array_equal(*pair) for pair in zip(turned, pictures, strict=True)]
+    flipped = [np.array_equal(*pair) for pair in zip(turned, pictures[:, :, ::-1], strict=True)]
+    assert all(a != b for a, b in zip(same, flipped, strict=True))
+    assert 70 < sum(flipped) < 130

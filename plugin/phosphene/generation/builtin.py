@@ -19,13 +19,13 @@ from PIL.Image import Image as Picture
 from torch import Tensor
 
 from phosphene.embedding.openclip import pick_device
-from phosphene.errors import GenerationError, ModelError
+from phosphene.errors import ModelError
 from phosphene.generation import Abilities, Generated, Mode, Request, Step
+from phosphene.generation.checks import check
 from phosphene.generation.pipeline import Condition, RetrievalPipeline, Start
 
 BATCH = 8  # pictures at once
 MOST_REFERENCES = 64
-MOST_STEPS = 200
 MODES: frozenset[Mode] = frozenset({"text-to-image", "image-to-image", "inpainting"})
 
 Module = TypeVar("Module", bound=torch.nn.Module)
@@ -190,64 +190,6 @@ def cast(network: Module, dtype: torch.dtype) -> Module:
     Its own `to` would warn of modules that it does not have.
     """
     return torch.nn.Module.to(torch.nn.Module.to(network, dtype), memory_format=torch.contiguous_format)
-
-
-def check(request: Request, abilities: Abilities) -> None:
-    """Raise GenerationError for what the generator cannot serve."""
-    if request.space != abilities.space:
-        raise GenerationError(
-            f"the generator speaks the vectors of {abilities.space}, not of {request.space}",
-            hint="`phosphene train diffusion -L LIBRARY` trains one for a library's own space",
-        )
-    given = [request.text] if request.text is not None else []
-    for vector in (*given, *request.negative, *(reference.vector for reference in request.references)):
-        if vector.shape != (abilities.dimension,):
-            raise GenerationError(
-                f"a vector of the shape {vector.shape}; the generator takes ({abilities.dimension},)",
-                hint="vectors come from the embedder of the space that the request names",
-            )
-    if len(request.references) > abilities.max_references:
-        raise GenerationError(
-            f"{len(request.references)} neighbours; the generator takes at most {abilities.max_references}",
-            hint=f"ask for fewer: `-k {abilities.max_references}`",
-        )
-    _check_numbers(request, abilities)
-    if request.mask is not None and request.init is None:
-        raise GenerationError(
-            "a mask, but no picture that it lies on", hint="`--init PICTURE` gives the picture to change"
-        )
-
-
-def _check_numbers(request: Request, abilities: Abilities) -> None:
-    if request.size is not None and tuple(request.size) != abilities.size:
-        width, height = abilities.size
-        raise GenerationError(
-            f"a picture of {request.size[0]}x{request.size[1]}; the generator makes {width}x{height} only",
-            hint="leave out `--size`",
-        )
-    if not 0 <= request.seed < 2**63:
-        raise GenerationError(f"a seed of {request.seed}", hint="from 0 to 2^63 - 1 are possible")
-    if request.steps is not None and not 1 <= request.steps <= MOST_STEPS:
-        raise GenerationError(
-            f"{request.steps} steps; from 1 to {MOST_STEPS} are possible",
-            hint=f"{abilities.default_steps} are usual",
-        )
-    if not 0 < request.strength <= 1:
-        raise GenerationError(
-            f"a strength of {request.strength}; it is above 0 (all is kept) and at most 1 (all is made anew)",
-            hint="0.6 keeps the layout and changes what is in it",
-        )
-    for name, guidance in (("text", request.text_guidance), ("neighbour", request.neighbour_guidance)):
-        if guidance is not None and not 0 <= guidance <= 100:
-            raise GenerationError(
-                f"a {name} guidance of {guidance}; from 0 (ignored) to 100 are possible",
-                hint="1 follows it plainly, 3 closely",
-            )
-    if any(not (np.isfinite(reference.weight) and reference.weight >= 0) for reference in request.references):
-        raise GenerationError(
-            "a neighbour's weight that is no number or below 0",
-            hint="give 0 to leave the neighbour out, and `negative` vectors to steer away from it",
-        )
 
 
 def noise_seed(request: Request) -> int:

@@ -35,15 +35,12 @@ from phosphene.nets import tokenizer as tokenizers
 from phosphene.nets.tokenizer import Tokenizer
 from phosphene.records import Failure
 from phosphene.sources import Item
-from phosphene.training.contrast import contrast, jumble
-from phosphene.training.examples import PREPROCESS, SIZE, Examples, mirrored, normal, read, shifted
+from phosphene.training.contrast import BATCH, Lesson, encode_texts
+from phosphene.training.examples import PREPROCESS, SIZE, Examples, normal, read
 from phosphene.training.lessons import neighbours
 from phosphene.training.run import Average, Budget, Progress, Run, Step, cosine, set_rate
 
-BATCH = 192
 AVERAGE = 0.99  # decay of the averaged weights, which are what is written
-JUMBLED = 24  # texts a step that belong to no picture
-TOGETHER = 6  # parts that texts run in, short ones first
 RATES = {"muon": 2e-3, "adamw": 1.5e-3}
 
 
@@ -192,63 +189,6 @@ def rivals_of(model: CLIP, examples: Examples, kept: Path) -> NDArray[np.int32]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """Draws batches and says what the model got wrong on them."""
-
-    model: CLIP
-    tokenizer: Tokenizer
-    dropping: Tokenizer
-    examples: Examples
-    rivals: NDArray[np.int32] | None
-    random: np.random.Generator
-    threads: ThreadPoolExecutor
-
-    def backward(self) -> float:
-        """Draw a batch, add the gradients of its loss to the model's, and return the loss.
-
-        The two towers meet in the loss alone, so that they run in two threads.
-        """
-        chosen, alone = self.chosen()
-        moved = mirrored(shifted(self.examples.pictures[chosen], self.random), self.random)
-        ids = self.texts(chosen, alone)
-        towers = (lambda: self.model.encode_image(normal(moved)), lambda: encode_texts(self.model, ids))
-        outputs = list(self.threads.map(lambda tower: tower(), towers))
-        ends = [output.detach().requires_grad_() for output in outputs]
-        loss = self.loss(functional.normalize(ends[0], dim=-1), ends[1], ids, alone)
-        loss.backward()  # type: ignore[no-untyped-call]
-        list(self.threads.map(lambda output, end: output.backward(end.grad), outputs, ends))
-        return float(loss.detach())
-
-    def chosen(self) -> tuple[NDArray[np.int64], int]:
-        """The pictures of a batch, and how many of them, the first ones, were chosen by chance alone."""
-        count = min(BATCH, len(self.examples))
-        if self.rivals is None:
-            return self.random.choice(len(self.examples), count, replace=False), count
-        first = self.random.choice(len(self.examples), count // 2, replace=False)
-        near = self.rivals[first, self.random.integers(self.rivals.shape[1], size=len(first))]
-        rest = np.setdiff1d(near[near >= 0], first)
-        return np.concatenate([first, rest]), len(first)
-
-    def texts(self, chosen: NDArray[np.int64], alone: int) -> torch.Tensor:
-        """The ids of the fullest captions, of another one of the first `alone`, and of jumbled ones."""
-        captions = [self.examples.captions[int(index)] for index in chosen]
-        full = [texts[-1] for texts in captions]
-        other = [texts[int(self.random.integers(len(texts)))] for texts in captions[:alone]]
-        jumbled = [jumble(text, self.random) for text in full[:JUMBLED]]
-        return torch.cat([self.tokenizer(full), self.dropping(other), self.dropping(jumbled)])
-
-    def loss(
-        self, pictures: torch.Tensor, texts: torch.Tensor, ids: torch.Tensor, alone: int
-    ) -> torch.Tensor:
-        """The loss of n pictures' vectors and texts': n full captions, `alone` others, and jumbled ones."""
-        count, scale = len(pictures), self.model.logit_scale.exp()
-        jumbled = texts[count + alone :]
-        views = ((pictures, slice(count)), (pictures[:alone], slice(count, count + alone)))
-        losses = [contrast(some, texts[view], ids[view], scale, jumbled) for some, view in views]
-        return torch.stack(losses).mean()
-
-
 def learn(lesson: Lesson, steps: Mapping[str, torch.optim.Optimizer], step: Step) -> float:
     """Take one step of every optimizer; the loss before it."""
     for name, optimizer in steps.items():
@@ -302,20 +242,3 @@ def optimizers(model: CLIP) -> dict[str, torch.optim.Optimizer]:
             betas=(0.9, 0.98),
         ),
     }
-
-
-def encode_texts(model: CLIP, ids: torch.Tensor) -> torch.Tensor:
-    """What `model.encode_text` gives of `ids` (n, context), without most of the padding."""
-    order = (ids != 0).sum(dim=1).argsort()
-    parts = [_encode(model, ids[part]) for part in order.tensor_split(TOGETHER) if len(part)]
-    return torch.cat(parts)[order.argsort()]
-
-
-def _encode(model: CLIP, ids: torch.Tensor) -> torch.Tensor:
-    """The same, without the padding that all of `ids` share."""
-    length = int((ids != 0).sum(dim=1).max())
-    ids = ids[:, :length]
-    hidden = model.token_embedding(ids) + model.positional_embedding[:length]
-    hidden = model.ln_final(model.transformer(hidden, attn_mask=model.attn_mask[:length, :length]))
-    ends = (ids == model.text_eos_id).int().argmax(dim=1)
-    return functional.normalize(hidden[torch.arange(len(ids)), ends] @ model.text_projection, dim=-1)

@@ -1,8 +1,77 @@
-"""What a CLIP learns from: the contrastive loss, and texts that belong to no picture."""
+"""What a CLIP learns from: batches of pictures and captions, and the loss that tells pairs from the rest."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from open_clip.model import CLIP
 from torch.nn import functional
+
+from phosphene.nets.tokenizer import Tokenizer
+from phosphene.training.examples import Examples, mirrored, normal, shifted
+
+BATCH = 192
+JUMBLED = 24  # texts a step that belong to no picture
+TOGETHER = 6  # parts that texts run in, short ones first
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """Draws batches and says what the model got wrong on them."""
+
+    model: CLIP
+    tokenizer: Tokenizer
+    dropping: Tokenizer
+    examples: Examples
+    rivals: NDArray[np.int32] | None
+    random: np.random.Generator
+    threads: ThreadPoolExecutor
+
+    def backward(self) -> float:
+        """Draw a batch, add the gradients of its loss to the model's, and return the loss.
+
+        The two towers meet in the loss alone, so that they run in two threads.
+        """
+        chosen, alone = self.chosen()
+        moved = mirrored(shifted(self.examples.pictures[chosen], self.random), self.random)
+        ids = self.texts(chosen, alone)
+        towers = (lambda: self.model.encode_image(normal(moved)), lambda: encode_texts(self.model, ids))
+        outputs = list(self.threads.map(lambda tower: tower(), towers))
+        ends = [output.detach().requires_grad_() for output in outputs]
+        loss = self.loss(functional.normalize(ends[0], dim=-1), ends[1], ids, alone)
+        loss.backward()  # type: ignore[no-untyped-call]
+        list(self.threads.map(lambda output, end: output.backward(end.grad), outputs, ends))
+        return float(loss.detach())
+
+    def chosen(self) -> tuple[NDArray[np.int64], int]:
+        """The pictures of a batch, and how many of them, the first ones, were chosen by chance alone."""
+        count = min(BATCH, len(self.examples))
+        if self.rivals is None:
+            return self.random.choice(len(self.examples), count, replace=False), count
+        first = self.random.choice(len(self.examples), count // 2, replace=False)
+        near = self.rivals[first, self.random.integers(self.rivals.shape[1], size=len(first))]
+        rest = np.setdiff1d(near[near >= 0], first)
+        return np.concatenate([first, rest]), len(first)
+
+    def texts(self, chosen: NDArray[np.int64], alone: int) -> torch.Tensor:
+        """The ids of the fullest captions, of another one of the first `alone`, and of jumbled ones."""
+        captions = [self.examples.captions[int(index)] for index in chosen]
+        full = [texts[-1] for texts in captions]
+        other = [texts[int(self.random.integers(len(texts)))] for texts in captions[:alone]]
+        jumbled = [jumble(text, self.random) for text in full[:JUMBLED]]
+        return torch.cat([self.tokenizer(full), self.dropping(other), self.dropping(jumbled)])
+
+    def loss(
+        self, pictures: torch.Tensor, texts: torch.Tensor, ids: torch.Tensor, alone: int
+    ) -> torch.Tensor:
+        """The loss of n pictures' vectors and texts': n full captions, `alone` others, and jumbled ones."""
+        count, scale = len(pictures), self.model.logit_scale.exp()
+        jumbled = texts[count + alone :]
+        views = ((pictures, slice(count)), (pictures[:alone], slice(count, count + alone)))
+        losses = [contrast(some, texts[view], ids[view], scale, jumbled) for some, view in views]
+        return torch.stack(losses).mean()
 
 
 def contrast(
@@ -23,3 +92,20 @@ def jumble(text: str, random: np.random.Generator) -> str:
     random.shuffle(letters)
     dealt = iter(letters)
     return " ".join("".join(next(dealt) for _ in word) if len(word) > 3 else word for word in words)
+
+
+def encode_texts(model: CLIP, ids: torch.Tensor) -> torch.Tensor:
+    """What `model.encode_text` gives of `ids` (n, context), without most of the padding."""
+    order = (ids != 0).sum(dim=1).argsort()
+    parts = [_encode(model, ids[part]) for part in order.tensor_split(TOGETHER) if len(part)]
+    return torch.cat(parts)[order.argsort()]
+
+
+def _encode(model: CLIP, ids: torch.Tensor) -> torch.Tensor:
+    """The same, without the padding that all of `ids` share."""
+    length = int((ids != 0).sum(dim=1).max())
+    ids = ids[:, :length]
+    hidden = model.token_embedding(ids) + model.positional_embedding[:length]
+    hidden = model.ln_final(model.transformer(hidden, attn_mask=model.attn_mask[:length, :length]))
+    ends = (ids == model.text_eos_id).int().argmax(dim=1)
+    return functional.normalize(hidden[torch.arange(len(ids)), ends] @ model.text_projection, dim=-1)

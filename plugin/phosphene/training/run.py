@@ -16,17 +16,17 @@ import io
 import json
 import pickle
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
 
 from phosphene.errors import ModelError
 from phosphene.files import write_whole
+from phosphene.training.curve import draw_curve
 
 CHECKPOINT, LOG, CURVE = "checkpoint.pt", "log.jsonl", "loss.png"
 
@@ -233,39 +233,3 @@ def read_log(path: Path) -> list[dict[str, float]]:
         else:
             lines.append(line)
     return lines
-
-
-def draw_curve(log: Sequence[Mapping[str, float]], *, size: tuple[int, int] = (720, 360)) -> bytes:
-    """The loss over the steps as a PNG: every value faint, their running mean in full colour."""
-    points = [(line["step"], line["loss"]) for line in log if np.isfinite(line.get("loss", np.nan))]
-    picture = Image.new("RGB", size, "white")
-    if len(points) > 1:
-        _plot(ImageDraw.Draw(picture), np.asarray(points, dtype=np.float64), size)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def _plot(draw: ImageDraw.ImageDraw, points: np.ndarray[Any, Any], size: tuple[int, int]) -> None:
-    left, top, right, bottom = 56, 28, size[0] - 16, size[1] - 32
-    steps, losses = points.T
-    width = max(1, len(losses) // 50)
-    means = np.convolve(losses, np.ones(width) / width, mode="valid")
-    low, high = float(min(means.min(), losses.min())), float(np.quantile(losses, 0.99))
-    high = max(high, low + 1e-9)
-    font = ImageFont.load_default(12)
-
-    def place(step: float, loss: float) -> tuple[float, float]:
-        across = (step - steps[0]) / (steps[-1] - steps[0])
-        up = (min(loss, high) - low) / (high - low)
-        return left + across * (right - left), bottom - up * (bottom - top)
-
-    for share in np.linspace(0, 1, 5):
-        loss, step = low + share * (high - low), steps[0] + share * (steps[-1] - steps[0])
-        y, x = place(steps[0], loss)[1], place(step, low)[0]
-        draw.line([(left, y), (right, y)], fill="#dddddd")
-        draw.text((left - 6, y), f"{loss:.3g}", fill="#555555", font=font, anchor="rm")
-        draw.text((x, bottom + 8), f"{step:,.0f}", fill="#555555", font=font, anchor="mt")
-    draw.text((left, 8), f"loss (mean of {width} noted steps)", fill="#555555", font=font)
-    draw.line([place(step, loss) for step, loss in points], fill="#cfd8ea", width=1)
-    draw.line([place(s, m) for s, m in zip(steps[width - 1 :], means, strict=True)], fill="#2f5fb3", width=2)
