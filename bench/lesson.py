@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from phosphene.files import write_whole
+from phosphene.training.diffusion import halves
 from phosphene.training.muon import Muon
 from phosphene.training.run import Budget, Part, Run, cosine, set_rate
 from phosphene.training.scenes import captions, compose, draw
@@ -65,8 +66,7 @@ def learn(
     judge: Judge, optimizers: dict[str, torch.optim.Optimizer], pictures: Tensor, right: Tensor, where: Tensor
 ) -> float:
     """Take one step; the loss."""
-    fast = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+    with torch.autocast("cpu", torch.bfloat16, enabled=halves("cpu")):
         logits, heat = judge(pictures.contiguous(memory_format=torch.channels_last))
     losses = [
         HARD.get(name, 1.0)

@@ -12,6 +12,8 @@ So each cell lies on a sphere: noise of one strength means the same to all of th
 makes too weak or too strong is put right before it is decoded.
 """
 
+import math
+
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
@@ -67,7 +69,8 @@ class Autoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers i
 
 def on_sphere(latents: Tensor) -> Tensor:
     """Latents (b, depth, h, w) with the mean square of every cell at 1."""
-    return F.normalize(latents, dim=1) * latents.shape[1] ** 0.5
+    fitted: Tensor = F.normalize(latents, dim=1) * math.sqrt(latents.shape[1])
+    return fitted
 
 
 class Residual(nn.Module):
