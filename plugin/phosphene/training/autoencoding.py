@@ -4,22 +4,23 @@ The noise does what the KL term does in latent diffusion (Rombach et al. 2022): 
 another decode alike, and the decoder forgives what the generator gets slightly wrong.
 """
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from phosphene.nets.autoencoder import Autoencoder
 from phosphene.training.examples import mirrored
 from phosphene.training.muon import Muon
 from phosphene.training.run import Average, Budget, Progress, Run, cosine, set_rate
-from phosphene.training.workers import Workers
+from phosphene.training.workers import Learnt, Workers
 
 RATES = {"muon": 0.01, "adamw": 2e-3}
 BATCH = 4  # whole pictures: of crops it learns that a border is never far
@@ -42,21 +43,21 @@ def fit(
     The run lies in `folder`; the same call goes on where a killed one left off.
     """
     torch.manual_seed(seed)
-    model = Autoencoder(pictures.shape[1])  # type: ignore[call-overload, unused-ignore]
-    if start is not None:
-        model.load_state_dict(start.state_dict())
-        model.encoder.requires_grad_(False)
+    model = copy.deepcopy(start) if start else new_autoencoder(pictures.shape[1])
+    model.encoder.requires_grad_(start is None)
+    taught = [weights for weights in model.parameters() if weights.requires_grad]
     torch.nn.Module.to(model.train(), torch.device(device))
     torch.nn.Module.to(model, memory_format=torch.channels_last)
     average = Average(model)
     workers = Workers(torch.get_num_threads() if device == "cpu" else 1)
-    optimizers = new_optimizers(model, workers)
+    optimizers = new_optimizers(model, taught, workers)
     kept = {**{key: model.config[key] for key in ("size", "depth")}, "examples": len(pictures), "seed": seed}
     run = Run(folder, {"model": model, "average": average, **optimizers}, budget, kept, seed=seed)
     for step in run:
         for name, optimizer in optimizers.items():
             set_rate(optimizer, cosine(step.progress, RATES[name]))
-        loss = learn(model, draw(pictures, run.random, model.config["depth"], model.grid), workers, device)
+        batch = draw(pictures, run.random, model.config["depth"], model.grid, device)
+        loss = workers.learn(taught, partial(gradients, model, taught), batch.parts(workers.count))
         for optimizer in optimizers.values():
             optimizer.step()
         average.update(model)
@@ -69,15 +70,22 @@ def fit(
     return averaged
 
 
+def new_autoencoder(size: int) -> Autoencoder:
+    """A network that has learnt nothing yet."""
+    model: Autoencoder = Autoencoder(size)  # type: ignore[call-overload, unused-ignore]
+    return model
+
+
 def normal(pictures: Tensor) -> Tensor:
     """Pictures (n, h, w, 3) of 8 bits as (n, 3, h, w) in [-1, 1]."""
     return pictures.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
-def new_optimizers(model: Autoencoder, workers: Workers) -> Mapping[str, torch.optim.Optimizer]:
+def new_optimizers(
+    model: Autoencoder, taught: Sequence[nn.Parameter], workers: Workers
+) -> Mapping[str, torch.optim.Optimizer]:
     """Muon for the convolutions inside; AdamW for the ends and for biases."""
     ends = {id(model.encoder[1].weight), id(model.decoder[-2].weight)}
-    taught = [weights for weights in model.parameters() if weights.requires_grad]
     inside = [weights for weights in taught if weights.ndim == 4 and id(weights) not in ends]
     chosen = {id(weights) for weights in inside}
     rest = [weights for weights in taught if id(weights) not in chosen]
@@ -94,33 +102,25 @@ class Batch:
     pictures: Tensor
     noise: Tensor
 
+    def parts(self, count: int) -> list["Batch"]:
+        """As many parts of about the same size; fewer where there are not as many pictures."""
+        pairs = zip(self.pictures.tensor_split(count), self.noise.tensor_split(count), strict=True)
+        return [Batch(*pair) for pair in pairs if len(pair[0])]
 
-def draw(pictures: NDArray[np.uint8], random: np.random.Generator, depth: int, grid: int) -> Batch:
+
+def draw(
+    pictures: NDArray[np.uint8], random: np.random.Generator, depth: int, grid: int, device: str = "cpu"
+) -> Batch:
     """Draw pictures, and noise of a level of its own for each."""
     chosen = mirrored(pictures[random.integers(len(pictures), size=BATCH)], random)
     level = random.uniform(0, NOISE, size=(BATCH, 1, 1, 1)).astype(np.float32)
     noise = level * random.standard_normal((BATCH, depth, grid, grid), dtype=np.float32)
-    return Batch(normal(torch.from_numpy(chosen)), torch.from_numpy(noise))
+    return Batch(normal(torch.from_numpy(chosen).to(device)), torch.from_numpy(noise).to(device))
 
 
-def learn(model: Autoencoder, batch: Batch, workers: Workers, device: str) -> float:
-    """Set the gradients of a batch, each worker seeing a part of it; the loss."""
-    weights = [weights for weights in model.parameters() if weights.requires_grad]
-    clean, noise = (tensor.tensor_split(workers.count) for tensor in (batch.pictures, batch.noise))
-    parts = zip(clean, noise, strict=True)
-    work = partial(gradients, model, weights, len(batch.pictures), device)
-    losses, found = zip(*workers.map(work, parts), strict=True)
-    for weight, *shares in zip(weights, *found, strict=True):
-        weight.grad = reduce(Tensor.add_, shares)
-    return float(sum(losses))
-
-
-def gradients(
-    model: Autoencoder, weights: Sequence[Tensor], whole: int, device: str, part: tuple[Tensor, Tensor]
-) -> tuple[float, tuple[Tensor, ...]]:
-    """The share that a part of a batch of `whole` pictures has in the loss, and in its gradients."""
-    clean, noise = (tensor.to(device) for tensor in part)
-    clean = clean.contiguous(memory_format=torch.channels_last)
-    guess = model.decode(model.encode(clean) + noise)
-    loss = F.l1_loss(guess, clean) * (len(clean) / whole)
+def gradients(model: Autoencoder, weights: Sequence[Tensor], part: Batch) -> Learnt:
+    """The share that a part of a batch has in the loss, and in its gradients."""
+    clean = part.pictures.contiguous(memory_format=torch.channels_last)
+    guess = model.decode(model.encode(clean) + part.noise)
+    loss = F.l1_loss(guess, clean) * (len(clean) / BATCH)
     return float(loss.detach()), torch.autograd.grad(loss, weights)

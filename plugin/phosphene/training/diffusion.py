@@ -11,7 +11,7 @@ drawn where the few steps of a generation go.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial, reduce
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT, Denoiser
 from phosphene.training.lessons import Lessons
 from phosphene.training.muon import Muon
 from phosphene.training.run import Average, Budget, Progress, Run, Step, cosine, set_rate
-from phosphene.training.workers import Workers
+from phosphene.training.workers import Learnt, Workers
 
 RATES = {"muon": 0.02, "adamw": 2e-3}
 MOST = 8  # neighbours at once
@@ -74,13 +74,16 @@ def fit(
     average = Average(model, settings.average)
     averaged: Denoiser = average.module  # type: ignore[assignment, unused-ignore]
     workers = Workers(torch.get_num_threads() if device == "cpu" else 1)
-    optimizers = new_optimizers(model, workers)
+    optimizers, weights = new_optimizers(model, workers), list(model.parameters())
     kept = {**asdict(settings), "examples": len(lessons), "seed": seed}
     run = Run(folder, {"model": model, "average": average, **optimizers}, budget, kept, seed=seed)
     drawn = run.seconds
     for step in run:
         rates(optimizers, step)
-        loss = learn(model, draw(lessons, run.random, settings.batch, device), workers)
+        batch = draw(lessons, run.random, settings.batch, device)
+        loss = workers.learn(
+            weights, partial(gradients, model, weights, settings.batch), batch.parts(workers.count)
+        )
         for optimizer in optimizers.values():
             optimizer.step()
         average.update(model)
@@ -192,19 +195,7 @@ def rates(optimizers: Mapping[str, torch.optim.Optimizer], step: Step) -> None:
         set_rate(optimizer, cosine(step.progress, RATES[name], warmup=0.01))
 
 
-def learn(model: Denoiser, batch: Batch, workers: Workers) -> float:
-    """Set the gradients of a batch, each worker seeing a part of it; the loss."""
-    weights = list(model.parameters())
-    work = partial(gradients, model, weights, len(batch.sigma))
-    losses, found = zip(*workers.map(work, batch.parts(workers.count)), strict=True)
-    for weight, *parts in zip(weights, *found, strict=True):
-        weight.grad = reduce(Tensor.add_, parts)
-    return float(sum(losses))
-
-
-def gradients(
-    model: Denoiser, weights: Sequence[Tensor], whole: int, batch: Batch
-) -> tuple[float, tuple[Tensor, ...]]:
+def gradients(model: Denoiser, weights: Sequence[Tensor], whole: int, batch: Batch) -> Learnt:
     """The share that a part of a batch of `whole` pictures has in the loss, and in its gradients."""
     device = batch.clean.device.type
     with torch.autocast(device, torch.bfloat16, enabled=halves(device)):
