@@ -20,7 +20,7 @@ from phosphene.cli.options import (
     command,
     origin_of,
 )
-from phosphene.cli.output import Advance, Column
+from phosphene.cli.output import PARTS, Advance, Column
 from phosphene.cli.pictures import PROTOCOLS, made_tiles, preview, seed_of, write_picture
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ MADE = (
     Column("novelty", "nearest", _nearness),
     FILE,
 )
-PARTS = 1000  # what a progress bar can tell apart
 ITS_OWN = "[default: the generator's]"
 INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library, made where there is none.")
 

@@ -17,6 +17,7 @@ import click
 
 Record = Mapping[str, Any]
 Advance = Callable[[int, int | None], None]  # done, total (None: not known yet)
+PARTS = 100  # of a progress bar where shares are told: per cent
 CAPTION_WIDTH = 48
 
 

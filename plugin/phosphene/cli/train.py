@@ -6,10 +6,9 @@ from pathlib import Path
 import click
 
 from phosphene.cli.options import COUNT, FROM_ZERO, INPUT, Settings, command, helpful
-from phosphene.cli.output import visible
+from phosphene.cli.output import PARTS, visible
 
 LENGTH = click.FloatRange(0, min_open=True)
-PARTS = 1000  # what a progress bar can tell apart
 FOLDING = 0.1  # share of the minutes for the autoencoder
 
 
@@ -71,6 +70,7 @@ def clip(
             steps=steps,
             start=SHIPPED if start == Path("landscape") else start,
             seed=seed,
+            on_read=lambda count: advance(count, None),
             on_step=lambda progress: advance(round(progress.share * PARTS), PARTS),
         )
     for failure in trained.failures:
@@ -136,9 +136,14 @@ def diffusion(
             folder,
             plan,
             device=settings.device,
-            on_step=lambda _, progress: advance(round(progress.share * PARTS), PARTS),
+            on_step=lambda stage, progress: advance(round(_done(stage, progress.share) * PARTS), PARTS),
         )
     settings.output.summary(f"wrote {folder}", {"folder": str(folder), "space": library.space.name})
+
+
+def _done(stage: str, share: float) -> float:
+    """The share of a whole training that is done, from that of a stage."""
+    return FOLDING * share if stage == "autoencoder" else FOLDING + (1 - FOLDING) * share
 
 
 train.add_command(clip)

@@ -84,7 +84,6 @@ def gather(
     words: Words,
     encode: Callable[[Sequence[Pixels]], Latents],
     size: int,
-    on_read: Callable[[int], None] | None = None,
 ) -> Lessons:
     """Read a library's training images, `size` pixels wide. Files that are gone or damaged are left out.
 
@@ -102,8 +101,6 @@ def gather(
                 latents.append(encode([picture for _, picture in seen]))
                 vectors += [image.vector for image, _ in seen]
                 captions += [image.captions for image, _ in seen]
-            if on_read:
-                on_read(len(captions))
     enough(len(captions))
     own = np.stack([vector for vector in vectors if vector is not None])
     return arrange(np.concatenate(latents), own, captions, words)
