@@ -27,11 +27,10 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 from torch import Tensor
 
-from phosphene.nets.autoencoder import Autoencoder
+from phosphene.nets.autoencoder import Autoencoder, within_sphere
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
 from phosphene.vectors import Vector, Vectors
 
-WIDEST = 4.0  # latents have deviation 1: beyond it no picture is
 SHIFT = 3.0  # how much the steps crowd where there is much noise; best for 6 to 8 steps
 OnStep = Callable[[int, int, float, Tensor], bool | None]
 
@@ -148,7 +147,7 @@ class RetrievalPipeline(DiffusionPipeline):
         for index, timestep in enumerate(scheduler.timesteps):
             sigma, after = float(scheduler.sigmas[index]), float(scheduler.sigmas[index + 1])
             guesses = self._guess(x, sigma, tokens, len(branches), bfloat16)
-            clean = torch.tensordot(shares, guesses, 1).clamp(-WIDEST, WIDEST)
+            clean = within_sphere(torch.tensordot(shares, guesses, 1))
             if start is not None and start.mask is not None:
                 clean = torch.lerp(start.latents, clean, start.mask)
             x = scheduler.step(clean, timestep, x, return_dict=False)[0]
@@ -167,7 +166,7 @@ class RetrievalPipeline(DiffusionPipeline):
     @torch.no_grad()
     def encode(self, pictures: Tensor) -> Tensor:
         """The latents of pictures (b, 3, size, size) in [-1, 1]."""
-        latents: Tensor = self.autoencoder.encode(pictures).clamp(-WIDEST, WIDEST)
+        latents: Tensor = self.autoencoder.encode(pictures)
         return latents
 
     def _noise(self, seeds: Sequence[int]) -> Tensor:

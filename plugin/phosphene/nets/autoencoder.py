@@ -73,6 +73,16 @@ def on_sphere(latents: Tensor) -> Tensor:
     return fitted
 
 
+def within_sphere(latents: Tensor) -> Tensor:
+    """Latents (b, depth, h, w), those of cells beyond the sphere drawn back to it.
+
+    A guess is a mean over pictures that there could be, and a mean of points on a sphere lies inside.
+    """
+    radius = math.sqrt(latents.shape[1])
+    inside: Tensor = latents * (radius / latents.norm(dim=1, keepdim=True).clamp(min=radius))
+    return inside
+
+
 class Residual(nn.Module):
     """Two convolutions that add to what comes in."""
 

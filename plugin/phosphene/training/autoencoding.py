@@ -2,6 +2,9 @@
 
 The noise does what the KL term does in latent diffusion (Rombach et al. 2022): latents that lie near to one
 another decode alike, and the decoder forgives what the generator gets slightly wrong.
+
+Beside the pixels themselves, the decoder is asked for as much contrast nearby as the picture has, wherever
+exactly it lies: latents cannot hold every tile of a mosaic, and the mean of all tilings has no tiles.
 """
 
 import copy
@@ -24,6 +27,8 @@ from phosphene.training.workers import Learnt, Workers
 
 RATES = {"muon": 0.01, "adamw": 2e-3}
 BATCH = 4  # whole pictures: of crops it learns that a border is never far
+TEXTURE = 1.0  # how much contrast counts beside pixels
+WINDOW = 16  # pixels in which it is measured
 NOISE = 0.4  # strongest noise on the latents, whose mean square is 1
 
 
@@ -122,5 +127,13 @@ def gradients(model: Autoencoder, weights: Sequence[Tensor], part: Batch) -> Lea
     """The share that a part of a batch has in the loss, and in its gradients."""
     clean = part.pictures.contiguous(memory_format=torch.channels_last)
     guess = model.decode(model.encode(clean) + part.noise)
-    loss = F.l1_loss(guess, clean) * (len(clean) / BATCH)
+    loss = F.l1_loss(guess, clean) + TEXTURE * F.l1_loss(contrast(guess), contrast(clean))
+    loss = loss * (len(clean) / BATCH)
     return float(loss.detach()), torch.autograd.grad(loss, weights)
+
+
+def contrast(pictures: Tensor) -> Tensor:
+    """The standard deviation of pixels in overlapping windows, (b, 3, h / 8 - 1, w / 8 - 1)."""
+    mean = F.avg_pool2d(pictures, WINDOW, WINDOW // 2)
+    square = F.avg_pool2d(pictures.square(), WINDOW, WINDOW // 2)
+    return (square - mean.square()).clamp(min=1e-4).sqrt()
