@@ -71,8 +71,8 @@ class RetrievalPipeline(DiffusionPipeline):
         neighbours: int = 8,
         steps: int = 8,
         candidates: int = 8,
-        text_guidance: float = 3.0,
-        neighbour_guidance: float = 3.0,
+        text_guidance: float = 5.0,
+        neighbour_guidance: float = 5.0,
         licence: str = "",
     ) -> None:
         super().__init__()
