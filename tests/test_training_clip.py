@@ -21,7 +21,6 @@ from phosphene.training import clip
 from phosphene.training.contrast import BATCH, Lesson, contrast, jumble
 from phosphene.training.curve import draw_curve
 from phosphene.training.examples import Examples, mirrored, read, shifted
-from phosphene.training.lessons import NEAREST
 from phosphene.training.run import Average, Budget, Run, cosine, read_log, set_rate
 from phosphene.training.scenes import SEEDS, write
 
@@ -91,9 +90,7 @@ def test_a_training_goes_on_from_a_model(
     first = trained[0]
     clip.train(scan([scenes]), tmp_path, steps=2, start=first)
     assert (tmp_path / "tokenizer.json").read_bytes() == (first / "tokenizer.json").read_bytes()
-    rivals = np.load(tmp_path / "training" / "rivals.npy")
-    assert rivals.shape == (38, NEAREST)
-    assert not any(number in row for number, row in enumerate(rivals))
+    assert np.load(tmp_path / "training" / "vectors.npy").shape == (38, 256)
     texts = [open_embedder(f"local-dir:{folder}").texts(["a red house"])[0] for folder in (first, tmp_path)]
     fresh = tmp_path / "fresh"
     clip.train(scan([scenes]), fresh, steps=1, seed=5)
@@ -101,12 +98,22 @@ def test_a_training_goes_on_from_a_model(
     assert texts[0] @ texts[1] > texts[0] @ stranger
 
 
+def test_locked_pictures_keep_their_vectors(
+    scenes: Path, trained: tuple[Path, clip.Trained], tmp_path: Path
+) -> None:
+    clip.train(scan([scenes]), tmp_path, steps=2, start=trained[0], locked=True)
+    before, after = (open_embedder(f"local-dir:{folder}") for folder in (trained[0], tmp_path))
+    picture = before.prepare(Image.open(next(scenes.glob("*.png"))))
+    assert np.array_equal(before.pictures([picture]).vectors, after.pictures([picture]).vectors)
+    assert not np.array_equal(before.texts(["a red house"]), after.texts(["a red house"]))
+
+
 def test_half_of_a_batch_are_neighbours_of_the_other_half() -> None:
     examples = Examples(np.zeros((400, 64, 64, 3), dtype=np.uint8), [[f"{n}"] for n in range(400)])
     rivals = (np.arange(400)[:, None] + np.array([1, 2])) % 400
     with ThreadPoolExecutor(1) as threads:
         model, splitter, _ = clip.begin(examples, None)
-        lesson = Lesson(model, splitter, splitter, examples, rivals, np.random.default_rng(0), threads)
+        lesson = Lesson(model, splitter, splitter, examples, rivals, None, np.random.default_rng(0), threads)
         chosen, alone = lesson.chosen()
     first, rest = chosen[:alone], chosen[alone:]
     assert alone == BATCH // 2

@@ -37,6 +37,9 @@ def train() -> None:
     metavar="FOLDER",
     help="A model to go on from; `landscape`: the built-in one.",
 )
+@click.option(
+    "--locked", is_flag=True, help="Teach --from new words alone: vectors of pictures stay what they are."
+)
 @click.option("--seed", type=FROM_ZERO, default=0, show_default=True, help="Where randomness starts from.")
 def clip(
     settings: Settings,
@@ -45,6 +48,7 @@ def clip(
     minutes: float | None,
     steps: int | None,
     start: Path | None,
+    locked: bool,
     seed: int,
 ) -> None:
     """Train a small CLIP on pictures with captions, read as `add` reads them.
@@ -56,6 +60,8 @@ def clip(
     The folder is one as open_clip writes it. It says how often a held-out caption finds its own
     picture among all that were held out.
     """
+    if locked and start is None:
+        raise click.UsageError("--locked needs --from, the model whose pictures' vectors are to stay")
     from phosphene.embedding import SHIPPED
     from phosphene.sources import scan
     from phosphene.training import clip as training
@@ -69,6 +75,7 @@ def clip(
             minutes=30.0 if minutes is None and steps is None else minutes,
             steps=steps,
             start=SHIPPED if start == Path("landscape") else start,
+            locked=locked,
             seed=seed,
             on_read=lambda count: advance(count, None),
             on_step=lambda progress: advance(round(progress.share * PARTS), PARTS),

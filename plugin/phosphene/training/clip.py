@@ -10,6 +10,7 @@ What differs from the paper is there because minutes on a CPU are all that we as
 - a training that goes on from a model meets rivals: half of each batch are pictures that this model holds for
   neighbours of the other half (hard negatives, as in NegCLIP; Yuksekgonul et al. 2023). Only their fullest
   captions take part, since a short one may well be true of a neighbour;
+- with locked pictures the text tower alone is taught (Zhai et al. 2022, "LiT"): stored vectors stay;
 - texts run in parts of about the same length: the text tower is causal, so that nothing changes.
 """
 
@@ -23,7 +24,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from open_clip.model import CLIP
 from safetensors.torch import load_model
 from safetensors.torch import save as safetensors_bytes
@@ -39,6 +39,7 @@ from phosphene.training.contrast import BATCH, Lesson, encode_texts
 from phosphene.training.examples import PREPROCESS, SIZE, Examples, normal, read
 from phosphene.training.lessons import neighbours
 from phosphene.training.run import Average, Budget, Progress, Run, Step, cosine, set_rate
+from phosphene.vectors import Vectors
 
 AVERAGE = 0.99  # decay of the averaged weights, which are what is written
 RATES = {"muon": 2e-3, "adamw": 1.5e-3}
@@ -92,20 +93,22 @@ def train(
     minutes: float | None = None,
     steps: int | None = None,
     start: Path | None = None,
+    locked: bool = False,
     seed: int = 0,
     on_read: Callable[[int], None] | None = None,
     on_step: Callable[[Progress], None] | None = None,
 ) -> Trained:
     """Train a model on pictures that have captions; `output` becomes a folder as open_clip reads it.
 
-    `start` is such a folder to go on from, which then says the model's shape and its tokenizer.
+    `start` is such a folder to go on from, which then says the model's shape and its tokenizer;
+    with `locked` its text tower alone is taught, so that the vectors of pictures stay what they are.
     The same call goes on where a killed one left off. `on_read` is told how many pictures were
     read so far. Two runs of one seed differ a little: which merges are dropped is drawn by the
     `tokenizers` library, which takes no seed. Raises ModelError where there is nothing to learn from.
     """
     budget = Budget(minutes, steps)
     examples, failures = read(items, output / "training", on_read=on_read)
-    recall = fit(examples, output, budget, start=start, seed=seed, on_step=on_step)
+    recall = fit(examples, output, budget, start=start, locked=locked, seed=seed, on_step=on_step)
     return Trained(len(examples), failures, recall)
 
 
@@ -115,6 +118,7 @@ def fit(
     budget: Budget,
     *,
     start: Path | None = None,
+    locked: bool = False,
     seed: int = 0,
     on_step: Callable[[Progress], None] | None = None,
 ) -> Recall:
@@ -126,12 +130,16 @@ def fit(
     seen, unseen = examples.part(held, len(examples)), examples.part(0, held)
     torch.manual_seed(seed)
     model, splitter, config = begin(seen, start)
+    if locked:
+        model.visual.requires_grad_(False)
     steps, average = optimizers(model), Average(model, AVERAGE)
     settings = {"model": config, "examples": len(seen), "batch": BATCH, "seed": seed}
-    rivals = None if start is None else rivals_of(model, seen, output / "training" / "rivals.npy")
+    own = None if start is None else vectors_of(model, seen, output / "training" / "vectors.npy")
+    rivals = None if own is None else neighbours(own, np.arange(len(own)), own)
     run = Run(output / "training", {"model": model, "average": average, **steps}, budget, settings, seed=seed)
     with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as threads:
-        lesson = Lesson(model, splitter, splitter.dropping(0.1), seen, rivals, run.random, threads)
+        still = own if locked else None
+        lesson = Lesson(model, splitter, splitter.dropping(0.1), seen, rivals, still, run.random, threads)
         for step in run:
             loss = learn(lesson, steps, step)
             average.update(model)
@@ -175,17 +183,17 @@ def configuration(folder: Path) -> dict[str, Any]:
 
 
 @torch.inference_mode()
-def rivals_of(model: CLIP, examples: Examples, kept: Path) -> NDArray[np.int32]:
-    """The neighbours of every picture (n, NEAREST) in the model's own eyes; searched once, and kept."""
+def vectors_of(model: CLIP, examples: Examples, kept: Path) -> Vectors:
+    """The unit vectors of all pictures (n, d) as the model begins; computed once, and kept."""
     if not kept.exists():
         model.eval()
         parts = [examples.pictures[start : start + 250] for start in range(0, len(examples), 250)]
-        own = torch.cat([functional.normalize(model.encode_image(normal(p)), dim=-1) for p in parts]).numpy()
+        own = torch.cat([functional.normalize(model.encode_image(normal(p)), dim=-1) for p in parts])
         model.train()
         buffer = io.BytesIO()
-        np.save(buffer, neighbours(own, np.arange(len(own)), own))
+        np.save(buffer, own.numpy())
         write_whole(kept, buffer.getvalue())
-    found: NDArray[np.int32] = np.load(kept)
+    found: Vectors = np.load(kept)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional
 
 from phosphene.nets.tokenizer import Tokenizer
 from phosphene.training.examples import Examples, mirrored, normal, shifted
+from phosphene.vectors import Vectors
 
 BATCH = 192
 JUMBLED = 24  # texts a step that belong to no picture
@@ -26,24 +28,38 @@ class Lesson:
     dropping: Tokenizer
     examples: Examples
     rivals: NDArray[np.int32] | None
+    locked: Vectors | None  # the pictures' vectors, where they are to stay
     random: np.random.Generator
     threads: ThreadPoolExecutor
 
     def backward(self) -> float:
         """Draw a batch, add the gradients of its loss to the model's, and return the loss.
 
-        The two towers meet in the loss alone, so that they run in two threads.
+        The towers, and halves of the texts, meet in the loss alone, so that they run in two threads.
         """
         chosen, alone = self.chosen()
-        moved = mirrored(shifted(self.examples.pictures[chosen], self.random), self.random)
         ids = self.texts(chosen, alone)
-        towers = (lambda: self.model.encode_image(normal(moved)), lambda: encode_texts(self.model, ids))
+        parts = [partial(encode_texts, self.model, half) for half in ids.tensor_split(self.halves)]
+        towers = [partial(self.pictures, chosen), *parts]
         outputs = list(self.threads.map(lambda tower: tower(), towers))
         ends = [output.detach().requires_grad_() for output in outputs]
-        loss = self.loss(functional.normalize(ends[0], dim=-1), ends[1], ids, alone)
+        loss = self.loss(functional.normalize(ends[0], dim=-1), torch.cat(ends[1:]), ids, alone)
         loss.backward()  # type: ignore[no-untyped-call]
-        list(self.threads.map(lambda output, end: output.backward(end.grad), outputs, ends))
+        learnt = [pair for pair in zip(outputs, ends, strict=True) if pair[0].requires_grad]
+        list(self.threads.map(lambda pair: pair[0].backward(pair[1].grad), learnt))
         return float(loss.detach())
+
+    @property
+    def halves(self) -> int:
+        """In how many parts the texts run: in two where the pictures' vectors are there already."""
+        return 1 if self.locked is None else 2
+
+    def pictures(self, chosen: NDArray[np.int64]) -> torch.Tensor:
+        """The vectors (n, d) of pictures, moved a little and mirrored at times; or those that are to stay."""
+        if self.locked is not None:
+            return torch.from_numpy(self.locked[chosen])
+        moved = mirrored(shifted(self.examples.pictures[chosen], self.random), self.random)
+        return self.model.encode_image(normal(moved))  # type: ignore[no-any-return]
 
     def chosen(self) -> tuple[NDArray[np.int64], int]:
         """The pictures of a batch, and how many of them, the first ones, were chosen by chance alone."""

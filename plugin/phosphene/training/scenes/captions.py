@@ -13,6 +13,7 @@ from phosphene.training.scenes import words
 from phosphene.training.scenes.scene import Scene, Thing
 
 Label = tuple[str, str]
+OPEN = 0.3  # share of things whose colour is left open, where not everything is named
 ASIDE = 0.12  # share of things that are called little, old, …
 
 
@@ -98,9 +99,10 @@ class Speaker:
         said = "a" if count == 1 and self.chance(0.85) else self.any(words.COUNTS[count])
         return "an" if said == "a" and before[0] in "aeiou" else said
 
-    def things(self, *, most: int = 3) -> Caption:
-        """List the things."""
-        said = [self.thing(thing) for thing in self.scene.things[:most]]
+    def things(self, *, most: int = 3, everything: bool = False) -> Caption:
+        """List the things; with `everything` none of their colours is left open."""
+        told = self.scene.things[:most]
+        said = [self.thing(thing, colour=everything or not self.chance(OPEN)) for thing in told]
         if len(said) < 2:
             return join(said)
         last = Caption(f"{self.any(('and', 'and', 'with', 'next to'))} {said[-1].text}", said[-1].names)
@@ -140,7 +142,8 @@ class Speaker:
         land = self.value("land", words.LAND_NOUNS)
         if not self.scene.things:
             return join([land, self.value("time", words.TIME_PLACES)] if self.chance(0.5) else [time, land])
-        thing = self.thing(self.scene.things[0], count=self.chance(0.15))
+        colour, count = not self.chance(OPEN), self.chance(0.15)
+        thing = self.thing(self.scene.things[0], colour=colour, count=count)
         if self.chance(0.3):
             return join([thing, self.value("time", words.TIME_PLACES)])
         return join([thing, land if self.chance(0.6) else time], self.any((" ", " ", ", ")))
@@ -186,7 +189,7 @@ class Speaker:
         style = self.opening(self.value("style", words.STYLE_NOUNS))
         weather, time = self.value("weather", words.WEATHER_PLACES), self.value("time", words.TIME_PLACES)
         first = (
-            [self.things(), self.value("land", words.LAND_PLACES)]
+            [self.things(everything=True), self.value("land", words.LAND_PLACES)]
             if self.scene.things
             else [self.land_noun()]
         )
