@@ -118,7 +118,8 @@ def replay(settings: Settings, source: str, out: Path | None) -> None:
       phosphene replay 5f0c2a44 -o again.png
 
     The library has to hold the pictures' parents; nothing is stored. The same machine and
-    versions give the same pixels; another one may differ by a grey level.
+    versions give the same pixels if it was made alone (--candidates 1); beside other candidates,
+    or on another machine, one may differ by a grey level.
     """
     output = settings.output
     with settings.open() as library, output.progress("generating") as advance:
