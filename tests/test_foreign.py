@@ -391,7 +391,22 @@ def test_it_is_shown_mapped_and_walked(visited: str, tmp_path: Path) -> None:
 def test_what_is_generated_goes_into_another_library_and_keeps_the_foreign_parents(
     visited: str, tmp_path: Path
 ) -> None:
-    words = ("-L", visited, "generate", PROMPT, "-n", 1, "-k", 3, "--steps", 2, "--seed", 7)
+    words = (
+        "-L",
+        visited,
+        "generate",
+        PROMPT,
+        "-n",
+        1,
+        "-k",
+        3,
+        "--steps",
+        2,
+        "--seed",
+        7,
+        "--candidates",
+        1,
+    )
 
     refused = run(*words)
     [made] = lines(*words, "--into", tmp_path / "mine")
