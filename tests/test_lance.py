@@ -204,7 +204,7 @@ def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
 
 def test_many_small_writes_do_not_pile_up_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lance, "FRAGMENTS", 4)
-    monkeypatch.setattr(lance, "GRACE", dict.fromkeys(lance.GRACE, timedelta(0)))
+    monkeypatch.setattr(lance, "GRACE", dict.fromkeys(lance.GRACE, timedelta(microseconds=1)))
     store = open_store(tmp_path, SPACE)
 
     for number in range(20):
