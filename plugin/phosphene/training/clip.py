@@ -134,9 +134,10 @@ def fit(
         model.visual.requires_grad_(False)
     steps, average = optimizers(model), Average(model, AVERAGE)
     settings = {"model": config, "examples": len(seen), "batch": BATCH, "seed": seed}
+    settings |= {"from": str(start) if start else None, "locked": locked}
     own = None if start is None else vectors_of(model, seen, output / "training" / "vectors.npy")
-    rivals = None if own is None else neighbours(own, np.arange(len(own)), own)
     run = Run(output / "training", {"model": model, "average": average, **steps}, budget, settings, seed=seed)
+    rivals = None if own is None else neighbours(own, np.arange(len(own)), own)
     with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as threads:
         still = own if locked else None
         lesson = Lesson(model, splitter, splitter.dropping(0.1), seen, rivals, still, run.random, threads)
