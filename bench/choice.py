@@ -59,7 +59,7 @@ def table(pool: Pool, tasks: Sequence[Task]) -> Iterator[str]:
 
 def judged(pool: Pool, tasks: Sequence[Task], candidates: int = 1, **settings: float) -> float:
     """The share of the named attributes that the twin finds in what is made with these settings."""
-    made = make(pool, tasks, NEIGHBOURS, candidates, **settings)
+    made = make(pool, tasks, NEIGHBOURS, candidates=candidates, **settings)
     return share(found(tasks, shown([one.picture for one in made], read(TWIN))))
 
 

@@ -3,7 +3,6 @@
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,20 +31,15 @@ COPY = 99.0  # percentile of nearness from which a picture counts as a near-copy
 Seen = list[set[Label]]  # what the judge says of each picture
 
 
-def make(
-    pool: Pool, tasks: Sequence[Task], neighbours: int, candidates: int | None = None, **settings: Any
-) -> list[Made]:
+def make(pool: Pool, tasks: Sequence[Task], neighbours: int, **settings: Any) -> list[Made]:
     """A picture for each task from its text and so many neighbours; the task's place is its seed.
 
-    `candidates` are a Plan's, `settings` a Request's.
+    `settings` are a Request's.
     """
     made: list[Made] = []
     for start in range(0, len(tasks), GROUP):
         some = enumerate(tasks[start : start + GROUP], start)
-        plans = [
-            replace(plan(pool, task, neighbours, seed=seed, **settings), candidates=candidates)
-            for seed, task in some
-        ]
+        plans = [plan(pool, task, neighbours, seed=seed, **settings) for seed, task in some]
         made += pool.library.studio.make(plans, keep=False)
         print(f"\r{len(made)} of {len(tasks)} pictures, {neighbours} neighbours", end="", file=sys.stderr)
     print(file=sys.stderr)

@@ -1,6 +1,6 @@
 """How good the built-in models are, counted against the exact labels of drawn landscapes.
 
-    python bench/quality.py [--quick] [--json FILE] [--trained LIBRARY]
+    python bench/quality.py [--quick] [--captions N] [--json FILE] [--trained LIBRARY]
 
 Draws test scenes (seeds that no training has seen), makes a library of them, and counts:
 - retrieval: how often the fullest caption of 1,000 scenes finds its own picture first, or among ten;
@@ -12,13 +12,14 @@ Draws test scenes (seeds that no training has seen), makes a library of them, an
 - the same for two lists of prompts that were written by hand (bench/prompts.json).
 
 `--quick`: a pool of 2,000 pictures and 100 captions instead of 20,000 and 500; minutes, not an hour.
+`--captions`: of how many captions pictures are made, which is most of the time.
 `--trained`: a library of the pictures that the generator was trained on; made in runs/ if not given.
 """
 
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ QUICK = Extent(pool=2_000, captions=100, prompts=16, trained=4_000)
 def main() -> None:
     arguments = _arguments()
     extent = QUICK if arguments.quick else Extent()
+    extent = replace(extent, captions=arguments.captions or extent.captions)
     figures = measure(extent, arguments.trained, FOLDER)
     for name, value in flat(figures):
         print(f"{name:<64} {value}")
@@ -101,6 +103,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--captions", type=int, metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--trained", type=Path, metavar="LIBRARY")
     return parser.parse_args()

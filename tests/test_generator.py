@@ -12,10 +12,12 @@ from PIL.Image import Image as Picture
 
 from phosphene.errors import GenerationError, ModelError
 from phosphene.generation import Reference, Request, Step
-from phosphene.generation.builtin import BATCH, BuiltinGenerator, digest, open_generator
+from phosphene.generation.builtin import BATCH, BuiltinGenerator, digest, noise_seed, open_generator
+from phosphene.generation.pipeline import Condition
 from phosphene.generation.training import write
 from phosphene.nets.autoencoder import FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
+from phosphene.nets.reader import Reader
 from phosphene.records import Space
 from phosphene.vectors import unit
 
@@ -24,7 +26,7 @@ LARGE = GRID * FACTOR
 SPACE = Space("tiny:0", "tiny", DIMENSION)
 VECTORS = unit(np.random.default_rng(0).standard_normal((8, DIMENSION)))
 NEIGHBOURS = tuple(Reference(f"n{i}", VECTORS[i + 1]) for i in range(3))
-REQUEST = Request(SPACE.id, seed=5, text=VECTORS[0], references=NEIGHBOURS, steps=3)
+REQUEST = Request(SPACE.id, seed=5, text=VECTORS[0], references=NEIGHBOURS, steps=3, candidates=1)
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +34,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     denoiser = Denoiser(DIMENSION, grid=GRID, depth=DEPTH, channels=(16, 32), width=32, heads=2)
     autoencoder = Autoencoder(LARGE, DEPTH, (8, 8, 8))
+    reader = Reader(DIMENSION, DEPTH, (8, 16))
     for weights in [*denoiser.parameters(), *autoencoder.parameters()]:
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=0.1)
     folder = tmp_path_factory.mktemp("generators") / "tiny" / "diffusion"
-    write(denoiser, autoencoder, SPACE, folder, licence="Apache-2.0")
+    write(denoiser, autoencoder, reader, SPACE, folder, licence="Apache-2.0")
     return folder
 
 
@@ -81,7 +84,7 @@ def test_requests_that_go_at_another_pace_share_a_call(generator: BuiltinGenerat
         replace(REQUEST, steps=2),
         replace(REQUEST, text_guidance=1.0),
         replace(REQUEST, init=scenery, strength=0.5),
-        Request(SPACE.id, seed=1, steps=2),
+        Request(SPACE.id, seed=1, steps=2, candidates=1),
     ]
     together = [one.picture for one in generator.generate(requests)]
     alone = [one.picture for request in requests for one in generator.generate([request])]
@@ -120,6 +123,34 @@ def test_candidates_of_a_seed_differ_and_come_again(generator: BuiltinGenerator)
     assert [one.picture.tobytes() for one in first] == [one.picture.tobytes() for one in again]
 
 
+@pytest.mark.parametrize("led", ["text", "neighbours"])
+def test_of_the_candidates_the_one_that_reads_nearest_comes(generator: BuiltinGenerator, led: str) -> None:
+    request = replace(REQUEST, text=None) if led == "neighbours" else REQUEST
+    tries = [replace(request, candidate=number) for number in range(3, 8)]
+    condition = Condition(request.text, VECTORS[1:4], (1.0, 1.0, 1.0))
+    latents = generator.pipeline(
+        [condition] * 5, [noise_seed(one) for one in tries], steps=3, output_type="latent"
+    )
+    assert latents is not None
+    nearness = generator.pipeline.nearness(latents, [condition] * 5)
+    wanted = VECTORS[1:4].sum(0) if led == "neighbours" else VECTORS[0]
+    read = generator.pipeline.reader(latents).detach().numpy()
+    assert np.allclose(nearness.numpy(), read @ wanted, atol=1e-5)
+
+    [kept] = generator.generate([replace(request, candidate=3, candidates=5)])
+    chosen = 3 + int(nearness.argmax())
+    assert kept.settings["candidate"] == chosen
+    [alone] = generator.generate([replace(request, candidate=chosen)])
+    assert np.abs(pixels(kept.picture) - pixels(alone.picture)).max() <= 1
+
+
+def test_preview_shows_one_candidate_of_each_picture(generator: BuiltinGenerator) -> None:
+    shown: list[int] = []
+    requests = [replace(REQUEST, seed=seed, candidates=BATCH // 2) for seed in range(2)]
+    list(generator.generate(requests, on_step=lambda step: shown.append(len(step.preview()))))
+    assert shown == [2, 2, 2]
+
+
 def test_stopping_keeps_the_batches_that_were_finished(generator: BuiltinGenerator) -> None:
     requests = [replace(REQUEST, seed=seed) for seed in range(2 * BATCH)]
     steps: list[Step] = []
@@ -146,6 +177,8 @@ def test_stopping_keeps_the_batches_that_were_finished(generator: BuiltinGenerat
         ({"size": (640, 480)}, "640x480"),
         ({"steps": 0}, "0 steps"),
         ({"steps": 10_000}, "10000 steps"),
+        ({"candidates": 0}, "0 candidates"),
+        ({"candidates": 1_000}, "1000 candidates"),
         ({"strength": 0.0}, "strength of 0.0"),
         ({"strength": 1.5}, "strength of 1.5"),
         ({"strength": float("nan")}, "strength of nan"),

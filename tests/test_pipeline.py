@@ -17,6 +17,7 @@ from torch import Tensor
 from phosphene.generation.pipeline import Condition, RetrievalPipeline, Start, new_scheduler
 from phosphene.nets.autoencoder import FACTOR, Autoencoder, on_sphere
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
+from phosphene.nets.reader import Reader
 from phosphene.vectors import Vectors, unit
 
 DIMENSION, DEPTH, GRID = 12, 4, 4
@@ -40,7 +41,8 @@ def tiny_denoiser() -> Denoiser:
 def tiny_pipeline() -> RetrievalPipeline:
     torch.manual_seed(1)
     autoencoder = Autoencoder(SIZE, DEPTH, (8, 8, 8)).eval()
-    return RetrievalPipeline(tiny_denoiser(), autoencoder, new_scheduler(), space="tiny:0", steps=4)
+    reader = Reader(DIMENSION, DEPTH, (8, 16)).eval()
+    return RetrievalPipeline(tiny_denoiser(), autoencoder, reader, new_scheduler(), space="tiny:0", steps=4)
 
 
 def some_latents(count: int) -> Tensor:
@@ -225,6 +227,16 @@ def test_pictures_are_what_the_autoencoder_decodes(pipeline: RetrievalPipeline) 
     pictures = made(pipeline, [BOTH], [1], on_step=lambda *step: last.append(step[-1]))
     assert pictures.shape == (1, 3, SIZE, SIZE)
     assert apart(pictures, pipeline.decode(last[-1])) < HALF_A_LEVEL  # the last step ends on its own guess
+
+
+def test_latents_come_out_undecoded_where_asked_for(pipeline: RetrievalPipeline) -> None:
+    latents = made(pipeline, CONDITIONS, range(5), output_type="latent")
+    assert latents.shape == (5, DEPTH, GRID, GRID)
+    assert torch.equal(pipeline.decode(latents), made(pipeline, CONDITIONS, range(5)))
+
+
+def test_what_is_asked_for_without_vectors_is_near_to_nothing(pipeline: RetrievalPipeline) -> None:
+    assert pipeline.nearness(some_latents(2), [Condition(), Condition()]).tolist() == [0, 0]
 
 
 def test_latents_keep_their_length_whatever_the_generator_makes_of_it(pipeline: RetrievalPipeline) -> None:

@@ -18,9 +18,10 @@ from phosphene.embedding import open_embedder
 from phosphene.errors import ModelError
 from phosphene.sources import Item, scan
 from phosphene.training import clip
-from phosphene.training.contrast import BATCH, Lesson, contrast, jumble
+from phosphene.training.contrast import BATCH, Lesson, Others, contrast, jumble
 from phosphene.training.curve import draw_curve
 from phosphene.training.examples import Examples, mirrored, read, shifted
+from phosphene.training.phrases import Naming, Phrasebook, phrases
 from phosphene.training.run import Average, Budget, Run, cosine, read_log, set_rate
 from phosphene.training.scenes import SEEDS, write
 
@@ -113,7 +114,11 @@ def test_half_of_a_batch_are_neighbours_of_the_other_half() -> None:
     rivals = (np.arange(400)[:, None] + np.array([1, 2])) % 400
     with ThreadPoolExecutor(1) as threads:
         model, splitter, _ = clip.begin(examples, None)
-        lesson = Lesson(model, splitter, splitter, examples, rivals, None, np.random.default_rng(0), threads)
+        book = Phrasebook(examples.captions)
+        lesson = Lesson(
+            model, splitter, splitter, examples, book, Naming(256, book.shares), rivals, None,
+            np.random.default_rng(0), threads,
+        )  # fmt: skip
         chosen, alone = lesson.chosen()
     first, rest = chosen[:alone], chosen[alone:]
     assert alone == BATCH // 2
@@ -237,8 +242,49 @@ def test_equal_captions_are_not_each_others_negatives() -> None:
     vectors = torch.eye(3)
     twice = torch.stack([vectors[0], vectors[0], vectors[1]])
     ids, scale, nothing = torch.tensor([[1], [1], [2]]), torch.tensor(50.0), torch.empty(0, 3)
-    assert contrast(twice, twice, ids, scale, nothing).item() < 1e-6
-    assert contrast(twice, twice, torch.tensor([[1], [3], [2]]), scale, nothing).item() > 0.4
+    nobody = Others(nothing, nothing)
+    assert contrast(twice, twice, ids, scale, nobody).item() < 1e-6
+    assert contrast(twice, twice, torch.tensor([[1], [3], [2]]), scale, nobody).item() > 0.4
+
+
+def test_what_belongs_to_no_pair_is_a_negative_for_both_sides() -> None:
+    pairs, ids, scale, nothing = torch.eye(3), torch.arange(3)[:, None], torch.tensor(50.0), torch.empty(0, 3)
+    for others in (
+        Others(pairs[:1], nothing),
+        Others(nothing, pairs[:1]),
+    ):  # like the first pair in every way
+        assert contrast(pairs, pairs, ids, scale, others).item() == pytest.approx(np.log(2) / 6, abs=1e-3)
+
+
+def test_phrases_are_words_and_pairs_that_stand_near() -> None:
+    assert phrases("Two red houses.") == {"two", "red", "houses", "two red", "red houses", "two houses"}
+    assert "red blue" not in phrases("a red house and a blue boat")
+
+
+def test_a_phrasebook_knows_what_is_said_of_each_picture() -> None:
+    book = Phrasebook([["a red house", "house"], ["a blue boat"], ["a red boat"]])
+    assert "a" not in book.phrases  # said of all of them
+    said = book.said(np.array([0, 2]))
+    told = [{phrase for phrase, there in zip(book.phrases, row, strict=True) if there} for row in said]
+    assert told[0] == {"house", "red house", "a house"}
+    assert told[1] == {"red boat"}
+    assert float(book.shares[book.phrases.index("house")]) == pytest.approx(1 / 3)
+
+
+def test_naming_learns_to_read_phrases_out_of_vectors() -> None:
+    torch.manual_seed(0)
+    vectors = torch.nn.functional.normalize(torch.randn(32, 16), dim=-1)
+    said = (vectors[:, :3] > 0).float()
+    naming = Naming(16, said.mean(0))
+    optimizer, losses = torch.optim.Adam(naming.parameters(), 0.05), []
+    for _ in range(60):
+        optimizer.zero_grad()
+        loss = naming(vectors, said)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[0] == pytest.approx(3 * np.log(2), abs=0.2)  # what shares alone can tell
+    assert losses[-1] < 0.3 * losses[0]
 
 
 def test_a_jumbled_text_keeps_its_shape_and_loses_its_words() -> None:

@@ -265,9 +265,9 @@ class Library:
             steps=steps,
             text_guidance=text_guidance,
             neighbour_guidance=neighbour_guidance,
+            candidates=candidates,
         )
-        words = {"negative": tuple(negative), "init": start, "mask": masked}
-        plan = self.studio.plan(str(query), request, candidates=candidates, **words)
+        plan = self.studio.plan(str(query), request, negative=tuple(negative), init=start, mask=masked)
         plans = [_reseeded(plan, first + place) for place in range(count)]
         return self._studio(into).make(plans, on_step)
 

@@ -1,6 +1,7 @@
 """Commands that train small models: train clip, train diffusion."""
 
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ from phosphene.cli.options import COUNT, FROM_ZERO, INPUT, Settings, command, he
 from phosphene.cli.output import PARTS, visible
 
 LENGTH = click.FloatRange(0, min_open=True)
-FOLDING = 0.1  # share of the minutes for the autoencoder
+STAGES = {"autoencoder": 0.1, "reader": 0.05, "denoiser": 0.85}  # shares of the minutes
 
 
 @click.group("train")
@@ -99,7 +100,7 @@ def clip(
 
 @command("diffusion")
 @click.option(
-    "--minutes", type=LENGTH, default=60.0, show_default=True, help="How long, both networks together."
+    "--minutes", type=LENGTH, default=60.0, show_default=True, help="How long, all networks together."
 )
 @click.option("-o", "--out", type=INPUT, metavar="FOLDER", help="Instead of the library's own generator.")
 @click.option(
@@ -119,7 +120,8 @@ def diffusion(
       phosphene -L drawn.lib train diffusion --minutes 120
       phosphene -L drawn.lib train diffusion --minutes 60 --from landscape -o better
 
-    Any library, in any space, can have one that speaks its vectors; `generate` finds it by itself.
+    Any library, in any space, can have one that speaks its vectors; `generate` finds it by itself. It
+    may go on from a generator of another space: all is kept but what reads vectors of another size.
     It learns to make the kind of picture that the library holds, at 256 pixels.
     """
     from phosphene.generation import SHIPPED
@@ -127,9 +129,11 @@ def diffusion(
     from phosphene.generation.training import train as learn
     from phosphene.training.run import Budget
 
+    autoencoder, reader, denoiser = (Budget(minutes=share * minutes) for share in STAGES.values())
     plan = Plan(
-        Budget(minutes=FOLDING * minutes),
-        Budget(minutes=(1 - FOLDING) * minutes),
+        autoencoder,
+        reader,
+        denoiser,
         start=SHIPPED if start == Path("landscape") else start,
         seed=seed,
         licence=licence,
@@ -150,7 +154,8 @@ def diffusion(
 
 def _done(stage: str, share: float) -> float:
     """The share of a whole training that is done, from that of a stage."""
-    return FOLDING * share if stage == "autoencoder" else FOLDING + (1 - FOLDING) * share
+    before = takewhile(lambda name: name != stage, STAGES)
+    return sum(STAGES[name] for name in before) + STAGES[stage] * share
 
 
 train.add_command(clip)

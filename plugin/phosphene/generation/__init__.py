@@ -30,18 +30,19 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One picture to make. Any of `text`, `references`, both or none."""
+    """One picture to make. Any of `text`, `references`, both or none; where None, the generator's own."""
 
     space: str  # Space.id of the vectors
     seed: int
     candidate: int = 0  # which of the pictures that one seed can give
+    candidates: int | None = None  # how many are made, from that one on, for the best to be kept
     text: Vector | None = None
     references: tuple[Reference, ...] = ()
     negative: tuple[Vector, ...] = ()  # unit vectors to steer away from
     init: Picture | None = None  # image-to-image: where to start from
     mask: Picture | None = None  # inpainting: white is made anew, black is kept
     strength: float = 1.0  # image-to-image starts at this noise level, in (0, 1]
-    size: tuple[int, int] | None = None  # width, height; None: the generator's own
+    size: tuple[int, int] | None = None  # width, height
     steps: int | None = None
     text_guidance: float | None = None
     neighbour_guidance: float | None = None

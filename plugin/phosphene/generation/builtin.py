@@ -2,14 +2,19 @@
 
 A generator is a folder as `RetrievalPipeline.save_pretrained` writes it. The pictures of one call are made
 in batches of requests that take the same steps; each depends on its own request alone.
+
+Of each picture several candidates are made, and the one is kept whose vector lies nearest to what was
+asked for, as DALL-E had its pictures chosen by CLIP (Ramesh et al. 2021). Here the pipeline's reader
+tells the vectors of latents, so that nothing is decoded but what is kept.
 """
 
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -24,7 +29,7 @@ from phosphene.generation import Abilities, Generated, Mode, Request, Step
 from phosphene.generation.checks import check
 from phosphene.generation.pipeline import Condition, RetrievalPipeline, Start
 
-BATCH = 8  # pictures at once
+BATCH = 8  # candidates at once
 MOST_REFERENCES = 64
 MODES: frozenset[Mode] = frozenset({"text-to-image", "image-to-image", "inpainting"})
 
@@ -69,84 +74,115 @@ class BuiltinGenerator:
         for request in requests:
             check(request, self.abilities)
         done = 0
-        for _, alike in groupby(requests, key=self._pace):
-            group = list(alike)
-            for start in range(0, len(group), BATCH):
-                batch = group[start : start + BATCH]
+        for pace, alike in groupby(requests, key=self._pace):
+            group, together = list(alike), max(1, BATCH // pace.candidates)
+            for start in range(0, len(group), together):
+                batch = group[start : start + together]
                 part = (done / len(requests), len(batch) / len(requests))
-                made = self._make(batch, part, on_step)
+                made = self._make(batch, pace, part, on_step)
                 if made is None:
                     return
                 done += len(batch)
-                for request, picture in zip(batch, made, strict=True):
-                    yield Generated(_finished(request, picture), self._settings(request))
+                for request, picture in made:
+                    yield Generated(_finished(request, picture), self._settings(request, pace))
 
     def _make(
         self,
         batch: Sequence[Request],
+        pace: "_Pace",
         part: tuple[float, float],
         on_step: Callable[[Step], bool | None] | None,
-    ) -> Tensor | None:
-        """Make a batch, which is the `part` (where it begins, how long it is) of its call."""
-        steps, text, neighbours, strength, starts, masked = self._pace(batch[0])
+    ) -> list[tuple[Request, Tensor]] | None:
+        """Of each request the best candidate and its pixels.
+
+        The batch is the `part` (where it begins, how long it is) of its call.
+        """
+        tries = [request for whole in batch for request in candidates(whole, pace.candidates)]
+        conditions = [_condition(request) for request in tries]
+
+        def best(latents: Tensor) -> list[int]:
+            if pace.candidates == 1:
+                return list(range(len(tries)))
+            nearness = self.pipeline.nearness(latents, conditions).reshape(len(batch), -1)
+            return [row * pace.candidates + place for row, place in enumerate(nearness.argmax(1).tolist())]
 
         def told(index: int, total: int, sigma: float, clean: Tensor) -> bool | None:
             def preview() -> list[Picture]:
-                return [to_picture(one) for one in self.pipeline.decode(clean)]
+                return [to_picture(one) for one in self.pipeline.decode(clean[best(clean)])]
 
             share = part[0] + part[1] * index / total
             return on_step(Step(index, total, sigma, share, preview)) if on_step else None
 
-        return self.pipeline(
-            [_condition(request) for request in batch],
-            [noise_seed(request) for request in batch],
-            steps=steps,
-            text_guidance=text,
-            neighbour_guidance=neighbours,
-            start=self._start(batch, strength, masked) if starts else None,
+        latents = self.pipeline(
+            conditions,
+            [noise_seed(request) for request in tries],
+            steps=pace.steps,
+            text_guidance=pace.text_guidance,
+            neighbour_guidance=pace.neighbour_guidance,
+            start=self._start(tries, pace) if pace.starts else None,
             bfloat16=self.bfloat16,
+            output_type="latent",
             on_step=told,
         )
-
-    def _pace(self, request: Request) -> tuple[int, float, float, float, bool, bool]:
-        """What the requests of one batch have in common."""
-        chosen = [
-            self.pipeline.config[name] if getattr(request, name) is None else getattr(request, name)
-            for name in ("steps", "text_guidance", "neighbour_guidance")
+        if latents is None:
+            return None
+        kept = best(latents)
+        return [
+            (tries[i], picture) for i, picture in zip(kept, self.pipeline.decode(latents[kept]), strict=True)
         ]
-        return (
-            *chosen,
-            request.strength if request.init is not None else 1.0,
-            request.init is not None,
-            request.mask is not None,
+
+    def _pace(self, request: Request) -> "_Pace":
+        def chosen(name: str) -> Any:
+            given = getattr(request, name)
+            return self.pipeline.config[name] if given is None else given
+
+        return _Pace(
+            candidates=chosen("candidates"),
+            steps=chosen("steps"),
+            text_guidance=chosen("text_guidance"),
+            neighbour_guidance=chosen("neighbour_guidance"),
+            strength=request.strength if request.init is not None else 1.0,
+            starts=request.init is not None,
+            masked=request.mask is not None,
         )
 
-    def _start(self, batch: Sequence[Request], strength: float, masked: bool) -> Start:
+    def _start(self, tries: Sequence[Request], pace: "_Pace") -> Start:
         size, grid, device = self.pipeline.size, self.pipeline.grid, self.pipeline.device
-        inits = [to_pixels(fitted(request.init, size)) for request in batch if request.init is not None]
-        masks = [_small_mask(request.mask, grid) for request in batch if request.mask is not None]
+        inits = [to_pixels(fitted(request.init, size)) for request in tries if request.init is not None]
+        masks = [_small_mask(request.mask, grid) for request in tries if request.mask is not None]
         latents = self.pipeline.encode(torch.stack(inits).to(device))
-        return Start(latents, strength, torch.stack(masks).to(device) if masked else None)
+        return Start(latents, pace.strength, torch.stack(masks).to(device) if pace.masked else None)
 
-    def _settings(self, request: Request) -> dict[str, Any]:
+    def _settings(self, request: Request, pace: "_Pace") -> dict[str, Any]:
         """What the picture was really made with."""
-        steps, text, neighbours, strength, starts, _ = self._pace(request)
         settings: dict[str, Any] = {
             "generator": self.abilities.name,
             "weights": self.abilities.weights,
-            "steps": steps,
-            "text_guidance": text,
-            "neighbour_guidance": neighbours,
+            "steps": pace.steps,
+            "text_guidance": pace.text_guidance,
+            "neighbour_guidance": pace.neighbour_guidance,
             "size": list(self.abilities.size),
             "seed": request.seed,
         }
         if request.candidate:
             settings["candidate"] = request.candidate
-        if starts:
-            settings["strength"] = strength
+        if pace.starts:
+            settings["strength"] = pace.strength
         if self.bfloat16:
             settings["precision"] = "bfloat16"
         return settings
+
+
+class _Pace(NamedTuple):
+    """What the requests of one batch have in common."""
+
+    candidates: int
+    steps: int
+    text_guidance: float
+    neighbour_guidance: float
+    strength: float
+    starts: bool
+    masked: bool
 
 
 def open_generator(folder: Path, device: str = "auto", *, bfloat16: bool = False) -> BuiltinGenerator:
@@ -167,7 +203,7 @@ def open_generator(folder: Path, device: str = "auto", *, bfloat16: bool = False
             hint="it is damaged or of another version: train or install it again",
         ) from error
     pipeline.to(pick_device(device))
-    for network in (pipeline.denoiser, pipeline.autoencoder):
+    for network in (pipeline.denoiser, pipeline.autoencoder, pipeline.reader):
         torch.nn.Module.to(network, memory_format=torch.channels_last)  # a quarter faster on a CPU
     return BuiltinGenerator(pipeline, digest(folder), f"builtin/{folder.parent.name}", bfloat16=bfloat16)
 
@@ -190,6 +226,11 @@ def cast(network: Module, dtype: torch.dtype) -> Module:
     Its own `to` would warn of modules that it does not have.
     """
     return torch.nn.Module.to(torch.nn.Module.to(network, dtype), memory_format=torch.contiguous_format)
+
+
+def candidates(request: Request, count: int) -> list[Request]:
+    """The request itself, and the same with further noises of its seed."""
+    return [replace(request, candidate=request.candidate + number, candidates=1) for number in range(count)]
 
 
 def noise_seed(request: Request) -> int:

@@ -5,7 +5,7 @@ import numpy as np
 from phosphene.errors import GenerationError
 from phosphene.generation import Abilities, Request
 
-MOST_STEPS = 200
+MOST_STEPS, MOST_CANDIDATES = 200, 256
 
 
 def check(request: Request, abilities: Abilities) -> None:
@@ -47,6 +47,11 @@ def _check_numbers(request: Request, abilities: Abilities) -> None:
         raise GenerationError(
             f"{request.steps} steps; from 1 to {MOST_STEPS} are possible",
             hint=f"{abilities.default_steps} are usual",
+        )
+    if request.candidates is not None and not 1 <= request.candidates <= MOST_CANDIDATES:
+        raise GenerationError(
+            f"{request.candidates} candidates; from 1 to {MOST_CANDIDATES} are possible",
+            hint=f"{abilities.candidates} are usual",
         )
     if not 0 < request.strength <= 1:
         raise GenerationError(

@@ -1,16 +1,10 @@
-"""From a plan to images: requests, pictures, vectors, recipe. Storing them is the library's part.
-
-Of each picture several candidates are made, and the one is kept whose vector lies nearest to what was
-asked for, as DALL-E had its pictures chosen by CLIP (Ramesh et al. 2021). The space that
-searches is the space that chooses, so that what is kept is what a search will find.
-"""
+"""From a plan to images: requests, pictures, vectors, recipe. Storing them is the library's part."""
 
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -21,7 +15,7 @@ from phosphene.generation import Generated, Generator, Request, Step
 from phosphene.images import png, thumbnail
 from phosphene.lineage import FORMAT, encode, generated_id, parents_of, texts
 from phosphene.records import Image
-from phosphene.vectors import Vector, Vectors
+from phosphene.vectors import Vector
 
 OnStep = Callable[[Step], bool | None]
 COMMIT_SECONDS = 2.0  # at most this much finished work waits to be stored
@@ -43,7 +37,6 @@ class Plan:
     prompt: str
     request: Request
     parents: Mapping[str, str]  # id → sha256
-    candidates: int | None = None  # None: as many as the generator advises
     negative: tuple[str, ...] = ()
     init: Source | None = None
     mask: Source | None = None
@@ -66,16 +59,12 @@ def make(
 
     What is finished when the generator fails or is interrupted still comes, as the last group.
     """
-    tries = [candidates(plan, generator) for plan in plans]
-    results = generator.generate([request for requests in tries for request in requests], on_step=on_step)
-    waiting: list[tuple[Plan, list[Generated]]] = []
+    results = generator.generate([plan.request for plan in plans], on_step=on_step)
+    waiting: list[tuple[Plan, Generated]] = []
     since = time.monotonic()
     try:
-        for plan, requests in zip(plans, tries, strict=True):
-            finished = list(islice(results, len(requests)))
-            if len(finished) < len(requests):  # it was stopped
-                break
-            waiting.append((plan, finished))
+        for plan, result in zip(plans, results, strict=False):  # fewer where it was stopped
+            waiting.append((plan, result))
             if time.monotonic() - since > COMMIT_SECONDS:
                 yield _drafts(waiting, embedder)
                 waiting, since = [], time.monotonic()
@@ -85,13 +74,6 @@ def make(
         raise
     if waiting:
         yield _drafts(waiting, embedder)
-
-
-def candidates(plan: Plan, generator: Generator) -> list[Request]:
-    """The requests of a plan: its own, and the same with further noises of its seed."""
-    first = plan.request.candidate
-    count = plan.candidates or generator.abilities.candidates
-    return [replace(plan.request, candidate=first + number) for number in range(count)]
 
 
 def recipe_of(plan: Plan, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,25 +107,10 @@ def _named(source: Source | None) -> dict[str, str] | None:
     return None if source is None else {"uri": source.uri, "sha256": source.sha256}
 
 
-def _drafts(finished: Sequence[tuple[Plan, Sequence[Generated]]], embedder: Embedder) -> list[Draft]:
-    """Of each plan's candidates the best one."""
-    prepared = [embedder.prepare(result.picture) for _, results in finished for result in results]
-    embedded = embedder.pictures(prepared)
-    drafts, first = [], 0
-    for plan, results in finished:
-        vectors = embedded.vectors[first : first + len(results)]
-        best = int(np.argmax(nearness(plan.request, vectors)))
-        drafts.append(_draft(plan, results[best], vectors[best], float(embedded.norms[first + best])))
-        first += len(results)
-    return drafts
-
-
-def nearness(request: Request, vectors: Vectors) -> Vector:
-    """How near candidates (n, d) lie to what was asked for: the text, or without one the neighbours; (n,)."""
-    if request.text is not None:
-        return vectors @ request.text
-    weighted = [reference.weight * (vectors @ reference.vector) for reference in request.references]
-    return np.sum(weighted, axis=0) if weighted else np.zeros(len(vectors), dtype=np.float32)
+def _drafts(finished: Sequence[tuple[Plan, Generated]], embedder: Embedder) -> list[Draft]:
+    embedded = embedder.pictures([embedder.prepare(result.picture) for _, result in finished])
+    measured = zip(finished, embedded.vectors, embedded.norms, strict=True)
+    return [_draft(plan, result, vector, float(norm)) for (plan, result), vector, norm in measured]
 
 
 def _draft(plan: Plan, result: Generated, vector: Vector, norm: float) -> Draft:

@@ -6,6 +6,9 @@ Notation, as in the code:
             (flow matching; Lipman et al. 2023), walked from sigma 1 to 0 by UniPC (Zhao et al. 2023)
     clean   the network's guess of the clean latents, which the autoencoder makes pictures of
 
+The reader says how near latents are to what was asked for, so that of several candidates the best alone
+need be decoded.
+
 **Two guidances**, as InstructPix2Pix (Brooks et al. 2023, eq. 3) and Re-Imagen (Chen et al. 2023) have them:
 
     clean = nothing + neighbour_guidance * (neighbours - nothing) + text_guidance * (both - neighbours)
@@ -19,7 +22,7 @@ Saved and loaded by `save_pretrained` and `from_pretrained`; knows nothing of fi
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
@@ -29,6 +32,7 @@ from torch import Tensor
 
 from phosphene.nets.autoencoder import Autoencoder, within_sphere
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
+from phosphene.nets.reader import Reader
 from phosphene.vectors import Vector, Vectors
 
 SHIFT = 3.0  # how much the steps crowd where there is much noise; best for 6 to 8 steps
@@ -64,6 +68,7 @@ class RetrievalPipeline(DiffusionPipeline):
         self,
         denoiser: Denoiser,
         autoencoder: Autoencoder,
+        reader: Reader,
         scheduler: UniPCMultistepScheduler,
         *,
         space: str = "",
@@ -77,7 +82,7 @@ class RetrievalPipeline(DiffusionPipeline):
     ) -> None:
         super().__init__()
         self.register_modules(  # type: ignore[no-untyped-call]
-            denoiser=denoiser, autoencoder=autoencoder, scheduler=scheduler
+            denoiser=denoiser, autoencoder=autoencoder, reader=reader, scheduler=scheduler
         )
         self.register_to_config(  # type: ignore[no-untyped-call]
             space=space,
@@ -124,9 +129,10 @@ class RetrievalPipeline(DiffusionPipeline):
         neighbour_guidance: float | None = None,
         start: Start | None = None,
         bfloat16: bool = False,
+        output_type: Literal["pt", "latent"] = "pt",
         on_step: OnStep | None = None,
     ) -> Tensor | None:
-        """Make one picture per condition and seed: (b, 3, size, size) in [-1, 1].
+        """Make one picture per condition and seed: (b, 3, size, size) in [-1, 1], or its latents.
 
         A picture depends on its own condition and seed alone, not on its batch. `on_step` is told
         the step from 1, how many there are, sigma and the guessed clean latents; where it answers
@@ -155,7 +161,7 @@ class RetrievalPipeline(DiffusionPipeline):
                 x = torch.lerp(_mix(start.latents, noise, after), x, start.mask)
             if on_step and on_step(index + 1, len(scheduler.timesteps), sigma, clean) is False:
                 return None
-        return self.decode(x)
+        return x if output_type == "latent" else self.decode(x)
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
@@ -168,6 +174,13 @@ class RetrievalPipeline(DiffusionPipeline):
         """The latents of pictures (b, 3, size, size) in [-1, 1]."""
         latents: Tensor = self.autoencoder.encode(pictures)
         return latents
+
+    @torch.no_grad()
+    def nearness(self, latents: Tensor, conditions: Sequence[Condition]) -> Tensor:
+        """How near latents (b, …) are to their conditions' texts, or without one to the neighbours; (b,)."""
+        wanted = torch.from_numpy(np.stack([_wanted(c, self.config["dimension"]) for c in conditions]))
+        nearness: Tensor = (self.reader(latents) * wanted.to(self.device)).sum(1)
+        return nearness
 
     def _noise(self, seeds: Sequence[int]) -> Tensor:
         """Noise (b, depth, grid, grid), each picture's from its own seed, drawn on the CPU."""
@@ -229,6 +242,15 @@ def _says_not(condition: Condition) -> Condition:
         return Condition()
     total = condition.negative.sum(0)
     return Condition(text=total / max(float(np.linalg.norm(total)), 1e-6))
+
+
+def _wanted(condition: Condition, dimension: int) -> Vector:
+    """What a picture should be near to, (d,)."""
+    if condition.text is not None:
+        return condition.text
+    if condition.neighbours is None:
+        return np.zeros(dimension, dtype=np.float32)
+    return np.asarray(condition.weights, dtype=np.float32) @ condition.neighbours
 
 
 def _tokens(conditions: Sequence[Condition], dimension: int, device: torch.device) -> _Tokens:

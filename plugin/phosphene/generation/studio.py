@@ -135,6 +135,7 @@ class Studio:
             space=recipe["space"],
             seed=recipe["seed"],
             candidate=recipe.get("candidate", 0),
+            candidates=1,
             text=None if recipe["vector"] is None else decode(recipe["vector"]),
             references=self._references_of(recipe),
             negative=tuple(decode(negative["vector"]) for negative in recipe["negative"]),
@@ -147,8 +148,7 @@ class Studio:
             neighbour_guidance=recipe["neighbour_guidance"],
         )
         negative = tuple(entry["prompt"] for entry in recipe["negative"])
-        words = {"negative": negative, "init": init, "mask": mask}
-        return self.plan(recipe["prompt"], request, candidates=1, **words)
+        return self.plan(recipe["prompt"], request, negative=negative, init=init, mask=mask)
 
     def _references_of(self, recipe: Mapping[str, Any]) -> tuple[Reference, ...]:
         ids = [parent["id"] for parent in recipe["parents"]]

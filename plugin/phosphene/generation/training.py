@@ -1,10 +1,10 @@
-"""Train a generator of a library's own, both of its networks, and write it where it will be found.
+"""Train a generator of a library's own, all of its networks, and write it where it will be found.
 
-    plan = Plan(Budget(minutes=10), Budget(minutes=90))
+    plan = Plan(Budget(minutes=10), Budget(minutes=5), Budget(minutes=90))
     train(library.examples(), library.embedder, library.folder / "generator", plan)
 
 First the autoencoder learns to fold pictures into latents and back; then, once all pictures are
-latents, the denoiser learns to make such latents from vectors.
+latents, the reader learns to tell their vectors, and the denoiser to make such latents from vectors.
 
 The run lies beside the generator, in `FOLDER.training`: lessons, checkpoints, logs, loss curves and
 sheets of samples. The same call goes on where a killed one left off.
@@ -24,13 +24,13 @@ from PIL.Image import Image as Picture
 
 from phosphene.embedding import Embedder
 from phosphene.embedding.openclip import pick_device
-from phosphene.errors import ModelError
 from phosphene.generation.builtin import cast, open_generator, to_picture
 from phosphene.generation.pipeline import Condition, RetrievalPipeline, new_scheduler
 from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import Denoiser
+from phosphene.nets.reader import Reader
 from phosphene.records import Image, Space
-from phosphene.training import autoencoding, diffusion
+from phosphene.training import autoencoding, diffusion, reading
 from phosphene.training.lessons import Latents, Lessons, enough, gather, sample
 from phosphene.training.run import Budget, Progress
 from phosphene.vectors import Pixels, Vectors
@@ -47,10 +47,11 @@ class Plan:
     """What to train, and for how long."""
 
     autoencoder: Budget
+    reader: Budget
     denoiser: Budget
     size: int = 256  # pixels of a side
     settings: diffusion.Settings = field(default_factory=diffusion.Settings)
-    start: Path | None = None  # a generator to go on from, which then says the network's shape
+    start: Path | None = None  # a generator to go on from, of any space, which then says the network's shape
     seed: int = 0
     licence: str = ""  # of the weights, as an SPDX identifier
 
@@ -66,13 +67,17 @@ def train(
 ) -> RetrievalPipeline:
     """Train on a library's training images and write the generator into `folder`.
 
-    `on_step` is told the stage, `autoencoder` or `denoiser`, and how far it is. Raises ModelError where
-    there are too few pictures, or where the run beside the folder has other settings.
+    `on_step` is told the stage, `autoencoder`, `reader` or `denoiser`, and how far it is. Raises ModelError
+    where there are too few pictures, or where the run beside the folder has other settings.
     """
     run, where = folder.with_name(f"{folder.name}.training"), str(pick_device(device))
-    begun = None if plan.start is None else begin(plan.start, embedder.space)
+    begun = None if plan.start is None else open_generator(plan.start, "cpu").pipeline
     images = list(examples)
     enough(len(images))
+
+    def telling(stage: str) -> Callable[[Progress], None]:
+        return lambda progress: on_step(stage, progress) if on_step else None
+
     autoencoder = autoencoding.fit(
         sample(images, begun.size if begun else plan.size),
         run / "autoencoder",
@@ -80,9 +85,18 @@ def train(
         start=begun.autoencoder if begun else None,
         seed=plan.seed,
         device=where,
-        on_step=partial(on_step, "autoencoder") if on_step else None,
+        on_step=telling("autoencoder"),
     )
     lessons = _lessons(images, embedder, autoencoder, run / "lessons.npz")
+    reader = reading.fit(
+        lessons,
+        run / "reader",
+        plan.reader,
+        start=begun.reader if begun else None,
+        seed=plan.seed,
+        device=where,
+        on_step=telling("reader"),
+    )
     captions, near = _shown(lessons)
     denoiser = diffusion.fit(
         lessons,
@@ -92,21 +106,12 @@ def train(
         start=begun.denoiser if begun else None,
         seed=plan.seed,
         device=where,
-        on_step=partial(on_step, "denoiser") if on_step else None,
-        on_sheet=partial(sheet, autoencoder=autoencoder, captions=captions, near=near),
+        on_step=telling("denoiser"),
+        on_sheet=lambda denoiser: sheet(
+            RetrievalPipeline(denoiser, autoencoder, reader, new_scheduler()), captions, near
+        ),
     )
-    return write(denoiser, autoencoder, embedder.space, folder, licence=plan.licence)
-
-
-def begin(folder: Path, space: Space) -> RetrievalPipeline:
-    """The generator in `folder`, to be trained on. Raises ModelError where it is none or of another space."""
-    begun = open_generator(folder, "cpu").pipeline
-    if begun.config["space"] != space.id:
-        raise ModelError(
-            f"the generator in `{folder}` speaks {begun.config['space']}, not {space.id} (`{space.name}`)",
-            hint="leave out `--from` to begin anew, or train on a library of its space",
-        )
-    return begun
+    return write(denoiser, autoencoder, reader, embedder.space, folder, licence=plan.licence)
 
 
 def shaped(settings: diffusion.Settings, like: Denoiser) -> diffusion.Settings:
@@ -116,7 +121,13 @@ def shaped(settings: diffusion.Settings, like: Denoiser) -> diffusion.Settings:
 
 
 def write(
-    denoiser: Denoiser, autoencoder: Autoencoder, space: Space, folder: Path, *, licence: str = ""
+    denoiser: Denoiser,
+    autoencoder: Autoencoder,
+    reader: Reader,
+    space: Space,
+    folder: Path,
+    *,
+    licence: str = "",
 ) -> RetrievalPipeline:
     """Put a generator together and write it as `folder`, which it replaces; its weights in half precision.
 
@@ -125,13 +136,14 @@ def write(
     pipeline = RetrievalPipeline(
         cast(denoiser, torch.float16),
         cast(autoencoder, torch.float16),
+        cast(reader, torch.float16),
         new_scheduler(),
         space=space.id,
         dimension=space.dimension,
         licence=licence,
     )
     _replace(folder, lambda part: pipeline.save_pretrained(part, safe_serialization=True))
-    for network in (denoiser, autoencoder):
+    for network in (denoiser, autoencoder, reader):
         cast(network, torch.float32)
     return pipeline
 
@@ -148,9 +160,8 @@ def _replace(folder: Path, save: Callable[[Path], None]) -> None:
     part.rename(folder)
 
 
-def sheet(denoiser: Denoiser, autoencoder: Autoencoder, captions: Vectors, near: Vectors) -> bytes:
+def sheet(pipeline: RetrievalPipeline, captions: Vectors, near: Vectors) -> bytes:
     """A PNG with a row per caption (n, d), made from it and its neighbours (n, k, d), a column per seed."""
-    pipeline = RetrievalPipeline(denoiser, autoencoder, new_scheduler())
     rows = []
     for caption, neighbours in zip(captions, near, strict=True):
         condition = Condition(caption, neighbours, [1.0] * len(neighbours))

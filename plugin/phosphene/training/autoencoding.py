@@ -8,7 +8,7 @@ exactly it lies: latents cannot hold every tile of a mosaic, and the mean of all
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,13 +17,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from phosphene.nets.autoencoder import Autoencoder
+from phosphene.training.course import Course, OnStep
 from phosphene.training.examples import mirrored
-from phosphene.training.muon import Muon
-from phosphene.training.run import Average, Budget, Progress, Run, cosine, set_rate
-from phosphene.training.workers import Learnt, Workers
+from phosphene.training.run import Budget
+from phosphene.training.workers import Learnt
 
 RATES = {"muon": 0.01, "adamw": 2e-3}
 BATCH = 4  # whole pictures: of crops it learns that a border is never far
@@ -40,7 +40,7 @@ def fit(
     start: Autoencoder | None = None,
     seed: int = 0,
     device: str = "cpu",
-    on_step: Callable[[Progress], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> Autoencoder:
     """Train on pictures (n, size, size, 3); the averaged network.
 
@@ -50,29 +50,25 @@ def fit(
     torch.manual_seed(seed)
     model = copy.deepcopy(start) if start else new_autoencoder(pictures.shape[1])
     model.encoder.requires_grad_(start is None)
-    taught = [weights for weights in model.parameters() if weights.requires_grad]
-    torch.nn.Module.to(model.train(), torch.device(device))
-    torch.nn.Module.to(model, memory_format=torch.channels_last)
-    average = Average(model)
-    workers = Workers(torch.get_num_threads() if device == "cpu" else 1)
-    optimizers = new_optimizers(model, taught, workers)
-    kept = {**{key: model.config[key] for key in ("size", "depth")}, "examples": len(pictures), "seed": seed}
-    run = Run(folder, {"model": model, "average": average, **optimizers}, budget, kept, seed=seed)
-    for step in run:
-        for name, optimizer in optimizers.items():
-            set_rate(optimizer, cosine(step.progress, RATES[name]))
-        batch = draw(pictures, run.random, model.config["depth"], model.grid, device)
-        loss = workers.learn(taught, partial(gradients, model, taught), batch.parts(workers.count))
-        for optimizer in optimizers.values():
-            optimizer.step()
-        average.update(model)
-        if step.number % 10 == 0:
-            run.note(loss=loss)
-        if on_step:
-            on_step(Progress(step.progress, step.number, loss))
-    workers.close()
-    averaged: Autoencoder = average.module  # type: ignore[assignment, unused-ignore]
-    return averaged
+    settings = {**{key: model.config[key] for key in ("size", "depth")}, "examples": len(pictures)}
+    course: Course[Autoencoder, Batch] = Course(
+        model,
+        folder,
+        budget,
+        settings,
+        ends=(model.encoder[1], model.decoder[-2]),  # what folds pixels, and what unfolds them
+        rates=RATES,
+        seed=seed,
+        device=device,
+    )
+
+    def parts() -> Sequence[Batch]:
+        batch = draw(pictures, course.run.random, model.config["depth"], model.grid, device)
+        return batch.parts(course.workers.count)
+
+    for _ in course.steps(parts, partial(gradients, model), on_step):
+        pass
+    return course.averaged
 
 
 def new_autoencoder(size: int) -> Autoencoder:
@@ -84,20 +80,6 @@ def new_autoencoder(size: int) -> Autoencoder:
 def normal(pictures: Tensor) -> Tensor:
     """Pictures (n, h, w, 3) of 8 bits as (n, 3, h, w) in [-1, 1]."""
     return pictures.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
-
-
-def new_optimizers(
-    model: Autoencoder, taught: Sequence[nn.Parameter], workers: Workers
-) -> Mapping[str, torch.optim.Optimizer]:
-    """Muon for the convolutions inside; AdamW for the ends and for biases."""
-    ends = {id(model.encoder[1].weight), id(model.decoder[-2].weight)}
-    inside = [weights for weights in taught if weights.ndim == 4 and id(weights) not in ends]
-    chosen = {id(weights) for weights in inside}
-    rest = [weights for weights in taught if id(weights) not in chosen]
-    return {
-        "muon": Muon(inside, RATES["muon"], each=workers.map),
-        "adamw": torch.optim.AdamW(rest, RATES["adamw"], betas=(0.9, 0.99), weight_decay=0.0),
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,16 @@
 The towers are open_clip's own, the result is a folder that open_clip loads: `--space local-dir:FOLDER`.
 What differs from the paper is there because minutes on a CPU are all that we ask for:
 
-- hidden matrices are trained by Muon (Jordan 2024), which needs fewer steps, the rest by AdamW;
+- hidden matrices and filters are trained by Muon (Jordan 2024), which needs fewer steps, the rest by AdamW;
 - each picture meets two of its captions at every step, the fullest and another one;
+- a picture's vector also has to name the phrases of its captions (`training.phrases`);
 - equal captions in a batch do not count as each other's negatives;
 - every batch holds jumbled captions that belong to no picture, so that other topics score low;
 - a training that goes on from a model meets rivals: half of each batch are pictures that this model holds for
   neighbours of the other half (hard negatives, as in NegCLIP; Yuksekgonul et al. 2023). Only their fullest
   captions take part, since a short one may well be true of a neighbour;
-- with locked pictures the text tower alone is taught (Zhai et al. 2022, "LiT"): stored vectors stay;
+- with locked pictures the text tower alone is taught (Zhai et al. 2022, "LiT"): stored vectors stay, and
+  every text meets thousands of them;
 - texts run in parts of about the same length: the text tower is causal, so that nothing changes.
 """
 
@@ -35,14 +37,16 @@ from phosphene.nets import tokenizer as tokenizers
 from phosphene.nets.tokenizer import Tokenizer
 from phosphene.records import Failure
 from phosphene.sources import Item
-from phosphene.training.contrast import BATCH, Lesson, encode_texts
+from phosphene.training.contrast import BATCH, HALVES, Lesson, encode_texts
 from phosphene.training.examples import PREPROCESS, SIZE, Examples, normal, read
 from phosphene.training.lessons import neighbours
+from phosphene.training.muon import Muon
+from phosphene.training.phrases import Naming, Phrasebook
 from phosphene.training.run import Average, Budget, Progress, Run, Step, cosine, set_rate
 from phosphene.vectors import Vectors
 
 AVERAGE = 0.99  # decay of the averaged weights, which are what is written
-RATES = {"muon": 2e-3, "adamw": 1.5e-3}
+RATES = {"filters": 1.5e-2, "matrices": 6e-3, "adamw": 1e-3, "naming": 3e-3}
 
 
 def small(vocabulary: int) -> dict[str, Any]:
@@ -132,15 +136,19 @@ def fit(
     model, splitter, config = begin(seen, start)
     if locked:
         model.visual.requires_grad_(False)
-    steps, average = optimizers(model), Average(model, AVERAGE)
+    book = Phrasebook(seen.captions)
+    naming, average = Naming(config["embed_dim"], book.shares), Average(model, AVERAGE)
     settings = {"model": config, "examples": len(seen), "batch": BATCH, "seed": seed}
     settings |= {"from": str(start) if start else None, "locked": locked}
     own = None if start is None else vectors_of(model, seen, output / "training" / "vectors.npy")
-    run = Run(output / "training", {"model": model, "average": average, **steps}, budget, settings, seed=seed)
     rivals = None if own is None else neighbours(own, np.arange(len(own)), own)
-    with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as threads:
+    with ThreadPoolExecutor(HALVES, initializer=torch.set_num_threads, initargs=(1,)) as threads:
+        steps = optimizers(model, naming, threads)
+        parts = {"model": model, "naming": naming, "average": average, **steps}
+        run = Run(output / "training", parts, budget, settings, seed=seed)
         still = own if locked else None
-        lesson = Lesson(model, splitter, splitter.dropping(0.1), seen, rivals, still, run.random, threads)
+        dropping = splitter.dropping(0.1)
+        lesson = Lesson(model, splitter, dropping, seen, book, naming, rivals, still, run.random, threads)
         for step in run:
             loss = learn(lesson, steps, step)
             average.update(model)
@@ -234,20 +242,22 @@ def write(model: CLIP, config: dict[str, Any], tokenizer: Tokenizer, folder: Pat
     write_whole(folder / "open_clip_config.json", json.dumps(card, indent=2).encode())
 
 
-def optimizers(model: CLIP) -> dict[str, torch.optim.Optimizer]:
-    """Muon for the matrices inside the transformers, AdamW for all else."""
-    hidden, rest, plain = [], [], []
+def optimizers(model: CLIP, naming: Naming, threads: ThreadPoolExecutor) -> dict[str, torch.optim.Optimizer]:
+    """Muon for the matrices and filters inside the towers, AdamW for all else."""
+    filters, matrices, rest, plain = [], [], [], []
     for name, weights in model.named_parameters():
-        if "resblocks" in name and weights.ndim == 2:
-            hidden.append(weights)
+        if name.startswith("visual.layer") and weights.ndim == 4:
+            filters.append(weights)
+        elif "resblocks" in name and weights.ndim == 2:
+            matrices.append(weights)
         elif weights.ndim >= 2:
             rest.append(weights)
         else:
             plain.append(weights)
+    groups = [{"params": rest, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
     return {
-        "muon": torch.optim.Muon(hidden, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
-        "adamw": torch.optim.AdamW(
-            [{"params": rest, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
-            betas=(0.9, 0.98),
-        ),
+        "filters": Muon(filters, each=threads.map),
+        "matrices": Muon(matrices, each=threads.map),
+        "adamw": torch.optim.AdamW(groups, betas=(0.9, 0.98)),
+        "naming": torch.optim.AdamW(naming.parameters()),
     }

@@ -12,10 +12,14 @@ from torch.nn import functional
 
 from phosphene.nets.tokenizer import Tokenizer
 from phosphene.training.examples import Examples, mirrored, normal, shifted
+from phosphene.training.phrases import Naming, Phrasebook
 from phosphene.vectors import Vectors
 
 BATCH = 192
+HALVES = 2  # of a batch, one a thread
 JUMBLED = 24  # texts a step that belong to no picture
+CROWD = 2048  # further pictures that a text is not about, where their vectors are there already
+NAMING = 0.1  # how much a nat of phrases counts beside a nat of pairs
 TOGETHER = 6  # parts that texts run in, short ones first
 
 
@@ -27,6 +31,8 @@ class Lesson:
     tokenizer: Tokenizer
     dropping: Tokenizer
     examples: Examples
+    book: Phrasebook
+    naming: Naming
     rivals: NDArray[np.int32] | None
     locked: Vectors | None  # the pictures' vectors, where they are to stay
     random: np.random.Generator
@@ -35,24 +41,23 @@ class Lesson:
     def backward(self) -> float:
         """Draw a batch, add the gradients of its loss to the model's, and return the loss.
 
-        The towers, and halves of the texts, meet in the loss alone, so that they run in two threads.
+        The towers, and halves of a batch, meet in the loss alone, so that they run in threads. Each half
+        of the pictures has statistics of its own (ghost batch normalisation; Hoffer et al. 2017).
         """
         chosen, alone = self.chosen()
         ids = self.texts(chosen, alone)
-        parts = [partial(encode_texts, self.model, half) for half in ids.tensor_split(self.halves)]
-        towers = [partial(self.pictures, chosen), *parts]
-        outputs = list(self.threads.map(lambda tower: tower(), towers))
+        pictures = [partial(self.pictures, half) for half in np.array_split(chosen, HALVES)]
+        texts = [partial(encode_texts, self.model, half) for half in ids.tensor_split(HALVES)]
+        outputs = list(self.threads.map(lambda tower: tower(), [*pictures, *texts]))
         ends = [output.detach().requires_grad_() for output in outputs]
-        loss = self.loss(functional.normalize(ends[0], dim=-1), torch.cat(ends[1:]), ids, alone)
+        seen = functional.normalize(torch.cat(ends[:HALVES]), dim=-1)
+        loss = self.loss(seen, torch.cat(ends[HALVES:]), ids, alone, self.crowd(chosen))
+        if self.locked is None:
+            loss = loss + NAMING * self.naming(seen, self.book.said(chosen))
         loss.backward()  # type: ignore[no-untyped-call]
         learnt = [pair for pair in zip(outputs, ends, strict=True) if pair[0].requires_grad]
         list(self.threads.map(lambda pair: pair[0].backward(pair[1].grad), learnt))
         return float(loss.detach())
-
-    @property
-    def halves(self) -> int:
-        """In how many parts the texts run: in two where the pictures' vectors are there already."""
-        return 1 if self.locked is None else 2
 
     def pictures(self, chosen: NDArray[np.int64]) -> torch.Tensor:
         """The vectors (n, d) of pictures, moved a little and mirrored at times; or those that are to stay."""
@@ -60,6 +65,13 @@ class Lesson:
             return torch.from_numpy(self.locked[chosen])
         moved = mirrored(shifted(self.examples.pictures[chosen], self.random), self.random)
         return self.model.encode_image(normal(moved))  # type: ignore[no-any-return]
+
+    def crowd(self, chosen: NDArray[np.int64]) -> torch.Tensor:
+        """Vectors (m, d) of pictures that are not in the batch; none where they would have to be made."""
+        if self.locked is None:
+            return torch.empty(0, self.model.text_projection.shape[1])
+        others = np.setdiff1d(self.random.integers(len(self.examples), size=CROWD), chosen)
+        return torch.from_numpy(self.locked[others])
 
     def chosen(self) -> tuple[NDArray[np.int64], int]:
         """The pictures of a batch, and how many of them, the first ones, were chosen by chance alone."""
@@ -80,25 +92,39 @@ class Lesson:
         return torch.cat([self.tokenizer(full), self.dropping(other), self.dropping(jumbled)])
 
     def loss(
-        self, pictures: torch.Tensor, texts: torch.Tensor, ids: torch.Tensor, alone: int
+        self,
+        pictures: torch.Tensor,
+        texts: torch.Tensor,
+        ids: torch.Tensor,
+        alone: int,
+        crowd: torch.Tensor,
     ) -> torch.Tensor:
         """The loss of n pictures' vectors and texts': n full captions, `alone` others, and jumbled ones."""
         count, scale = len(pictures), self.model.logit_scale.exp()
-        jumbled = texts[count + alone :]
+        others = Others(texts[count + alone :], crowd)
         views = ((pictures, slice(count)), (pictures[:alone], slice(count, count + alone)))
-        losses = [contrast(some, texts[view], ids[view], scale, jumbled) for some, view in views]
+        losses = [contrast(some, texts[view], ids[view], scale, others) for some, view in views]
         return torch.stack(losses).mean()
 
 
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What belongs to no pair of a batch: texts (m, d), and pictures (k, d)."""
+
+    texts: torch.Tensor
+    pictures: torch.Tensor
+
+
 def contrast(
-    pictures: torch.Tensor, texts: torch.Tensor, ids: torch.Tensor, scale: torch.Tensor, jumbled: torch.Tensor
+    pictures: torch.Tensor, texts: torch.Tensor, ids: torch.Tensor, scale: torch.Tensor, others: Others
 ) -> torch.Tensor:
-    """The symmetric contrastive loss of n pairs (n, d), with jumbled texts (m, d) as further negatives."""
+    """The symmetric contrastive loss of n pairs (n, d), with other texts and pictures as negatives."""
     own = torch.arange(len(pictures), device=pictures.device)
     same = (ids[:, None] == ids[None]).all(dim=-1) & ~torch.eye(len(ids), dtype=torch.bool, device=ids.device)
     logits = (scale * pictures @ texts.T).masked_fill(same, -torch.inf)
-    wider = torch.cat([logits, scale * pictures @ jumbled.T], dim=1)
-    return (functional.cross_entropy(wider, own) + functional.cross_entropy(logits.T, own)) / 2
+    to_texts = torch.cat([logits, scale * pictures @ others.texts.T], dim=1)
+    to_pictures = torch.cat([logits.T, scale * texts @ others.pictures.T], dim=1)
+    return (functional.cross_entropy(to_texts, own) + functional.cross_entropy(to_pictures, own)) / 2
 
 
 def jumble(text: str, random: np.random.Generator) -> str:

@@ -9,7 +9,7 @@ from the papers is there because the time is short: Muon for the convolutions, a
 drawn where the few steps of a generation go.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,12 +21,11 @@ from torch import Tensor
 
 from phosphene.files import write_whole
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT, Denoiser
+from phosphene.training.course import Course, OnStep, begin
 from phosphene.training.lessons import Lessons
-from phosphene.training.muon import Muon
-from phosphene.training.run import Average, Budget, Progress, Run, Step, cosine, set_rate
-from phosphene.training.workers import Learnt, Workers
+from phosphene.training.run import Budget
+from phosphene.training.workers import Learnt
 
-RATES = {"muon": 0.02, "adamw": 2e-3}
 MOST = 8  # neighbours at once
 HIDE = 0.1  # share of pictures without text, without neighbours, and without both
 OWN_SHARE = 0.35  # of the pictures with a text: how many have their own vector instead
@@ -55,11 +54,11 @@ def fit(
     start: Denoiser | None = None,
     seed: int = 0,
     device: str = "cpu",
-    on_step: Callable[[Progress], None] | None = None,
+    on_step: OnStep | None = None,
     on_sheet: Callable[[Denoiser], bytes] | None = None,
     sheet_every: float = 240.0,
 ) -> Denoiser:
-    """Train on lessons; the averaged network. `start` is one of the same shape to go on from.
+    """Train on lessons; the averaged network. `start` is one to go on from, see `begin`.
 
     The run lies in `folder`; the same call goes on where a killed one left off. Every `sheet_every`
     seconds `on_sheet` draws what the averaged network makes, as a PNG beside the log.
@@ -68,34 +67,27 @@ def fit(
     torch.manual_seed(seed)
     model = new_denoiser(lessons, settings)
     if start is not None:
-        model.load_state_dict(start.state_dict())
-    torch.nn.Module.to(model.train(), torch.device(device))
-    torch.nn.Module.to(model, memory_format=torch.channels_last)  # a fifth faster on a CPU
-    average = Average(model, settings.average)
-    averaged: Denoiser = average.module  # type: ignore[assignment, unused-ignore]
-    workers = Workers(torch.get_num_threads() if device == "cpu" else 1)
-    optimizers, weights = new_optimizers(model, workers), list(model.parameters())
-    kept = {**asdict(settings), "examples": len(lessons), "seed": seed}
-    run = Run(folder, {"model": model, "average": average, **optimizers}, budget, kept, seed=seed)
-    drawn = run.seconds
-    for step in run:
-        rates(optimizers, step)
-        batch = draw(lessons, run.random, settings.batch, device)
-        loss = workers.learn(
-            weights, partial(gradients, model, weights, settings.batch), batch.parts(workers.count)
-        )
-        for optimizer in optimizers.values():
-            optimizer.step()
-        average.update(model)
-        if step.number % 10 == 0:
-            run.note(loss=loss)
-        if on_step:
-            on_step(Progress(step.progress, step.number, loss))
-        if on_sheet and run.seconds - drawn > sheet_every:
-            drawn = run.seconds
-            write_whole(folder / f"sheet-{round(run.seconds / 60):03d}.png", on_sheet(averaged))
-    workers.close()
-    return averaged
+        begin(model, start)
+    course: Course[Denoiser, Batch] = Course(
+        model,
+        folder,
+        budget,
+        {**asdict(settings), "examples": len(lessons)},
+        ends=(model.enter, model.leave, model.tokens.kind, model.tokens.score),
+        decay=settings.average,
+        seed=seed,
+        device=device,
+    )
+
+    def parts() -> Sequence[Batch]:
+        return draw(lessons, course.run.random, settings.batch, device).parts(course.workers.count)
+
+    drawn = course.run.seconds
+    for _ in course.steps(parts, partial(gradients, model, settings.batch), on_step):
+        if on_sheet and course.run.seconds - drawn > sheet_every:
+            drawn = course.run.seconds
+            write_whole(folder / f"sheet-{round(drawn / 60):03d}.png", on_sheet(course.averaged))
+    return course.averaged
 
 
 def new_denoiser(lessons: Lessons, settings: Settings) -> Denoiser:
@@ -110,18 +102,6 @@ def new_denoiser(lessons: Lessons, settings: Settings) -> Denoiser:
         settings.blocks,
     )
     return model
-
-
-def new_optimizers(model: Denoiser, workers: Workers) -> Mapping[str, torch.optim.Optimizer]:
-    """Muon for what lies inside the network; AdamW for its ends and for vectors."""
-    edges = ("enter.", "leave.", "tokens.kind", "tokens.score")
-    inside = [w for name, w in model.named_parameters() if w.ndim >= 2 and not name.startswith(edges)]
-    chosen = {id(weights) for weights in inside}
-    rest = [weights for weights in model.parameters() if id(weights) not in chosen]
-    return {
-        "muon": Muon(inside, RATES["muon"], each=workers.map),
-        "adamw": torch.optim.AdamW(rest, RATES["adamw"], betas=(0.9, 0.99), weight_decay=0.01),
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +169,7 @@ def blurred(vectors: NDArray[np.float32], random: np.random.Generator) -> NDArra
     return vectors
 
 
-def rates(optimizers: Mapping[str, torch.optim.Optimizer], step: Step) -> None:
-    """Give the optimizers the learning rates of a step."""
-    for name, optimizer in optimizers.items():
-        set_rate(optimizer, cosine(step.progress, RATES[name], warmup=0.01))
-
-
-def gradients(model: Denoiser, weights: Sequence[Tensor], whole: int, batch: Batch) -> Learnt:
+def gradients(model: Denoiser, whole: int, weights: Sequence[Tensor], batch: Batch) -> Learnt:
     """The share that a part of a batch of `whole` pictures has in the loss, and in its gradients."""
     device = batch.clean.device.type
     with torch.autocast(device, torch.bfloat16, enabled=halves(device)):

@@ -1,0 +1,86 @@
+"""Train the reader: to say of latents what vector the space gave of their picture (see `nets.reader`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from phosphene.nets.reader import Reader
+from phosphene.training.course import Course, OnStep, begin
+from phosphene.training.lessons import Lessons
+from phosphene.training.run import Budget
+from phosphene.training.workers import Learnt
+
+BATCH = 128
+NOISE = 0.3  # strongest noise on the latents, whose mean square is 1: what is generated is not quite right
+RATES = {"muon": 0.01, "adamw": 2e-3}
+
+
+def fit(
+    lessons: Lessons,
+    folder: Path,
+    budget: Budget,
+    *,
+    start: Reader | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    on_step: OnStep | None = None,
+) -> Reader:
+    """Train on lessons; the averaged network. `start` is one to go on from, see `begin`.
+
+    The run lies in `folder`; the same call goes on where a killed one left off.
+    """
+    torch.manual_seed(seed)
+    model: Reader = Reader(lessons.dimension, lessons.latents.shape[1])  # type: ignore[call-overload, unused-ignore]
+    if start is not None:
+        begin(model, start)
+    course: Course[Reader, Batch] = Course(
+        model,
+        folder,
+        budget,
+        {"examples": len(lessons)},
+        ends=(model.look.get_submodule("0.0"), model.say),
+        rates=RATES,
+        seed=seed,
+        device=device,
+    )
+
+    def parts() -> Sequence[Batch]:
+        return draw(lessons, course.run.random, device).parts(course.workers.count)
+
+    for _ in course.steps(parts, partial(gradients, model), on_step):
+        pass
+    return course.averaged
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Noisy latents (b, depth, grid, grid), and their pictures' vectors (b, d)."""
+
+    latents: Tensor
+    vectors: Tensor
+
+    def parts(self, count: int) -> list["Batch"]:
+        """As many parts of about the same size; fewer where there are not as many pictures."""
+        pairs = zip(self.latents.tensor_split(count), self.vectors.tensor_split(count), strict=True)
+        return [Batch(*pair) for pair in pairs if len(pair[0])]
+
+
+def draw(lessons: Lessons, random: np.random.Generator, device: str = "cpu") -> Batch:
+    """Draw pictures, and noise of a level of its own for each."""
+    chosen = random.integers(len(lessons), size=BATCH)
+    clean = lessons.latents[chosen].astype(np.float32)
+    level = random.uniform(0, NOISE, size=(BATCH, 1, 1, 1)).astype(np.float32)
+    noisy = clean + level * random.standard_normal(clean.shape, dtype=np.float32)
+    return Batch(*(torch.from_numpy(array).to(device) for array in (noisy, lessons.own[chosen])))
+
+
+def gradients(model: Reader, weights: Sequence[Tensor], part: Batch) -> Learnt:
+    """The share that a part of a batch has in the loss, and in its gradients."""
+    cosines = (model(part.latents) * part.vectors).sum(1)
+    loss = (1 - cosines).sum() / BATCH
+    return float(loss.detach()), torch.autograd.grad(loss, weights)
