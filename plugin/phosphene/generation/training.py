@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -75,41 +76,26 @@ def train(
     images = list(examples)
     enough(len(images))
 
-    def telling(stage: str) -> Callable[[Progress], None]:
-        return lambda progress: on_step(stage, progress) if on_step else None
+    def stage(name: str) -> dict[str, Any]:
+        """What the training of each network has in common."""
+        start = getattr(begun, name) if begun else None
+        told = partial(on_step, name) if on_step else None
+        return {"start": start, "seed": plan.seed, "device": where, "on_step": told}
 
-    autoencoder = autoencoding.fit(
-        sample(images, begun.size if begun else plan.size),
-        run / "autoencoder",
-        plan.autoencoder,
-        start=begun.autoencoder if begun else None,
-        seed=plan.seed,
-        device=where,
-        on_step=telling("autoencoder"),
-    )
+    pictures = sample(images, begun.size if begun else plan.size)
+    autoencoder = autoencoding.fit(pictures, run / "autoencoder", plan.autoencoder, **stage("autoencoder"))
     lessons = _lessons(images, embedder, autoencoder, run / "lessons.npz")
-    reader = reading.fit(
-        lessons,
-        run / "reader",
-        plan.reader,
-        start=begun.reader if begun else None,
-        seed=plan.seed,
-        device=where,
-        on_step=telling("reader"),
-    )
+    reader = reading.fit(lessons, run / "reader", plan.reader, **stage("reader"))
     captions, near = _shown(lessons)
     denoiser = diffusion.fit(
         lessons,
         run / "denoiser",
         plan.denoiser,
         plan.settings if begun is None else shaped(plan.settings, begun.denoiser),
-        start=begun.denoiser if begun else None,
-        seed=plan.seed,
-        device=where,
-        on_step=telling("denoiser"),
         on_sheet=lambda denoiser: sheet(
             RetrievalPipeline(denoiser, autoencoder, reader, new_scheduler()), captions, near
         ),
+        **stage("denoiser"),
     )
     return write(denoiser, autoencoder, reader, embedder.space, folder, licence=plan.licence)
 
