@@ -146,7 +146,7 @@ def png(picture: Picture, texts: Mapping[str, str]) -> bytes:
         else:
             chunks.add_text(key, text)
     file = io.BytesIO()
-    picture.save(file, "PNG", pnginfo=chunks)
+    picture.save(file, "PNG", pnginfo=chunks, compress_level=4)  # 1 % larger than 6, in 40 % of the time
     return file.getvalue()
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phosphene.files import write_whole
-from phosphene.records import Filter, Image
+from phosphene.records import Filter, Hit, Image
 from phosphene.store import Store
 from phosphene.vectors import Vector
 
@@ -77,18 +77,16 @@ class Baseline:
 
 def measure(store: Store, baseline: Baseline, vector: Vector, parents: Sequence[str]) -> Novelty | None:
     """The novelty of a picture with this unit vector; None in a library without training images."""
-    first = _nearest(store, baseline, vector, TRAINING)
-    if first is None:
+    hits = store.near(vector, 1 + len(parents), TRAINING)  # enough for one that is no parent
+    if not hits:
         return None
-    others = Filter(origin="training", without=frozenset(parents))
-    second = _nearest(store, baseline, vector, others) if parents else first
-    return Novelty(first.nearest, first.similarity, first.percentile, store.exact(), second)
+    first, others = hits[0], [hit for hit in hits if hit.image.id not in parents]
+    second = _as_nearest(others[0], baseline) if others else None
+    return Novelty(first.image.id, first.score, baseline.percentile(first.score), store.exact(), second)
 
 
-def _nearest(store: Store, baseline: Baseline, vector: Vector, where: Filter) -> Nearest | None:
-    for hit in store.near(vector, 1, where):
-        return Nearest(hit.image.id, hit.score, baseline.percentile(hit.score))
-    return None
+def _as_nearest(hit: Hit, baseline: Baseline) -> Nearest:
+    return Nearest(hit.image.id, hit.score, baseline.percentile(hit.score))
 
 
 def _similarities(store: Store) -> NDArray[np.float32]:
