@@ -4,7 +4,7 @@
     python bench/choice.py [--captions 100]
 
 Prints Markdown for docs/log.md: both guidances at the default steps and one candidate, then at the best
-pair the steps, and the candidates.
+pair the noise level at which neighbours' pictures are started from, the steps, and the candidates.
 Neither the judge nor a test scene takes part, so that what is measured with them stays fair.
 """
 
@@ -18,8 +18,9 @@ from pool import FOLDER, Pool, Task, caption_of, filled, found, share
 
 from phosphene.training.scenes import SEEDS
 
-POOL = 2_000
-TEXT, NEAR = (1.5, 2.0, 3.0, 4.0), (1.0, 2.0, 3.0, 4.0)
+POOL = 20_000  # as many as in bench/quality.py: among fewer, neighbours are further away
+TEXT, NEAR = (2.0, 3.5, 5.0, 7.0), (2.0, 3.5, 5.0, 7.0)
+STRENGTHS = (0.7, 0.8, 0.9, 1.0)
 STEPS, CANDIDATES = (6, 8, 12), (1, 2, 4, 8, 16)
 
 
@@ -38,7 +39,7 @@ def main() -> None:
 
 
 def table(pool: Pool, tasks: Sequence[Task]) -> Iterator[str]:
-    """The lines of three tables."""
+    """The lines of the tables."""
     yield f"| text guidance | {' | '.join(f'neighbours {near:g}' for near in NEAR)} |"
     yield "|---|" + "---|" * len(NEAR)
     shares: dict[tuple[float, float], float] = {}
@@ -47,19 +48,17 @@ def table(pool: Pool, tasks: Sequence[Task]) -> Iterator[str]:
         if near == NEAR[-1]:
             yield f"| {text:g} | {' | '.join(f'{shares[text, each]:.3f}' for each in NEAR)} |"
     text, near = max(shares, key=lambda pair: shares[pair])
-    yield f"\nBest: {text:g} and {near:g}. With these:\n\n| steps | share |\n|---|---|"
-    for steps in STEPS:
-        best = judged(pool, tasks, steps=steps, text_guidance=text, neighbour_guidance=near)
-        yield f"| {steps} | {best:.3f} |"
-    yield "\n| candidates | share |\n|---|---|"
-    for count in CANDIDATES:
-        best = judged(pool, tasks, count, text_guidance=text, neighbour_guidance=near)
-        yield f"| {count} | {best:.3f} |"
+    yield f"\nBest: {text:g} and {near:g}. With these:"
+    best = {"text_guidance": text, "neighbour_guidance": near}
+    for name, values in (("neighbour_strength", STRENGTHS), ("steps", STEPS), ("candidates", CANDIDATES)):
+        yield f"\n| {name.replace('_', ' ')} | share |\n|---|---|"
+        for value in values:
+            yield f"| {value:g} | {judged(pool, tasks, **(best | {name: value})):.3f} |"
 
 
-def judged(pool: Pool, tasks: Sequence[Task], candidates: int = 1, **settings: float) -> float:
+def judged(pool: Pool, tasks: Sequence[Task], **settings: float) -> float:
     """The share of the named attributes that the twin finds in what is made with these settings."""
-    made = make(pool, tasks, NEIGHBOURS, candidates=candidates, **settings)
+    made = make(pool, tasks, NEIGHBOURS, **({"candidates": 1} | settings))
     return share(found(tasks, shown([one.picture for one in made], read(TWIN))))
 
 

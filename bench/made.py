@@ -70,6 +70,7 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
         "of_real": share(answers["text_and_neighbours"]) / share(answers.get("real", answers["nearest"])),
         "gain": interval(answers["text"], answers["text_and_neighbours"]),
         "near_copies": near_copies(trained, [_vector(one) for one in made["text_and_neighbours"]]),
+        "near_copies_of_pool": float(np.mean([is_copy(one) for one in made["text_and_neighbours"]])),
         "by_kind": kinds(tasks, answers),
         "left_open": {name: left_open(tasks, near, seen[name]) for name in made},
         "layout": {name: layout(pool, near, pictures[name]) for name in made},
@@ -145,6 +146,11 @@ def coarse(picture: Picture) -> NDArray[np.float64]:
     """A picture's lightness in COARSE x COARSE cells, in a row."""
     cells = picture.convert("L").resize((COARSE, COARSE), Resampling.BOX)
     return np.asarray(cells, dtype=np.float64).ravel()
+
+
+def is_copy(made: Made) -> bool:
+    """Whether it is a near-copy of a picture of the pool, which its neighbours are from."""
+    return made.novelty is not None and (made.novelty.percentile or 0.0) >= COPY
 
 
 def _vector(made: Made) -> Vector:

@@ -1,8 +1,9 @@
 """The built-in generator: what it asks for, what it refuses and with which words, what it hands back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from PIL import Image as pillow
 from PIL.Image import Image as Picture
 
 from phosphene.errors import GenerationError, ModelError
-from phosphene.generation import Reference, Request, Step
+from phosphene.generation import Generated, Reference, Request, Step
 from phosphene.generation.builtin import BATCH, BuiltinGenerator, digest, noise_seed, open_generator
 from phosphene.generation.pipeline import Condition
 from phosphene.generation.training import write
@@ -144,6 +145,60 @@ def test_of_the_candidates_the_one_that_reads_nearest_comes(generator: BuiltinGe
     assert np.abs(pixels(kept.picture) - pixels(alone.picture)).max() <= 1
 
 
+def pictured(*shown: Picture | None, weights: Sequence[float] = (1.0, 1.0, 1.0)) -> tuple[Reference, ...]:
+    """The neighbours with pictures of theirs."""
+    return tuple(
+        replace(near, picture=picture, weight=weight)
+        for near, picture, weight in zip(NEIGHBOURS, shown, weights, strict=True)
+    )
+
+
+def started(generator: BuiltinGenerator, references: tuple[Reference, ...], **wishes: Any) -> Generated:
+    request = replace(REQUEST, references=references, neighbour_strength=0.5)
+    [made] = generator.generate([replace(request, **wishes)])
+    return made
+
+
+def test_candidates_start_from_the_pictures_of_the_nearest_neighbours_in_turn(
+    generator: BuiltinGenerator, scenery: Picture
+) -> None:
+    red, blue = (pillow.new("RGB", (LARGE, LARGE), colour) for colour in ("red", "blue"))
+    for candidate, first in enumerate((red, blue, red)):
+        made = started(generator, pictured(red, blue, scenery), candidate=candidate)
+        same = started(generator, NEIGHBOURS, candidate=candidate, init=first, strength=0.5)
+        assert np.array_equal(pixels(made.picture), pixels(same.picture))
+        assert (made.settings["neighbour_strength"], same.settings["strength"]) == (0.5, 0.5)
+
+
+def test_neighbours_without_a_picture_or_a_weight_are_no_start(
+    generator: BuiltinGenerator, scenery: Picture
+) -> None:
+    only = started(generator, pictured(None, scenery, None), candidate=1)
+    weightless = started(generator, pictured(scenery, None, None, weights=(0.0, 1.0, 1.0)))
+    noise = started(generator, pictured(None, None, None, weights=(0.0, 1.0, 1.0)), neighbour_strength=None)
+
+    assert only.settings["neighbour_strength"] == 0.5
+    assert "neighbour_strength" not in weightless.settings
+    assert np.array_equal(pixels(weightless.picture), pixels(noise.picture))
+
+
+def test_whole_strength_is_noise_alone(generator: BuiltinGenerator, scenery: Picture) -> None:
+    whole = started(generator, pictured(scenery, None, None), neighbour_strength=1.0)
+    [noise] = generator.generate([REQUEST])
+    assert np.array_equal(pixels(whole.picture), pixels(noise.picture))
+    assert "neighbour_strength" not in whole.settings
+
+
+def test_a_start_of_the_user_goes_before_those_of_the_neighbours(
+    generator: BuiltinGenerator, scenery: Picture
+) -> None:
+    red = pillow.new("RGB", (LARGE, LARGE), "red")
+    theirs = started(generator, pictured(red, red, red), init=scenery, strength=0.4)
+    plain = started(generator, NEIGHBOURS, init=scenery, strength=0.4)
+    assert np.array_equal(pixels(theirs.picture), pixels(plain.picture))
+    assert "neighbour_strength" not in theirs.settings
+
+
 def test_preview_shows_one_candidate_of_each_picture(generator: BuiltinGenerator) -> None:
     shown: list[int] = []
     requests = [replace(REQUEST, seed=seed, candidates=BATCH // 2) for seed in range(2)]
@@ -184,6 +239,7 @@ def test_stopping_keeps_the_batches_that_were_finished(generator: BuiltinGenerat
         ({"strength": float("nan")}, "strength of nan"),
         ({"text_guidance": -1.0}, "text guidance of -1.0"),
         ({"neighbour_guidance": float("inf")}, "neighbour guidance of inf"),
+        ({"neighbour_strength": 0.0}, "neighbour strength of 0.0"),
         ({"mask": pillow.new("L", (8, 8))}, "a mask, but no picture"),
     ],
 )

@@ -230,6 +230,19 @@ def test_of_the_candidates_one_that_is_near_to_the_prompt_is_kept(library: Libra
     assert library.replay(kept[0].image.id).largest_difference in (0, 1)
 
 
+def test_what_starts_from_neighbours_says_so_and_is_made_again(library: Library) -> None:
+    near, noise = (
+        library.generate(PROMPT, 1, candidates=1, seed=3, steps=2, neighbour_strength=strength)[0]
+        for strength in (0.5, 1.0)
+    )
+
+    assert near.image.recipe is not None and near.image.recipe["neighbour_strength"] == 0.5
+    assert noise.image.recipe is not None and "neighbour_strength" not in noise.image.recipe
+    assert near.image.id != noise.image.id
+    for made in (near, noise):
+        assert library.replay(made.image.id).identical
+
+
 def test_without_a_choice_the_seed_decides(library: Library) -> None:
     first, second = (library.generate(PROMPT, 1, candidates=n, seed=1, steps=2)[0] for n in (1, 3))
 

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +136,12 @@ def thumbnail(picture: Picture) -> bytes:
     # 1.5: a box filter halves and thirds what is far too large, bicubic does the rest, 3 times faster
     picture.resize(size, Resampling.BICUBIC, reducing_gap=1.5).save(file, "JPEG", quality=85)
     return file.getvalue()
+
+
+@cache
+def no_picture() -> bytes:
+    """The thumbnail that stands for a picture that is not there: a grey square."""
+    return thumbnail(Image.new("RGB", (THUMBNAIL, THUMBNAIL), "grey"))
 
 
 def png(picture: Picture, texts: Mapping[str, str]) -> bytes:

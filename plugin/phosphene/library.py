@@ -233,6 +233,7 @@ class Library:
         steps: int | None = None,
         text_guidance: float | None = None,
         neighbour_guidance: float | None = None,
+        neighbour_strength: float | None = None,
         candidates: int | None = None,
         into: "Library | None" = None,
         on_step: OnStep | None = None,
@@ -240,8 +241,9 @@ class Library:
         """Make pictures from a prompt and its nearest images, and store them with their lineage.
 
         `neighbours` of `origin` condition each of the `count` pictures; picture i has seed + i,
-        at random where None is given. `init` (a file or an id) is where image-to-image starts
-        from, at noise level `strength` in (0, 1]; `mask` is white where it is to be made anew.
+        at random where None is given. It starts from the nearest ones' pictures at noise level
+        `neighbour_strength` in (0, 1]; at 1 their vectors alone count. `init` (a file or an id) is
+        where image-to-image starts from, at `strength`; `mask` is white where it is to be made anew.
         `negative` are queries to steer away from. Of each picture so many `candidates` are made (None:
         as many as the generator advises), and the one nearest to the prompt is kept. Making the
         same again changes nothing. They are stored `into` another library of this space, where one is given.
@@ -265,6 +267,7 @@ class Library:
             steps=steps,
             text_guidance=text_guidance,
             neighbour_guidance=neighbour_guidance,
+            neighbour_strength=neighbour_strength,
             candidates=candidates,
         )
         plan = self.studio.plan(str(query), request, negative=tuple(negative), init=start, mask=masked)
@@ -286,7 +289,7 @@ class Library:
     ) -> list[Stop]:
         """Walk the great circle between two queries: at every waypoint the nearest real picture.
 
-        With `generate` also a new one, all of one seed so that only the place differs; they
+        With `generate` also a new one, all from the same noise so that only the place differs; they
         are stored only with `keep`, and `into` another library where one is given.
         """
         stops = walk(self.store, self.vector(start), self.vector(end), steps)
@@ -341,7 +344,8 @@ class Library:
     def _plan_at(self, stop: Stop, prompt: str, neighbours: int, seed: int) -> Plan:
         target = rounded(stop.vector)
         nearest = self.studio.neighbours(target, neighbours, TRAINING)
-        return self.studio.plan(prompt, Request(self.space.id, seed, text=target, references=nearest))
+        request = Request(self.space.id, seed, text=target, references=nearest, neighbour_strength=1.0)
+        return self.studio.plan(prompt, request)
 
 
 def _strength(strength: float | None, init: Source | None, mask: Source | None) -> float:

@@ -214,7 +214,7 @@ def _lines(record: Mapping[str, Any]) -> dict[str, object]:
         lines["caption" if number == 1 else f"caption {number}"] = caption
     lines["created"], lines["sha256"] = record["created"], record["sha256"]
     recipe = record["recipe"] or {}
-    for key in ("generator", "seed", "steps", "text_guidance", "neighbour_guidance"):
+    for key in ("generator", "seed", "steps", "text_guidance", "neighbour_guidance", "neighbour_strength"):
         if recipe.get(key) is not None:
             lines[key.replace("_", " ")] = recipe[key]
     for number, parent in enumerate(record["parents"], start=1):

@@ -65,6 +65,11 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
 @click.option("--steps", type=COUNT, help=f"Steps of the solver.  {ITS_OWN}")
 @click.option("--text-guidance", type=float, help=f"How strongly the text leads.  {ITS_OWN}")
 @click.option("--neighbour-guidance", type=float, help=f"How strongly the neighbours lead.  {ITS_OWN}")
+@click.option(
+    "--neighbour-strength",
+    type=SHARE,
+    help=f"How far to go from the neighbours' pictures; 1: only their vectors count.  {ITS_OWN}",
+)
 @click.option("--size", metavar="WxH", type=Size(), help=f"In pixels.  {ITS_OWN}")
 @INTO
 @click.option("--preview", "protocol", **PROTOCOLS)

@@ -20,12 +20,16 @@ Mode = Literal["text-to-image", "image-to-image", "inpainting"]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A neighbour as a generator sees it: id, unit vector (d,), its weight and its similarity."""
+    """A neighbour as a generator sees it: id, unit vector (d,), its weight and its similarity.
+
+    `picture` is a small one of it, where one is at hand and the generator starts from such.
+    """
 
     id: str
     vector: Vector
     weight: float = 1.0
     similarity: float = 1.0
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Request:
     steps: int | None = None
     text_guidance: float | None = None
     neighbour_guidance: float | None = None
+    neighbour_strength: float | None = None  # candidates start from neighbours' pictures at this noise level
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class Abilities:
     size: tuple[int, int]
     default_steps: int
     candidates: int  # how many pictures are best made for one that is kept
+    starts: int  # of how many neighbours, the nearest ones, it looks at the pictures
     licence: str
 
 

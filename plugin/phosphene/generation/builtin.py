@@ -28,6 +28,7 @@ from phosphene.errors import ModelError
 from phosphene.generation import Abilities, Generated, Mode, Request, Step
 from phosphene.generation.checks import check
 from phosphene.generation.pipeline import Condition, RetrievalPipeline, Start
+from phosphene.generation.starts import STARTS, first, fitted, pictured, small_mask
 
 BATCH = 8  # candidates at once
 MOST_REFERENCES = 64
@@ -55,6 +56,7 @@ class BuiltinGenerator:
             size=(size, size),
             default_steps=pipeline.config["steps"],
             candidates=pipeline.config["candidates"],
+            starts=STARTS,
             licence=pipeline.config["licence"],
         )
 
@@ -136,21 +138,25 @@ class BuiltinGenerator:
             given = getattr(request, name)
             return self.pipeline.config[name] if given is None else given
 
+        neighbour_strength = chosen("neighbour_strength") if pictured(request) else 1.0
         return _Pace(
             candidates=chosen("candidates"),
             steps=chosen("steps"),
             text_guidance=chosen("text_guidance"),
             neighbour_guidance=chosen("neighbour_guidance"),
-            strength=request.strength if request.init is not None else 1.0,
-            starts=request.init is not None,
+            strength=request.strength if request.init is not None else neighbour_strength,
+            starts=request.init is not None or neighbour_strength < 1,
             masked=request.mask is not None,
         )
 
     def _start(self, tries: Sequence[Request], pace: "_Pace") -> Start:
         size, grid, device = self.pipeline.size, self.pipeline.grid, self.pipeline.device
-        inits = [to_pixels(fitted(request.init, size)) for request in tries if request.init is not None]
-        masks = [_small_mask(request.mask, grid) for request in tries if request.mask is not None]
-        latents = self.pipeline.encode(torch.stack(inits).to(device))
+        firsts = [first(request) for request in tries]
+        distinct = {id(picture): picture for picture in firsts}  # candidates share them
+        pixels = torch.stack([to_pixels(fitted(picture, size)) for picture in distinct.values()])
+        encoded = dict(zip(distinct, self.pipeline.encode(pixels.to(device)), strict=True))
+        latents = torch.stack([encoded[id(picture)] for picture in firsts])
+        masks = [small_mask(request.mask, grid) for request in tries if request.mask is not None]
         return Start(latents, pace.strength, torch.stack(masks).to(device) if pace.masked else None)
 
     def _settings(self, request: Request, pace: "_Pace") -> dict[str, Any]:
@@ -167,7 +173,7 @@ class BuiltinGenerator:
         if request.candidate:
             settings["candidate"] = request.candidate
         if pace.starts:
-            settings["strength"] = pace.strength
+            settings["strength" if request.init is not None else "neighbour_strength"] = pace.strength
         if self.bfloat16:
             settings["precision"] = "bfloat16"
         return settings
@@ -261,13 +267,6 @@ def _finished(request: Request, picture: Tensor) -> Picture:
     return pillow.composite(made, kept, anew)
 
 
-def fitted(picture: Picture, size: int) -> Picture:
-    """A picture stretched to a square, as a start and its mask both are."""
-    if picture.size == (size, size):
-        return picture.convert("RGB")
-    return picture.convert("RGB").resize((size, size), pillow.Resampling.LANCZOS)
-
-
 def to_picture(pixels: Tensor) -> Picture:
     """Pixels (3, h, w) in [-1, 1] to a picture of 8 bits."""
     grey = ((pixels.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
@@ -277,10 +276,3 @@ def to_picture(pixels: Tensor) -> Picture:
 def to_pixels(picture: Picture) -> Tensor:
     """A picture of 8 bits to pixels (3, h, w) in [-1, 1]."""
     return torch.from_numpy(np.asarray(picture, dtype=np.float32) / 127.5 - 1).permute(2, 0, 1)
-
-
-def _small_mask(mask: Picture | None, grid: int) -> Tensor:
-    """Where to make anew, (1, grid, grid): a cell counts if the mask touches it at all."""
-    assert mask is not None, "batches hold requests of one kind"
-    grey = torch.from_numpy(np.asarray(mask.convert("L"), dtype=np.float32) / 255)
-    return torch.nn.functional.adaptive_max_pool2d(grey[None], grid)

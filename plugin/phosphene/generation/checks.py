@@ -28,6 +28,7 @@ def check(request: Request, abilities: Abilities) -> None:
             hint=f"ask for fewer: `-k {abilities.max_references}`",
         )
     _check_numbers(request, abilities)
+    _check_strengths(request)
     if request.mask is not None and request.init is None:
         raise GenerationError(
             "a mask, but no picture that it lies on", hint="`--init PICTURE` gives the picture to change"
@@ -53,11 +54,6 @@ def _check_numbers(request: Request, abilities: Abilities) -> None:
             f"{request.candidates} candidates; from 1 to {MOST_CANDIDATES} are possible",
             hint=f"{abilities.candidates} are usual",
         )
-    if not 0 < request.strength <= 1:
-        raise GenerationError(
-            f"a strength of {request.strength}; it is above 0 (all is kept) and at most 1 (all is made anew)",
-            hint="0.6 keeps the layout and changes what is in it",
-        )
     for name, guidance in (("text", request.text_guidance), ("neighbour", request.neighbour_guidance)):
         if guidance is not None and not 0 <= guidance <= 100:
             raise GenerationError(
@@ -69,3 +65,13 @@ def _check_numbers(request: Request, abilities: Abilities) -> None:
             "a neighbour's weight that is no number or below 0",
             hint="give 0 to leave the neighbour out, and `negative` vectors to steer away from it",
         )
+
+
+def _check_strengths(request: Request) -> None:
+    strengths = {"strength": request.strength, "neighbour strength": request.neighbour_strength}
+    for name, strength in strengths.items():
+        if strength is not None and not 0 < strength <= 1:
+            raise GenerationError(
+                f"a {name} of {strength}; it is above 0 (all is kept) and at most 1 (all is made anew)",
+                hint="0.6 keeps the layout and changes what is in it",
+            )

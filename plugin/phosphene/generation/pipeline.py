@@ -78,6 +78,7 @@ class RetrievalPipeline(DiffusionPipeline):
         candidates: int = 8,
         text_guidance: float = 5.0,
         neighbour_guidance: float = 5.0,
+        neighbour_strength: float = 0.8,
         licence: str = "",
     ) -> None:
         super().__init__()
@@ -92,6 +93,7 @@ class RetrievalPipeline(DiffusionPipeline):
             candidates=candidates,
             text_guidance=text_guidance,
             neighbour_guidance=neighbour_guidance,
+            neighbour_strength=neighbour_strength,
             licence=licence,
         )
 

@@ -14,7 +14,7 @@ from phosphene.errors import GenerationError
 from phosphene.files import write_whole
 from phosphene.generation import Generator, Reference, Request
 from phosphene.generation.making import Draft, OnStep, Plan, Source, make
-from phosphene.images import image_id, open_picture
+from phosphene.images import image_id, no_picture, open_picture
 from phosphene.lineage import decode
 from phosphene.novelty import Baseline, Novelty, measure
 from phosphene.records import Filter, Image
@@ -72,7 +72,11 @@ class Studio:
         vectors = {
             image.id: image.vector for image in self.store.get([h.image.id for h in hits], vectors=True)
         }
-        return tuple(Reference(hit.image.id, _there(vectors[hit.image.id]), 1.0, hit.score) for hit in hits)
+        pictures = self._pictures(list(vectors))
+        return tuple(
+            Reference(id, _there(vectors[id]), 1.0, score, pictures.get(id))
+            for id, score in ((hit.image.id, hit.score) for hit in hits)
+        )
 
     def plan(self, prompt: str, request: Request, **words: Any) -> Plan:
         """A plan for one request; `words` are the parts of a Plan that say where things came from."""
@@ -146,6 +150,7 @@ class Studio:
             steps=recipe["steps"],
             text_guidance=recipe["text_guidance"],
             neighbour_guidance=recipe["neighbour_guidance"],
+            neighbour_strength=recipe.get("neighbour_strength", 1.0),  # those of old started from noise
         )
         negative = tuple(entry["prompt"] for entry in recipe["negative"])
         return self.plan(recipe["prompt"], request, negative=negative, init=init, mask=mask)
@@ -158,10 +163,19 @@ class Studio:
                 f"{len(gone)} of its {len(ids)} parents are no longer in the library: {', '.join(gone)}",
                 hint="add their pictures again; the same files get the same ids",
             )
+        pictures = self._pictures(ids)
         return tuple(
-            Reference(parent["id"], vectors[parent["id"]], parent["weight"], parent["similarity"])
-            for parent in recipe["parents"]
+            Reference(id, vectors[id], parent["weight"], parent["similarity"], pictures.get(id))
+            for id, parent in zip(ids, recipe["parents"], strict=True)
         )
+
+    def _pictures(self, ids: Sequence[str]) -> dict[str, Picture]:
+        """Small pictures of the first of these, as many as the generator starts from.
+
+        The store's own, which are there whatever became of the files.
+        """
+        small = self.store.thumbnails(ids[: self.generator.abilities.starts])
+        return {id: open_picture(content) for id, content in small.items() if content != no_picture()}
 
     def _source_of(self, named: Mapping[str, str] | None, role: str) -> Source | None:
         """The picture that a recipe names: where it was, or wherever the library knows those bytes."""

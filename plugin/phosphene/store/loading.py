@@ -5,10 +5,9 @@ import binascii
 from pathlib import Path
 
 import httpx
-from PIL import Image
 
 from phosphene.errors import ImageError
-from phosphene.images import THUMBNAIL, open_picture, thumbnail
+from phosphene.images import THUMBNAIL, no_picture, open_picture, thumbnail
 
 DEADLINE = 10.0  # seconds for a picture from the web
 LARGEST = 32 << 20  # bytes of one that is still loaded
@@ -37,7 +36,7 @@ def small(content: bytes | None) -> bytes:
             return thumbnail(open_picture(content, at_least=THUMBNAIL))
     except ImageError:
         pass
-    return thumbnail(Image.new("RGB", (THUMBNAIL, THUMBNAIL), "grey"))
+    return no_picture()
 
 
 def _fetched(url: str) -> bytes | None:
