@@ -90,11 +90,13 @@ def generate(
       phosphene generate a house at night --init house.png --strength 0.7
       phosphene generate a tree --init house.png --mask left-half.png --json
 
-    The prompt is a query as `search` takes it. score is the cosine similarity of a picture to
-    its own prompt; nearest that to the nearest training image and, in brackets, how many per cent
-    of the training images are less near to their own nearest one. Pictures are PNGs that hold
-    their recipe: `phosphene replay FILE` makes one again. They are kept in the library, or in that
-    of --into; a collection that somebody else made is only read, and needs it.
+    The prompt is a query as `search` takes it. A picture starts from those of the two nearest
+    neighbours, all but drowned in noise, and is led by the vectors of all neighbours. score is its
+    cosine similarity to its own prompt; nearest that to the nearest training image and, in
+    brackets, how many per cent of the training images are less near to their own nearest one.
+    Pictures are PNGs that hold their recipe: `phosphene replay FILE` makes one again. They are kept
+    in the library, or in that of --into; a collection that somebody else made is only read, and
+    needs it.
     """
     if wishes["init"] is None and (wishes["mask"] or wishes["strength"]):
         raise click.UsageError("--mask and --strength need --init, the picture to start from")

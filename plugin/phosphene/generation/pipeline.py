@@ -75,7 +75,7 @@ class RetrievalPipeline(DiffusionPipeline):
         dimension: int = 0,
         neighbours: int = 8,
         steps: int = 8,
-        candidates: int = 8,
+        candidates: int = 4,
         text_guidance: float = 5.0,
         neighbour_guidance: float = 5.0,
         neighbour_strength: float = 0.8,
