@@ -71,6 +71,7 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
         "gain": interval(answers["text"], answers["text_and_neighbours"]),
         "near_copies": near_copies(trained, [_vector(one) for one in made["text_and_neighbours"]]),
         "near_copies_of_pool": float(np.mean([is_copy(one) for one in made["text_and_neighbours"]])),
+        "one_candidate": unchosen(pool, tasks),
         "by_kind": kinds(tasks, answers),
         "left_open": {name: left_open(tasks, near, seen[name]) for name in made},
         "layout": {name: layout(pool, near, pictures[name]) for name in made},
@@ -78,6 +79,15 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
         "pool": len(pool.seeds),
         "trained": trained.store.count(Filter(origin="training")),
     }
+
+
+def unchosen(pool: Pool, tasks: Sequence[Task]) -> dict[str, Any]:
+    """The same where one candidate is made of each: what generating gains, without any choosing."""
+    counts = {"text": 0, "text_and_neighbours": NEIGHBOURS}
+    made = {name: make(pool, tasks, count, candidates=1) for name, count in counts.items()}
+    answers = {name: found(tasks, shown([one.picture for one in some])) for name, some in made.items()}
+    shares = {f"judge_on_{name}": share(one) for name, one in answers.items()}
+    return {**shares, "gain": interval(*answers.values())}
 
 
 def real(pool: Pool, tasks: Sequence[Task], near: Sequence[Sequence[int]]) -> dict[str, list[Picture]]:

@@ -94,8 +94,8 @@ def _found(story: Story) -> Section:
 def _made(story: Story) -> Section:
     return Section(
         "Generate from what was found",
-        "The six nearest pictures are the parents. A diffusion model starts from the two nearest of them, all "
-        "but drowned in noise, and is led by the vectors of all six and by that of the prompt. "
+        "The six nearest pictures are the parents. A diffusion model starts from the two nearest of them, "
+        "all but drowned in noise, and is led by the vectors of all six and by that of the prompt. "
         f"{_novelty(story)}",
         _command(story, "generate", story.prompt, f"--seed {seed_of(story.made[0].image)}"),
         lineages=[_lineage(story, entry) for entry in story.made],
