@@ -66,7 +66,9 @@ def measure(library: Library, pictures: int, runs: int) -> dict[str, Any]:
 def _requests(library: Library, pictures: int) -> list[Request]:
     target = library.vector(PROMPT)
     neighbours = library.studio.neighbours(target, 6, Filter(origin="training"))
-    return [Request(library.space.id, place, text=target, references=neighbours) for place in range(pictures)]
+    request = Request(library.space.id, 0, text=target, references=neighbours)
+    whole = library.studio.plan(PROMPT, request).request  # with the pictures that it starts from
+    return [replace(whole, seed=place) for place in range(pictures)]
 
 
 def _seconds(work: Callable[[], object]) -> float:

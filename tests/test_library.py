@@ -13,7 +13,7 @@ from phosphene.errors import GenerationError, LibraryError, QueryError
 from phosphene.generation import Request
 from phosphene.generation.builtin import BATCH
 from phosphene.generation.studio import TRAINING
-from phosphene.images import open_picture
+from phosphene.images import no_picture, open_picture
 from phosphene.library import Library
 from phosphene.records import Origin
 from phosphene.training.scenes import SEEDS, write
@@ -241,6 +241,16 @@ def test_what_starts_from_neighbours_says_so_and_is_made_again(library: Library)
     assert near.image.id != noise.image.id
     for made in (near, noise):
         assert library.replay(made.image.id).identical
+
+
+def test_a_stand_in_for_a_picture_is_no_start(library: Library) -> None:
+    ids = [hit.image.id for hit in library.search(PROMPT, 2, origin="training")]
+    images = library.store.get(ids, vectors=True)
+    library.store.upsert([replace(image, thumbnail=no_picture()) for image in images])
+
+    [made] = library.generate(PROMPT, 1, candidates=1, seed=3, steps=1)
+
+    assert made.image.recipe is not None and "neighbour_strength" not in made.image.recipe
 
 
 def test_without_a_choice_the_seed_decides(library: Library) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +72,12 @@ class Studio:
         vectors = {
             image.id: image.vector for image in self.store.get([h.image.id for h in hits], vectors=True)
         }
-        pictures = self._pictures(list(vectors))
-        return tuple(
-            Reference(id, _there(vectors[id]), 1.0, score, pictures.get(id))
-            for id, score in ((hit.image.id, hit.score) for hit in hits)
-        )
+        return tuple(Reference(hit.image.id, _there(vectors[hit.image.id]), 1.0, hit.score) for hit in hits)
 
     def plan(self, prompt: str, request: Request, **words: Any) -> Plan:
         """A plan for one request; `words` are the parts of a Plan that say where things came from."""
         parents = self.store.get([reference.id for reference in request.references])
-        return Plan(prompt, request, {image.id: image.sha256 for image in parents}, **words)
+        return Plan(prompt, self._pictured(request), {image.id: image.sha256 for image in parents}, **words)
 
     def make(self, plans: Sequence[Plan], on_step: OnStep | None = None, *, keep: bool = True) -> list[Made]:
         """Make pictures and, with `keep`, store each group as soon as it is finished."""
@@ -163,19 +159,23 @@ class Studio:
                 f"{len(gone)} of its {len(ids)} parents are no longer in the library: {', '.join(gone)}",
                 hint="add their pictures again; the same files get the same ids",
             )
-        pictures = self._pictures(ids)
         return tuple(
-            Reference(id, vectors[id], parent["weight"], parent["similarity"], pictures.get(id))
-            for id, parent in zip(ids, recipe["parents"], strict=True)
+            Reference(parent["id"], vectors[parent["id"]], parent["weight"], parent["similarity"])
+            for parent in recipe["parents"]
         )
 
-    def _pictures(self, ids: Sequence[str]) -> dict[str, Picture]:
-        """Small pictures of the first of these, as many as the generator starts from.
+    def _pictured(self, request: Request) -> Request:
+        """The request with pictures of the neighbours that the generator starts from, if it does.
 
-        The store's own, which are there whatever became of the files.
+        They are the store's small ones, which are there whatever became of the files.
         """
-        small = self.store.thumbnails(ids[: self.generator.abilities.starts])
-        return {id: open_picture(content) for id, content in small.items() if content != no_picture()}
+        if request.init is not None or request.neighbour_strength == 1:
+            return request
+        near = [reference.id for reference in request.references if reference.weight > 0]
+        small = self.store.thumbnails(near[: self.generator.abilities.starts])
+        pictures = {id: open_picture(content) for id, content in small.items() if content != no_picture()}
+        shown = (replace(reference, picture=pictures.get(reference.id)) for reference in request.references)
+        return replace(request, references=tuple(shown))
 
     def _source_of(self, named: Mapping[str, str] | None, role: str) -> Source | None:
         """The picture that a recipe names: where it was, or wherever the library knows those bytes."""
