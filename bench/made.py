@@ -23,6 +23,7 @@ from phosphene.training.scenes.captions import Label
 from phosphene.vectors import Vector
 
 NEIGHBOURS = 6
+EACH = 4  # unchosen pictures of every text: in one alone, chance has a larger share than the texts have
 GROUP = 20  # pictures between two lines of progress
 OPEN = ("style", "time", "weather", "land")  # what a text may leave to the neighbours
 COARSE = 8  # cells a side, in which layouts are compared
@@ -71,7 +72,7 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
         "gain": interval(answers["text"], answers["text_and_neighbours"]),
         "near_copies": near_copies(trained, [_vector(one) for one in made["text_and_neighbours"]]),
         "near_copies_of_pool": float(np.mean([is_copy(one) for one in made["text_and_neighbours"]])),
-        "one_candidate": unchosen(pool, tasks),
+        "unchosen": unchosen(pool, tasks),
         "by_kind": kinds(tasks, answers),
         "left_open": {name: left_open(tasks, near, seen[name]) for name in made},
         "layout": {name: layout(pool, near, pictures[name]) for name in made},
@@ -82,12 +83,13 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
 
 
 def unchosen(pool: Pool, tasks: Sequence[Task]) -> dict[str, Any]:
-    """The same where one candidate is made of each: what generating gains, without any choosing."""
+    """The same for EACH pictures of every text, none of them chosen: what neighbours add by themselves."""
     counts = {"text": 0, "text_and_neighbours": NEIGHBOURS}
-    made = {name: make(pool, tasks, count, candidates=1) for name, count in counts.items()}
-    answers = {name: found(tasks, shown([one.picture for one in some])) for name, some in made.items()}
+    made = {name: make(pool, [*tasks] * EACH, count, candidates=1) for name, count in counts.items()}
+    seen = {name: shown([one.picture for one in some]) for name, some in made.items()}
+    answers = {name: by_text(found([*tasks] * EACH, one)) for name, one in seen.items()}
     shares = {f"judge_on_{name}": share(one) for name, one in answers.items()}
-    return {**shares, "gain": interval(*answers.values())}
+    return {**shares, "gain": interval(*answers.values()), "pictures": EACH * len(tasks)}
 
 
 def real(pool: Pool, tasks: Sequence[Task], near: Sequence[Sequence[int]]) -> dict[str, list[Picture]]:
@@ -95,6 +97,12 @@ def real(pool: Pool, tasks: Sequence[Task], near: Sequence[Sequence[int]]) -> di
     owns = [task.own for task in tasks if task.own is not None]
     pictures = {"nearest": [pool.picture(seeds[0]) for seeds in near]}
     return pictures | ({"real": [pool.picture(own) for own in owns]} if len(owns) == len(tasks) else {})
+
+
+def by_text(answers: Found) -> Found:
+    """The answers to all pictures of a text in one; the second pictures follow all first ones."""
+    texts = len(answers) // EACH
+    return [[answer for one in answers[text::texts] for answer in one] for text in range(texts)]
 
 
 def interval(first: Found, second: Found, draws: int = 10_000) -> list[float]:

@@ -7,8 +7,8 @@ Draws test scenes (seeds that no training has seen), makes a library of them, an
   and of all attributes that a caption (any of the five) names, how many its top hit shows;
 - generation: of the attributes that a caption names, how many an independent judge (bench/judge.py)
   finds in the scene's real picture, in what is made from the text alone, and in what is made from
-  the text and its six nearest neighbours, the scene's own left out; how many pictures are
-  near-copies of one that the generator was trained on;
+  the text and its six nearest neighbours, the scene's own left out; the same without choosing
+  among candidates; how many pictures are near-copies of one that the generator was trained on;
 - the same for two lists of prompts that were written by hand (bench/prompts.json).
 
 `--quick`: a pool of 2,000 pictures and 100 captions instead of 20,000 and 500; minutes, not an hour.

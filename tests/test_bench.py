@@ -105,6 +105,7 @@ def test_shares_lie_between_none_and_all(figures: dict[str, dict[str, Any]]) -> 
 def test_real_pictures_are_judged_by_their_own_captions(figures: dict[str, dict[str, Any]]) -> None:
     assert figures["generation"]["judge_on_real"] > 0.8
     assert figures["generation"]["captions"] == TINY.captions
+    assert figures["generation"]["unchosen"]["pictures"] == made.EACH * TINY.captions
 
 
 def test_the_grid_is_one_picture_of_all_prompts(folder: Path, figures: dict[str, dict[str, Any]]) -> None:
@@ -124,6 +125,12 @@ def test_the_interval_of_a_gain_that_never_varies_is_that_gain() -> None:
     before, after = [[True, False]] * 20, [[True, True]] * 20
     assert made.interval(before, after) == [0.5, 0.5]
     assert made.interval(before, before) == [0.0, 0.0]
+
+
+def test_all_pictures_of_a_text_are_drawn_together() -> None:
+    answers = [[[True], [False, False]], [[False], [True, False]]] * (made.EACH // 2)
+    together = made.by_text([one for some in answers for one in some])
+    assert together == [[True, False] * (made.EACH // 2), [False, False, True, False] * (made.EACH // 2)]
 
 
 def test_the_interval_is_as_wide_as_a_binomial_says() -> None:

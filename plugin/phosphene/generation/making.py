@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL.Image import Image as Picture
 
+from phosphene.config import cores
 from phosphene.embedding import Embedder
 from phosphene.generation import Generated, Generator, Request, Step
 from phosphene.images import png, thumbnail
@@ -108,9 +110,10 @@ def _named(source: Source | None) -> dict[str, str] | None:
 
 
 def _drafts(finished: Sequence[tuple[Plan, Generated]], embedder: Embedder) -> list[Draft]:
-    embedded = embedder.pictures([embedder.prepare(result.picture) for _, result in finished])
-    measured = zip(finished, embedded.vectors, embedded.norms, strict=True)
-    return [_draft(plan, result, vector, float(norm)) for (plan, result), vector, norm in measured]
+    plans, results = zip(*finished, strict=True)
+    embedded = embedder.pictures([embedder.prepare(result.picture) for result in results])
+    with ThreadPoolExecutor(cores()) as threads:  # PNGs are most of it
+        return list(threads.map(_draft, plans, results, embedded.vectors, embedded.norms.tolist()))
 
 
 def _draft(plan: Plan, result: Generated, vector: Vector, norm: float) -> Draft:

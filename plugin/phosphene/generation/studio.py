@@ -2,13 +2,16 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL.Image import Image as Picture
 
+from phosphene.config import cores
 from phosphene.embedding import Embedder
 from phosphene.errors import GenerationError
 from phosphene.files import write_whole
@@ -84,11 +87,12 @@ class Studio:
         if keep:
             self._shelf.store.upsert([])  # one that is only read says so before anything is made
         baseline = Baseline.of(self.store, self.folder / "novelty.npz")
-        made = []
-        for drafts in make(plans, self.generator, self.embedder, on_step):
-            if keep:
-                self._keep(drafts)
-            made += [self._made(draft, baseline) for draft in drafts]
+        made: list[Made] = []
+        with ThreadPoolExecutor(cores()) as threads:  # a search waits more than it computes
+            for drafts in make(plans, self.generator, self.embedder, on_step):
+                if keep:
+                    self._keep(drafts)
+                made += threads.map(partial(self._made, baseline), drafts)
         return made
 
     def replay(
@@ -124,7 +128,7 @@ class Studio:
         """Where what is finished goes."""
         return self.into or Place(self.store, self.folder)
 
-    def _made(self, draft: Draft, baseline: Baseline) -> Made:
+    def _made(self, baseline: Baseline, draft: Draft) -> Made:
         parents = [parent.id for parent in draft.image.parents]
         novelty = measure(self.store, baseline, _there(draft.image.vector), parents)
         return Made(draft.image, draft.picture, draft.score, novelty)

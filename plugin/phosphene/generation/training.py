@@ -103,7 +103,8 @@ def train(
 def shaped(settings: diffusion.Settings, like: Denoiser) -> diffusion.Settings:
     """The settings with the shape of a network that is there."""
     shape = {each.name: like.config[each.name] for each in fields(settings) if each.name in like.config}
-    return replace(settings, **{**shape, "channels": tuple(shape["channels"])})
+    levels = {name: tuple(shape[name]) for name in ("channels", "blocks")}  # JSON knows lists alone
+    return replace(settings, **shape | levels)
 
 
 def write(

@@ -29,7 +29,10 @@ GROUP = 16  # channels that are normalised together
 
 
 class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
-    """Noisy latents and tokens to clean latents. `grid` is a multiple of 2^(levels - 1)."""
+    """Noisy latents and tokens to clean latents. `grid` is a multiple of 2^(levels - 1).
+
+    Each level, from fine to coarse, has its `channels` and its `blocks`; see `Tokens` for `pieces`.
+    """
 
     @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
@@ -40,24 +43,26 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is u
         channels: tuple[int, ...] = (64, 192),
         width: int = 256,
         heads: int = 4,
-        blocks: int = 1,
+        blocks: tuple[int, ...] = (2, 1),
+        pieces: int = 4,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.tokens = Tokens(dimension, width)
+        self.tokens = Tokens(dimension, width, pieces)
         self.time = nn.Sequential(nn.Linear(2 * FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
         self.enter = nn.Conv2d(depth, channels[0], 3, padding=1)
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         skips, current = [channels[0]], channels[0]
-        for level, out in enumerate(channels):
+        levels = list(enumerate(zip(channels, blocks, strict=True)))
+        for level, (out, count) in levels:
             if level:
                 self.down.append(nn.Conv2d(current, out, 3, stride=2, padding=1))
                 skips, current = [*skips, out], out
-            for _ in range(blocks):
+            for _ in range(count):
                 self.down.append(Block(current, out, width, heads, among=level > 0))
                 skips, current = [*skips, out], out
         self.middle = nn.ModuleList(Block(current, current, width, heads, among=True) for _ in range(2))
-        for level, out in reversed(list(enumerate(channels))):
-            for _ in range(blocks + 1):
+        for level, (out, count) in reversed(levels):
+            for _ in range(count + 1):
                 self.up.append(Block(current + skips.pop(), out, width, heads, among=level > 0))
                 current = out
             if level:
@@ -92,12 +97,17 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is u
 
 
 class Tokens(nn.Module):
-    """Vectors to what pixels attend to, and to one summary that steers every block."""
+    """Vectors to what pixels attend to, and to one summary that steers every block.
 
-    def __init__(self, dimension: int, width: int) -> None:
+    A vector becomes several tokens, its `pieces` (as in IP-Adapter; Ye et al. 2023), so that where the house
+    is can ask for something else than where the tents are.
+    """
+
+    def __init__(self, dimension: int, width: int, pieces: int) -> None:
         super().__init__()
         self.scale = math.sqrt(dimension)  # a unit vector's entries are small
-        self.project = nn.Linear(dimension, width)
+        self.pieces = pieces
+        self.project = nn.Linear(dimension, pieces * width)
         self.kind = nn.Embedding(3, width)
         self.norm = nn.LayerNorm(width)
         self.always = nn.Parameter(torch.randn(width) / math.sqrt(width))
@@ -105,10 +115,12 @@ class Tokens(nn.Module):
         self.summarise = nn.Linear(width, width)
 
     def forward(self, vectors: Tensor, kinds: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens (b, 1 + k, width), their bias (b, 1 + k), and the summary (b, width)."""
-        given = self.norm(self.project(vectors * self.scale) + self.kind(kinds))
+        """Tokens (b, 1 + k * pieces, width), their bias (b, 1 + k * pieces), and the summary (b, width)."""
+        pieces = self.project(vectors * self.scale).unflatten(-1, (self.pieces, -1))
+        given = self.norm(pieces + self.kind(kinds)[:, :, None]).flatten(1, 2)
         tokens = torch.cat([self.always.to(given.dtype).expand(len(given), 1, -1), given], 1)
-        bias = F.pad(weights.log(), (1, 0)).to(tokens.dtype)
+        shares = (weights / self.pieces).repeat_interleave(self.pieces, 1)  # a vector counts as one still
+        bias = F.pad(shares.log(), (1, 0)).to(tokens.dtype)
         share = (self.score(tokens).squeeze(-1) + bias).softmax(-1)
         return tokens, bias, self.summarise((share.unsqueeze(1) @ tokens).squeeze(1))
 

@@ -40,7 +40,8 @@ class Settings:
     channels: tuple[int, ...] = (64, 192)
     width: int = 256
     heads: int = 4
-    blocks: int = 1
+    blocks: tuple[int, ...] = (2, 1)
+    pieces: int = 4
     batch: int = 48
     average: float = 0.999
 
@@ -100,6 +101,7 @@ def new_denoiser(lessons: Lessons, settings: Settings) -> Denoiser:
         settings.width,
         settings.heads,
         settings.blocks,
+        settings.pieces,
     )
     return model
 
