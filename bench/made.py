@@ -23,7 +23,6 @@ from phosphene.training.scenes.captions import Label
 from phosphene.vectors import Vector
 
 NEIGHBOURS = 6
-EACH = 4  # unchosen pictures of every text: in one alone, chance has a larger share than the texts have
 GROUP = 20  # pictures between two lines of progress
 OPEN = ("style", "time", "weather", "land")  # what a text may leave to the neighbours
 COARSE = 8  # cells a side, in which layouts are compared
@@ -54,12 +53,13 @@ def plan(pool: Pool, task: Task, neighbours: int, **settings: Any) -> Plan:
     return studio.plan(task.text, Request(pool.library.space.id, text=target, references=near, **settings))
 
 
-def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str, Any]:
+def generation(pool: Pool, tasks: Sequence[Task], trained: Library, each: int) -> dict[str, Any]:
     """How much of what the texts name the judge finds.
 
     In the scenes' own pictures, in the nearest other ones, and in what is made from the text alone
-    and with its neighbours. `trained` holds the pictures that the generator was trained on. Prompts
-    that were said of no scene are compared with the nearest picture instead of their own.
+    and with its neighbours; there also, `each` times, without choosing among candidates. `trained`
+    holds the pictures that the generator was trained on. Prompts that were said of no scene are
+    compared with the nearest picture instead of their own.
     """
     near = [pool.nearest(task, NEIGHBOURS) for task in tasks]
     made = {"text": make(pool, tasks, 0), "text_and_neighbours": make(pool, tasks, NEIGHBOURS)}
@@ -72,7 +72,7 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
         "gain": interval(answers["text"], answers["text_and_neighbours"]),
         "near_copies": near_copies(trained, [_vector(one) for one in made["text_and_neighbours"]]),
         "near_copies_of_pool": float(np.mean([is_copy(one) for one in made["text_and_neighbours"]])),
-        "unchosen": unchosen(pool, tasks),
+        "unchosen": unchosen(pool, tasks, each),
         "by_kind": kinds(tasks, answers),
         "left_open": {name: left_open(tasks, near, seen[name]) for name in made},
         "layout": {name: layout(pool, near, pictures[name]) for name in made},
@@ -82,14 +82,17 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
     }
 
 
-def unchosen(pool: Pool, tasks: Sequence[Task]) -> dict[str, Any]:
-    """The same for EACH pictures of every text, none of them chosen: what neighbours add by themselves."""
-    counts = {"text": 0, "text_and_neighbours": NEIGHBOURS}
-    made = {name: make(pool, [*tasks] * EACH, count, candidates=1) for name, count in counts.items()}
+def unchosen(pool: Pool, tasks: Sequence[Task], each: int) -> dict[str, Any]:
+    """The same for `each` pictures of every text, all of them counted: what neighbours add by themselves.
+
+    In one picture of each, chance has a larger share than the texts have.
+    """
+    counts, repeated = {"text": 0, "text_and_neighbours": NEIGHBOURS}, [*tasks] * each
+    made = {name: make(pool, repeated, count, candidates=1) for name, count in counts.items()}
     seen = {name: shown([one.picture for one in some]) for name, some in made.items()}
-    answers = {name: by_text(found([*tasks] * EACH, one)) for name, one in seen.items()}
+    answers = {name: by_text(found(repeated, one), len(tasks)) for name, one in seen.items()}
     shares = {f"judge_on_{name}": share(one) for name, one in answers.items()}
-    return {**shares, "gain": interval(*answers.values()), "pictures": EACH * len(tasks)}
+    return {**shares, "gain": interval(*answers.values()), "pictures": len(repeated)}
 
 
 def real(pool: Pool, tasks: Sequence[Task], near: Sequence[Sequence[int]]) -> dict[str, list[Picture]]:
@@ -99,9 +102,8 @@ def real(pool: Pool, tasks: Sequence[Task], near: Sequence[Sequence[int]]) -> di
     return pictures | ({"real": [pool.picture(own) for own in owns]} if len(owns) == len(tasks) else {})
 
 
-def by_text(answers: Found) -> Found:
+def by_text(answers: Found, texts: int) -> Found:
     """The answers to all pictures of a text in one; the second pictures follow all first ones."""
-    texts = len(answers) // EACH
     return [[answer for one in answers[text::texts] for answer in one] for text in range(texts)]
 
 

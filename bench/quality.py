@@ -41,11 +41,12 @@ class Extent:
     pool: int = 20_000
     pairs: int = 1_000
     captions: int = 500
+    each: int = 4  # unchosen pictures of every caption
     prompts: int = 32  # of those written by hand, how many pictures are made of
     trained: int = 40_000
 
 
-QUICK = Extent(pool=2_000, captions=100, prompts=16, trained=4_000)
+QUICK = Extent(pool=2_000, captions=100, each=1, prompts=16, trained=4_000)
 
 
 def main() -> None:
@@ -69,8 +70,8 @@ def measure(extent: Extent, trained: Path | None, folder: Path) -> dict[str, dic
     found["prompts"] = prompted(pool, prompts)
     found["unseen"] = prompted(pool, unseen)
     found["scores"] = scores(pool, [task.text for task in prompts], elsewhere())
-    made = generation(pool, tasks, learnt)
-    made["unseen"] = generation(pool, unseen[: extent.prompts], learnt)
+    made = generation(pool, tasks, learnt, extent.each)
+    made["unseen"] = generation(pool, unseen[: extent.prompts], learnt, extent.each)
     return {"retrieval": found, "generation": made}
 
 
