@@ -1,5 +1,6 @@
 """The built-in generator: what it asks for, what it refuses and with which words, what it hands back."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 import torch
 from PIL import Image as pillow
 from PIL.Image import Image as Picture
+from safetensors.torch import load_file, save_file
 
 from phosphene.errors import GenerationError, ModelError
 from phosphene.generation import Generated, Reference, Request, Step
@@ -260,18 +262,25 @@ def test_folder_without_a_generator_is_named(tmp_path: Path) -> None:
     assert "phosphene train diffusion" in raised.value.hint
 
 
+def copied(folder: Path, into: Path) -> Path:
+    shutil.copytree(folder, into)
+    return next(into.glob("denoiser/*.safetensors"))
+
+
 def test_cut_off_weights_are_refused(folder: Path, tmp_path: Path) -> None:
-    copied = tmp_path / "copied"
-    for path in folder.rglob("*.*"):
-        target = copied / path.relative_to(folder)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(path.read_bytes())
-    assert digest(copied) == digest(folder)
-    weights = next(copied.glob("denoiser/*.safetensors"))
+    weights = copied(folder, tmp_path / "copied")
+    assert digest(tmp_path / "copied") == digest(folder)
     weights.write_bytes(weights.read_bytes()[:1000])
-    assert digest(copied) != digest(folder)
+    assert digest(tmp_path / "copied") != digest(folder)
     with pytest.raises(ModelError, match="cannot be loaded"):
-        open_generator(copied)
+        open_generator(tmp_path / "copied")
+
+
+def test_missing_weights_are_refused_and_not_left_to_chance(folder: Path, tmp_path: Path) -> None:
+    weights = copied(folder, tmp_path / "copied")
+    save_file({name: one for name, one in load_file(weights).items() if "score" not in name}, weights)
+    with pytest.raises(ModelError, match=r"denoiser lacks tokens\.score\.bias \(2 in all\)"):
+        open_generator(tmp_path / "copied")
 
 
 def test_bfloat16_is_written_into_the_settings(folder: Path) -> None:

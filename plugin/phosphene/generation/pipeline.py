@@ -104,11 +104,15 @@ class RetrievalPipeline(DiffusionPipeline):
         Where a weight begins in a file decides how some processors add up, and so a picture's last bit.
         """
         pipeline: Self = super().from_pretrained(*arguments, **options)
-        for network in pipeline.components.values():
-            if isinstance(network, torch.nn.Module):
-                own = {name: weight.clone() for name, weight in network.state_dict().items()}
-                network.load_state_dict(own, assign=True)
+        for network in pipeline.networks.values():
+            own = {name: weight.clone() for name, weight in network.state_dict().items()}
+            network.load_state_dict(own, assign=True)
         return pipeline
+
+    @property
+    def networks(self) -> dict[str, torch.nn.Module]:
+        """The components that have weights."""
+        return {name: part for name, part in self.components.items() if isinstance(part, torch.nn.Module)}
 
     @property
     def size(self) -> int:
