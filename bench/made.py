@@ -2,18 +2,23 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import torch
 from judge import shown
 from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 from pool import Found, Pool, Task, by_kind, found, kind_of, share
+from torch import Tensor
 
 from phosphene.generation import Request
+from phosphene.generation.builtin import BuiltinGenerator, to_picture
 from phosphene.generation.making import Plan
+from phosphene.generation.pipeline import Condition
 from phosphene.generation.studio import Made
 from phosphene.library import Library
 from phosphene.novelty import Baseline, measure
@@ -53,16 +58,20 @@ def plan(pool: Pool, task: Task, neighbours: int, **settings: Any) -> Plan:
     return studio.plan(task.text, Request(pool.library.space.id, text=target, references=near, **settings))
 
 
-def generation(pool: Pool, tasks: Sequence[Task], trained: Library, each: int) -> dict[str, Any]:
+def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str, Any]:
     """How much of what the texts name the judge finds.
 
     In the scenes' own pictures, in the nearest other ones, and in what is made from the text alone
-    and with its neighbours; there also, `each` times, without choosing among candidates. `trained`
+    and with its neighbours; there also in all candidates, without a choice among them. `trained`
     holds the pictures that the generator was trained on. Prompts that were said of no scene are
     compared with the nearest picture instead of their own.
     """
     near = [pool.nearest(task, NEIGHBOURS) for task in tasks]
-    made = {"text": make(pool, tasks, 0), "text_and_neighbours": make(pool, tasks, NEIGHBOURS)}
+    made, tried = {}, {}
+    for name, count in {"text": 0, "text_and_neighbours": NEIGHBOURS}.items():
+        with candidates(pool) as latents:
+            made[name] = make(pool, tasks, count)
+        tried[name] = latents
     pictures = {name: [one.picture for one in some] for name, some in made.items()}
     seen = {name: shown(some) for name, some in (pictures | real(pool, tasks, near)).items()}
     answers = {name: found(tasks, one) for name, one in seen.items()}
@@ -72,7 +81,7 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library, each: int) -
         "gain": interval(answers["text"], answers["text_and_neighbours"]),
         "near_copies": near_copies(trained, [_vector(one) for one in made["text_and_neighbours"]]),
         "near_copies_of_pool": float(np.mean([is_copy(one) for one in made["text_and_neighbours"]])),
-        "unchosen": unchosen(pool, tasks, each),
+        "unchosen": unchosen(pool, tasks, tried),
         "by_kind": kinds(tasks, answers),
         "left_open": {name: left_open(tasks, near, seen[name]) for name in made},
         "layout": {name: layout(pool, near, pictures[name]) for name in made},
@@ -82,17 +91,52 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library, each: int) -
     }
 
 
-def unchosen(pool: Pool, tasks: Sequence[Task], each: int) -> dict[str, Any]:
-    """The same for `each` pictures of every text, all of them counted: what neighbours add by themselves.
+@contextmanager
+def candidates(pool: Pool) -> Iterator[list[Tensor]]:
+    """Collect the latents of all candidates, as the pipeline is asked which of them are nearest."""
+    pipeline, latents = generator_of(pool).pipeline, []
+    nearness = pipeline.nearness
 
-    In one picture of each, chance has a larger share than the texts have.
+    def overheard(some: Tensor, conditions: Sequence[Condition]) -> Tensor:
+        latents.extend(some)
+        return nearness(some, conditions)
+
+    pipeline.nearness = overheard  # type: ignore[method-assign]
+    try:
+        yield latents
+    finally:
+        del pipeline.nearness
+
+
+def unchosen(pool: Pool, tasks: Sequence[Task], tried: dict[str, list[Tensor]]) -> dict[str, Any]:
+    """The same for all candidates of every text: what neighbours add by themselves.
+
+    Several of each text, as in one picture of each chance has a larger share than the texts have.
     """
-    counts, repeated = {"text": 0, "text_and_neighbours": NEIGHBOURS}, [*tasks] * each
-    made = {name: make(pool, repeated, count, candidates=1) for name, count in counts.items()}
-    seen = {name: shown([one.picture for one in some]) for name, some in made.items()}
-    answers = {name: by_text(found(repeated, one), len(tasks)) for name, one in seen.items()}
+    each = len(tried["text"]) // len(tasks)
+    repeated = [task for task in tasks for _ in range(each)]
+    seen = {name: shown_of(pool, latents) for name, latents in tried.items()}
+    answers = {name: by_text(found(repeated, one), each) for name, one in seen.items()}
     shares = {f"judge_on_{name}": share(one) for name, one in answers.items()}
     return {**shares, "gain": interval(*answers.values()), "pictures": len(repeated)}
+
+
+def shown_of(pool: Pool, latents: Sequence[Tensor]) -> Seen:
+    """What the judge sees in the pictures that latents are of."""
+    pipeline, seen = generator_of(pool).pipeline, []
+    for start in range(0, len(latents), GROUP):
+        decoded = pipeline.decode(torch.stack(list(latents[start : start + GROUP])))
+        seen += shown([to_picture(pixels) for pixels in decoded])
+        print(f"\r{len(seen)} of {len(latents)} candidates judged", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    return seen
+
+
+def generator_of(pool: Pool) -> BuiltinGenerator:
+    """The library's generator, which is one that phosphene trained."""
+    generator = pool.library.generator
+    assert isinstance(generator, BuiltinGenerator)
+    return generator
 
 
 def real(pool: Pool, tasks: Sequence[Task], near: Sequence[Sequence[int]]) -> dict[str, list[Picture]]:
@@ -102,9 +146,12 @@ def real(pool: Pool, tasks: Sequence[Task], near: Sequence[Sequence[int]]) -> di
     return pictures | ({"real": [pool.picture(own) for own in owns]} if len(owns) == len(tasks) else {})
 
 
-def by_text(answers: Found, texts: int) -> Found:
-    """The answers to all pictures of a text in one; the second pictures follow all first ones."""
-    return [[answer for one in answers[text::texts] for answer in one] for text in range(texts)]
+def by_text(answers: Found, each: int) -> Found:
+    """The answers to all pictures of a text in one; `each` that follow one another are of one text."""
+    return [
+        [answer for one in answers[start : start + each] for answer in one]
+        for start in range(0, len(answers), each)
+    ]
 
 
 def interval(first: Found, second: Found, draws: int = 10_000) -> list[float]:

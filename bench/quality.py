@@ -7,8 +7,8 @@ Draws test scenes (seeds that no training has seen), makes a library of them, an
   and of all attributes that a caption (any of the five) names, how many its top hit shows;
 - generation: of the attributes that a caption names, how many an independent judge (bench/judge.py)
   finds in the scene's real picture, in what is made from the text alone, and in what is made from
-  the text and its six nearest neighbours, the scene's own left out; the same without choosing
-  among candidates; how many pictures are near-copies of one that the generator was trained on;
+  the text and its six nearest neighbours, the scene's own left out; the same in all candidates,
+  without a choice among them; how many pictures are near-copies of one that the generator was trained on;
 - the same for two lists of prompts that were written by hand (bench/prompts.json).
 
 `--quick`: a pool of 2,000 pictures and 100 captions instead of 20,000 and 500; minutes, not an hour.
@@ -41,12 +41,11 @@ class Extent:
     pool: int = 20_000
     pairs: int = 1_000
     captions: int = 500
-    each: int = 4  # unchosen pictures of every caption
     prompts: int = 32  # of those written by hand, how many pictures are made of
     trained: int = 40_000
 
 
-QUICK = Extent(pool=2_000, captions=100, each=1, prompts=16, trained=4_000)
+QUICK = Extent(pool=2_000, captions=100, prompts=16, trained=4_000)
 
 
 def main() -> None:
@@ -70,8 +69,8 @@ def measure(extent: Extent, trained: Path | None, folder: Path) -> dict[str, dic
     found["prompts"] = prompted(pool, prompts)
     found["unseen"] = prompted(pool, unseen)
     found["scores"] = scores(pool, [task.text for task in prompts], elsewhere())
-    made = generation(pool, tasks, learnt, extent.each)
-    made["unseen"] = generation(pool, unseen[: extent.prompts], learnt, extent.each)
+    made = generation(pool, tasks, learnt)
+    made["unseen"] = generation(pool, unseen[: extent.prompts], learnt)
     return {"retrieval": found, "generation": made}
 
 

@@ -21,7 +21,7 @@ import quality  # noqa: E402
 
 from phosphene.training.scenes import SEEDS, captions, compose, draw, labels  # noqa: E402
 
-TINY = quality.Extent(pool=40, pairs=20, captions=2, each=2, prompts=1, trained=100)
+TINY = quality.Extent(pool=40, pairs=20, captions=2, prompts=1, trained=100)
 FRESH = SEEDS["demo"][5000:5048]
 
 
@@ -105,7 +105,7 @@ def test_shares_lie_between_none_and_all(figures: dict[str, dict[str, Any]]) -> 
 def test_real_pictures_are_judged_by_their_own_captions(figures: dict[str, dict[str, Any]]) -> None:
     assert figures["generation"]["judge_on_real"] > 0.8
     assert figures["generation"]["captions"] == TINY.captions
-    assert figures["generation"]["unchosen"]["pictures"] == TINY.each * TINY.captions
+    assert figures["generation"]["unchosen"]["pictures"] == 4 * TINY.captions
 
 
 def test_the_grid_is_one_picture_of_all_prompts(folder: Path, figures: dict[str, dict[str, Any]]) -> None:
@@ -128,7 +128,7 @@ def test_the_interval_of_a_gain_that_never_varies_is_that_gain() -> None:
 
 
 def test_all_pictures_of_a_text_are_drawn_together() -> None:
-    answers = [[True], [False, False], [False], [True, False]]
+    answers = [[True], [False], [False, False], [True, False]]
     assert made.by_text(answers, 2) == [[True, False], [False, False, True, False]]
 
 

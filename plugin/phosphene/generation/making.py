@@ -20,7 +20,7 @@ from phosphene.records import Image
 from phosphene.vectors import Vector
 
 OnStep = Callable[[Step], bool | None]
-COMMIT_SECONDS = 2.0  # at most this much finished work waits to be stored
+COMMIT_SECONDS = 5.0  # at most this much finished work waits to be stored
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is u
         dimension: int,
         grid: int = 16,
         depth: int = 8,
-        channels: tuple[int, ...] = (64, 192),
+        channels: tuple[int, ...] = (96, 192),
         width: int = 256,
         heads: int = 4,
         blocks: tuple[int, ...] = (2, 1),

@@ -30,14 +30,14 @@ MOST = 8  # neighbours at once
 HIDE = 0.1  # share of pictures without text, without neighbours, and without both
 OWN_SHARE = 0.35  # of the pictures with a text: how many have their own vector instead
 BLUR = 0.3  # most noise on a neighbour's vector, so that it is not copied
-LEVELS = (0.3, 1.0)  # mean and deviation of sigma's logit
+LEVELS = (0.9, 1.0)  # mean and deviation of sigma's logit
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The network's shape, and how it is trained."""
 
-    channels: tuple[int, ...] = (64, 192)
+    channels: tuple[int, ...] = (96, 192)
     width: int = 256
     heads: int = 4
     blocks: tuple[int, ...] = (2, 1)
