@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -101,11 +102,8 @@ def candidates(pool: Pool) -> Iterator[list[Tensor]]:
         latents.extend(some)
         return nearness(some, conditions)
 
-    pipeline.nearness = overheard  # type: ignore[method-assign]
-    try:
+    with patch.object(pipeline, "nearness", overheard):
         yield latents
-    finally:
-        del pipeline.nearness
 
 
 def unchosen(pool: Pool, tasks: Sequence[Task], tried: dict[str, list[Tensor]]) -> dict[str, Any]:
