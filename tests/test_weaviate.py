@@ -3,7 +3,6 @@
 import itertools
 import json
 import multiprocessing
-import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -400,11 +399,10 @@ def test_a_store_outlives_its_server(weaviate: Server, tmp_path: Path) -> None:
 
     assert sorted(store.iterate(), key=lambda image: image.id) == made(20)
     assert len(store.near(QUERY, 30)) == 20
-    assert server.process is not None
-    server.process.send_signal(signal.SIGSTOP)
+    server.pause()
     with pytest.raises(StoreError, match="does not answer"):
         store.near(QUERY, 3)
-    server.process.send_signal(signal.SIGCONT)
+    server.resume()
     assert len(store.near(QUERY, 30)) == 20
     store.close()
     server.stop()
