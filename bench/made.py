@@ -18,8 +18,8 @@ from torch import Tensor
 
 from phosphene.generation import Request
 from phosphene.generation.builtin import BuiltinGenerator, to_picture
+from phosphene.generation.guidance import Condition
 from phosphene.generation.making import Plan
-from phosphene.generation.pipeline import Condition
 from phosphene.generation.studio import Made
 from phosphene.library import Library
 from phosphene.novelty import Baseline, measure

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from phosphene.errors import GenerationError, ModelError
 from phosphene.generation import Generated, Reference, Request, Step
 from phosphene.generation.builtin import BATCH, BuiltinGenerator, digest, noise_seed, open_generator
-from phosphene.generation.pipeline import Condition
+from phosphene.generation.guidance import Condition
 from phosphene.generation.training import write
 from phosphene.nets.autoencoder import FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser

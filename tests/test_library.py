@@ -207,7 +207,9 @@ def test_stopping_keeps_what_was_finished(library: Library) -> None:
         calls.append(step.index)
         return len(calls) < 3
 
-    made = library.generate(PROMPT, 4, candidates=4, seed=4, steps=2, on_step=stop_in_the_second_batch)
+    made = library.generate(
+        PROMPT, 4, candidates=4, seed=4, neighbours=0, steps=2, on_step=stop_in_the_second_batch
+    )
 
     assert len(made) == BATCH // 4 == library.status().generated
 

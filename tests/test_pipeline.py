@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from phosphene.generation.pipeline import Condition, RetrievalPipeline, Start, new_scheduler
+from phosphene.generation.guidance import Condition
+from phosphene.generation.pipeline import RetrievalPipeline, Start, new_scheduler
 from phosphene.nets.autoencoder import FACTOR, Autoencoder, on_sphere
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
 from phosphene.nets.reader import Reader
@@ -190,6 +191,51 @@ def test_start_counts_the_more_the_fainter_the_noise() -> None:
     assert away == sorted(away)
 
 
+@pytest.mark.parametrize(
+    ("strength", "levels"),
+    [
+        (1.0, [1, 21 / 22, 0.9, 5 / 6, 0.75, 9 / 14, 0.5, 0.3]),
+        (5 / 6, [5 / 6, 0.75, 9 / 14, 0.5, 0.3]),
+        (0.3, [0.3]),
+        (0.01, [0.01]),
+    ],
+)
+def test_start_has_the_steps_before_it_that_are_left_at_its_level(
+    pipeline: RetrievalPipeline, strength: float, levels: list[float]
+) -> None:
+    sigmas: list[float] = []
+
+    def note(index: int, total: int, sigma: float, clean: Tensor) -> None:
+        assert (len(sigmas), total) == (index - 1, len(levels))
+        sigmas.append(sigma)
+
+    made(pipeline, [BOTH], [1], start=Start(some_latents(1), strength), steps=8, on_step=note)
+    assert sigmas == pytest.approx(levels, abs=1e-3)
+
+
+@pytest.mark.parametrize(("strength", "guided", "plain"), [(1.0, 6, 2), (0.8, 3, 2), (0.3, 1, 0)])
+def test_guidance_ends_before_the_picture_does(strength: float, guided: int, plain: int) -> None:
+    pipeline, rows = tiny_pipeline(), []
+    guess = pipeline.denoiser.forward
+
+    def counted(noisy: Tensor, *rest: Tensor) -> Tensor:
+        rows.append(len(noisy))
+        return guess(noisy, *rest)
+
+    pipeline.denoiser.forward = counted  # type: ignore[method-assign]
+    made(pipeline, [BOTH], [1], start=Start(some_latents(1), strength), steps=8)
+    assert rows == [2] * guided + [1] * plain
+
+
+def test_guidance_below_one_is_below_one_to_the_end(pipeline: RetrievalPipeline) -> None:
+    """A text that is to count for nothing never does."""
+    ignored, absent = (
+        made(pipeline, [condition], [1], text_guidance=0.0, neighbour_guidance=0.0)
+        for condition in (BOTH, Condition())
+    )
+    assert apart(ignored, absent) < HALF_A_LEVEL
+
+
 def test_inpainting_keeps_the_known_part(pipeline: RetrievalPipeline) -> None:
     start, guesses = some_latents(2), []
     mask = torch.zeros(2, 1, GRID, GRID)
@@ -252,7 +298,8 @@ def test_saved_pipeline_makes_the_same_pictures_in_a_fresh_process(tmp_path: Pat
     np.savez(tmp_path / "asked.npz", text=TEXTS[0], near=NEAR)
     script = """
 import sys, numpy as np
-from phosphene.generation.pipeline import Condition, RetrievalPipeline
+from phosphene.generation.guidance import Condition
+from phosphene.generation.pipeline import RetrievalPipeline
 asked = np.load(sys.argv[1] + "/asked.npz")
 pipeline = RetrievalPipeline.from_pretrained(sys.argv[1] + "/saved")
 assert pipeline.config["space"] == "tiny:0" and pipeline.config["dimension"] == 12, pipeline.config

@@ -16,7 +16,7 @@ from PIL import Image as pillow
 
 from phosphene.errors import ModelError
 from phosphene.generation.builtin import open_generator
-from phosphene.generation.pipeline import Condition
+from phosphene.generation.guidance import Condition
 from phosphene.generation.training import Plan, train, write
 from phosphene.nets.autoencoder import FACTOR, Autoencoder
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT

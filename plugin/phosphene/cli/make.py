@@ -62,7 +62,11 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
     type=COUNT,
     help=f"How many are made of each; the nearest to the prompt is kept.  {ITS_OWN}",
 )
-@click.option("--steps", type=COUNT, help=f"Steps of the solver.  {ITS_OWN}")
+@click.option(
+    "--steps",
+    type=COUNT,
+    help=f"Steps of the solver from noise; from a picture the share of them that is left.  {ITS_OWN}",
+)
 @click.option("--text-guidance", type=float, help=f"How strongly the text leads.  {ITS_OWN}")
 @click.option("--neighbour-guidance", type=float, help=f"How strongly the neighbours lead.  {ITS_OWN}")
 @click.option(

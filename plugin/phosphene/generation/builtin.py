@@ -28,7 +28,8 @@ from phosphene.embedding.openclip import pick_device
 from phosphene.errors import ModelError
 from phosphene.generation import Abilities, Generated, Mode, Request, Step
 from phosphene.generation.checks import check
-from phosphene.generation.pipeline import Condition, RetrievalPipeline, Start
+from phosphene.generation.guidance import Condition
+from phosphene.generation.pipeline import RetrievalPipeline, Start
 from phosphene.generation.starts import STARTS, first, fitted, pictured, small_mask
 
 BATCH = 8  # candidates at once

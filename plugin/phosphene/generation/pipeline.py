@@ -6,22 +6,14 @@ Notation, as in the code:
             (flow matching; Lipman et al. 2023), walked from sigma 1 to 0 by UniPC (Zhao et al. 2023)
     clean   the network's guess of the clean latents, which the autoencoder makes pictures of
 
-The reader says how near latents are to what was asked for, so that of several candidates the best alone
-need be decoded.
-
-**Two guidances**, as InstructPix2Pix (Brooks et al. 2023, eq. 3) and Re-Imagen (Chen et al. 2023) have them:
-
-    clean = nothing + neighbour_guidance * (neighbours - nothing) + text_guidance * (both - neighbours)
-                    + text_guidance * (nothing - negative)
-
-where each word is the guess from those tokens alone. The last term, a direction of its own, is
-how Composable Diffusion (Liu et al. 2022) says NOT: it works without a text too.
+What it is guessed from, and how guesses are summed, is in `generation.guidance`. The reader says how
+near latents are to what was asked for, so that of several candidates the best alone need be decoded.
 
 Saved and loaded by `save_pretrained` and `from_pretrained`; knows nothing of files of users or of libraries.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -30,23 +22,13 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline
 from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 from torch import Tensor
 
+from phosphene.generation.guidance import GUIDED, Branches, Condition, Guide
 from phosphene.nets.autoencoder import Autoencoder, within_sphere
-from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
+from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.reader import Reader
-from phosphene.vectors import Vector, Vectors
 
 SHIFT = 3.0  # how much the steps crowd where there is much noise; best for 6 to 8 steps
 OnStep = Callable[[int, int, float, Tensor], bool | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """What one picture is made from. Vectors are of length one."""
-
-    text: Vector | None = None
-    neighbours: Vectors | None = None  # (k, d)
-    weights: Sequence[float] = ()  # (k,), 0 or more; they count relative to the largest
-    negative: Vectors | None = None  # (m, d)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +130,18 @@ class RetrievalPipeline(DiffusionPipeline):
             _or(text_guidance, self.config["text_guidance"]),
             _or(neighbour_guidance, self.config["neighbour_guidance"]),
         )
-        branches = guide.branches(conditions)
-        tokens = _tokens([c for branch, _ in branches for c in branch], self.config["dimension"], self.device)
-        shares = torch.tensor([share for _, share in branches], device=self.device)
+        guided, ended = (
+            each.branches(conditions, self.config["dimension"], self.device) for each in (guide, guide.ended)
+        )
         noise = self._noise(seeds)
         scheduler = new_scheduler()  # it carries a run's history, so each run has its own
         strength = 1.0 if start is None else start.strength
         scheduler.set_timesteps(sigmas=_sigmas(steps or self.config["steps"], strength))
-        x = noise if start is None else _mix(start.latents, noise, float(scheduler.sigmas[0]))
+        first = float(scheduler.sigmas[0])
+        x = noise if start is None else _mix(start.latents, noise, first)
         for index, timestep in enumerate(scheduler.timesteps):
             sigma, after = float(scheduler.sigmas[index]), float(scheduler.sigmas[index + 1])
-            guesses = self._guess(x, sigma, tokens, len(branches), bfloat16)
-            clean = within_sphere(torch.tensordot(shares, guesses, 1))
+            clean = self._guess(x, sigma, guided if sigma > GUIDED * first else ended, bfloat16)
             if start is not None and start.mask is not None:
                 clean = torch.lerp(start.latents, clean, start.mask)
             x = scheduler.step(clean, timestep, x, return_dict=False)[0]
@@ -184,7 +166,7 @@ class RetrievalPipeline(DiffusionPipeline):
     @torch.no_grad()
     def nearness(self, latents: Tensor, conditions: Sequence[Condition]) -> Tensor:
         """How near latents (b, …) are to their conditions' texts, or without one to the neighbours; (b,)."""
-        wanted = torch.from_numpy(np.stack([_wanted(c, self.config["dimension"]) for c in conditions]))
+        wanted = torch.from_numpy(np.stack([c.wanted(self.config["dimension"]) for c in conditions]))
         nearness: Tensor = (self.reader(latents) * wanted.to(self.device)).sum(1)
         return nearness
 
@@ -194,44 +176,14 @@ class RetrievalPipeline(DiffusionPipeline):
         drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
         return torch.stack(drawn).to(self.device)
 
-    def _guess(self, x: Tensor, sigma: float, tokens: "_Tokens", branches: int, bfloat16: bool) -> Tensor:
-        """The network's guesses (branches, b, depth, grid, grid), in one pass."""
-        pictures = x.repeat(branches, 1, 1, 1)
+    def _guess(self, x: Tensor, sigma: float, branches: Branches, bfloat16: bool) -> Tensor:
+        """The clean latents (b, depth, grid, grid), guessed in one pass of all branches."""
+        tokens, count = branches.tokens, len(branches.shares)
+        pictures = x.repeat(count, 1, 1, 1)
         sigmas = x.new_full((len(pictures),), sigma)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
             guesses = self.denoiser(pictures, sigmas, tokens.vectors, tokens.kinds, tokens.weights)
-        guessed: Tensor = guesses.float().unflatten(0, (branches, -1))
-        return guessed
-
-
-@dataclass(frozen=True, slots=True)
-class Guide:
-    """The two guidances."""
-
-    text: float
-    neighbours: float
-
-    def branches(self, conditions: Sequence[Condition]) -> list[tuple[list[Condition], float]]:
-        """Which guesses are summed, and with which share; those without a share are left out."""
-        nothing = [Condition() for _ in conditions]
-        neighbours = [replace(condition, text=None, negative=None) for condition in conditions]
-        both = [replace(condition, negative=None) for condition in conditions]
-        negative = [_says_not(condition) for condition in conditions]
-        against = self.text if any(condition.negative is not None for condition in conditions) else 0.0
-        shares = [
-            (nothing, 1 - self.neighbours + against),
-            (neighbours, self.neighbours - self.text),
-            (both, self.text),
-            (negative, -against),
-        ]
-        return [(branch, share) for branch, share in shares if share != 0.0]
-
-
-@dataclass(frozen=True, slots=True)
-class _Tokens:
-    vectors: Tensor  # (b, k, d)
-    kinds: Tensor  # (b, k)
-    weights: Tensor  # (b, k)
+        return within_sphere(torch.tensordot(branches.shares, guesses.float().unflatten(0, (count, -1)), 1))
 
 
 def new_scheduler() -> UniPCMultistepScheduler:
@@ -242,50 +194,13 @@ def new_scheduler() -> UniPCMultistepScheduler:
     return scheduler
 
 
-def _says_not(condition: Condition) -> Condition:
-    """The negative vectors as neighbours would be: all at once, without an order."""
-    if condition.negative is None or not len(condition.negative):
-        return Condition()
-    total = condition.negative.sum(0)
-    return Condition(text=total / max(float(np.linalg.norm(total)), 1e-6))
-
-
-def _wanted(condition: Condition, dimension: int) -> Vector:
-    """What a picture should be near to, (d,)."""
-    if condition.text is not None:
-        return condition.text
-    if condition.neighbours is None:
-        return np.zeros(dimension, dtype=np.float32)
-    return np.asarray(condition.weights, dtype=np.float32) @ condition.neighbours
-
-
-def _tokens(conditions: Sequence[Condition], dimension: int, device: torch.device) -> _Tokens:
-    """All conditions in one tensor; those with fewer tokens are filled up with tokens of weight 0."""
-    rows = [_row(condition) for condition in conditions]
-    longest = max(1, *(len(row) for row in rows)) if rows else 1
-    vectors = torch.zeros(len(rows), longest, dimension)
-    kinds = torch.zeros(len(rows), longest, dtype=torch.int64)
-    weights = torch.zeros(len(rows), longest)
-    for index, row in enumerate(rows):
-        for place, (vector, kind, weight) in enumerate(row):
-            vectors[index, place] = torch.from_numpy(vector)
-            kinds[index, place], weights[index, place] = kind, weight
-    return _Tokens(vectors.to(device), kinds.to(device), weights.to(device))
-
-
-def _row(condition: Condition) -> list[tuple[Vector, int, float]]:
-    text = [(condition.text, TEXT, 1.0)] if condition.text is not None else []
-    if condition.neighbours is None:
-        return text
-    most = max(condition.weights, default=0.0)
-    near = zip(condition.neighbours, condition.weights, strict=True)
-    return text + [(vector, NEIGHBOUR, weight / most) for vector, weight in near if weight > 0]
-
-
 def _sigmas(steps: int, strength: float) -> Any:
-    """Evenly spaced levels that, once the scheduler has shifted them, begin at `strength`."""
+    """Evenly spaced levels that, once the scheduler has shifted them, begin at `strength`.
+
+    Of all steps from noise a start has as many before it as lie below its level.
+    """
     first = strength / (SHIFT - (SHIFT - 1) * strength)
-    return np.linspace(first, 0, steps + 1)[:-1]
+    return np.linspace(first, 0, max(1, round(steps * first)) + 1)[:-1]
 
 
 def _mix(clean: Tensor, noise: Tensor, sigma: float) -> Tensor:

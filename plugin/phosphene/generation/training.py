@@ -26,7 +26,8 @@ from PIL.Image import Image as Picture
 from phosphene.embedding import Embedder
 from phosphene.embedding.openclip import pick_device
 from phosphene.generation.builtin import cast, open_generator, to_picture
-from phosphene.generation.pipeline import Condition, RetrievalPipeline, new_scheduler
+from phosphene.generation.guidance import Condition
+from phosphene.generation.pipeline import RetrievalPipeline, new_scheduler
 from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.reader import Reader
