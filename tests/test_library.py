@@ -1,7 +1,8 @@
 """The library as a program uses it, on the built-in models and a few drawn landscapes."""
 
 import shutil
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from phosphene.generation.builtin import BATCH
 from phosphene.generation.studio import TRAINING
 from phosphene.images import no_picture, open_picture
 from phosphene.library import Library
-from phosphene.records import Origin
+from phosphene.records import Image, Origin
 from phosphene.training.scenes import SEEDS, write
 
 PROMPT = "a red house in the snow at night"
@@ -212,6 +213,24 @@ def test_stopping_keeps_what_was_finished(library: Library) -> None:
     )
 
     assert len(made) == BATCH // 4 == library.status().generated
+
+
+def test_ctrl_c_in_the_middle_of_storing_keeps_what_is_being_stored(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upsert = library.store.upsert
+
+    def interrupted(images: Sequence[Image]) -> None:
+        if images:
+            signal.raise_signal(signal.SIGINT)
+        upsert(images)
+
+    monkeypatch.setattr(library.store, "upsert", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        library.generate(PROMPT, 1, candidates=1, seed=4, steps=1)
+
+    [hit] = library.search(PROMPT, origin="generated")
+    assert open_picture(library.folder / hit.image.uri).size == (256, 256)
 
 
 def test_of_the_candidates_one_that_is_near_to_the_prompt_is_kept(library: Library) -> None:

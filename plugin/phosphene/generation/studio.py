@@ -18,6 +18,7 @@ from phosphene.files import write_whole
 from phosphene.generation import Generator, Reference, Request
 from phosphene.generation.making import Draft, OnStep, Plan, Source, make
 from phosphene.images import image_id, no_picture, open_picture
+from phosphene.interrupt import uninterrupted
 from phosphene.lineage import decode
 from phosphene.novelty import Baseline, Novelty, measure
 from phosphene.records import Filter, Image
@@ -91,7 +92,8 @@ class Studio:
         with ThreadPoolExecutor(cores()) as threads:  # a search waits more than it computes
             for drafts in make(plans, self.generator, self.embedder, on_step):
                 if keep:
-                    self._keep(drafts)
+                    with uninterrupted():
+                        self._keep(drafts)
                 made += threads.map(partial(self._made, baseline), drafts)
         return made
 

@@ -24,8 +24,9 @@ from phosphene.config import cores
 from phosphene.embedding import Embedder
 from phosphene.errors import StoreError
 from phosphene.ingest.commit import commit, forget_lost
-from phosphene.ingest.lock import uninterrupted, writing
+from phosphene.ingest.lock import writing
 from phosphene.ingest.worker import Found, Worker, one_core_each
+from phosphene.interrupt import uninterrupted
 from phosphene.journal import Journal, Refused, Seen
 from phosphene.records import Failure
 from phosphene.sources import Item, to_uri

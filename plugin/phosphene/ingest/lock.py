@@ -1,16 +1,13 @@
-"""One writer per library at a time, and commits that Ctrl-C cannot cut in two."""
+"""One writer per library at a time."""
 
 import json
 import os
 import shlex
-import signal
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
 
 from filelock import FileLock, Timeout
 
@@ -46,31 +43,6 @@ def writing(folder: Path, on_wait: Callable[[str], None]) -> Iterator[None]:
         with suppress(OSError):
             (folder / HOLDER).unlink(missing_ok=True)
         lock.release()
-
-
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Hold a Ctrl-C back until the end of the block.
-
-    A store that is left in the middle of a commit goes on writing in threads of its own, and the
-    next commit would meet it there.
-    """
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is None:
-        yield  # other threads get no signals; None: not Python's to change
-        return
-    held: list[int] = []
-
-    def hold(number: int, frame: FrameType | None) -> None:
-        held.append(number)
-
-    signal.signal(signal.SIGINT, hold)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if held:
-            signal.raise_signal(signal.SIGINT)
 
 
 def _sign(folder: Path) -> None:
