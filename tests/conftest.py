@@ -1,6 +1,7 @@
 """What many tests share: a home of their own, drawn pictures, and the parts of a real machine."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,11 @@ import pytest
 from weaviate_server import HOW, Server, binary
 
 CHROMIUM = Path(os.environ.get("PHOSPHENE_CHROMIUM", "/usr/bin/chromium"))
+
+
+def pytest_configure() -> None:
+    """Ctrl-C is heard: where a shell runs the tests in its background, they and all they start would not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def need(part: str, there: bool, how: str) -> None:
