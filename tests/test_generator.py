@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from PIL.Image import Image as Picture
 from safetensors.torch import load_file, save_file
 
 from phosphene.errors import GenerationError, ModelError
-from phosphene.generation import Generated, Reference, Request, Step
+from phosphene.generation import Generated, Reference, Request, Step, builtin
 from phosphene.generation.builtin import BATCH, BuiltinGenerator, digest, noise_seed, open_generator
 from phosphene.generation.guidance import Condition
 from phosphene.generation.training import write
@@ -100,6 +101,12 @@ def test_replaying_its_settings_gives_the_same_bits(generator: BuiltinGenerator)
     kept = {name: first.settings[name] for name in ("seed", "steps", "text_guidance", "neighbour_guidance")}
     [second] = generator.generate([replace(REQUEST, **kept, size=tuple(first.settings["size"]))])
     assert np.array_equal(pixels(first.picture), pixels(second.picture))
+
+
+def test_another_sampler_is_another_generator(generator: BuiltinGenerator, folder: Path) -> None:
+    """The same weights make other pictures then, which must not take the ids of the first ones."""
+    with patch.object(builtin, "SAMPLER", -1):
+        assert open_generator(folder, "cpu").abilities.weights != generator.abilities.weights
 
 
 def test_inpainting_leaves_every_kept_pixel_as_it_was(generator: BuiltinGenerator, scenery: Picture) -> None:

@@ -153,7 +153,7 @@ def replay(settings: Settings, source: str, out: Path | None) -> None:
 def _came(again: "Replayed") -> str:
     if again.original is None:
         return "out, but the first one's file is gone: nothing to compare with"
-    weights = "" if again.same_weights else "; other weights than the first one's made it"
+    weights = "" if again.same_weights else "; another generator than the first one's made it"
     if again.identical:
         return f"out the same, pixel for pixel{weights}"
     if again.largest_difference is None:

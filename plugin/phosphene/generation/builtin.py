@@ -29,7 +29,7 @@ from phosphene.errors import ModelError
 from phosphene.generation import Abilities, Generated, Mode, Request, Step
 from phosphene.generation.checks import check
 from phosphene.generation.guidance import Condition
-from phosphene.generation.pipeline import RetrievalPipeline, Start
+from phosphene.generation.pipeline import SAMPLER, RetrievalPipeline, Start
 from phosphene.generation.starts import STARTS, first, fitted, pictured, small_mask
 
 BATCH = 8  # candidates at once
@@ -227,8 +227,8 @@ def check_whole(network: torch.nn.Module, weights: Path) -> None:
 
 
 def digest(folder: Path) -> str:
-    """The sha256 of a generator's networks, their shapes and their weights: they decide its pictures."""
-    total = hashlib.sha256()
+    """The sha256 of what decides its pictures: the sampler, and the shapes and weights of its networks."""
+    total = hashlib.sha256(f"sampler {SAMPLER}".encode())
     for config in sorted(folder.glob("*/config.json")):
         shape = json.loads(config.read_bytes())
         kept = {key: value for key, value in shape.items() if not key.startswith("_")}
