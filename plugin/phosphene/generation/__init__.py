@@ -77,7 +77,7 @@ class Abilities:
     """What a generator can do, said before it is asked to."""
 
     name: str
-    weights: str  # sha256 of the weights: the generator's identity in recipes
+    weights: str  # sha256 of sampler and weights: the generator's identity in recipes
     space: str  # Space.id of the vectors that it was trained on
     dimension: int
     max_references: int

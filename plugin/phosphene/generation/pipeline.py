@@ -36,7 +36,8 @@ OnStep = Callable[[int, int, float, Tensor], bool | None]
 class Start:
     """Latents to start from (b, depth, grid, grid), at the noise level `strength`; see `encode`.
 
-    Where `mask` (b, 1, grid, grid) is 0 they are kept, where it is 1 they are made anew.
+    Where `mask` (b, 1, grid, grid) is 0 they are kept, where it is 1 they are made anew. Of the steps
+    from noise those that are left at that level are taken.
     """
 
     latents: Tensor
@@ -198,7 +199,7 @@ def new_scheduler() -> UniPCMultistepScheduler:
 def _sigmas(steps: int, strength: float) -> Any:
     """Evenly spaced levels that, once the scheduler has shifted them, begin at `strength`.
 
-    Of all steps from noise a start has as many before it as lie below its level.
+    A start takes as many of the `steps` from noise as lie below its level, one at least.
     """
     first = strength / (SHIFT - (SHIFT - 1) * strength)
     return np.linspace(first, 0, max(1, round(steps * first)) + 1)[:-1]
