@@ -19,6 +19,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from command import lines, process, run
 from phosphene.cli import help_pages, phosphene
 from phosphene.cli.output import shortened, visible
 from phosphene.training.scenes import SEEDS, write
@@ -31,38 +32,6 @@ NOVELTY = ["nearest", "similarity", "percentile", "exact", "without_parents"]
 ADDED = ["added", "unchanged", "failed", "failures", "images_per_second"]
 STATUS = ["library", "store", "space", "dimension", "images", "training", "generated"]
 ESCAPE = "\x1b"
-
-
-def run(*words: object, **extra: Any) -> Result:
-    """The command in this process; an exception that is no exit is a failure of the test."""
-    result = CliRunner().invoke(phosphene, [str(word) for word in words], **extra)
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
-def lines(*words: object) -> list[dict[str, Any]]:
-    """What a command that ends well prints as JSON."""
-    result = run(*words, "--json")
-    assert result.exit_code == 0, result.stderr
-    return [json.loads(line) for line in result.stdout.splitlines()]
-
-
-def process(*words: object, **extra: Any) -> subprocess.Popen[str]:
-    """The command as a process of its own, with pipes."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "phosphene", *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=heed_interrupts,
-        **extra,
-    )
-
-
-def heed_interrupts() -> None:
-    """A shell that runs the tests in the background has told its children to ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ PhospheneError          message: value, place, what is allowed; hint: the next s
 ├── ModelError          weights that cannot be found, loaded or trusted
 ├── GenerationError     a request that the generator cannot serve
 ├── VectorError         vectors that do not fit: dimension, opposite, zero
-└── ServerError         an address that cannot be served at
+├── ServerError         an address that cannot be served at
+└── OutputError         a place where something lies that must not be overwritten
 """
 
 
@@ -51,6 +52,10 @@ class VectorError(PhospheneError):
 
 class ServerError(PhospheneError):
     """An address that cannot be served at."""
+
+
+class OutputError(PhospheneError):
+    """A place where something lies that must not be overwritten."""
 
 
 class CutText(UserWarning):

@@ -1,22 +1,60 @@
-"""Writing files so that a reader sees the old one or the new one, never half of one."""
+"""Writing files so that a reader sees the old one or the new one, and never outside of a folder."""
 
 import os
-import tempfile
+import secrets
+from contextlib import suppress
 from pathlib import Path
+
+from phosphene.errors import LibraryError
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write to a temporary name beside `path`, flush it to the disk, then rename it into place."""
+    """Write to a temporary name beside `path`, flush it to the disk, then rename it into place.
+
+    A file that is replaced keeps its permissions; a new one gets what the umask leaves.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
-    part = Path(name)
+    part = path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.part"
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.chmod(0o644)
+            with suppress(FileNotFoundError):
+                part.chmod(path.stat().st_mode & 0o777)
+            sync(file.fileno())
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    sync_folder(path.parent)
+
+
+def sync(handle: int) -> None:
+    """Flush an open file, or an open folder's names, to the disk."""
+    os.fsync(handle)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the names in a folder: a file that was renamed into it is there after a power cut, too."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # Windows opens no folders, and its rename is flushed with the file
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        sync(handle)
+    finally:
+        os.close(handle)
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The path of `name` in `folder`. Raises LibraryError where it would lie outside of it.
+
+    `name` may come from a stranger: `..`, absolute paths, drives and links that lead out are refused.
+    """
+    path = folder / name
+    root, real = folder.resolve(), path.resolve()
+    if not name or real == root or not real.is_relative_to(root):
+        raise LibraryError(
+            f"`{name}` would lie outside of `{folder}`",
+            hint="this name was not written by phosphene: do not trust where it came from",
+        )
+    return path

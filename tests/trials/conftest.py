@@ -1,0 +1,62 @@
+"""Trials: one fault of a kind that people have met in tools like this, tried on the whole command.
+
+A trial works in a folder of its own, on a copy of a small library: drawn pictures, and two that were
+generated from them. A Python traceback fails it, whatever else it asserts.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from command import lines, run
+from phosphene.training.scenes import SEEDS, write
+
+PICTURES, GENERATED = 30, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A folder to work in, which is the current one, and what lies in it."""
+
+    folder: Path
+    library: Path  # a copy that the trial may change
+    pictures: Path  # what was added to it: NNNNNNN.png and captions.json, only to be read
+
+    def run(self, *words: object, **extra: Any) -> Result:
+        """The command on the library; an exception that is no exit fails the trial."""
+        return run("-L", self.library, *words, **extra)
+
+    def lines(self, *words: object) -> list[dict[str, Any]]:
+        """What a command on the library prints as JSON; it must end well."""
+        return lines("-L", self.library, *words)
+
+    def generated(self) -> list[str]:
+        """The ids of the library's generated pictures."""
+        return sorted(path.stem for path in (self.library / "pictures").glob("*.png"))
+
+
+@pytest.fixture(scope="session")
+def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small drawn landscapes with a COCO captions file."""
+    return write(tmp_path_factory.mktemp("drawings"), SEEDS["test"][:PICTURES], size=64, workers=1)
+
+
+@pytest.fixture(scope="session")
+def stocked(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library that trials get a copy of."""
+    folder = tmp_path_factory.mktemp("stocked") / "stocked.lib"
+    assert run("-L", folder, "add", drawings, "--space", "landscape").exit_code == 0
+    quick = ("--steps", 1, "--candidates", 1, "-k", 2, "--seed", 7)
+    assert run("-L", folder, "generate", "a red house", "-n", GENERATED, *quick).exit_code == 0
+    return folder
+
+
+@pytest.fixture
+def trial(stocked: Path, drawings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trial:
+    """A folder of the trial's own, and a copy of the library in it."""
+    monkeypatch.chdir(tmp_path)
+    return Trial(tmp_path, Path(shutil.copytree(stocked, tmp_path / "a.lib")), drawings)
