@@ -21,7 +21,7 @@ def test_a_picture_of_ours_may_be_replaced_and_anybody_elses_not(tmp_path: Path,
     ours = picture(tmp_path / f"sheet.{ending}", exif=mark())
     theirs = picture(tmp_path / f"lion.{ending}")
     assert is_ours(ours) and claim(ours) == ours
-    with pytest.raises(OutputError, match=f"lion.{ending}`.*did not make it") as refused:
+    with pytest.raises(OutputError, match=rf"lion.{ending}`.*did not make it") as refused:
         claim(theirs)
     assert "--force" in refused.value.hint
     assert claim(theirs, force=True) == theirs
@@ -73,13 +73,15 @@ def test_a_folder_with_somebodys_files_is_left_alone(tmp_path: Path) -> None:
     folder.mkdir()
     assert claim_folder(folder, lambda _: False) == folder
     (folder / "thesis.txt").write_text("mine")
-    with pytest.raises(OutputError, match="Documents`.*did not make"):
+    with pytest.raises(OutputError, match=r"Documents`.*did not make"):
         claim_folder(folder, lambda _: False)
     assert claim_folder(folder, lambda found: (found / "thesis.txt").exists()) == folder
     assert claim_folder(folder, lambda _: False, force=True) == folder
 
 
-@pytest.mark.parametrize("name", ["../cat.png", "a/../../cat.png", "/etc/passwd", "", ".", "a/..", "out/cat.png"])
+@pytest.mark.parametrize(
+    "name", ["../cat.png", "a/../../cat.png", "/etc/passwd", "", ".", "a/..", "out/cat.png"]
+)
 def test_a_name_that_leads_outside_is_refused(tmp_path: Path, name: str) -> None:
     library, elsewhere = tmp_path / "library", tmp_path / "elsewhere"
     library.mkdir()

@@ -5,44 +5,19 @@ generated from them. A Python traceback fails it, whatever else it asserts.
 """
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import Result
 
-from command import lines, run
+from command import run
 from phosphene.training.scenes import SEEDS, write
-
-PICTURES, GENERATED = 30, 2
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A folder to work in, which is the current one, and what lies in it."""
-
-    folder: Path
-    library: Path  # a copy that the trial may change
-    pictures: Path  # what was added to it: NNNNNNN.png and captions.json, only to be read
-
-    def run(self, *words: object, **extra: Any) -> Result:
-        """The command on the library; an exception that is no exit fails the trial."""
-        return run("-L", self.library, *words, **extra)
-
-    def lines(self, *words: object) -> list[dict[str, Any]]:
-        """What a command on the library prints as JSON; it must end well."""
-        return lines("-L", self.library, *words)
-
-    def generated(self) -> list[str]:
-        """The ids of the library's generated pictures."""
-        return sorted(path.stem for path in (self.library / "pictures").glob("*.png"))
+from trial import GENERATED, PICTURES, Trial
 
 
 @pytest.fixture(scope="session")
 def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small drawn landscapes with a COCO captions file."""
-    return write(tmp_path_factory.mktemp("drawings"), SEEDS["test"][:PICTURES], size=64, workers=1)
+    return write(tmp_path_factory.mktemp("drawings"), SEEDS["test"][:PICTURES], size=64, workers=1).parent
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,10 @@
+"""The library that the trials work on is what they take it for."""
+
+from trial import GENERATED, PICTURES, Trial
+
+
+def test_a_trial_has_a_library_of_drawn_and_generated_pictures(trial: Trial) -> None:
+    [status] = trial.lines("status")
+    assert (status["training"], status["generated"]) == (PICTURES, GENERATED)
+    assert len(trial.generated()) == GENERATED
+    assert len(list(trial.pictures.glob("*.png"))) == PICTURES
