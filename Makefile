@@ -16,13 +16,13 @@ weaviate:  ## the server that the tests start, built into Go's folder of program
 	  GOBIN="$$(go env GOPATH)/bin" CGO_ENABLED=0 go install github.com/weaviate/weaviate/cmd/weaviate-server@v$(WEAVIATE)
 
 lint: .venv/installed
-	$(BIN)/ruff check plugin tests bench
-	$(BIN)/ruff format --check plugin tests bench
+	$(BIN)/ruff check plugin tests bench examples
+	$(BIN)/ruff format --check plugin tests bench examples
 	$(BIN)/mypy
 
 fix: .venv/installed
-	$(BIN)/ruff check --fix plugin tests bench
-	$(BIN)/ruff format plugin tests bench
+	$(BIN)/ruff check --fix plugin tests bench examples
+	$(BIN)/ruff format plugin tests bench examples
 
 docs: .venv/installed  ## write the `--help` texts and figures into the docs
 	$(BIN)/cog -r docs/commands.md README.md
