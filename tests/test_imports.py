@@ -32,9 +32,10 @@ HEAVY = {
 LAYERS = (
     {"records", "errors"},
     {"config", "drift", "files", "interrupt", "outputs", "vectors", "schema"},
-    {"images", "manifest", "nets"},
+    {"images", "lineage", "manifest", "nets"},
+    {"recipes"},
     {"sources", "embedding", "journal", "store"},
-    {"ingest", "search", "lineage", "novelty", "render", "training", "transfer", "visit"},
+    {"ingest", "search", "novelty", "render", "training", "transfer", "visit"},
     {"explore", "generation", "opening"},
     {"library"},
     {"server"},

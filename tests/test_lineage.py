@@ -1,4 +1,3 @@
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -7,52 +6,19 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from phosphene.errors import ImageError
 from phosphene.images import save_png
 from phosphene.lineage import (
-    FORMAT,
     decode,
     descendants,
     encode,
     generated_id,
     parameters,
     parents_of,
-    recipe_in,
     rounded,
     texts,
 )
 from phosphene.records import Image, Parent
-from phosphene.vectors import unit
-
-VECTOR = unit(np.arange(1, 9, dtype=np.float32))
-RECIPE: dict[str, Any] = {
-    "format": FORMAT,
-    "prompt": "ein rotes Häuschen, 雪",
-    "space": "tiny:0123",
-    "vector": encode(VECTOR),
-    "parents": [{"id": "a", "sha256": "aa", "weight": 1.0, "similarity": 0.5}],
-    "negative": [{"prompt": "trees", "vector": encode(-VECTOR)}],
-    "init": {"uri": "/pictures/a.jpg", "sha256": "cc"},
-    "mask": None,
-    "generator": "tiny",
-    "weights": "ffffffffffffffff",
-    "seed": 7,
-    "steps": 6,
-    "size": [64, 64],
-    "text_guidance": 3.0,
-    "neighbour_guidance": 1.5,
-}
-
-
-def changed(path: str, value: Any) -> dict[str, Any]:
-    """The recipe with one entry changed, e.g. `parents.0.weight`."""
-    recipe = copy.deepcopy(RECIPE)
-    *way, last = (int(part) if part.isdigit() else part for part in path.split("."))
-    place: Any = recipe
-    for part in way:
-        place = place[part]
-    place[last] = value
-    return recipe
+from recipe import PARENT, RECIPE, START, VECTOR, changed
 
 
 def test_a_vector_survives_as_text() -> None:
@@ -100,12 +66,6 @@ def test_a_recipe_that_went_through_json_has_the_same_id() -> None:
     assert generated_id(json.loads(json.dumps(RECIPE))) == generated_id(RECIPE)
 
 
-def test_a_png_gives_its_recipe_back(tmp_path: Path) -> None:
-    save_png(Pillow.new("RGB", (8, 8)), tmp_path / "made.png", texts(RECIPE))
-
-    assert recipe_in(tmp_path / "made.png") == RECIPE
-
-
 def test_a_png_says_that_a_model_made_it(tmp_path: Path) -> None:
     save_png(Pillow.new("RGB", (8, 8)), tmp_path / "made.png", texts(RECIPE))
 
@@ -116,31 +76,55 @@ def test_a_png_says_that_a_model_made_it(tmp_path: Path) -> None:
 
 
 def test_parameters_read_like_those_of_other_tools() -> None:
-    prompt, negative, settings = parameters(RECIPE).splitlines()
+    prompt, negative, settings = parameters({**RECIPE, "strength": 0.6}).splitlines()
 
     assert prompt == RECIPE["prompt"]
     assert negative == "Negative prompt: trees"
     assert settings.startswith(
         "Steps: 6, Sampler: UniPC, CFG scale: 3.0, Seed: 7, Size: 64x64, Model hash: ffff"
     )
+    assert "Denoising strength: 0.6" in settings and "Mask" not in settings
 
 
-def test_a_picture_without_a_recipe_is_refused_by_name(tmp_path: Path) -> None:
-    save_png(Pillow.new("RGB", (8, 8)), tmp_path / "plain.png", {})
-
-    with pytest.raises(ImageError, match=r"plain\.png` holds no phosphene recipe"):
-        recipe_in(tmp_path / "plain.png")
+def test_parameters_say_inpainting() -> None:
+    assert "Mask blur: 0, Masked content: original" in parameters({**RECIPE, "mask": RECIPE["init"]})
+    assert "Denoising" not in parameters({**RECIPE, "init": None})
 
 
-def test_a_recipe_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    save_png(Pillow.new("RGB", (8, 8)), tmp_path / "new.png", texts(changed("format", FORMAT + 1)))
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "a house\nSteps: 99, Seed: 1",
+        "Steps: 99, Seed: 1",
+        "Negative prompt: houses\r\nSteps: 99",
+        "a\x85Steps: 9",
+    ],
+)
+def test_a_prompt_forges_no_settings(prompt: str) -> None:
+    forged = changed("prompt", prompt)
+    forged["negative"][0]["prompt"] = prompt
 
-    with pytest.raises(ImageError, match=f"format {FORMAT + 1}"):
-        recipe_in(tmp_path / "new.png")
+    said, negative, settings = parameters(forged).splitlines()
+
+    assert not said.startswith(("Steps:", "Negative prompt:"))
+    assert negative.startswith("Negative prompt: ") and settings.startswith("Steps: 6, ")
+
+
+def test_a_generator_s_name_forges_no_settings() -> None:
+    assert 'Model: "x, Seed: 1"' in parameters(changed("generator", "x, Seed: 1"))
 
 
 def test_parents_keep_their_weights_and_similarities() -> None:
-    assert parents_of(RECIPE) == (Parent("a", 1.0, 0.5),)
+    assert parents_of(RECIPE) == (Parent(PARENT, 1.0, 0.5),)
+
+
+def test_the_start_is_a_parent_with_a_role_and_decides_no_id_beside_its_file() -> None:
+    entry = {"id": START, "sha256": "cc" * 32, "weight": 1.0, "similarity": 0.4, "role": "init"}
+    started = changed("parents", [*RECIPE["parents"], entry])
+
+    assert parents_of(started)[1] == Parent(START, 1.0, 0.4, "init")
+    assert generated_id(started) == generated_id(RECIPE)
+    assert "Neighbours: 1" in parameters(started)
 
 
 def child(id: str, *parents: str) -> Image:

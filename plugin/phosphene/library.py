@@ -23,7 +23,7 @@ from PIL.Image import Image as Picture
 
 from phosphene import ingest
 from phosphene.embedding import Embedder, open_embedder
-from phosphene.errors import QueryError
+from phosphene.errors import ImageError, QueryError
 from phosphene.explore.atlas import Atlas, atlas
 from phosphene.explore.walk import Stop, walk
 from phosphene.generation import Generator, Request, open_generator
@@ -32,8 +32,9 @@ from phosphene.generation.studio import Made, Replayed, Studio
 from phosphene.images import open_picture
 from phosphene.ingest import Added, Progress
 from phosphene.journal import Journal
-from phosphene.lineage import descendants, recipe_in, rounded
+from phosphene.lineage import descendants, rounded
 from phosphene.opening import Opened, compatible, opened, same_space
+from phosphene.recipes import Recipe, check, in_picture
 from phosphene.records import Filter, Hit, Image, Origin, Space
 from phosphene.search import Query, Terms, find, parse, vector_of
 from phosphene.sources import is_remote, scan, to_path
@@ -306,13 +307,14 @@ class Library:
     def replay(self, source: str | Path, *, on_step: OnStep | None = None) -> Replayed:
         """Make a generated picture again, from its id or its file, and compare the two."""
         if isinstance(source, Path):
-            return self.studio.replay(recipe_in(source), open_picture(source), on_step)
+            return self.studio.replay(_recipe_in(source), open_picture(source), on_step)
         image = self.get(source)
         if image.recipe is None:
             raise QueryError(
                 f"`{image.id}` was added, not generated: it has no recipe",
                 hint="`phosphene search … --origin generated` finds generated ones",
             )
+        check(image.recipe, image.id)
         original = open_picture(self.path(image)) if self.path(image).exists() else None
         return self.studio.replay(image.recipe, original, on_step)
 
@@ -346,6 +348,15 @@ class Library:
         nearest = self.studio.neighbours(target, neighbours, TRAINING)
         request = Request(self.space.id, seed, text=target, references=nearest, neighbour_strength=1.0)
         return self.studio.plan(prompt, request)
+
+
+def _recipe_in(path: Path) -> Recipe:
+    recipe = in_picture(path)
+    if recipe is None:
+        raise ImageError(
+            f"`{path}` holds no phosphene recipe", hint="only pictures that phosphene made can be replayed"
+        )
+    return recipe
 
 
 def _strength(strength: float | None, init: Source | None, mask: Source | None) -> float:

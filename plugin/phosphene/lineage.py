@@ -7,23 +7,24 @@ so making the same again changes nothing.
 
 import base64
 import json
+import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from phosphene.errors import ImageError
-from phosphene.images import read_texts
 from phosphene.records import Image, Parent
 from phosphene.vectors import Vector, unit
 
 FORMAT = 1
+WITH_INIT = 2  # the format of a picture that started from another one: that one is a parent with a role
+READABLE = (FORMAT, WITH_INIT)
 KEY = "phosphene"  # of the iTXt chunk that holds the recipe
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "phosphene:generated")
 # Said in words for people and recipes, but deciding no pixel.
 WORDS = ("format", "prompt", "generator", "novelty")
+LABEL = re.compile(r"^(Steps|Negative prompt):")  # how the other lines of `parameters` begin
 
 # IPTC's word for "made by a trained model", as XMP (IPTC Photo Metadata, digitalsourcetype).
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -33,9 +34,12 @@ XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.o
 
 
 def identity(recipe: Mapping[str, Any]) -> str:
-    """The canonical JSON of what decides the pixels; similarities follow from the vectors."""
+    """The canonical JSON of what decides the pixels; similarities follow from the vectors.
+
+    Where it started is in there by the sha256 of that file, and so the init parent is left out.
+    """
     kept = {key: value for key, value in recipe.items() if key not in WORDS and value is not None}
-    kept["parents"] = [{"id": parent["id"], "weight": parent["weight"]} for parent in recipe["parents"]]
+    kept["parents"] = [{"id": parent["id"], "weight": parent["weight"]} for parent in neighbours(recipe)]
     kept["negative"] = [negative["vector"] for negative in recipe["negative"]]
     for source in ("init", "mask"):
         if recipe.get(source):
@@ -49,8 +53,16 @@ def generated_id(recipe: Mapping[str, Any]) -> str:
 
 
 def parents_of(recipe: Mapping[str, Any]) -> tuple[Parent, ...]:
-    """The neighbours that conditioned it, in the order they were handed over."""
-    return tuple(Parent(entry["id"], entry["weight"], entry["similarity"]) for entry in recipe["parents"])
+    """The images that it was made from: neighbours in the order they were handed over, then its start."""
+    return tuple(
+        Parent(entry["id"], entry["weight"], entry["similarity"], entry.get("role", "neighbour"))
+        for entry in recipe["parents"]
+    )
+
+
+def neighbours(recipe: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The entries of those parents that led it by their vectors."""
+    return [entry for entry in recipe["parents"] if entry.get("role", "neighbour") == "neighbour"]
 
 
 def encode(vector: Vector) -> str:
@@ -59,8 +71,11 @@ def encode(vector: Vector) -> str:
 
 
 def decode(text: str) -> Vector:
-    """The unit vector that `encode` wrote."""
-    return unit(np.frombuffer(base64.b64decode(text), dtype="<f2").astype(np.float32))
+    """The unit vector that `encode` wrote.
+
+    Raises ValueError for a text that holds no vector, VectorError for one without a direction.
+    """
+    return unit(np.frombuffer(base64.b64decode(text, validate=True), dtype="<f2").astype(np.float32))
 
 
 def rounded(vector: Vector) -> Vector:
@@ -82,7 +97,7 @@ def parameters(recipe: Mapping[str, Any]) -> str:
     """The recipe in the lines that AUTOMATIC1111's web UI writes and most galleries read."""
     width, height = recipe["size"]
     negative = ", ".join(entry["prompt"] for entry in recipe["negative"])
-    lines = [recipe["prompt"]] + ([f"Negative prompt: {negative}"] if negative else [])
+    lines = [_line(recipe["prompt"])] + ([f"Negative prompt: {_line(negative)}"] if negative else [])
     settings = {
         "Steps": recipe["steps"],
         "Sampler": "UniPC",
@@ -91,29 +106,32 @@ def parameters(recipe: Mapping[str, Any]) -> str:
         "Size": f"{width}x{height}",
         "Model hash": recipe["weights"][:10],
         "Model": recipe["generator"],
-        "Neighbours": len(recipe["parents"]),
+        **_start(recipe),
+        "Neighbours": len(neighbours(recipe)),
         "Neighbour guidance": recipe["neighbour_guidance"],
     }
-    return "\n".join([*lines, ", ".join(f"{name}: {value}" for name, value in settings.items())])
+    return "\n".join([*lines, ", ".join(f"{name}: {_quoted(value)}" for name, value in settings.items())])
 
 
-def recipe_in(path: Path) -> dict[str, Any]:
-    """The recipe in a PNG that phosphene wrote. Raises ImageError where there is none."""
-    text = read_texts(path).get(KEY)
-    if text is None:
-        raise ImageError(
-            f"`{path}` holds no phosphene recipe", hint="only pictures that phosphene made can be replayed"
-        )
-    try:
-        recipe: dict[str, Any] = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ImageError(f"the recipe in `{path}` is not JSON: {error}") from error
-    if recipe.get("format") != FORMAT:
-        raise ImageError(
-            f"the recipe in `{path}` has format {recipe.get('format')}; this version reads {FORMAT}",
-            hint="a newer phosphene wrote it: upgrade",
-        )
-    return recipe
+def _start(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """What the web UI says of image-to-image, and of inpainting in its words for what ours does."""
+    said: dict[str, Any] = {}
+    if recipe.get("init"):
+        said["Denoising strength"] = recipe.get("strength", 1.0)
+    if recipe.get("mask"):
+        said |= {"Mask blur": 0, "Masked content": "original"}
+    return said
+
+
+def _line(text: str) -> str:
+    """A prompt on one line that is not taken for another one of the lines."""
+    return LABEL.sub(r"\1 :", " ".join(text.split()))
+
+
+def _quoted(value: Any) -> str:
+    """A value as the web UI writes it: one that would end itself stands in quotes."""
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if re.search(r"[,:\n]", text) else text
 
 
 def descendants(id: str, generated: Iterable[Image]) -> list[Image]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from phosphene.vectors import Vector
 
 Origin = Literal["training", "generated"]
+Role = Literal["neighbour", "init"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,15 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A neighbour that conditioned a generated image: its id, weight and cosine to the query."""
+    """An image that another one was made from: its id, weight and cosine to the query.
+
+    A neighbour led it by its vector; from the `init` image it started.
+    """
 
     id: str
     weight: float
     similarity: float
+    role: Role = "neighbour"
 
 
 @dataclass(frozen=True, slots=True)

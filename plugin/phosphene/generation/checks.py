@@ -4,8 +4,7 @@ import numpy as np
 
 from phosphene.errors import GenerationError
 from phosphene.generation import Abilities, Request
-
-MOST_STEPS, MOST_CANDIDATES = 200, 256
+from phosphene.recipes.bounds import MOST_CANDIDATES, MOST_GUIDANCE, MOST_STEPS, SEEDS
 
 
 def check(request: Request, abilities: Abilities) -> None:
@@ -42,7 +41,7 @@ def _check_numbers(request: Request, abilities: Abilities) -> None:
             f"a picture of {request.size[0]}x{request.size[1]}; the generator makes {width}x{height} only",
             hint="leave out `--size`",
         )
-    if not 0 <= request.seed < 2**63:
+    if not 0 <= request.seed < SEEDS:
         raise GenerationError(f"a seed of {request.seed}", hint="from 0 to 2^63 - 1 are possible")
     if request.steps is not None and not 1 <= request.steps <= MOST_STEPS:
         raise GenerationError(
@@ -55,7 +54,7 @@ def _check_numbers(request: Request, abilities: Abilities) -> None:
             hint=f"{abilities.candidates} are usual",
         )
     for name, guidance in (("text", request.text_guidance), ("neighbour", request.neighbour_guidance)):
-        if guidance is not None and not 0 <= guidance <= 100:
+        if guidance is not None and not 0 <= guidance <= MOST_GUIDANCE:
             raise GenerationError(
                 f"a {name} guidance of {guidance}; from 0 (ignored) to 100 are possible",
                 hint="1 follows it plainly, 3 closely",

@@ -1,0 +1,7 @@
+"""How far the numbers of a recipe, and of a request for a new picture, may go."""
+
+MOST_STEPS = 200  # of the solver: 8 are usual, and more than 50 change nothing that can be seen
+MOST_CANDIDATES = 256  # of one picture
+MOST_GUIDANCE = 100.0
+LARGEST_SIDE = 16_384  # pixels
+SEEDS = 2**63  # seeds lie below: what random generators and databases hold as a whole number

@@ -1,0 +1,151 @@
+"""Recipes of strangers: whatever a file or a store holds, it is a sound recipe or an error in words."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image as Pillow
+
+from phosphene.errors import ImageError
+from phosphene.images import save_png
+from phosphene.lineage import READABLE, encode, texts
+from phosphene.recipes import LONGEST, in_picture, parse, read, roles
+from recipe import PARENT, RECIPE, START, VECTOR, changed
+
+
+def written(recipe: Any) -> str:
+    return json.dumps(recipe)
+
+
+def without(key: str) -> dict[str, Any]:
+    return {name: value for name, value in RECIPE.items() if name != key}
+
+
+def test_a_sound_recipe_comes_back_with_the_keys_that_this_version_does_not_know() -> None:
+    recipe = {**RECIPE, "precision": "bfloat16", "of the future": {"deep": [1, None]}}
+
+    assert read(written(recipe), "made.png") == recipe
+
+
+def test_a_png_gives_its_recipe_back(tmp_path: Path) -> None:
+    save_png(Pillow.new("RGB", (8, 8)), tmp_path / "made.png", texts(RECIPE))
+
+    assert in_picture(tmp_path / "made.png") == RECIPE
+
+
+def test_a_picture_without_a_recipe_holds_none(tmp_path: Path) -> None:
+    save_png(Pillow.new("RGB", (8, 8)), tmp_path / "plain.png", {})
+    Pillow.new("RGB", (8, 8)).save(tmp_path / "plain.jpg")
+
+    assert in_picture(tmp_path / "plain.png") is None
+    assert in_picture(tmp_path / "plain.jpg") is None
+
+
+def test_a_recipe_of_a_newer_version_is_refused() -> None:
+    with pytest.raises(ImageError, match=f"format {READABLE[-1] + 1}") as caught:
+        read(written({"format": READABLE[-1] + 1}), "new.png")
+
+    assert "upgrade" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "Expecting value"),
+        ("[]", "no JSON object, but list"),
+        ("null", "no JSON object, but None"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"a":' * 100_000, "nested too deeply"),
+        ('{"format": ' + "9" * 5000 + "}", "a number of 5,000 digits"),
+        ('{"format": NaN}', "NaN is no number"),
+        ('{"format": -Infinity}', "-Infinity is no number"),
+        ('{"format": 1e999}', "'1e999' is too large"),
+        ('{"format": 1, "format": 2}', "the key 'format' is there twice"),
+        ('{"prompt": "\\ud83c"}', "half of a Unicode letter"),
+        ('"' + "a" * LONGEST + '"', "letters; at most 1,048,576 are read"),
+    ],
+)
+def test_what_is_no_json_object_is_refused_in_words(text: str, reason: str) -> None:
+    with pytest.raises(ImageError) as caught:
+        parse(text, "odd.png")
+
+    assert caught.value.message.startswith("the recipe in `odd.png` cannot be used: ")
+    assert reason in caught.value.message and len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize("key", [key for key in RECIPE if key != "format"])
+def test_a_key_that_is_missing_is_named(key: str) -> None:
+    with pytest.raises(ImageError, match=f"`{key}`: field required"):
+        read(written(without(key)), "short.png")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seed", "7"),
+        ("seed", -1),
+        ("seed", 2**63),
+        ("seed", True),
+        ("seed", 7.5),
+        ("steps", 0),
+        ("steps", 10**9),
+        ("size", [64]),
+        ("size", [64, 10**9]),
+        ("size", "64x64"),
+        ("prompt", None),
+        ("text_guidance", -1.0),
+        ("strength", 0),
+        ("neighbour_strength", 1.5),
+        ("parents", {}),
+        ("parents.0", "x"),
+        ("parents.0.id", "../../etc/passwd"),
+        ("parents.0.id", PARENT.upper()),
+        ("parents.0.id", PARENT + "\n"),
+        ("parents.0.weight", -1.0),
+        ("parents.0.similarity", "high"),
+        ("parents.0.role", "uncle"),
+        ("negative.0.prompt", 1),
+        ("negative.0.vector", "????"),
+        ("vector", 7),
+        ("vector", "AAA="),
+        ("vector", encode(VECTOR * 0)),
+        ("vector", encode(VECTOR * float("inf"))),
+        ("init", "here.png"),
+        ("init.sha256", "../x"),
+        ("init.id", "lion"),
+        ("weights", 1),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_value_that_it_cannot_have_is_named_with_its_key(key: str, value: Any) -> None:
+    with pytest.raises(ImageError) as caught:
+        read(written(changed(key, value)), "odd.png")
+
+    assert f"`{key}" in caught.value.message and caught.value.hint
+
+
+def test_vectors_of_two_lengths_are_refused() -> None:
+    with pytest.raises(ImageError, match="differ in length"):
+        read(written(changed("vector", encode(VECTOR[:4]))), "odd.png")
+
+
+def test_a_mask_without_a_start_is_refused() -> None:
+    with pytest.raises(ImageError, match="no `init` that it lies on"):
+        read(written({**RECIPE, "init": None, "mask": {"sha256": "00" * 32}}), "odd.png")
+
+
+def test_an_error_shows_a_stranger_s_value_short_and_without_escapes() -> None:
+    with pytest.raises(ImageError) as caught:
+        read(written(changed("seed", "\x1b[2J" + "a" * 10_000)), "odd.png")
+
+    assert caught.value.message.isprintable() and len(caught.value.message) < 200
+
+
+def test_roles_come_from_the_recipe_and_only_where_it_fits() -> None:
+    entries = [{"id": PARENT}, {"id": START, "role": "init"}]
+
+    assert roles({"parents": entries}, [PARENT, START]) == ["neighbour", "init"]
+    for odd in (None, {}, {"parents": 1}, {"parents": ["x", 2]}, {"parents": entries[:1]}):
+        assert roles(odd, [PARENT, START]) == ["neighbour", "neighbour"]
+    assert roles({"parents": entries}, [START, PARENT]) == ["neighbour", "neighbour"]
