@@ -92,9 +92,35 @@ def test_what_is_no_address_is_named(text: str, wrong: str) -> None:
     assert "weaviate://HOST" in caught.value.hint
 
 
-def test_a_key_in_an_address_is_refused_and_not_repeated() -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "weaviate://secret@h/Photos",
+        "weaviate://me:secret@h/Photos",
+        "weaviate://me:secr/et@secret@h/Photos",
+        "weaviate://me:secret?&x#y@h/Photos",
+        "https://me:secret@h/Photos",
+        "weaviate://h/Photos?api_key=secret",
+        "weaviate://h/Photos?secret",
+        "weaviate://h/Photos?space=landscape&key=me@secret",
+    ],
+)
+def test_a_key_in_an_address_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(LibraryError) as caught:
-        Address.parse("weaviate://secret@h/Photos")
+        Address.parse(text)
 
-    assert "secret" not in caught.value.message
+    assert "secr" not in caught.value.message + caught.value.hint
+
+
+def test_an_address_with_a_password_is_told_where_the_key_belongs() -> None:
+    with pytest.raises(LibraryError) as caught:
+        Address.parse("weaviate://me:secret@h/Photos")
+
     assert "WEAVIATE_API_KEY" in caught.value.hint
+
+
+def test_a_checkpoint_in_an_address_is_no_password() -> None:
+    address = Address.parse("weaviate://h/Photos?vector=clip&space=ViT-B-32@/weights/mine.pt")
+
+    assert address.foreign is not None
+    assert address.foreign.space == "ViT-B-32@/weights/mine.pt"

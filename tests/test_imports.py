@@ -31,7 +31,7 @@ HEAVY = {
 # A module imports only from a lower layer (docs/decisions.md); modules of one folder know each other.
 LAYERS = (
     {"records", "errors"},
-    {"config", "drift", "files", "interrupt", "outputs", "vectors", "schema"},
+    {"config", "drift", "files", "interrupt", "keys", "outputs", "vectors", "schema"},
     {"images", "lineage", "manifest", "nets"},
     {"recipes"},
     {"sources", "embedding", "journal", "store"},

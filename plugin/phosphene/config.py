@@ -1,4 +1,4 @@
-"""Where things lie on this machine: the one place that reads the environment."""
+"""Where things lie on this machine: from the environment; secrets are in `keys`."""
 
 import os
 from pathlib import Path

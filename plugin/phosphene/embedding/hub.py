@@ -9,6 +9,7 @@ from typing import Any
 
 from phosphene.config import hub_cache
 from phosphene.errors import ModelError
+from phosphene.keys import masked
 
 CONFIG = "open_clip_config.json"
 WEIGHTS = (
@@ -66,9 +67,13 @@ def fetch(
 
 def _download(repository: str, file: str, name: str, on_progress: Callable[[int], None] | None) -> bool:
     """Download a file; False where the repository has none of the name."""
+    import httpx
     from huggingface_hub import errors, hf_hub_download
 
-    unlucky = (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, errors.HFValidationError, OSError)
+    unlucky = (
+        *(errors.HfHubHTTPError, errors.LocalEntryNotFoundError, errors.HFValidationError, OSError),
+        *(httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError),  # the last: a token that is no ASCII
+    )
     try:
         hf_hub_download(repository, file, cache_dir=hub_cache(), tqdm_class=_bar(on_progress))
     except errors.EntryNotFoundError:
@@ -79,7 +84,7 @@ def _download(repository: str, file: str, name: str, on_progress: Callable[[int]
     except errors.RepositoryNotFoundError as error:
         raise ModelError(f"the hub has no repository `{repository}`", "look at its spelling") from error
     except unlucky as error:
-        raise _unfetched(name, str(error).strip().splitlines()[0]) from error
+        raise _unfetched(name, _first_line(error)) from error
     return True
 
 
@@ -102,7 +107,13 @@ def _unfetched(name: str, reason: str) -> ModelError:
         f"`phosphene models fetch {name}` brings it where there is a network; "
         "a folder brought by other means is `local-dir:PATH`"
     )
-    return ModelError(f"the weights of `{name}` could not be fetched: {reason}", hint)
+    return ModelError(f"the weights of `{name}` could not be fetched: {masked(reason)}", hint)
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return "HF_TOKEN holds a letter that is no ASCII"
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _bar(on_progress: Callable[[int], None] | None) -> Any:

@@ -19,10 +19,13 @@ SCHEMES = {"weaviate": False, "weaviates": True}  # whether it speaks TLS
 PORTS, TLS_PORTS = (8080, 50051), (443, 443)  # REST and gRPC, as Weaviate has them and as its cloud has them
 NAME = re.compile(r"[A-Z][_0-9A-Za-z]{0,254}")
 CONSISTENCIES = ("one", "quorum", "all")
-TENANT = re.compile(r"[-_0-9A-Za-z]{1,64}")  # what Weaviate takes
-TIMEOUT = 10.0  # seconds
 OURS = ("grpc", "tenant", "replicas", "consistency", "timeout")
 THEIRS = ("vector", "image", "caption", "space")
+TENANT = re.compile(r"[-_0-9A-Za-z]{1,64}")  # what Weaviate takes
+TIMEOUT = 10.0  # seconds
+# A user, key or password before the host. It may hold `/`, `?` and `#`, which end a host; an `@` in an option's
+# value, as in `space=NAME@FILE`, comes after the `=` of one of our options.
+USER = re.compile(rf"(\w+://)(?:(?![?&](?:{'|'.join(OURS + THEIRS)})=).)*@", re.DOTALL)
 
 Consistency = Literal["one", "quorum", "all"]
 
@@ -72,11 +75,14 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read an address. Raises LibraryError that names what is wrong with it."""
-        parts = urlsplit(text)
+        if USER.match(text):
+            raise _wrong(text, "a key or password does not belong into an address", "set WEAVIATE_API_KEY")
+        try:
+            parts = urlsplit(text)
+        except ValueError as error:  # brackets that hold no IPv6 address
+            raise _wrong(text, "it names no host") from error
         if parts.scheme not in SCHEMES:
             raise _wrong(text, f"`{parts.scheme}` is no scheme; there are weaviate and weaviates")
-        if "@" in parts.netloc:
-            raise _wrong(_without_key(text), "a key does not belong into an address", "set WEAVIATE_API_KEY")
         collection = parts.path.strip("/")
         if not NAME.fullmatch(collection):
             raise _wrong(text, f"`{collection}` is no collection: a capital, then letters, digits and _")
@@ -122,7 +128,8 @@ def _options(text: str, query: str) -> dict[str, str]:
     given = dict(parse_qsl(query, keep_blank_values=True))
     unknown = [name for name in given if name not in OURS + THEIRS]
     if unknown:
-        raise _wrong(text, f"`{unknown[0]}` is no option; there are {', '.join(OURS + THEIRS)}")
+        wrong = f"`{unknown[0]}` is no option" if f"{unknown[0]}=" in query else "an option reads NAME=VALUE"
+        raise _wrong(text, f"{wrong}; there are {', '.join(OURS + THEIRS)}")
     return given
 
 
@@ -184,10 +191,17 @@ def _foreign(given: dict[str, str]) -> Foreign | None:
     return Foreign(*(given.get(name, "") for name in THEIRS))
 
 
-def _without_key(text: str) -> str:
-    return re.sub(r"//[^/@]*@", "//…@", text)
-
-
 def _wrong(text: str, reason: str, hint: str = "") -> LibraryError:
     hint = hint or "an address reads weaviate://HOST[:8080]/Collection[?grpc=50051&…]"
-    return LibraryError(f"`{text}` is no address of a library: {reason}", hint)
+    return LibraryError(f"`{_shown(text)}` is no address of a library: {reason}", hint)
+
+
+def _shown(text: str) -> str:
+    """The address without a password, and without the values of options that are none of ours."""
+    place, mark, query = USER.sub(r"\1…@", text).partition("?")
+    return place + mark + "&".join(map(_shown_option, query.split("&")))
+
+
+def _shown_option(option: str) -> str:
+    name, equals, value = option.partition("=")
+    return option if name in OURS + THEIRS else f"{name if equals else ''}{equals}…" if option else ""

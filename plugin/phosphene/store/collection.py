@@ -4,7 +4,6 @@ The client's own round trip (`export_config().to_dict()`) writes a key that no s
 turns every distance into cosine; hence JSON, as it comes and goes.
 """
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ import httpx
 from phosphene import schema
 from phosphene.drift import Drift, Json, drift, mended
 from phosphene.errors import StoreError
+from phosphene.keys import masked, weaviate_key
 from phosphene.store.address import Address, Endpoint
 
 MODULE = {"multi2vec-clip": {"imageFields": ["thumbnail"]}}
@@ -85,7 +85,7 @@ class Collection:
                     verify=self.address.secure,  # without TLS no certificates need be loaded
                 )
             except httpx.HTTPError as error:
-                reason = str(error) or type(error).__name__
+                reason = masked(str(error)) or type(error).__name__
         raise StoreError(
             f"`{self.address}` does not answer: {reason}",
             hint="is the server running there, and is it this host and port?",
@@ -97,14 +97,9 @@ def base(endpoint: Endpoint, secure: bool) -> str:
     return f"{'https' if secure else 'http'}://{endpoint.bracketed}:{endpoint.rest}"
 
 
-def api_key() -> str | None:
-    """The key for the server, from the environment only: addresses are shown and logged."""
-    return os.environ.get("WEAVIATE_API_KEY") or None
-
-
 def bearer() -> dict[str, str]:
     """The header that carries the key, where there is one."""
-    key = api_key()
+    key = weaviate_key()
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
@@ -123,6 +118,7 @@ def content(address: Address, answer: httpx.Response) -> dict[str, Any]:
 def _reason(answer: httpx.Response) -> str:
     """What a refusal says: Weaviate writes a list of messages, a proxy anything."""
     try:
-        return "; ".join(each["message"] for each in answer.json()["error"])
+        said = "; ".join(each["message"] for each in answer.json()["error"])
     except (ValueError, LookupError, TypeError):
-        return answer.text.strip()[:300] or answer.reason_phrase
+        said = answer.text
+    return masked(said).strip()[:300] or answer.reason_phrase

@@ -22,8 +22,9 @@ from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.collections import Collection
 
 from phosphene.errors import StoreError
+from phosphene.keys import masked, weaviate_key
 from phosphene.store.address import Address, Endpoint
-from phosphene.store.collection import api_key, base, bearer
+from phosphene.store.collection import base, bearer
 from phosphene.store.faults import ERRORS, Denied, Fault, Silent, Unanswered
 
 Answer = TypeVar("Answer")
@@ -158,7 +159,7 @@ def _settle(answer: "Future[Any]", question: Question[Any], client: weaviate.Wea
 
 
 def _client(address: Address, endpoint: Endpoint) -> weaviate.WeaviateClient:
-    key, wait = api_key(), address.timeout
+    key, wait = weaviate_key(), address.timeout
     return weaviate.WeaviateClient(
         weaviate.connect.ConnectionParams.from_params(
             http_host=endpoint.bracketed,
@@ -185,7 +186,7 @@ def _look_at_rest(address: Address, endpoint: Endpoint) -> None:
         raise Silent(f"{endpoint.bracketed}:{endpoint.rest} does not answer ({_named(error)})") from error
     if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         raise Denied(
-            f"it refuses {'the key' if api_key() else 'everyone without a key'} ({answer.status_code})"
+            f"it refuses {'the key' if weaviate_key() else 'everyone without a key'} ({answer.status_code})"
         )
     if not answer.is_success:
         raise Silent(f"{endpoint.bracketed}:{endpoint.rest} answers with the status {answer.status_code}")
@@ -207,4 +208,4 @@ def _look_at_grpc(address: Address, endpoint: Endpoint) -> None:
 
 
 def _named(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    return masked(str(error)) or type(error).__name__

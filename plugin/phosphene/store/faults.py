@@ -18,6 +18,8 @@ from weaviate.exceptions import (
     WeaviateTimeoutError,
 )
 
+from phosphene.keys import masked
+
 # gone: the node does not answer, another one may. slow: it took too long. passing: it cannot now, but
 # may soon. final: it would say the same again.
 Kind = Literal["gone", "slow", "passing", "final"]
@@ -104,7 +106,7 @@ def _code(error: BaseException | None) -> object:
 
 def _reason(error: BaseException) -> str:
     """What it says, in one line, without the client's own words around it."""
-    text = " ".join((str(error) or type(error).__name__).split())
+    text = " ".join((masked(str(error)) or type(error).__name__).split())
     details = re.search(r'details = "(.*?)" debug_error', text)
     text = re.sub(r"^Query call with protocol .*? failed with message ", "", details[1] if details else text)
     return text.rstrip(".")[:LONGEST]
