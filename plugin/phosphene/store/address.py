@@ -23,8 +23,8 @@ OURS = ("grpc", "tenant", "replicas", "consistency", "timeout")
 THEIRS = ("vector", "image", "caption", "space")
 TENANT = re.compile(r"[-_0-9A-Za-z]{1,64}")  # what Weaviate takes
 TIMEOUT = 10.0  # seconds
-# A user, key or password before the host. It may hold `/`, `?` and `#`, which end a host; an `@` in an option's
-# value, as in `space=NAME@FILE`, comes after the `=` of one of our options.
+# A user, key or password before the host. It may hold `/`, `?` and `#`, which end a host. An `@` in an
+# option, as in `space=NAME@FILE`, is none: it comes after the `=` of one of our options.
 USER = re.compile(rf"(\w+://)(?:(?![?&](?:{'|'.join(OURS + THEIRS)})=).)*@", re.DOTALL)
 
 Consistency = Literal["one", "quorum", "all"]
@@ -203,5 +203,5 @@ def _shown(text: str) -> str:
 
 
 def _shown_option(option: str) -> str:
-    name, equals, value = option.partition("=")
+    name, equals, _ = option.partition("=")
     return option if name in OURS + THEIRS else f"{name if equals else ''}{equals}…" if option else ""
