@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
+from PIL.Image import Image as Picture
 
 from adding import Kept, add_to, contents, lance
 from phosphene.embedding import Embedded
@@ -57,6 +58,15 @@ class Counting(Colours):
     def pictures(self, prepared: Sequence[Pixels]) -> Embedded:
         self.count += len(prepared)
         return super().pictures(prepared)
+
+
+class Greedy(Colours):
+    """Has no memory for pictures of one pixel's width."""
+
+    def prepare(self, picture: Picture) -> Pixels:
+        if picture.width == 1 < picture.height:
+            raise MemoryError
+        return super().prepare(picture)
 
 
 def images(library: Path) -> dict[str, Image]:
@@ -303,6 +313,15 @@ def test_a_file_that_could_not_be_read_is_tried_again(folder: Path, library: Pat
     (folder / "link.jpg").symlink_to(folder / "target")
     assert counts(library, folder) == (5, 0, 1)
     (folder / "target").write_bytes(jpeg(7))
+    assert counts(library, folder) == (1, 5, 0)
+
+
+def test_a_picture_that_memory_is_too_short_for_is_named_and_tried_again(folder: Path, library: Path) -> None:
+    (folder / "thin.png").write_bytes(encoded(drawn(9, (1, 90))))
+    added = add_to(library, folder, embedder=Greedy())
+    assert (added.added, [failure.reason for failure in added.failures]) == (
+        5, ["there is not enough memory for it"],
+    )  # fmt: skip
     assert counts(library, folder) == (1, 5, 0)
 
 

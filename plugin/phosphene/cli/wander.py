@@ -160,5 +160,10 @@ def walk_film(library: "Library", stops: "Sequence[Stop]", path: Path) -> Path:
 
 def enlarged(picture: "Picture", side: int = FILM_SIDE) -> "Picture":
     """The picture at the size of a film, its longer side `side` pixels."""
+    from PIL.Image import Resampling
+
+    from phosphene.images import resized
+
     scale = side / max(picture.size)
-    return picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return resized(picture, size, Resampling.BICUBIC)

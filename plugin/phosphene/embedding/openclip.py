@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import open_clip
 import torch
-from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL.Image import Image as Picture
 
 from phosphene.config import hub_cache
 from phosphene.embedding import Cut, Embedded
+from phosphene.embedding.preprocessing import Preprocessing
 from phosphene.embedding.weights import Weights
 from phosphene.errors import ModelError
 from phosphene.records import Space
@@ -40,7 +40,7 @@ class OpenClip:
         self._parts: tuple[Any, Callable[..., torch.Tensor]] | None = None
         self._loading = threading.Lock()
         # The last two steps, to a tensor and normalising, are taken for a whole batch in `pictures`.
-        self._steps = image_transform_v2(PreprocessCfg(**weights.preprocess), is_train=False).transforms[:-2]
+        self._preprocessing = Preprocessing(weights.preprocess)
         mean, std = (torch.tensor(weights.preprocess[key], device=self._device) for key in ("mean", "std"))
         self._mean, self._std = mean[:, None, None], std[:, None, None]
 
@@ -73,9 +73,7 @@ class OpenClip:
 
     def prepare(self, picture: Picture) -> Pixels:
         """One picture at the model's size, not normalised yet; safe in many threads at once."""
-        for step in self._steps:
-            picture = step(picture)
-        return np.asarray(picture)
+        return self._preprocessing(picture)
 
     @torch.inference_mode()
     def pictures(self, prepared: Sequence[Pixels]) -> Embedded:

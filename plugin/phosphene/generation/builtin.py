@@ -31,6 +31,7 @@ from phosphene.generation.checks import check
 from phosphene.generation.guidance import Condition
 from phosphene.generation.pipeline import SAMPLER, RetrievalPipeline, Start
 from phosphene.generation.starts import STARTS, first, fitted, pictured, small_mask
+from phosphene.images import resized
 
 BATCH = 8  # candidates at once
 MOST_REFERENCES = 64
@@ -275,7 +276,7 @@ def _finished(request: Request, picture: Tensor) -> Picture:
     if request.init is None or request.mask is None:
         return made
     kept = fitted(request.init, made.width)
-    anew = request.mask.convert("L").resize(made.size, pillow.Resampling.BILINEAR)
+    anew = resized(request.mask.convert("L"), made.size, pillow.Resampling.BILINEAR)
     return pillow.composite(made, kept, anew)
 
 

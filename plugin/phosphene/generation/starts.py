@@ -13,6 +13,7 @@ from PIL.Image import Image as Picture
 from torch import Tensor
 
 from phosphene.generation import Request
+from phosphene.images import resized
 
 STARTS = 2  # neighbours that candidates start from, in turn: further ones show less of what is asked for
 
@@ -35,7 +36,7 @@ def fitted(picture: Picture, size: int) -> Picture:
     """A picture stretched to a square, as a start and its mask both are."""
     if picture.size == (size, size):
         return picture.convert("RGB")
-    return picture.convert("RGB").resize((size, size), pillow.Resampling.LANCZOS)
+    return resized(picture.convert("RGB"), (size, size), pillow.Resampling.LANCZOS)
 
 
 def small_mask(mask: Picture | None, grid: int) -> Tensor:

@@ -59,6 +59,12 @@ class Worker:
     def _look(self, item: Item) -> Seen | Refused | _New:
         uri = to_uri(item.path, self.journal.folder)
         try:
+            return self._looked_at(uri, item)
+        except MemoryError:  # there may be more memory the next time
+            return Refused(uri, -1, -1, "there is not enough memory for it")
+
+    def _looked_at(self, uri: str, item: Item) -> Seen | Refused | _New:
+        try:
             file = read(item.path)
         except ImageError as error:  # nothing is known of its content: it is tried again every time
             return Refused(uri, -1, -1, error.message)

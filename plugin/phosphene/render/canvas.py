@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw
 from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 
+from phosphene.images import resized
 from phosphene.render.colours import CARD, GLOW, ROOM, Colour
 from phosphene.render.fonts import width, write
 
@@ -31,7 +32,7 @@ def fitted_size(size: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]
 
 def fitted(picture: Picture, room: tuple[int, int]) -> Picture:
     """The whole picture, enlarged or shrunk to fit the room."""
-    return picture.convert("RGB").resize(fitted_size(picture.size, room), Resampling.LANCZOS)
+    return resized(picture.convert("RGB"), fitted_size(picture.size, room), Resampling.LANCZOS)
 
 
 def place(canvas: Picture, picture: Picture, box: Box, *, radius: int, card: bool = True) -> None:

@@ -1,6 +1,5 @@
 """Pictures and captions as a training reads them: prepared once, and kept in one array on the disk."""
 
-import functools
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -11,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from phosphene.config import cores
+from phosphene.embedding.preprocessing import Preprocessing
 from phosphene.errors import ImageError, ModelError
 from phosphene.files import write_whole
 from phosphene.images import open_picture
@@ -75,14 +74,14 @@ def _fill(
     pictures = np.lib.format.open_memmap(array, "w+", np.uint8, (len(items), SIZE, SIZE, 3))
     captions: list[Sequence[str]] = []
     failures: list[tuple[str, str]] = []
-    steps = image_transform_v2(PreprocessCfg(**PREPROCESS), is_train=False).transforms[:-2]
+    preprocessing = Preprocessing(PREPROCESS)
 
     def prepare(item: Item) -> NDArray[np.uint8] | ImageError:
         try:
             picture = open_picture(item.path)
         except ImageError as error:
             return error
-        return np.asarray(functools.reduce(lambda picture, step: step(picture), steps, picture))
+        return preprocessing(picture)
 
     with ThreadPoolExecutor(cores()) as threads:
         for item, prepared in zip(items, threads.map(prepare, items), strict=True):

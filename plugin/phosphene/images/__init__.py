@@ -15,20 +15,39 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 from PIL.Image import Image as Picture
-from PIL.Image import Resampling, Transpose
+from PIL.Image import Transpose
 
 from phosphene.errors import ImageError
 from phosphene.files import write_whole
+from phosphene.images.sizes import THUMBNAIL, middle, no_picture, resized, thumbnail
+
+__all__ = [
+    "DAMAGE",
+    "FORMATS",
+    "THUMBNAIL",
+    "Decoded",
+    "File",
+    "decode",
+    "digest",
+    "image_id",
+    "middle",
+    "no_picture",
+    "open_picture",
+    "png",
+    "read",
+    "read_texts",
+    "resized",
+    "save_png",
+    "thumbnail",
+]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 READ = "jpg, png, webp, gif, bmp and tif are read"
-THUMBNAIL = 192  # pixels, the longest side
 UNICODE_TEXTS = ("phosphene", "XML:com.adobe.xmp")  # keys of iTXt chunks: ours, and XMP's by its standard
 ORIENTATION = 0x0112  # the EXIF tag that says which side is up
 TURNS = {
@@ -126,22 +145,6 @@ def digest(path: Path) -> str:
 def image_id(sha256: str) -> str:
     """The id of the image whose file has this sha256 (hex)."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:sha256:{sha256}"))
-
-
-def thumbnail(picture: Picture) -> bytes:
-    """A JPEG of the picture, its longest side at most 192 pixels."""
-    scale = min(1.0, THUMBNAIL / max(picture.size))
-    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    file = io.BytesIO()
-    # 1.5: a box filter halves and thirds what is far too large, bicubic does the rest, 3 times faster
-    picture.resize(size, Resampling.BICUBIC, reducing_gap=1.5).save(file, "JPEG", quality=85)
-    return file.getvalue()
-
-
-@cache
-def no_picture() -> bytes:
-    """The thumbnail that stands for a picture that is not there: a grey square."""
-    return thumbnail(Image.new("RGB", (THUMBNAIL, THUMBNAIL), "grey"))
 
 
 def png(picture: Picture, texts: Mapping[str, str]) -> bytes:
