@@ -67,3 +67,13 @@ class CutText(UserWarning):
             f"the text is longer than the model's context: of {words} words {left} were used: `{used}`"
         )
         self.used = used
+
+
+class Damage(UserWarning):
+    """A store whose files are damaged, and how many images can be read all the same."""
+
+    def __init__(self, store: str, images: int) -> None:
+        super().__init__(
+            f"`{store}` is damaged, perhaps by a power cut: {images:,} images can be read."
+            " `phosphene check` says what is wrong, and `phosphene repair` brings back what it can"
+        )

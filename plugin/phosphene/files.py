@@ -3,9 +3,13 @@
 import os
 import secrets
 from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 from phosphene.errors import LibraryError
+
+ASIDE = "set-aside"  # the folder in a library for damaged files, which are never deleted
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -58,3 +62,10 @@ def inside(folder: Path, name: str) -> Path:
             hint="this name was not written by phosphene: do not trust where it came from",
         )
     return path
+
+
+def aside_in(library: Path) -> Path:
+    """A new folder in a library for damaged files, named by the time. It is not made yet."""
+    name = datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S")
+    folders = (library / ASIDE / f"{name}-{number}" for number in count(1))
+    return next(folder for folder in folders if not folder.exists())

@@ -29,7 +29,7 @@ from phosphene.explore.walk import Stop, walk
 from phosphene.generation import Generator, Request, open_generator
 from phosphene.generation.making import OnStep, Plan, Source
 from phosphene.generation.studio import Made, Replayed, Studio
-from phosphene.images import open_picture
+from phosphene.images import no_picture, open_picture
 from phosphene.ingest import Added, Progress
 from phosphene.journal import Journal
 from phosphene.lineage import descendants, rounded
@@ -180,7 +180,7 @@ class Library:
         """The image's picture: its file, or its thumbnail where the file is gone."""
         if self.path(image).exists():
             return open_picture(self.path(image))
-        return open_picture(self.store.thumbnails([image.id])[image.id])
+        return open_picture(self.store.thumbnails([image.id]).get(image.id, no_picture()))
 
     def missing(self) -> list[Image]:
         """The training images of which no file is left, here or where another copy was added."""

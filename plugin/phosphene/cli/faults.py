@@ -11,7 +11,7 @@ import click
 
 from phosphene.cli.options import Settings
 from phosphene.cli.output import plain
-from phosphene.errors import CutText, PhospheneError
+from phosphene.errors import CutText, Damage, PhospheneError
 
 
 class Failure(click.ClickException):
@@ -61,7 +61,8 @@ def _take_warnings() -> None:
     """Say ours in a sentence. Those of other packages are for developers, who ask with `-W`."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    warnings.simplefilter("always", CutText)
+    for ours in (CutText, Damage):
+        warnings.simplefilter("always", ours)
     warnings.showwarning = _warn
 
 

@@ -9,12 +9,12 @@ selects columns without `_distance` warns on stderr.
 The space is kept in the metadata of `images`, which is made last and so marks a whole store.
 Thumbnails are written before images and deleted after them: after a kill in between, every image
 there still has its thumbnail, and a rerun rights the rest. Reading takes no lock and writes nothing.
+
+A write is on the disk when it returns, and a store that a power cut damaged is still read, see `tables`.
 """
 
 import json
-import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from math import isqrt
@@ -24,7 +24,6 @@ from typing import Any, Self
 import lancedb
 import numpy as np
 import pyarrow as pa
-from filelock import FileLock, Timeout
 from lancedb.index import IvfFlat
 
 from phosphene import schema
@@ -32,8 +31,10 @@ from phosphene.errors import StoreError
 from phosphene.records import Filter, Hit, Image, Space
 from phosphene.store import EVERYTHING
 from phosphene.store.diversity import checked, diverse
+from phosphene.store.folder import clearly, lock
 from phosphene.store.properties import fitting, image_of
 from phosphene.store.rows import images_of, rows_of, rows_of_thumbnails
+from phosphene.store.tables import Tables
 from phosphene.vectors import Vector, unit
 
 # Up to this many images every one is compared: 0.1 s for 512 dimensions on 2 idle cores. Above,
@@ -54,7 +55,6 @@ FRAGMENTS, IMAGES_PER_FRAGMENT = 32, 2_000
 GRACE = {"images": timedelta(minutes=10), "thumbnails": timedelta(minutes=1)}  # only images are iterated
 
 BATCH = 1024  # images at a time while iterating
-PATIENCE = 600  # seconds to wait for another process's write; building an index is the longest
 
 
 class LanceStore:
@@ -63,13 +63,9 @@ class LanceStore:
     def __init__(self, folder: Path, *, exact_up_to: int = EXACT_UP_TO) -> None:
         self._folder = folder
         self._exact_up_to = exact_up_to
-        with _clearly(folder, "read"):
-            # An interval of zero: every read looks for a newer version first (0.3 ms).
-            database = lancedb.connect(folder, read_consistency_interval=timedelta(0))
-            # Any: what LanceDB annotates is not always what it returns.
-            self._images: Any = database.open_table("images")
-            self._thumbnails: Any = database.open_table("thumbnails")
-            self._schema: pa.Schema = self._images.schema
+        self._tables = Tables(folder)
+        with clearly(folder, "read"):
+            self._schema: pa.Schema = self._tables.images.schema
         described = (self._schema.metadata or {}).get(b"space")
         if described is None:
             raise StoreError(f"`{folder}` holds LanceDB tables, but none of ours", hint="name another folder")
@@ -79,7 +75,7 @@ class LanceStore:
     @classmethod
     def is_in(cls, folder: Path) -> bool:
         """Whether there is a store in `folder`."""
-        with _clearly(folder, "read"):
+        with clearly(folder, "read"):
             return any((folder / "images.lance" / "_versions").glob("*.manifest"))
 
     @classmethod
@@ -95,9 +91,9 @@ class LanceStore:
     @classmethod
     def create(cls, folder: Path, space: Space, *, exact_up_to: int = EXACT_UP_TO) -> Self:
         """Make a store in `folder`, or open the one that is there, whatever its space."""
-        with _clearly(folder, "make"):
+        with clearly(folder, "make"):
             folder.mkdir(parents=True, exist_ok=True)
-            with _lock(folder):
+            with lock(folder):
                 if not cls.is_in(folder):
                     database = lancedb.connect(folder)
                     database.create_table("thumbnails", schema=schema.blobs(), exist_ok=True)
@@ -105,7 +101,9 @@ class LanceStore:
                         {"space": json.dumps(asdict(space))}
                     )
                     database.create_table("images", schema=described)
-        return cls(folder, exact_up_to=exact_up_to)
+        store = cls(folder, exact_up_to=exact_up_to)
+        store._tables.flush()
+        return store
 
     # ── writing ───────────────────────────────────────────────────────────────────────────
 
@@ -119,20 +117,20 @@ class LanceStore:
         if not last:
             return
         rows, thumbnails = self._rows(list(last.values())), rows_of_thumbnails(last.values())
-        with _clearly(self._folder, "write to"), _lock(self._folder):
+        with self._tables.writing():
             if len(thumbnails):
-                _merge(self._thumbnails, thumbnails)
-            _merge(self._images, rows)
+                _merge(self._tables.thumbnails, thumbnails)
+            _merge(self._tables.images, rows)
             self._tidy()
 
     def delete(self, ids: Sequence[str]) -> int:
         """Take images and their thumbnails out; returns how many were there."""
         named = _among(ids)
-        with _clearly(self._folder, "write to"), _lock(self._folder):
-            self._images.checkout_latest()
-            self._thumbnails.checkout_latest()
-            deleted = int(self._images.delete(named).num_deleted_rows)
-            self._thumbnails.delete(named)
+        with self._tables.writing():
+            self._tables.images.checkout_latest()
+            self._tables.thumbnails.checkout_latest()
+            deleted = int(self._tables.images.delete(named).num_deleted_rows)
+            self._tables.thumbnails.delete(named)
         return deleted
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
@@ -155,12 +153,14 @@ class LanceStore:
             return []
         if checked(diversity):
             return diverse(self, query, count, where, diversity)
-        with _clearly(self._folder, "search"):
-            search = self._images.search(query, vector_column_name=schema.VECTOR).distance_type("cosine")
+        with clearly(self._folder, "search"):
+            search = self._tables.images.search(query, vector_column_name=schema.VECTOR).distance_type(
+                "cosine"
+            )
             search = search.select([*self._columns, "_distance"]).limit(count)
             if where != EVERYTHING:
                 search = search.where(_condition(where))
-            if self._at_most(where) <= self._exact_up_to:
+            if not self._tables.indexed or self._at_most(where) <= self._exact_up_to:
                 search = search.bypass_vector_index()
             else:  # 0: and more cells, until there are enough
                 search = search.minimum_nprobes(isqrt(self.count()) // VISITED).maximum_nprobes(0)
@@ -173,8 +173,8 @@ class LanceStore:
         What is written meanwhile does not come. What it replaces is kept for ten minutes: an
         iteration that takes longer may raise StoreError.
         """
-        with _clearly(self._folder, "read"):
-            search = self._images.search().select(
+        with clearly(self._folder, "read"):
+            search = self._tables.images.search().select(
                 [*self._columns, schema.VECTOR] if vectors else self._columns
             )
             if where != EVERYTHING:
@@ -185,22 +185,34 @@ class LanceStore:
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails (encoded pictures) of these ids."""
-        with _clearly(self._folder, "read"):
-            found = self._thumbnails.search().where(_among(ids)).to_arrow()
+        with clearly(self._folder, "read"):
+            found = self._tables.thumbnails.search().where(_among(ids)).to_arrow()
         return dict(zip(found["id"].to_pylist(), found["thumbnail"].to_pylist(), strict=True))
 
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many images there are."""
-        with _clearly(self._folder, "read"):
-            return int(self._images.count_rows(None if where == EVERYTHING else _condition(where)))
+        with clearly(self._folder, "read"):
+            return int(self._tables.images.count_rows(None if where == EVERYTHING else _condition(where)))
 
     def exact(self) -> bool:
         """Whether `near` compares with every image (true) or asks an index (false)."""
-        with _clearly(self._folder, "read"):
-            return self.count() <= self._exact_up_to or not self._images.list_indices()
+        with clearly(self._folder, "read"):
+            few = self.count() <= self._exact_up_to
+            return few or not self._tables.indexed or not self._tables.images.list_indices()
 
     def close(self) -> None:
         """Nothing is held between calls: this is for symmetry with servers."""
+
+    # ── damage ────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def damaged(self) -> bool:
+        """Whether files were damaged when it was opened, so that only what is whole is read."""
+        return self._tables.damaged
+
+    def mend(self) -> None:
+        """Make what can be read the newest version. Damaged files are moved aside, not deleted."""
+        self._tables.mend()
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
 
@@ -216,19 +228,19 @@ class LanceStore:
 
     def _tidy(self) -> None:
         """Merge files where there are many, and bring the index up to date where it has fallen behind."""
-        for table in (self._images, self._thumbnails):
+        for table in (self._tables.images, self._tables.thumbnails):
             shape = table.stats()
             allowed = FRAGMENTS + shape["num_rows"] // IMAGES_PER_FRAGMENT
             if shape["fragment_stats"]["num_fragments"] > allowed:
                 table.optimize(cleanup_older_than=GRACE[table.name])
-        rows, indices = self._images.count_rows(), self._images.list_indices()
+        rows, indices = self._tables.images.count_rows(), self._tables.images.list_indices()
         missing = indices[0].num_unindexed_rows if indices else rows
         if rows > self._exact_up_to and missing > rows * STALE:
-            self._images.create_index(schema.VECTOR, config=_index(rows))
+            self._tables.images.create_index(schema.VECTOR, config=_index(rows))
 
     def _after(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
         """The next batch, None after the last."""
-        with _clearly(self._folder, "read"):
+        with clearly(self._folder, "read"):
             return next(batches, None)
 
 
@@ -263,33 +275,3 @@ def _among(ids: Collection[str]) -> str:
 def _quoted(text: str) -> str:
     """A SQL string: only the quote is special, and doubled."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def _lock(folder: Path) -> FileLock:
-    """What one writer holds at a time. The system lets go of it when a process dies."""
-    return FileLock(folder / "write.lock", timeout=PATIENCE)
-
-
-@contextmanager
-def _clearly(folder: Path, deed: str) -> Iterator[None]:
-    """Turn what LanceDB raises into a StoreError that says what to do.
-
-    It raises these three kinds, with an origin in its own sources at the end of the text.
-    """
-    try:
-        yield
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = re.split(r", /\S+\.rs:", str(error))[0].removeprefix("lance error: ")
-        raise StoreError(f"cannot {deed} the store in `{folder}`: {reason}", _hint(error)) from error
-
-
-def _hint(error: Exception) -> str:
-    """What helps against `error`; LanceDB tells its kinds apart only in words."""
-    text = str(error)
-    if isinstance(error, Timeout):
-        return f"another process has been writing for {PATIENCE} s: wait for it, or end it"
-    if re.search("No space left|File too large|quota", text):
-        return "make room on that disk; what was stored before is whole"
-    if re.search("Permission denied|Read-only", text):
-        return "make the folder writable for you, or copy the library to where it is"
-    return "bring the folder back from a copy, or make the library again from its pictures"
