@@ -14,6 +14,7 @@ from phosphene.embedding import open_embedder
 from phosphene.embedding.names import parse
 from phosphene.errors import PhospheneError, ServerError
 from phosphene.server import Limits, app
+from phosphene.server.connection import BACKLOG, Connection
 from phosphene.server.log import log, settings
 from phosphene.server.metrics import Metrics
 from phosphene.server.vectorizer import Vectorizer
@@ -69,7 +70,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises ServerError where the address is taken or not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
         # Python adds the address to the system's words, which are said here once.
         reason = (getattr(error, "strerror", None) or str(error)).partition(" (")[0].lower()
@@ -87,6 +88,9 @@ def configuration(application: Any, limits: Limits, *, quiet: bool = False) -> u
     """How uvicorn runs the app."""
     return uvicorn.Config(
         application,
+        loop="asyncio",  # whose transports `Connection` knows
+        http=Connection,
+        backlog=BACKLOG,
         log_config=settings(quiet=quiet),
         access_log=False,  # ours says more
         ws="none",
