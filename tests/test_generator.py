@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from unittest.mock import patch
 
 import numpy as np
@@ -15,7 +15,7 @@ from PIL.Image import Image as Picture
 from safetensors.torch import load_file, save_file
 
 from phosphene.errors import GenerationError, ModelError
-from phosphene.generation import Generated, Reference, Request, Step, builtin
+from phosphene.generation import Fit, Generated, Reference, Request, Step, builtin
 from phosphene.generation.builtin import BATCH, BuiltinGenerator, digest, noise_seed, open_generator
 from phosphene.generation.guidance import Condition
 from phosphene.generation.training import write
@@ -120,9 +120,53 @@ def test_inpainting_leaves_every_kept_pixel_as_it_was(generator: BuiltinGenerato
 
 def test_mask_and_start_of_any_size_and_mode_are_fitted(generator: BuiltinGenerator) -> None:
     init = pillow.new("RGBA", (90, 40), (200, 30, 30, 255))
-    mask = pillow.new("1", (7, 33), 1)
-    [made] = generator.generate([replace(REQUEST, init=init, mask=mask)])
-    assert made.picture.size == (LARGE, LARGE)
+    for mask, fit in ((pillow.new("1", (45, 20), 1), "crop"), (pillow.new("1", (7, 33), 1), "stretch")):
+        [made] = generator.generate([replace(REQUEST, init=init, mask=mask, fit=fit)])
+        assert made.picture.size == (LARGE, LARGE)
+
+
+def test_a_start_that_is_fitted_says_how_and_a_square_one_says_nothing(
+    generator: BuiltinGenerator, scenery: Picture
+) -> None:
+    """Recipes of squares, and of all that was stretched before there were fits, have no such key."""
+    wide = pillow.new("RGB", (90, 40), "red")
+    requests = [replace(REQUEST, init=start, fit=fit) for start in (wide, scenery) for fit in get_args(Fit)]
+    fits = [made.settings.get("fit") for made in generator.generate(requests)]
+    assert fits == ["crop", "pad", None, None, None, None]
+
+
+def test_neighbours_that_are_not_square_are_cropped_as_starts(generator: BuiltinGenerator) -> None:
+    wide = pillow.new("RGB", (3 * LARGE, LARGE), "red")
+    wide.paste("blue", (LARGE, 0, 2 * LARGE, LARGE))
+    from_wide = started(generator, pictured(wide, None, None))
+    from_middle = started(generator, pictured(pillow.new("RGB", (LARGE, LARGE), "blue"), None, None))
+    as_of_old = started(generator, pictured(wide, None, None), fit="stretch")
+    assert np.array_equal(pixels(from_wide.picture), pixels(from_middle.picture))
+    assert not np.array_equal(pixels(from_wide.picture), pixels(as_of_old.picture))
+    fits = [made.settings.get("fit") for made in (from_wide, from_middle, as_of_old)]
+    assert fits == ["crop", None, None]
+
+
+def test_inpainting_keeps_the_very_pixels_of_a_padded_start(generator: BuiltinGenerator) -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (LARGE // 2, LARGE, 3), dtype=np.uint8)
+    mask = pillow.new("L", (LARGE, LARGE // 2), 0)
+    wide = replace(REQUEST, init=pillow.fromarray(noise), mask=mask, fit="pad")
+    [made] = generator.generate([wide])
+    quarter = LARGE // 4
+    assert np.array_equal(pixels(made.picture)[quarter:-quarter], noise)
+    assert len(np.unique(pixels(made.picture)[0], axis=0)) > 1
+
+
+def test_a_transparent_mask_says_so_and_is_read_as_painted(
+    generator: BuiltinGenerator, scenery: Picture
+) -> None:
+    layer = pillow.new("LA", (LARGE, LARGE), (255, 0))
+    layer.paste((255, 255), (0, 0, LARGE // 2, LARGE))
+    flat = pillow.new("L", (LARGE, LARGE), 0)
+    flat.paste(255, (0, 0, LARGE // 2, LARGE))
+    painted, plain = generator.generate([replace(REQUEST, init=scenery, mask=mask) for mask in (layer, flat)])
+    assert np.abs(pixels(painted.picture) - pixels(plain.picture)).max() <= 1
+    assert (painted.settings.get("transparent"), plain.settings.get("transparent")) == ("kept", None)
 
 
 def test_candidates_of_a_seed_differ_and_come_again(generator: BuiltinGenerator) -> None:
@@ -250,6 +294,8 @@ def test_stopping_keeps_the_batches_that_were_finished(generator: BuiltinGenerat
         ({"neighbour_guidance": float("inf")}, "neighbour guidance of inf"),
         ({"neighbour_strength": 0.0}, "neighbour strength of 0.0"),
         ({"mask": pillow.new("L", (8, 8))}, "a mask, but no picture"),
+        ({"mask": pillow.new("L", (8, 8)), "init": pillow.new("RGB", (8, 8))}, "makes nothing anew"),
+        ({"fit": "squash"}, "a fit of 'squash'"),
     ],
 )
 def test_what_it_cannot_serve_is_refused_before_anything_is_made(

@@ -58,7 +58,11 @@ class OutputError(PhospheneError):
     """A place where something lies that must not be overwritten."""
 
 
-class CutText(UserWarning):
+class PhospheneWarning(UserWarning):
+    """Something that a user should know, though the work goes on."""
+
+
+class CutText(PhospheneWarning):
     """A text that was longer than the model's context, and the part of it that was used."""
 
     def __init__(self, text: str, used: str) -> None:
@@ -69,7 +73,7 @@ class CutText(UserWarning):
         self.used = used
 
 
-class Damage(UserWarning):
+class Damage(PhospheneWarning):
     """A store whose files are damaged, and how many images can be read all the same."""
 
     def __init__(self, store: str, images: int) -> None:
@@ -77,3 +81,7 @@ class Damage(UserWarning):
             f"`{store}` is damaged, perhaps by a power cut: {images:,} images can be read."
             " `phosphene check` says what is wrong, and `phosphene repair` brings back what it can"
         )
+
+
+class StartWarning(PhospheneWarning):
+    """A start that was cut, or a mask that keeps nothing or all of it."""

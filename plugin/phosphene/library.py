@@ -12,6 +12,7 @@ Models load when they are first needed: opening, counting and repeated searches 
 """
 
 import secrets
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -23,13 +24,14 @@ from PIL.Image import Image as Picture
 
 from phosphene import ingest
 from phosphene.embedding import Embedder, open_embedder
-from phosphene.errors import ImageError, QueryError
+from phosphene.errors import ImageError, QueryError, StartWarning
 from phosphene.explore.atlas import Atlas, atlas
 from phosphene.explore.walk import Stop, walk
-from phosphene.generation import Generator, Request, open_generator
+from phosphene.generation import Fit, Generator, Request, open_generator
+from phosphene.generation.fitting import remarks
 from phosphene.generation.making import OnStep, Plan, Source
 from phosphene.generation.studio import Made, Replayed, Studio
-from phosphene.images import no_picture, open_picture
+from phosphene.images import no_picture, open_mask, open_picture
 from phosphene.ingest import Added, Progress
 from phosphene.journal import Journal
 from phosphene.lineage import descendants, rounded
@@ -230,6 +232,7 @@ class Library:
         init: Path | str | None = None,
         strength: float | None = None,
         mask: Path | None = None,
+        fit: Fit = "crop",
         size: tuple[int, int] | None = None,
         steps: int | None = None,
         text_guidance: float | None = None,
@@ -244,7 +247,9 @@ class Library:
         `neighbours` of `origin` condition each of the `count` pictures; picture i has seed + i,
         at random where None is given. It starts from the nearest ones' pictures at noise level
         `neighbour_strength` in (0, 1]; at 1 their vectors alone count. `init` (a file or an id) is
-        where image-to-image starts from, at `strength`; `mask` is white where it is to be made anew.
+        where image-to-image starts from, at `strength`; `mask` is white where it is to be made anew,
+        and black or transparent where the start is kept. A start that is not square is cropped to its
+        middle, with a warning, or as `fit` says: see `generation.fitting`.
         `negative` are queries to steer away from. Of each picture so many `candidates` are made (None:
         as many as the generator advises), and the one nearest to the prompt is kept. Making the
         same again changes nothing. They are stored `into` another library of this space, where one is given.
@@ -253,7 +258,9 @@ class Library:
         query = prompt if isinstance(prompt, Query) else parse(prompt)
         target = rounded(self.vector(query))
         start = None if init is None else self._source(init)
-        masked = None if mask is None else self.studio.source(mask)
+        masked = None if mask is None else self.studio.source(mask, open_mask)
+        for remark in remarks(start.picture, masked.picture if masked else None, fit) if start else ():
+            warnings.warn(StartWarning(remark), stacklevel=2)
         first = secrets.randbelow(2**32 - count) if seed is None else seed
         request = Request(
             space=self.space.id,
@@ -263,6 +270,7 @@ class Library:
             negative=tuple(rounded(self.vector(words)) for words in negative),
             init=start.picture if start else None,
             mask=masked.picture if masked else None,
+            fit=fit,
             strength=_strength(strength, start, masked),
             size=size,
             steps=steps,

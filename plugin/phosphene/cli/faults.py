@@ -11,7 +11,7 @@ import click
 
 from phosphene.cli.options import Settings
 from phosphene.cli.output import plain
-from phosphene.errors import CutText, Damage, PhospheneError
+from phosphene.errors import PhospheneError, PhospheneWarning
 
 
 class Failure(click.ClickException):
@@ -61,8 +61,7 @@ def _take_warnings() -> None:
     """Say ours in a sentence. Those of other packages are for developers, who ask with `-W`."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    for ours in (CutText, Damage):
-        warnings.simplefilter("always", ours)
+    warnings.simplefilter("always", PhospheneWarning)
     warnings.showwarning = _warn
 
 

@@ -56,7 +56,19 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
 @click.option("--negative", metavar="TEXT", multiple=True, help="Steer away from it; may be given often.")
 @click.option("--init", metavar="FILE|ID", help="Start from this picture.")
 @click.option("--strength", type=SHARE, help="How far to go from --init.  [default: 0.6, with --mask 1]")
-@click.option("--mask", metavar="FILE", type=INPUT, help="White is made anew, black is kept of --init.")
+@click.option(
+    "--mask",
+    metavar="FILE",
+    type=INPUT,
+    help="What is white is made anew; what is black or transparent is kept of --init.",
+)
+@click.option(
+    "--fit",
+    default="crop",
+    show_default=True,
+    type=click.Choice(["crop", "pad", "stretch"]),
+    help="How a start that is not square becomes one: crop takes its middle, pad draws its edges out.",
+)
 @click.option(
     "--candidates",
     type=COUNT,

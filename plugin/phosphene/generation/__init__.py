@@ -16,6 +16,7 @@ from phosphene.vectors import Vector
 
 SHIPPED = Path(__file__).parent.parent / "weights" / "landscape" / "diffusion"
 Mode = Literal["text-to-image", "image-to-image", "inpainting"]
+Fit = Literal["crop", "pad", "stretch"]  # how a start that is not square becomes one
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Request:
     references: tuple[Reference, ...] = ()
     negative: tuple[Vector, ...] = ()  # unit vectors to steer away from
     init: Picture | None = None  # image-to-image: where to start from
-    mask: Picture | None = None  # inpainting: white is made anew, black is kept
+    mask: Picture | None = None  # inpainting: white is made anew, black and transparent is kept
+    fit: Fit = "crop"  # what becomes of a start, and its mask, that is not square
     strength: float = 1.0  # image-to-image starts at this noise level, in (0, 1]
     size: tuple[int, int] | None = None  # width, height
     steps: int | None = None

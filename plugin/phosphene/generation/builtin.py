@@ -28,10 +28,10 @@ from phosphene.embedding.openclip import pick_device
 from phosphene.errors import ModelError
 from phosphene.generation import Abilities, Generated, Mode, Request, Step
 from phosphene.generation.checks import check
+from phosphene.generation.fitting import fitted, fitted_mask, is_square
 from phosphene.generation.guidance import Condition
 from phosphene.generation.pipeline import SAMPLER, RetrievalPipeline, Start
-from phosphene.generation.starts import STARTS, first, fitted, pictured, small_mask
-from phosphene.images import resized
+from phosphene.generation.starts import STARTS, first, pictured, small_mask
 
 BATCH = 8  # candidates at once
 MOST_REFERENCES = 64
@@ -154,12 +154,12 @@ class BuiltinGenerator:
 
     def _start(self, tries: Sequence[Request], pace: "_Pace") -> Start:
         size, grid, device = self.pipeline.size, self.pipeline.grid, self.pipeline.device
-        firsts = [first(request) for request in tries]
-        distinct = {id(picture): picture for picture in firsts}  # candidates share them
-        pixels = torch.stack([to_pixels(fitted(picture, size)) for picture in distinct.values()])
+        firsts = [(first(request), request.fit) for request in tries]
+        distinct = {(id(picture), fit): (picture, fit) for picture, fit in firsts}  # candidates share them
+        pixels = torch.stack([to_pixels(fitted(picture, size, fit)) for picture, fit in distinct.values()])
         encoded = dict(zip(distinct, self.pipeline.encode(pixels.to(device)), strict=True))
-        latents = torch.stack([encoded[id(picture)] for picture in firsts])
-        masks = [small_mask(request.mask, grid) for request in tries if request.mask is not None]
+        latents = torch.stack([encoded[id(picture), fit] for picture, fit in firsts])
+        masks = [small_mask(one.mask, size, grid, one.fit) for one in tries if one.mask is not None]
         return Start(latents, pace.strength, torch.stack(masks).to(device) if pace.masked else None)
 
     def _settings(self, request: Request, pace: "_Pace") -> dict[str, Any]:
@@ -177,6 +177,10 @@ class BuiltinGenerator:
             settings["candidate"] = request.candidate
         if pace.starts:
             settings["strength" if request.init is not None else "neighbour_strength"] = pace.strength
+            if request.fit != "stretch" and not is_square(first(request)):
+                settings["fit"] = request.fit  # without it a start was stretched, as all once were
+        if request.mask is not None and request.mask.has_transparency_data:
+            settings["transparent"] = "kept"  # without it what is transparent was made anew, as it once was
         if self.bfloat16:
             settings["precision"] = "bfloat16"
         return settings
@@ -275,9 +279,8 @@ def _finished(request: Request, picture: Tensor) -> Picture:
     made = to_picture(picture)
     if request.init is None or request.mask is None:
         return made
-    kept = fitted(request.init, made.width)
-    anew = resized(request.mask.convert("L"), made.size, pillow.Resampling.BILINEAR)
-    return pillow.composite(made, kept, anew)
+    kept = fitted(request.init, made.width, request.fit)
+    return pillow.composite(made, kept, fitted_mask(request.mask, made.width, request.fit))
 
 
 def to_picture(pixels: Tensor) -> Picture:

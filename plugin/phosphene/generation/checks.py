@@ -1,9 +1,12 @@
 """What a generator refuses, before anything is made: values, what is allowed, and the next step."""
 
+from typing import get_args
+
 import numpy as np
 
 from phosphene.errors import GenerationError
-from phosphene.generation import Abilities, Request
+from phosphene.generation import Abilities, Fit, Request
+from phosphene.generation.fitting import check_mask
 from phosphene.recipes.bounds import MOST_CANDIDATES, MOST_GUIDANCE, MOST_STEPS, SEEDS
 
 
@@ -28,10 +31,12 @@ def check(request: Request, abilities: Abilities) -> None:
         )
     _check_numbers(request, abilities)
     _check_strengths(request)
-    if request.mask is not None and request.init is None:
+    if request.fit not in get_args(Fit):
         raise GenerationError(
-            "a mask, but no picture that it lies on", hint="`--init PICTURE` gives the picture to change"
+            f"a fit of {request.fit!r}; a start is fitted by one of {', '.join(get_args(Fit))}",
+            hint="crop takes its middle, pad draws out its edges, stretch gives up its proportions",
         )
+    check_mask(request, abilities.size[0])
 
 
 def _check_numbers(request: Request, abilities: Abilities) -> None:

@@ -8,12 +8,11 @@ is in them, not where.
 
 import numpy as np
 import torch
-from PIL import Image as pillow
 from PIL.Image import Image as Picture
 from torch import Tensor
 
-from phosphene.generation import Request
-from phosphene.images import resized
+from phosphene.generation import Fit, Request
+from phosphene.generation.fitting import cropped, fitted_mask, painted
 
 STARTS = 2  # neighbours that candidates start from, in turn: further ones show less of what is asked for
 
@@ -32,15 +31,8 @@ def first(request: Request) -> Picture:
     return pictures[request.candidate % len(pictures)]
 
 
-def fitted(picture: Picture, size: int) -> Picture:
-    """A picture stretched to a square, as a start and its mask both are."""
-    if picture.size == (size, size):
-        return picture.convert("RGB")
-    return resized(picture.convert("RGB"), (size, size), pillow.Resampling.LANCZOS)
-
-
-def small_mask(mask: Picture | None, grid: int) -> Tensor:
+def small_mask(mask: Picture, size: int, grid: int, fit: Fit) -> Tensor:
     """Where to make anew, (1, grid, grid): a cell counts if the mask touches it at all."""
-    assert mask is not None, "batches hold requests of one kind"
-    grey = torch.from_numpy(np.asarray(mask.convert("L"), dtype=np.float32) / 255)
+    square = fitted_mask(mask, size, fit) if fit == "pad" else cropped(painted(mask), fit)
+    grey = torch.from_numpy(np.asarray(square, dtype=np.float32) / 255)
     return torch.nn.functional.adaptive_max_pool2d(grey[None], grid)

@@ -1,7 +1,7 @@
 """Making pictures for one library: neighbours in, pictures out, and back into the store."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +17,7 @@ from phosphene.errors import GenerationError
 from phosphene.files import write_whole
 from phosphene.generation import Generator, Reference, Request
 from phosphene.generation.making import Draft, OnStep, Plan, Source, make
-from phosphene.images import image_id, no_picture, open_picture
+from phosphene.images import image_id, no_picture, open_mask, open_picture
 from phosphene.interrupt import uninterrupted
 from phosphene.lineage import decode
 from phosphene.novelty import Baseline, Novelty, measure
@@ -111,10 +111,9 @@ class Studio:
             recipe["weights"] == self.generator.abilities.weights,
         )
 
-    def source(self, path: Path) -> Source:
-        """A file as the start of a generation, or as its mask."""
-        picture = open_picture(path)
-        return Source(str(path.absolute()), hashlib.sha256(path.read_bytes()).hexdigest(), picture)
+    def source(self, path: Path, opened: Callable[[Path], Picture] = open_picture) -> Source:
+        """A file as the start of a generation; `opened` with `open_mask` as its mask."""
+        return Source(str(path.absolute()), hashlib.sha256(path.read_bytes()).hexdigest(), opened(path))
 
     def _keep(self, drafts: Sequence[Draft]) -> None:
         """Store what is new: the file first, so that every stored image has one."""
@@ -136,7 +135,9 @@ class Studio:
         return Made(draft.image, draft.picture, draft.score, novelty)
 
     def _plan_of(self, recipe: Mapping[str, Any]) -> Plan:
-        init, mask = (self._source_of(recipe[name], name) for name in ("init", "mask"))
+        init = self._source_of(recipe["init"], "init")
+        as_painted = recipe.get("transparent") == "kept"
+        mask = self._source_of(recipe["mask"], "mask", open_mask if as_painted else open_picture)
         request = Request(
             space=recipe["space"],
             seed=recipe["seed"],
@@ -147,6 +148,7 @@ class Studio:
             negative=tuple(decode(negative["vector"]) for negative in recipe["negative"]),
             init=init.picture if init else None,
             mask=mask.picture if mask else None,
+            fit=recipe.get("fit", "stretch"),  # those of old were stretched
             strength=recipe.get("strength", 1.0),
             size=(recipe["size"][0], recipe["size"][1]),
             steps=recipe["steps"],
@@ -183,14 +185,19 @@ class Studio:
         shown = (replace(reference, picture=pictures.get(reference.id)) for reference in request.references)
         return replace(request, references=tuple(shown))
 
-    def _source_of(self, named: Mapping[str, str] | None, role: str) -> Source | None:
+    def _source_of(
+        self,
+        named: Mapping[str, str] | None,
+        role: str,
+        opened: Callable[[Path], Picture] = open_picture,
+    ) -> Source | None:
         """The picture that a recipe names: where it was, or wherever the library knows those bytes."""
         if named is None:
             return None
         known = [to_path(image.uri, self.folder) for image in self.store.get([image_id(named["sha256"])])]
         for path in [Path(named["uri"]), *known]:
             if path.exists():
-                source = self.source(path)
+                source = self.source(path, opened)
                 if source.sha256 == named["sha256"]:
                     return source
         raise GenerationError(

@@ -12,7 +12,7 @@ import struct
 import uuid
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,7 @@ __all__ = [
     "image_id",
     "middle",
     "no_picture",
+    "open_mask",
     "open_picture",
     "png",
     "read",
@@ -99,6 +100,15 @@ def open_picture(source: Path | bytes, *, at_least: int | None = None) -> Pictur
         return decode(read(source).content, at_least=at_least).picture
 
 
+def open_mask(path: Path) -> Picture:
+    """The mask in a file, upright: 8-bit grey, with an alpha channel (LA) where it is transparent.
+
+    Raises ImageError, as `open_picture` does.
+    """
+    with _naming(path):
+        return decode(read(path).content, convert=_layer).picture
+
+
 def read(path: Path) -> File:
     """The bytes of a file. Raises ImageError, with only the reason as its message."""
     try:
@@ -113,8 +123,13 @@ def read(path: Path) -> File:
         raise ImageError((error.strerror or str(error)).lower()) from error
 
 
-def decode(content: bytes, *, at_least: int | None = None) -> Decoded:
-    """The picture in a file's bytes. Raises ImageError, with only the reason as its message."""
+def decode(
+    content: bytes, *, at_least: int | None = None, convert: Callable[[Picture], Picture] | None = None
+) -> Decoded:
+    """The picture in a file's bytes, in RGB or as `convert` makes it.
+
+    Raises ImageError, with only the reason as its message.
+    """
     if not content:
         raise ImageError("empty file")
     try:
@@ -125,7 +140,7 @@ def decode(content: bytes, *, at_least: int | None = None) -> Decoded:
                 picture.draft(None, (width // part, height // part))
             picture.load()
             turn = _orientation(picture)
-            upright = _rgb(picture)
+            upright = (convert or _rgb)(picture)
     except Image.DecompressionBombError as error:
         raise ImageError(f"more than {_most_pixels() / 1e6:.0f} million pixels") from error
     except UnidentifiedImageError as error:
@@ -221,6 +236,15 @@ def _rgb(picture: Picture) -> Picture:
         white.paste(covered, mask=covered.getchannel("A"))
         return white
     return picture.convert("RGB")
+
+
+def _layer(picture: Picture) -> Picture:
+    """A layer that was painted, in grey; its alpha channel is dropped where it is opaque everywhere."""
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        if layer.getchannel("A").getextrema() != (255, 255):
+            return layer.convert("LA")
+    return _rgb(picture).convert("L")
 
 
 def _grey(values: np.ndarray) -> Picture:

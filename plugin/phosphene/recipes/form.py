@@ -79,6 +79,8 @@ class Form(Part):
     neighbour_guidance: Guidance
     strength: Strength = 1.0
     neighbour_strength: Strength = 1.0
+    fit: Literal["crop", "pad", "stretch"] = "stretch"
+    transparent: Literal["kept"] | None = None
 
     @model_validator(mode="after")
     def _one_space(self) -> "Form":

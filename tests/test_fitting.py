@@ -1,0 +1,214 @@
+"""Starts and masks of any shape become squares, and every file that people paint masks with is read."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from PIL.Image import Image as Picture
+
+from phosphene.errors import GenerationError
+from phosphene.generation import Fit, Request
+from phosphene.generation.fitting import check_mask, fitted, fitted_mask, remarks
+from phosphene.images import open_mask
+
+SIZE = 64
+RED, GREEN, BLUE = (200, 30, 30), (30, 200, 30), (30, 30, 200)
+
+
+def thirds(width: int, height: int) -> Picture:
+    """Red, green and blue, a third of the longer side each."""
+    colours = np.array([RED, GREEN, BLUE], dtype=np.uint8)
+    lines = colours[np.arange(max(width, height)) * 3 // max(width, height)]
+    rows = np.broadcast_to(lines, (height, width, 3)) if width >= height else lines[:, None].repeat(width, 1)
+    return Image.fromarray(np.ascontiguousarray(rows))
+
+
+def colours_along(picture: Picture, *, vertical: bool) -> list[str]:
+    """Which of the three colours follow one another across the middle."""
+    values = np.asarray(picture)
+    line = values[:, SIZE // 2] if vertical else values[SIZE // 2]
+    names = ["red", "green", "blue"]
+    seen = [names[int(pixel.argmax())] for pixel in line if np.ptp(pixel) > 150]
+    return [name for place, name in enumerate(seen) if place == 0 or seen[place - 1] != name]
+
+
+@pytest.mark.parametrize("vertical", [False, True])
+@pytest.mark.parametrize(
+    ("fit", "seen"),
+    [
+        ("crop", ["green"]),
+        ("pad", ["red", "green", "blue"]),
+        ("stretch", ["red", "green", "blue"]),
+    ],
+)
+def test_a_fit_keeps_what_it_says_of_a_long_start(fit: Fit, seen: list[str], vertical: bool) -> None:
+    start = thirds(100, 300) if vertical else thirds(300, 100)
+    assert colours_along(fitted(start, SIZE, fit), vertical=vertical) == seen
+
+
+@pytest.mark.parametrize(("fit", "proportion"), [("crop", 1.0), ("pad", 1.0), ("stretch", 2.5)])
+def test_only_stretching_changes_proportions(fit: Fit, proportion: float) -> None:
+    wide = Image.new("RGB", (640, 256), "black")
+    ImageDraw.Draw(wide).ellipse([270, 78, 370, 178], fill="white")
+    disc = np.asarray(fitted(wide, 256, fit).convert("L")) > 128
+    assert disc[:, 128].sum() / disc[128].sum() == pytest.approx(proportion, rel=0.06)
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+def test_a_square_start_is_the_same_in_every_fit(fit: Fit) -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (90, 90, 3), dtype=np.uint8)
+    start = Image.fromarray(noise)
+    plain = start.resize((SIZE, SIZE), Image.Resampling.LANCZOS)
+    assert fitted(start, SIZE, fit).tobytes() == plain.tobytes()
+    assert fitted_mask(start, SIZE, fit).tobytes() == start.convert("L").resize((SIZE, SIZE), 2).tobytes()
+    assert not list(remarks(start, None, fit))
+
+
+def test_a_padded_start_goes_on_beyond_its_edges() -> None:
+    """No bar of one colour, which the generator would take for a wall or a frame."""
+    padded = np.asarray(fitted(thirds(300, 100), SIZE, "pad"))
+    assert np.array_equal(padded[0], padded[SIZE // 2])
+
+
+@pytest.mark.parametrize("size", [(1, 4000), (4000, 1), (3, 2), (257, 256)])
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+def test_thin_and_tiny_starts_are_fitted(size: tuple[int, int], fit: Fit) -> None:
+    assert fitted(Image.new("RGB", size, RED), SIZE, fit).getcolors() == [(SIZE * SIZE, RED)]
+    assert fitted_mask(Image.new("L", size, 255), SIZE, fit).getcolors() == [(SIZE * SIZE, 255)]
+
+
+def test_a_mask_lies_where_it_lay_on_its_start() -> None:
+    mask = Image.new("L", (640, 256), 0)
+    mask.paste(255, (192, 0, 320, 256))  # the left half of the middle square
+    cropped, padded = (np.asarray(fitted_mask(mask, SIZE, fit)) for fit in ("crop", "pad"))
+    half = SIZE // 2
+    assert (cropped[:, : half - 1].min(), cropped[:, half + 1 :].max()) == (255, 0)
+    assert np.all(padded[[0, -1]] == 255)  # the margin is made anew
+    assert (padded[half, 25], padded[half, 40]) == (255, 0)
+
+
+def test_what_is_cut_is_said_with_the_way_out() -> None:
+    wide = Image.new("RGB", (640, 256))
+    [said] = remarks(wide, None, "crop")
+    assert said == "the start is 640x256: only its middle 256x256 is used (`--fit pad` keeps all of it)"
+    assert not [*remarks(wide, None, "pad"), *remarks(wide, None, "stretch")]
+
+
+@pytest.mark.parametrize(("shade", "says"), [(255, ["white everywhere"]), (0, ["black everywhere"]), (9, [])])
+def test_a_mask_of_one_shade_is_remarked_on(shade: int, says: list[str]) -> None:
+    wide = Image.new("RGB", (64, 40))
+    remarked = list(remarks(wide, Image.new("L", (64, 40), shade), "stretch"))
+    assert len(remarked) == len(says)
+    assert all(words in remark for words, remark in zip(says, remarked, strict=True))
+
+
+# ── masks as they are painted ─────────────────────────────────────────────────────────────
+
+
+def layer(paint: object, ground: object, mode: str = "RGBA") -> Picture:
+    """A layer of which the left half is painted."""
+    mask = Image.new(mode, (64, 64), ground)  # type: ignore[arg-type]
+    mask.paste(paint, (0, 0, 32, 64))  # type: ignore[arg-type]
+    return mask
+
+
+def palette(transparent: int | None) -> Picture:
+    mask = layer(1, 0, "P")
+    mask.putpalette([0, 0, 0, 255, 255, 255] if transparent is None else [255, 255, 255] * 2)
+    if transparent is not None:
+        mask.info["transparency"] = transparent
+    return mask
+
+
+SIXTEEN_BITS = Image.fromarray(np.array([[65535] * 32 + [0] * 32] * 64, dtype=np.uint16))
+PAINTED = {
+    "white on transparent white": layer((255, 255, 255, 255), (255, 255, 255, 0)),
+    "white on transparent black": layer((255, 255, 255, 255), (0, 0, 0, 0)),
+    "grey with alpha": layer((255, 255), (255, 0), "LA"),
+    "opaque with alpha": layer((255, 255, 255, 255), (0, 0, 0, 255)),
+    "black and white": layer((255, 255, 255), (0, 0, 0), "RGB"),
+    "grey": layer(255, 0, "L"),
+    "1 bit": layer(1, 0, "1"),
+    "16 bits": SIXTEEN_BITS,
+    "palette": palette(None),
+    "palette with a transparent colour": palette(0),
+}
+
+
+@pytest.mark.parametrize("name", PAINTED)
+def test_a_mask_is_read_as_painted(name: str, tmp_path: Path) -> None:
+    PAINTED[name].save(tmp_path / "mask.png")
+    read = np.asarray(fitted_mask(open_mask(tmp_path / "mask.png"), SIZE, "crop"))
+    assert (read[:, :32].min(), read[:, 32:].max()) == (255, 0)
+
+
+def test_a_mask_for_print_is_read_as_painted(tmp_path: Path) -> None:
+    layer((0, 0, 0, 0), (0, 0, 0, 255), "CMYK").save(tmp_path / "mask.tif")
+    read = np.asarray(fitted_mask(open_mask(tmp_path / "mask.tif"), SIZE, "crop"))
+    assert (read[:, :32].min(), read[:, 32:].max()) == (255, 0)
+
+
+def test_a_mask_is_turned_upright_as_its_start_is(tmp_path: Path) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6  # the camera was turned: the left half is shown above
+    layer((255, 255, 255, 255), (0, 0, 0, 0)).save(tmp_path / "mask.png", exif=turned)
+    read = np.asarray(fitted_mask(open_mask(tmp_path / "mask.png"), SIZE, "crop"))
+    assert (read[:32].min(), read[32:].max()) == (255, 0)
+
+
+def test_half_transparent_paint_counts_by_half(tmp_path: Path) -> None:
+    layer((255, 255, 255, 128), (255, 255, 255, 0)).save(tmp_path / "mask.png")
+    assert fitted_mask(open_mask(tmp_path / "mask.png"), SIZE, "crop").getpixel((5, 5)) == 128
+
+
+def test_only_what_is_transparent_somewhere_keeps_its_alpha(tmp_path: Path) -> None:
+    modes = {}
+    for name in ("opaque with alpha", "white on transparent black", "grey"):
+        PAINTED[name].save(tmp_path / "mask.png")
+        modes[name] = open_mask(tmp_path / "mask.png").mode
+    assert modes == {"opaque with alpha": "L", "white on transparent black": "LA", "grey": "L"}
+
+
+# ── masks that cannot be meant ────────────────────────────────────────────────────────────
+
+WIDE, SQUARE = Image.new("RGB", (640, 256)), Image.new("RGB", (256, 256))
+REQUEST = Request("tiny:0", seed=1, init=WIDE)
+
+
+def corner() -> Picture:
+    """A mask whose paint lies in what is cropped away."""
+    mask = Image.new("L", WIDE.size, 0)
+    mask.paste(255, (0, 0, 40, 256))
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("init", "mask", "says", "hint"),
+    [
+        (SQUARE, Image.new("L", (256, 256), 0), "black everywhere: it makes nothing anew", "white"),
+        (SQUARE, layer((0, 0, 0, 255), (0, 0, 0, 0)), "makes nothing anew", "white"),
+        (WIDE, Image.new("RGBA", WIDE.size, (255, 255, 255, 0)), "makes nothing anew", "transparent"),
+        (WIDE, corner(), "in all that is left of it", "--fit pad"),
+        (WIDE, Image.new("L", (256, 256), 255), "256x256 and the start 640x256", "--fit stretch"),
+    ],
+)
+def test_a_mask_that_cannot_be_meant_is_refused(init: Picture, mask: Picture, says: str, hint: str) -> None:
+    with pytest.raises(GenerationError) as raised:
+        check_mask(replace(REQUEST, init=init, mask=mask), SIZE)
+    assert says in raised.value.message
+    assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("size", "fit"), [((640, 256), "crop"), ((320, 128), "crop"), ((100, 40), "pad"), ((50, 50), "stretch")]
+)
+def test_a_mask_of_any_size_but_its_starts_proportions_serves(size: tuple[int, int], fit: Fit) -> None:
+    check_mask(replace(REQUEST, mask=Image.new("L", size, 255), fit=fit), SIZE)
+    check_mask(replace(REQUEST, init=Image.new("RGB", (1000, 667)), mask=Image.new("L", (100, 67), 9)), SIZE)
+
+
+def test_a_black_mask_may_fit_a_start_or_have_its_margin_made() -> None:
+    for fit in ("crop", "pad", "stretch"):
+        check_mask(replace(REQUEST, mask=Image.new("L", WIDE.size, 0), fit=fit), SIZE)
