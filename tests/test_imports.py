@@ -33,7 +33,7 @@ LAYERS = (
     {"records", "errors"},
     {"config", "drift", "files", "interrupt", "keys", "outputs", "vectors", "schema"},
     {"images", "lineage", "manifest", "nets"},
-    {"recipes"},
+    {"marks", "recipes"},
     {"sources", "embedding", "journal", "store"},
     {"ingest", "search", "novelty", "render", "training", "transfer", "visit"},
     {"explore", "generation", "opening"},

@@ -42,6 +42,9 @@ MIGRATIONS = (
     """,
 )
 
+# Made with its first row and in no migration, so that a library that may only be read opens as before.
+STARTS = "CREATE TABLE IF NOT EXISTS starts (sha256 TEXT PRIMARY KEY, uri TEXT NOT NULL) WITHOUT ROWID"
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -140,6 +143,27 @@ class Journal:
     def failures(self) -> list[Failure]:
         """All files that could not be added, with the reasons."""
         return [Failure(*row) for row in self._rows("SELECT uri, reason FROM refused ORDER BY uri")]
+
+    # ── starts ────────────────────────────────────────────────────────────────────────────
+
+    def remember(self, sha256: str, uri: str) -> None:
+        """Remember where a file lay that a picture was made from, by the sha256 of its bytes.
+
+        Where that cannot be written, a picture is made all the same.
+        """
+        try:
+            with self._transaction() as database:
+                database.execute(STARTS)
+                database.execute("INSERT OR REPLACE INTO starts VALUES (?, ?)", (sha256, uri))
+        except PhospheneError:
+            return
+
+    def remembered(self, sha256: str) -> str | None:
+        """Where the file of these bytes lay when a picture was last made from it, as a uri, or None."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'starts'"):
+            return None
+        rows = self._rows("SELECT uri FROM starts WHERE sha256 = ?", (sha256,))
+        return str(rows[0][0]) if rows else None
 
     # ── texts ─────────────────────────────────────────────────────────────────────────────
 

@@ -29,8 +29,10 @@ from phosphene.explore.atlas import Atlas, atlas
 from phosphene.explore.walk import Stop, walk
 from phosphene.generation import Fit, Generator, Request, open_generator
 from phosphene.generation.fitting import remarks
+from phosphene.generation.given import Given
 from phosphene.generation.making import OnStep, Plan, Source
-from phosphene.generation.studio import Made, Replayed, Studio
+from phosphene.generation.replaying import Replayed, references_of, request_of
+from phosphene.generation.studio import Made, Studio
 from phosphene.images import no_picture, open_mask, open_picture
 from phosphene.ingest import Added, Progress
 from phosphene.journal import Journal
@@ -215,6 +217,11 @@ class Library:
 
     # ── making ────────────────────────────────────────────────────────────────────────────
 
+    @property
+    def given(self) -> Given:
+        """What finds the pictures that a generation starts from."""
+        return Given(self.folder, self.store, self.journal)
+
     @cached_property
     def studio(self) -> Studio:
         """What makes pictures for this library."""
@@ -256,9 +263,9 @@ class Library:
         `on_step` that returns False stops. Raises GenerationError for what cannot be made.
         """
         query = prompt if isinstance(prompt, Query) else parse(prompt)
+        start = None if init is None else self.given.source(init)  # before any model loads
+        masked = None if mask is None else self.given.source(mask, open_mask)
         target = rounded(self.vector(query))
-        start = None if init is None else self._source(init)
-        masked = None if mask is None else self.studio.source(mask, open_mask)
         for remark in remarks(start.picture, masked.picture if masked else None, fit) if start else ():
             warnings.warn(StartWarning(remark), stacklevel=2)
         first = secrets.randbelow(2**32 - count) if seed is None else seed
@@ -279,7 +286,7 @@ class Library:
             neighbour_strength=neighbour_strength,
             candidates=candidates,
         )
-        plan = self.studio.plan(str(query), request, negative=tuple(negative), init=start, mask=masked)
+        plan = self.studio.plan(str(query), request, negative=negative, init=start, mask=masked)
         plans = [_reseeded(plan, first + place) for place in range(count)]
         return self._studio(into).make(plans, on_step)
 
@@ -312,19 +319,28 @@ class Library:
             for stop, one in zip(stops, made, strict=False)
         ]
 
-    def replay(self, source: str | Path, *, on_step: OnStep | None = None) -> Replayed:
-        """Make a generated picture again, from its id or its file, and compare the two."""
-        if isinstance(source, Path):
-            return self.studio.replay(_recipe_in(source), open_picture(source), on_step)
-        image = self.get(source)
-        if image.recipe is None:
-            raise QueryError(
-                f"`{image.id}` was added, not generated: it has no recipe",
-                hint="`phosphene search … --origin generated` finds generated ones",
-            )
-        check(image.recipe, image.id)
-        original = open_picture(self.path(image)) if self.path(image).exists() else None
-        return self.studio.replay(image.recipe, original, on_step)
+    def replay(
+        self,
+        source: str | Path,
+        *,
+        init: Path | str | None = None,
+        mask: Path | str | None = None,
+        on_step: OnStep | None = None,
+    ) -> Replayed:
+        """Make a generated picture again, from its id or its file, and compare the two.
+
+        `init` and `mask` are where to find what it started from, and its mask, where the library does
+        not know. Raises ImageError for a recipe that is not sound, GenerationError where a part is gone.
+        """
+        recipe, original = self._of_file(source) if isinstance(source, Path) else self._of_image(source)
+        start = self.given.again(recipe, "init", init)
+        opened_mask = open_mask if recipe.get("transparent") == "kept" else open_picture
+        masked = self.given.again(recipe, "mask", mask, opened_mask)
+        references = references_of(recipe, Place(self.store, self.folder))
+        request = request_of(recipe, references, start, masked)
+        negative = [entry["prompt"] for entry in recipe["negative"]]
+        plan = self.studio.plan(recipe["prompt"], request, negative=negative, init=start, mask=masked)
+        return self.studio.replay(plan, recipe["weights"], original, on_step)
 
     # ── looking at the whole ──────────────────────────────────────────────────────────────
 
@@ -339,6 +355,32 @@ class Library:
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
 
+    def _of_file(self, path: Path) -> tuple[Recipe, Picture]:
+        """The recipe in a file, and its picture."""
+        recipe = in_picture(path)
+        if recipe is None:
+            raise ImageError(
+                f"`{path}` holds no phosphene recipe",
+                hint="only pictures that phosphene made can be replayed",
+            )
+        return recipe, open_picture(path)
+
+    def _of_image(self, id: str) -> tuple[Recipe, Picture | None]:
+        """The recipe of an image, and its picture where its file is there."""
+        image = self.get(id)
+        if image.recipe is None:
+            wrong = (
+                "was added, not generated: it has no recipe"
+                if image.origin == "training"
+                else "has no recipe that can be read"
+            )
+            raise QueryError(
+                f"`{image.id}` {wrong}", hint="`phosphene search … --origin generated` finds generated ones"
+            )
+        recipe = dict(image.recipe)
+        check(recipe, image.id)
+        return recipe, open_picture(self.path(image)) if self.path(image).exists() else None
+
     def _studio(self, into: "Library | None") -> Studio:
         """The studio, and where its pictures go."""
         if into is None:
@@ -346,25 +388,11 @@ class Library:
         compatible(self.space, into.space, into.url)
         return replace(self.studio, into=Place(into.store, into.folder))
 
-    def _source(self, init: Path | str) -> Source:
-        """Where to start from: a file, or else the id of an image."""
-        path = Path(init).expanduser()
-        return self.studio.source(path if path.exists() else self.path(self.get(str(init))))
-
     def _plan_at(self, stop: Stop, prompt: str, neighbours: int, seed: int) -> Plan:
         target = rounded(stop.vector)
         nearest = self.studio.neighbours(target, neighbours, TRAINING)
         request = Request(self.space.id, seed, text=target, references=nearest, neighbour_strength=1.0)
         return self.studio.plan(prompt, request)
-
-
-def _recipe_in(path: Path) -> Recipe:
-    recipe = in_picture(path)
-    if recipe is None:
-        raise ImageError(
-            f"`{path}` holds no phosphene recipe", hint="only pictures that phosphene made can be replayed"
-        )
-    return recipe
 
 
 def _strength(strength: float | None, init: Source | None, mask: Source | None) -> float:

@@ -21,11 +21,12 @@ from phosphene.cli.options import (
     origin_of,
 )
 from phosphene.cli.output import PARTS, Advance, Column
-from phosphene.cli.pictures import PROTOCOLS, made_tiles, preview, seed_of, write_picture
+from phosphene.cli.pictures import PROTOCOLS, made_tiles, preview, seed_of, write_generated, write_picture
 
 if TYPE_CHECKING:
     from phosphene.generation import Step
-    from phosphene.generation.studio import Made, Replayed
+    from phosphene.generation.replaying import Replayed
+    from phosphene.generation.studio import Made
     from phosphene.library import Library
     from phosphene.novelty import Nearest, Novelty
 
@@ -54,7 +55,7 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
 @click.option("--seed", type=FROM_ZERO, help="Picture i has seed + i.  [default: random]")
 @click.option("--origin", default="training", show_default=True, type=ORIGINS, help="What may be neighbours.")
 @click.option("--negative", metavar="TEXT", multiple=True, help="Steer away from it; may be given often.")
-@click.option("--init", metavar="FILE|ID", help="Start from this picture.")
+@click.option("--init", metavar="FILE|ID", help="Start from this picture; ID may have `id:` before it.")
 @click.option("--strength", type=SHARE, help="How far to go from --init.  [default: 0.6, with --mask 1]")
 @click.option(
     "--mask",
@@ -133,21 +134,25 @@ def generate(
 
 @command("replay")
 @click.argument("source", metavar="FILE|ID")
+@click.option("--init", metavar="FILE|ID", help="What it started from, where that is not found.")
+@click.option("--mask", metavar="FILE", type=INPUT, help="Its mask, where that is not found.")
 @click.option("-o", "--out", type=PictureFile(), help="Write the picture that was made again.")
-def replay(settings: Settings, source: str, out: Path | None) -> None:
+def replay(settings: Settings, source: str, init: str | None, mask: Path | None, out: Path | None) -> None:
     """Make a generated picture again and say how near it came.
 
       phosphene replay pictures/5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11.png
       phosphene replay 5f0c2a44 -o again.png
 
-    The library has to hold the pictures' parents; nothing is stored. The same machine and
+    The library has to hold the picture's parents; nothing is stored. What it started from is found
+    in the library, or where it lay on this machine. A PNG of -o holds the recipe and the marks of a
+    generated picture; a JPEG or WebP holds them in its EXIF and XMP. The same machine and
     versions give the same pixels if it was made alone (--candidates 1); beside other candidates,
     or on another machine, one may differ by a grey level.
     """
     output = settings.output
     with settings.open() as library, output.progress("generating") as advance:
         named = Path(source) if Path(source).is_file() else source.removeprefix("id:")
-        again = library.replay(named, on_step=stepping(advance))
+        again = library.replay(named, init=init, mask=mask, on_step=stepping(advance))
     record = {
         "id": again.image.id,
         "prompt": again.image.caption,
@@ -159,7 +164,7 @@ def replay(settings: Settings, source: str, out: Path | None) -> None:
     }
     output.fields(record, {"id": again.image.id, "prompt": again.image.caption, "it came": _came(again)})
     if out:
-        write_picture(output, again.picture, out)
+        write_generated(output, again.image, again.picture, out)
 
 
 def _came(again: "Replayed") -> str:

@@ -60,6 +60,16 @@ def write_picture(output: Output, picture: "Picture", path: Path) -> None:
     output.wrote(path)
 
 
+def write_generated(output: Output, image: "Image", picture: "Picture", path: Path) -> None:
+    """Write a generated picture with its recipe and the marks that say a model made it, and name it."""
+    from phosphene.files import write_whole
+    from phosphene.marks import marked
+
+    assert image.recipe is not None, "what was generated has a recipe"
+    write_whole(path, marked(picture, image.recipe, FORMATS[path.suffix.lower()]))
+    output.wrote(path)
+
+
 def hit_tiles(library: "Library", hits: "Sequence[Hit]") -> "list[Tile]":
     """Hits as the tiles of a sheet, with their ranks."""
     from phosphene.render.tiles import Tile

@@ -15,7 +15,7 @@ from phosphene.config import cores
 from phosphene.embedding import Embedder
 from phosphene.generation import Generated, Generator, Request, Step
 from phosphene.images import png, thumbnail
-from phosphene.lineage import FORMAT, encode, generated_id, parents_of, texts
+from phosphene.lineage import FORMAT, WITH_INIT, encode, generated_id, parents_of, texts
 from phosphene.records import Image
 from phosphene.vectors import Vector
 
@@ -25,11 +25,12 @@ COMMIT_SECONDS = 5.0  # at most this much finished work waits to be stored
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A picture that a generation starts from, or its mask, and how to find it again."""
+    """A picture that a generation starts from, or its mask."""
 
-    uri: str
     sha256: str  # of the file's bytes
     picture: Picture
+    id: str | None = None  # where it is an image of the library
+    similarity: float = 1.0  # its cosine to the query, where it is an image of the library
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,19 +83,11 @@ def recipe_of(plan: Plan, settings: Mapping[str, Any]) -> dict[str, Any]:
     """All that is needed to make the picture again, as JSON; see `lineage.identity`."""
     request = plan.request
     return {
-        "format": FORMAT,
+        "format": WITH_INIT if plan.init else FORMAT,
         "prompt": plan.prompt,
         "space": request.space,
         "vector": None if request.text is None else encode(request.text),
-        "parents": [
-            {
-                "id": reference.id,
-                "sha256": plan.parents[reference.id],
-                "weight": round(reference.weight, 6),
-                "similarity": round(reference.similarity, 6),
-            }
-            for reference in request.references
-        ],
+        "parents": _parents(plan),
         "negative": [
             {"prompt": prompt, "vector": encode(vector)}
             for prompt, vector in zip(plan.negative, request.negative, strict=True)
@@ -105,8 +98,29 @@ def recipe_of(plan: Plan, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _parents(plan: Plan) -> list[dict[str, Any]]:
+    """The neighbours and, where it is an image of the library, what it started from."""
+    entries: list[dict[str, Any]] = [
+        {
+            "id": reference.id,
+            "sha256": plan.parents[reference.id],
+            "weight": round(reference.weight, 6),
+            "similarity": round(reference.similarity, 6),
+        }
+        for reference in plan.request.references
+    ]
+    if plan.init and plan.init.id:
+        similarity = round(plan.init.similarity, 6)
+        start = {"id": plan.init.id, "sha256": plan.init.sha256, "weight": 1.0, "similarity": similarity}
+        entries.append({**start, "role": "init"})
+    return entries
+
+
 def _named(source: Source | None) -> dict[str, str] | None:
-    return None if source is None else {"uri": source.uri, "sha256": source.sha256}
+    """How a recipe names a picture: never by its place, which is its maker's own business."""
+    if source is None:
+        return None
+    return {"sha256": source.sha256, **({"id": source.id} if source.id else {})}
 
 
 def _drafts(finished: Sequence[tuple[Plan, Generated]], embedder: Embedder) -> list[Draft]:

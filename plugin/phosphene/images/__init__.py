@@ -50,6 +50,7 @@ __all__ = [
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 READ = "jpg, png, webp, gif, bmp and tif are read"
 UNICODE_TEXTS = ("phosphene", "XML:com.adobe.xmp")  # keys of iTXt chunks: ours, and XMP's by its standard
+DESCRIPTION, DESCRIPTION_TAG = "ImageDescription", 0x010E  # of EXIF
 ORIENTATION = 0x0112  # the EXIF tag that says which side is up
 TURNS = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -162,7 +163,7 @@ def image_id(sha256: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:sha256:{sha256}"))
 
 
-def png(picture: Picture, texts: Mapping[str, str]) -> bytes:
+def png(picture: Picture, texts: Mapping[str, str], exif: bytes = b"") -> bytes:
     """A PNG file with text chunks: tEXt for Latin-1, iTXt (UTF-8) for others and for UNICODE_TEXTS."""
     chunks = PngImagePlugin.PngInfo()
     for key, text in texts.items():
@@ -171,7 +172,8 @@ def png(picture: Picture, texts: Mapping[str, str]) -> bytes:
         else:
             chunks.add_text(key, text)
     file = io.BytesIO()
-    picture.save(file, "PNG", pnginfo=chunks, compress_level=4)  # 1 % larger than 6, in 40 % of the time
+    # 4: 1 % larger than 6, in 40 % of the time
+    picture.save(file, "PNG", pnginfo=chunks, exif=exif or None, compress_level=4)
     return file.getvalue()
 
 
@@ -181,12 +183,25 @@ def save_png(picture: Picture, path: Path, texts: Mapping[str, str]) -> None:
 
 
 def read_texts(path: Path) -> dict[str, str]:
-    """The text chunks of a PNG file; none of other pictures. Raises ImageError, as `open_picture` does."""
+    """The texts in a picture file: the chunks of a PNG, and of other pictures the EXIF description.
+
+    Raises ImageError, as `open_picture` does.
+    """
     with _naming(path):
         content = read(path).content
         decode(content)
+        return texts_in(content)
+
+
+def texts_in(content: bytes) -> dict[str, str]:
+    """The texts in the bytes of a picture that `decode` takes, by their keys; its pixels are left alone."""
     with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-        return {key: str(text) for key, text in getattr(picture, "text", {}).items()}
+        try:
+            if picture.format != "PNG":
+                return {DESCRIPTION: str(picture.getexif().get(DESCRIPTION_TAG, ""))}
+            return {key: str(text) for key, text in getattr(picture, "text", {}).items()}
+        except DAMAGE:
+            return {}  # of damaged texts there is nothing to read, and the pixels are fine
 
 
 @contextmanager

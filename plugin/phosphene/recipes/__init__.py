@@ -6,19 +6,21 @@ place, the key and what is wrong with it. Keys that this version does not know a
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from phosphene.errors import ImageError
-from phosphene.images import read_texts
+from phosphene.images import DESCRIPTION, read_texts, texts_in
 from phosphene.lineage import KEY, READABLE
 from phosphene.records import Role
 
 Recipe = dict[str, Any]
 LONGEST = 2**20  # letters: as many as Pillow reads of one text chunk. Ours have some 2,000
 MOST_DIGITS = 20  # of a whole number: 2^63 has 19
+HALF, HALVES = re.compile(r"\\u[dD]|[\ud800-\udfff]"), re.compile(r"[\ud800-\udfff]")
 SHOWN = 40  # letters of a wrong value that an error shows
 HINT = "only a recipe as phosphene wrote it makes the picture again: get the original file"
 
@@ -28,8 +30,12 @@ def in_picture(path: Path) -> Recipe | None:
 
     Raises ImageError for a file that is no picture and for a recipe that is not sound.
     """
-    text = read_texts(path).get(KEY)
-    return None if text is None else read(text, str(path))
+    return _among(read_texts(path), str(path))
+
+
+def in_content(content: bytes, place: str) -> Recipe | None:
+    """The same for the bytes of a picture that can be decoded; those of most pictures are passed over."""
+    return _among(texts_in(content), place) if KEY.encode() in content else None
 
 
 def read(text: str, place: str) -> Recipe:
@@ -86,6 +92,13 @@ def roles(recipe: Mapping[str, Any] | None, ids: Sequence[str]) -> list[Role]:
     ]
 
 
+def _among(texts: Mapping[str, str], place: str) -> Recipe | None:
+    """The recipe among the texts of a picture, see `marks`."""
+    described, sign = texts.get(DESCRIPTION, ""), f"{KEY}:"
+    text = texts.get(KEY, described.removeprefix(sign) if described.startswith(sign) else None)
+    return None if text is None else read(text, place)
+
+
 def _json(text: str) -> Any:
     """The value of a JSON text. Raises ValueError for more than JSON, and for what we never write."""
     if len(text) > LONGEST:
@@ -93,7 +106,7 @@ def _json(text: str) -> Any:
     found = json.loads(
         text, object_pairs_hook=_object, parse_int=_whole, parse_float=_finite, parse_constant=_no_number
     )
-    if any("\ud800" <= letter <= "\udfff" for letter in json.dumps(found, ensure_ascii=False)):
+    if HALF.search(text) and HALVES.search(json.dumps(found, ensure_ascii=False)):
         raise ValueError("it holds half of a Unicode letter")
     return found
 

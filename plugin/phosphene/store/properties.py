@@ -6,11 +6,13 @@ each store.
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from phosphene.errors import VectorError
+from phosphene.errors import ImageError, VectorError
+from phosphene.recipes import Recipe, parse, roles
 from phosphene.records import Image, Parent, Space
 from phosphene.vectors import Vector
 
@@ -36,10 +38,12 @@ def properties_of(image: Image) -> dict[str, Any]:
 
 def image_of(id: str, properties: Mapping[str, Any], vector: Vector | None = None) -> Image:
     """The image of an id, its properties and perhaps its vector (d,)."""
+    recipe = _recipe(id, properties["recipe"])
     lineage = zip(
         properties["parents"] or (),
         properties["parentWeights"] or (),
         properties["parentSimilarities"] or (),
+        roles(recipe, properties["parents"] or ()),
         strict=True,
     )
     return Image(
@@ -53,10 +57,17 @@ def image_of(id: str, properties: Mapping[str, Any], vector: Vector | None = Non
         height=properties["height"],
         created=properties["created"],
         norm=properties["norm"],
-        recipe=json.loads(properties["recipe"]) if properties["recipe"] else None,
+        recipe=recipe,
         parents=tuple(Parent(*parent) for parent in lineage),
         vector=vector,
     )
+
+
+def _recipe(id: str, text: str | None) -> Recipe | None:
+    """The recipe of a row, which is not checked yet; None where what a stranger wrote is no JSON object."""
+    with suppress(ImageError):
+        return parse(text, id) if text else None
+    return None
 
 
 def fitting(vector: Vector | None, space: Space) -> Vector:
