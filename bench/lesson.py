@@ -19,9 +19,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from phosphene.files import write_whole
+from phosphene.training.budget import Budget, cosine, set_rate
+from phosphene.training.checkpoint import Part
 from phosphene.training.diffusion import halves
 from phosphene.training.muon import Muon
-from phosphene.training.run import Budget, Part, Run, cosine, set_rate
+from phosphene.training.run import Run
 from phosphene.training.scenes import captions, compose, draw
 
 FOLDER = Path("runs/judge")

@@ -1,6 +1,9 @@
 """Training a CLIP: on a few drawn scenes, killed and resumed, refused where there is nothing to learn."""
 
+import io
 import json
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,13 +19,17 @@ from PIL import Image
 
 from phosphene.embedding import open_embedder
 from phosphene.errors import ModelError
+from phosphene.interrupt import terminable
 from phosphene.sources import Item, scan
 from phosphene.training import clip
+from phosphene.training.average import Average
+from phosphene.training.budget import Budget, checked, cosine, set_rate
 from phosphene.training.contrast import BATCH, Lesson, Others, contrast, jumble
 from phosphene.training.curve import draw_curve
 from phosphene.training.examples import Examples, mirrored, read, shifted
+from phosphene.training.log import read_log
 from phosphene.training.phrases import Naming, Phrasebook, phrases
-from phosphene.training.run import Average, Budget, Run, cosine, read_log, set_rate
+from phosphene.training.run import Run
 from phosphene.training.scenes import SEEDS, write
 
 
@@ -91,7 +98,7 @@ def test_a_training_goes_on_from_a_model(
     first = trained[0]
     clip.train(scan([scenes]), tmp_path, steps=2, start=first)
     assert (tmp_path / "tokenizer.json").read_bytes() == (first / "tokenizer.json").read_bytes()
-    assert np.load(tmp_path / "training" / "vectors.npy").shape == (38, 256)
+    assert np.load(tmp_path / "training" / "vectors.npz")["own"].shape == (38, 256)
     texts = [open_embedder(f"local-dir:{folder}").texts(["a red house"])[0] for folder in (first, tmp_path)]
     fresh = tmp_path / "fresh"
     clip.train(scan([scenes]), fresh, steps=1, seed=5)
@@ -175,14 +182,100 @@ def test_pictures_are_read_once(scenes: Path, tmp_path: Path) -> None:
     assert all(texts[-1] == max(texts, key=len) for texts in examples.captions)
 
 
-def test_nothing_to_learn_from_is_an_error(scenes: Path, tmp_path: Path) -> None:
-    plain = [Item(item.path) for item in scan([scenes])]
-    with pytest.raises(ModelError, match="0 of 0") as caught:
-        clip.train(plain, tmp_path, steps=1)
+def test_pictures_that_were_read_before_an_interrupt_are_not_read_again(scenes: Path, tmp_path: Path) -> None:
+    items, counted = list(scan([scenes])), list[int]()
+
+    def interrupt(count: int) -> None:
+        counted.append(count)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        read(items, tmp_path / "kept", on_read=interrupt)
+    rest: list[int] = []
+    examples, _ = read(items, tmp_path / "kept", on_read=rest.append)
+    undisturbed, _ = read(items, tmp_path / "undisturbed")
+    assert (counted, rest) == ([32], [40])
+    assert np.array_equal(examples.pictures, undisturbed.pictures)
+    assert np.array_equal(np.load(tmp_path / "kept" / "pictures.npy"), undisturbed.pictures)
+    assert examples.captions == undisturbed.captions
+
+
+@pytest.mark.parametrize("name", ["examples.json", "pictures.npy"])
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_pictures_whose_copy_is_damaged_are_read_again(
+    name: str, share: float, scenes: Path, tmp_path: Path
+) -> None:
+    before, _ = read(scan([scenes]), tmp_path)
+    whole = before.pictures.copy()
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: int(share * len(content))])
+    again, _ = read(scan([scenes]), tmp_path)
+    assert np.array_equal(again.pictures, whole)
+
+
+def test_a_disk_without_room_for_the_pictures_is_an_error_that_names_the_file(
+    scenes: Path, tmp_path: Path
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, limits[1]))
+    try:
+        with pytest.raises(OSError) as caught:
+            read(scan([scenes]), tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert str(caught.value.filename).endswith("pictures.npy")
+
+
+def test_changed_captions_begin_anew_with_the_words_that_are_known(scenes: Path, tmp_path: Path) -> None:
+    clip.train(scan([scenes]), tmp_path, steps=1)
+    words = (tmp_path / "tokenizer.json").read_bytes()
+    items = [Item(item.path, ("quite another caption",)) for item in scan([scenes])][:30]
+    told: list[str] = []
+    clip.train(items, tmp_path, steps=2, on_note=told.append)
+    assert (tmp_path / "tokenizer.json").read_bytes() == words
+    assert "anew" in told[0]
+    assert torch.load(tmp_path / "training" / "checkpoint.pt", weights_only=True)["steps"] == 2
+
+
+@pytest.mark.parametrize("name", ["open_clip_config.json", "open_clip_model.safetensors", "tokenizer.json"])
+def test_a_damaged_model_is_not_gone_on_from(
+    name: str, scenes: Path, trained: tuple[Path, clip.Trained], tmp_path: Path
+) -> None:
+    start = shutil.copytree(trained[0], tmp_path / "start")
+    (start / name).write_bytes((start / name).read_bytes()[:50])
+    with pytest.raises(ModelError, match="start"):
+        clip.train(scan([scenes]), tmp_path / "out", steps=1, start=start)
+
+
+@pytest.mark.parametrize("count", [0, 1, 19])
+def test_too_few_pictures_are_an_error_before_anything_is_written(
+    count: int, scenes: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match=f"needs 20 or more.*{count} of {count}") as caught:
+        clip.train(list(scan([scenes]))[:count], tmp_path / "out", steps=1)
     assert "captions" in caught.value.hint
+    assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("budget", [{}, {"minutes": 0}, {"steps": -1}])
+def test_pictures_without_captions_do_not_count(scenes: Path, tmp_path: Path) -> None:
+    plain = [Item(item.path, (" ",)) for item in scan([scenes])]
+    with pytest.raises(ModelError, match="0 of 0"):
+        clip.train(plain, tmp_path, steps=1)
+
+
+def test_the_fewest_pictures_are_enough_though_all_captions_are_equal(scenes: Path, tmp_path: Path) -> None:
+    items = [Item(item.path, ("a landscape",)) for item in scan([scenes])][:20]
+    trained = clip.train(items, tmp_path, steps=1)
+    assert (trained.examples, trained.recall.count) == (20, 1)
+
+
+NOT_AN_END: list[dict[str, float]] = [
+    {}, {"minutes": 0}, {"steps": -1}, {"minutes": float("nan")}, {"minutes": float("inf")},
+    {"minutes": 1e308}, {"steps": 10**30}, {"minutes": float("nan"), "steps": 5},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("budget", NOT_AN_END)
 def test_a_training_without_an_end_is_an_error(budget: dict[str, float], tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="end"):
         clip.train([], tmp_path, **budget)  # type: ignore[arg-type]
@@ -195,10 +288,93 @@ def test_a_folder_of_another_training_is_refused(tmp_path: Path) -> None:
         Run(tmp_path, {"part": part}, Budget(steps=1), {"width": 3})
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
-    (tmp_path / "checkpoint.pt").write_bytes(b"PK nothing")
+def checkpoint_of(content: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+DAMAGED = {
+    "empty": b"",
+    "text": b"PK nothing",
+    "a list": checkpoint_of([1, 2]),
+    "without parts": checkpoint_of({"settings": {}, "lessons": "", "steps": 1}),
+    "cut off": checkpoint_of({"settings": {}, "weights": torch.zeros(1000)})[:3000],
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())
+def test_a_damaged_checkpoint_is_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(ModelError, match=r"checkpoint\.pt` is no checkpoint") as caught:
+        Run(tmp_path, {"part": torch.nn.Linear(2, 2)}, Budget(steps=1))
+    assert "delete it" in caught.value.hint
+
+
+def test_a_checkpoint_is_never_run_as_code(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint.pt").write_bytes(checkpoint_of({"settings": Path("a class of no use here")}))
     with pytest.raises(ModelError, match="no checkpoint"):
         Run(tmp_path, {}, Budget(steps=1))
+
+
+@pytest.mark.parametrize("stop", [0, 3])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_lets_the_step_end_and_keeps_a_checkpoint(
+    number: signal.Signals, stop: int, tmp_path: Path
+) -> None:
+    module, ended = torch.nn.Linear(1, 1), False
+    with terminable(), pytest.raises(KeyboardInterrupt):
+        for step in Run(tmp_path, {"module": module}, Budget(steps=9)):
+            ended = False
+            if step.number == stop:
+                signal.raise_signal(number)
+                signal.raise_signal(number)  # somebody who cannot wait
+            torch.nn.init.constant_(module.weight, step.number + 1)
+            ended = True
+    assert ended
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert state["steps"] == stop + 1
+    assert state["parts"]["module"]["weight"].item() == stop + 1
+
+
+def test_an_interrupt_that_nobody_answers_does_not_end_a_training(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what runs in its background
+    try:
+        for _ in (run := Run(tmp_path, {}, Budget(steps=3))):
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert run.steps == 3
+
+
+def test_other_lessons_begin_anew_from_the_weights(tmp_path: Path) -> None:
+    model, told = torch.nn.Linear(2, 2), list[str]()
+    for _ in Run(tmp_path, {"model": model, "average": Average(model)}, Budget(steps=3), lessons="some"):
+        pass
+    fresh = torch.nn.Linear(2, 2)
+    parts: dict[str, Any] = {"model": fresh, "average": Average(fresh)}
+    run = Run(tmp_path, parts, Budget(steps=3), lessons="others", on_note=told.append)
+    assert torch.equal(fresh.weight, model.weight)
+    assert (run.steps, run.seconds) == (0, 0.0)
+    assert "anew" in told[0] and str(tmp_path) in told[0]
+
+
+def test_a_loss_that_is_no_number_ends_a_training_before_it_is_learnt_from() -> None:
+    assert checked(1.5, 3) == 1.5
+    for loss in (float("nan"), float("inf")):
+        with pytest.raises(ModelError, match="loss of step 3"):
+            checked(loss, 3)
+
+
+def test_weights_that_are_no_numbers_replace_no_checkpoint(tmp_path: Path) -> None:
+    module = torch.nn.Linear(1, 1)
+    run = Run(tmp_path, {"module": module}, Budget(steps=9))
+    run.save()
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    torch.nn.init.constant_(module.weight, float("nan"))
+    with pytest.raises(ModelError, match="`module` is no finite number"):
+        run.save()
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
 def test_steps_taken_again_after_a_kill_are_logged_once(tmp_path: Path) -> None:
@@ -213,9 +389,42 @@ def test_steps_taken_again_after_a_kill_are_logged_once(tmp_path: Path) -> None:
     assert [line["loss"] for line in read_log(tmp_path / "log.jsonl")] == [3, 4]
 
 
-def test_a_curve_of_nothing_is_a_picture_too() -> None:
-    assert draw_curve([]).startswith(b"\x89PNG")
-    assert draw_curve([{"step": 0, "loss": 1.0}, {"step": 1, "loss": 1.0}]).startswith(b"\x89PNG")
+def test_an_attempt_that_left_no_checkpoint_leaves_no_steps(tmp_path: Path) -> None:
+    module = torch.nn.Linear(1, 1)
+    for loss in (3.0, 2.0):  # the first one is killed before it saves
+        run = Run(tmp_path, {"module": module}, Budget(steps=9))
+        run.note(loss=loss)
+    run.save()
+    assert [line["loss"] for line in read_log(tmp_path / "log.jsonl")] == [2.0]
+    assert Image.open(tmp_path / "loss.png").size == (720, 360)
+
+
+def test_a_line_that_a_kill_cut_off_does_not_swallow_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"step": 0, "loss": 3}\n{"step": 1, "lo')
+    Run(tmp_path, {}, Budget(steps=9)).note(loss=2.0)
+    assert [line["loss"] for line in read_log(tmp_path / "log.jsonl")] == [2.0]
+
+
+def test_a_damaged_log_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    lines = [
+        b'{"step": 0, "loss": 3}', b"\xff\x00", b"[]", b'{"loss": 1}', b'{"step": "x", "loss": 1}',
+        b'{"step": 1, "loss": NaN}', b'{"step": 2, "loss": "x"}', b"[" * 100_000, b'{"step": 1' + b"0" * 999,
+        b'{"step": 3, "loss": 1e308}', b'{"step": 3, "loss": -1e308}', b'{"step": 4, "loss": 1}',
+    ]  # fmt: skip
+    (tmp_path / "log.jsonl").write_bytes(b"\n".join(lines))
+    log = read_log(tmp_path / "log.jsonl")
+    assert [line["step"] for line in log] == [0, 1, 2, 3, 3, 4]
+    assert draw_curve(log).startswith(b"\x89PNG")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "points",
+    [[], [(0, 1)], [(0, 1), (0, 2)], [(0, 1), (1, 1)], [(0, 1e30), (1, 1e30)], [(5, 1), (1, 2), (9, 3)]],
+)
+def test_a_curve_of_any_log_is_a_picture(points: list[tuple[float, float]]) -> None:
+    log = [{"step": step, "loss": loss} for step, loss in points]
+    assert draw_curve([*log, {"step": 3}, {"step": 3, "loss": float("nan")}]).startswith(b"\x89PNG")
 
 
 def test_the_learning_rate_rises_and_falls() -> None:

@@ -23,11 +23,12 @@ from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT
 from phosphene.nets.reader import Reader
 from phosphene.records import Image, Space
 from phosphene.training import autoencoding, diffusion, reading
+from phosphene.training.budget import Budget
 from phosphene.training.course import begin
 from phosphene.training.diffusion import MOST, Settings
 from phosphene.training.lessons import NEAREST, Latents, Lessons, arrange, gather, neighbours
+from phosphene.training.log import read_log
 from phosphene.training.muon import orthogonal
-from phosphene.training.run import Budget, read_log
 from phosphene.vectors import Pixels, Vectors, unit
 
 DIMENSION, DEPTH, GRID = 8, 4, 4
@@ -249,9 +250,9 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from test_training_diffusion import TINY, colour_lessons
-from phosphene.training import diffusion, run
+from phosphene.training import budget, diffusion, run
 run.Run.__init__.__kwdefaults__["save_every"] = 0.0  # a checkpoint at every step, so that a kill finds one
-diffusion.fit(colour_lessons(), Path(sys.argv[2]), run.Budget(steps=int(sys.argv[3])), TINY)
+diffusion.fit(colour_lessons(), Path(sys.argv[2]), budget.Budget(steps=int(sys.argv[3])), TINY)
 """
 
 

@@ -127,7 +127,7 @@ def diffusion(
     from phosphene.generation import SHIPPED
     from phosphene.generation.training import Plan
     from phosphene.generation.training import train as learn
-    from phosphene.training.run import Budget
+    from phosphene.training.budget import Budget
 
     autoencoder, reader, denoiser = (Budget(minutes=share * minutes) for share in STAGES.values())
     plan = Plan(

@@ -33,8 +33,8 @@ from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.reader import Reader
 from phosphene.records import Image, Space
 from phosphene.training import autoencoding, diffusion, reading
+from phosphene.training.budget import Budget, Progress
 from phosphene.training.lessons import Latents, Lessons, enough, gather, sample
-from phosphene.training.run import Budget, Progress
 from phosphene.vectors import Pixels, Vectors
 
 SEEDS = (1, 2, 3, 4)  # of a sheet's columns

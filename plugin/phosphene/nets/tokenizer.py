@@ -14,6 +14,7 @@ import torch
 from tokenizers import Tokenizer as Pieces
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+from phosphene.errors import ModelError
 from phosphene.files import write_whole
 
 PAD, START, END = "<pad>", "<start>", "<end>"  # ids 0, 1, 2
@@ -64,9 +65,14 @@ class Tokenizer:
         copy.model.dropout = share
         return Tokenizer(copy, self.context)
 
+    @property
+    def text(self) -> str:
+        """All of it as JSON, from which `load` makes it again."""
+        return str(self.pieces.to_str(pretty=True))
+
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json`, and what transformers needs beside it."""
-        write_whole(folder / FILE, self.pieces.to_str(pretty=True).encode())
+        write_whole(folder / FILE, self.text.encode())
         config = {
             "tokenizer_class": "PreTrainedTokenizerFast",
             "pad_token": PAD,
@@ -98,5 +104,9 @@ def learn(texts: Iterable[str], *, size: int = 2048, context: int = 64) -> Token
 
 
 def load(folder: Path, context: int) -> Tokenizer:
-    """The tokenizer saved in a folder."""
-    return Tokenizer(Pieces.from_file(str(folder / FILE)), context)
+    """The tokenizer saved in a folder. Raises ModelError where there is none, or a damaged one."""
+    path = folder / FILE
+    try:
+        return Tokenizer(Pieces.from_str(path.read_text(encoding="utf-8")), context)
+    except Exception as error:  # the tokenizers library raises nothing more special
+        raise ModelError(f"`{path}` is no tokenizer that can be read: {error}") from error

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from phosphene.nets.autoencoder import Autoencoder
+from phosphene.training.budget import Budget
 from phosphene.training.course import Course, OnStep
 from phosphene.training.examples import mirrored
-from phosphene.training.run import Budget
 from phosphene.training.workers import Learnt
 
 RATES = {"muon": 0.01, "adamw": 2e-3}

@@ -16,7 +16,7 @@ What differs from the paper is there because minutes on a CPU are all that we as
 - texts run in parts of about the same length: the text tower is causal, so that nothing changes.
 """
 
-import io
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 from open_clip.model import CLIP
+from safetensors import SafetensorError
 from safetensors.torch import load_model
 from safetensors.torch import save as safetensors_bytes
 from torch.nn import functional
@@ -37,14 +38,21 @@ from phosphene.nets import tokenizer as tokenizers
 from phosphene.nets.tokenizer import Tokenizer
 from phosphene.records import Failure
 from phosphene.sources import Item
+from phosphene.training import checkpoint
+from phosphene.training.average import Average
+from phosphene.training.budget import Budget, Progress, Step, checked, cosine, set_rate
 from phosphene.training.contrast import BATCH, HALVES, Lesson, encode_texts
 from phosphene.training.examples import PREPROCESS, SIZE, Examples, normal, read
+from phosphene.training.kept import load_arrays, save_arrays
 from phosphene.training.lessons import neighbours
 from phosphene.training.muon import Muon
 from phosphene.training.phrases import Naming, Phrasebook
-from phosphene.training.run import Average, Budget, Progress, Run, Step, cosine, set_rate
+from phosphene.training.run import LASTING, OnNote, Run
 from phosphene.vectors import Vectors
 
+RUN, VECTORS = "training", "vectors.npz"
+WEIGHTS, CONFIG = "open_clip_model.safetensors", "open_clip_config.json"
+HINT = "`--from landscape` is the built-in one"
 AVERAGE = 0.99  # decay of the averaged weights, which are what is written
 RATES = {"filters": 1.5e-2, "matrices": 6e-3, "adamw": 1e-3, "naming": 3e-3}
 
@@ -101,18 +109,24 @@ def train(
     seed: int = 0,
     on_read: Callable[[int], None] | None = None,
     on_step: Callable[[Progress], None] | None = None,
+    on_note: OnNote | None = None,
 ) -> Trained:
     """Train a model on pictures that have captions; `output` becomes a folder as open_clip reads it.
 
     `start` is such a folder to go on from, which then says the model's shape and its tokenizer;
     with `locked` its text tower alone is taught, so that the vectors of pictures stay what they are.
-    The same call goes on where a killed one left off. `on_read` is told how many pictures were
-    read so far. Two runs of one seed differ a little: which merges are dropped is drawn by the
-    `tokenizers` library, which takes no seed. Raises ModelError where there is nothing to learn from.
+    The same call goes on where a killed one left off; where pictures or captions have changed since,
+    it begins anew from the weights that it has, and tells `on_note`. `on_read` is told how many pictures
+    were read so far. Two runs of one seed differ a little: which merges are dropped is drawn by the
+    `tokenizers` library, which takes no seed. Raises ModelError where there are too few pictures.
     """
     budget = Budget(minutes, steps)
-    examples, failures = read(items, output / "training", on_read=on_read)
-    recall = fit(examples, output, budget, start=start, locked=locked, seed=seed, on_step=on_step)
+    if start is not None:
+        configuration(start)  # says what is wrong with it before the pictures are read
+    examples, failures = read(items, output / RUN, on_read=on_read)
+    recall = fit(
+        examples, output, budget, start=start, locked=locked, seed=seed, on_step=on_step, on_note=on_note
+    )
     return Trained(len(examples), failures, recall)
 
 
@@ -125,27 +139,34 @@ def fit(
     locked: bool = False,
     seed: int = 0,
     on_step: Callable[[Progress], None] | None = None,
+    on_note: OnNote | None = None,
 ) -> Recall:
     """Train on examples and write the model into `output`, as open_clip reads it.
 
     The run lies in `output/training`; the same call goes on where a killed one left off.
     """
-    held = min(1000, len(examples) // 20)
+    held, folder = max(1, min(1000, len(examples) // 20)), output / RUN
     seen, unseen = examples.part(held, len(examples)), examples.part(0, held)
     torch.manual_seed(seed)
-    model, splitter, config = begin(seen, start)
+    known = kept_tokenizer(folder) if start is None else None
+    model, splitter, config = begin(seen, start, known)
+    if start is None and known is None:
+        write_whole(folder / tokenizers.FILE, splitter.text.encode())
     if locked:
         model.visual.requires_grad_(False)
     book = Phrasebook(seen.captions)
     naming, average = Naming(config["embed_dim"], book.shares), Average(model, AVERAGE)
-    settings = {"model": config, "examples": len(seen), "batch": BATCH, "seed": seed}
-    settings |= {"from": str(start) if start else None, "locked": locked}
-    own = None if start is None else vectors_of(model, seen, output / "training" / "vectors.npy")
+    origin = weights_digest(start) if start else ""
+    settings = {"model": config, "batch": BATCH, "seed": seed, "from": origin, "locked": locked}
+    own = vectors_of(model, seen, folder / VECTORS, origin, on_note) if start else None
     rivals = None if own is None else neighbours(own, np.arange(len(own)), own)
     with ThreadPoolExecutor(HALVES, initializer=torch.set_num_threads, initargs=(1,)) as threads:
         steps = optimizers(model, naming, threads)
         parts = {"model": model, "naming": naming, "average": average, **steps}
-        run = Run(output / "training", parts, budget, settings, seed=seed)
+        run = Run(
+            folder, parts, budget, settings,
+            lessons=seen.digest, lasting=LASTING if known or start else (), seed=seed, on_note=on_note,
+        )  # fmt: skip
         still = own if locked else None
         dropping = splitter.dropping(0.1)
         lesson = Lesson(model, splitter, dropping, seen, book, naming, rivals, still, run.random, threads)
@@ -162,47 +183,69 @@ def fit(
     return recall
 
 
-def begin(examples: Examples, start: Path | None) -> tuple[CLIP, Tokenizer, dict[str, Any]]:
+def begin(
+    examples: Examples, start: Path | None, known: Tokenizer | None = None
+) -> tuple[CLIP, Tokenizer, dict[str, Any]]:
     """A model, its tokenizer and its configuration: new ones, or those of the folder `start`.
 
-    Raises ModelError where that holds none.
+    `known` is the tokenizer of an earlier attempt. Raises ModelError where `start` holds no whole model.
     """
     if start is None:
-        splitter = tokenizers.learn(text for captions in examples.captions for text in captions)
+        splitter = known or tokenizers.learn(text for captions in examples.captions for text in captions)
         config = small(splitter.size)
     else:
         config = configuration(start)
-        splitter = tokenizers.load(start, config["text_cfg"]["context_length"])
-    model = CLIP(**config).train().to(memory_format=torch.channels_last)
-    if start is not None:
-        load_model(model, start / "open_clip_model.safetensors")
+    try:
+        if start is not None:
+            splitter = tokenizers.load(start, config["text_cfg"]["context_length"])
+        model = CLIP(**config).train().to(memory_format=torch.channels_last)
+        if start is not None:
+            load_model(model, start / WEIGHTS)
+    except (ModelError, SafetensorError, *checkpoint.DAMAGE) as error:
+        raise ModelError(f"the model in `{start}` cannot be trained on: {error}", HINT) from error
     return model, splitter, config
 
 
 def configuration(folder: Path) -> dict[str, Any]:
     """The shape of the model in `folder`. Raises ModelError where there is none."""
-    path = folder / "open_clip_config.json"
+    path = folder / CONFIG
     if not path.exists():
-        raise ModelError(
-            f"`{folder}` holds no model: there is no {path.name} in it",
-            "`--from landscape` is the built-in one",
-        )
-    config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
-    return config
+        raise ModelError(f"`{folder}` holds no model: there is no {path.name} in it", HINT)
+    try:
+        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
+        return {**config}
+    except checkpoint.DAMAGE as error:
+        raise ModelError(f"`{path}` is damaged: {error}", HINT) from error
+
+
+def kept_tokenizer(folder: Path) -> Tokenizer | None:
+    """The tokenizer of an earlier attempt, whose weights know no other; None where there is none."""
+    try:
+        return tokenizers.load(folder, small(0)["text_cfg"]["context_length"])
+    except ModelError:
+        return None
+
+
+def weights_digest(folder: Path) -> str:
+    """What tells the model in a folder from others, wherever the folder lies."""
+    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:16]
 
 
 @torch.inference_mode()
-def vectors_of(model: CLIP, examples: Examples, kept: Path) -> Vectors:
-    """The unit vectors of all pictures (n, d) as the model begins; computed once, and kept."""
-    if not kept.exists():
+def vectors_of(
+    model: CLIP, examples: Examples, kept: Path, start: str, on_note: OnNote | None = None
+) -> Vectors:
+    """The unit vectors of all pictures (n, d) as the model, `start`, begins; computed once, and kept."""
+    key = f"{start} {examples.digest}"
+    arrays = load_arrays(kept, on_note)
+    if str(arrays.get("key")) != key or len(arrays.get("own", ())) != len(examples):
         model.eval()
-        parts = [examples.pictures[start : start + 250] for start in range(0, len(examples), 250)]
+        parts = [examples.pictures[first : first + 250] for first in range(0, len(examples), 250)]
         own = torch.cat([functional.normalize(model.encode_image(normal(p)), dim=-1) for p in parts])
         model.train()
-        buffer = io.BytesIO()
-        np.save(buffer, own.numpy())
-        write_whole(kept, buffer.getvalue())
-    found: Vectors = np.load(kept)
+        arrays = {"key": np.array(key), "own": own.numpy()}
+        save_arrays(kept, **arrays)
+    found: Vectors = arrays["own"]
     return found
 
 
@@ -211,7 +254,7 @@ def learn(lesson: Lesson, steps: Mapping[str, torch.optim.Optimizer], step: Step
     for name, optimizer in steps.items():
         set_rate(optimizer, cosine(step.progress, RATES[name], warmup=0.05))
         optimizer.zero_grad(set_to_none=True)
-    loss = lesson.backward()
+    loss = checked(lesson.backward(), step.number)
     for optimizer in steps.values():
         optimizer.step()
     with torch.no_grad():
@@ -234,12 +277,13 @@ def measure(model: CLIP, tokenizer: Tokenizer, examples: Examples) -> Recall:
 
 def write(model: CLIP, config: dict[str, Any], tokenizer: Tokenizer, folder: Path) -> None:
     """Write a folder as open_clip reads it, the weights (from now on) in half precision."""
+    (folder / CONFIG).unlink(missing_ok=True)  # written last: without it, nobody loads half a model
     weights = model.half().state_dict()  # leaves whole numbers as they are
     plain = {name: value.contiguous() for name, value in weights.items()}
-    write_whole(folder / "open_clip_model.safetensors", safetensors_bytes(plain))
+    write_whole(folder / WEIGHTS, safetensors_bytes(plain))
     tokenizer.save(folder)
     card = {"model_cfg": config, "preprocess_cfg": PREPROCESS}
-    write_whole(folder / "open_clip_config.json", json.dumps(card, indent=2).encode())
+    write_whole(folder / CONFIG, json.dumps(card, indent=2).encode())
 
 
 def optimizers(model: CLIP, naming: Naming, threads: ThreadPoolExecutor) -> dict[str, torch.optim.Optimizer]:

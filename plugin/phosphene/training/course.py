@@ -7,8 +7,11 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from phosphene.training.average import Average
+from phosphene.training.budget import Budget, Progress, checked, cosine, set_rate
+from phosphene.training.checkpoint import Part, take_over
 from phosphene.training.muon import Muon
-from phosphene.training.run import Average, Budget, Part, Progress, Run, cosine, set_rate
+from phosphene.training.run import OnNote, Run
 from phosphene.training.workers import Learnt, Workers
 
 RATES = {"muon": 0.02, "adamw": 2e-3}
@@ -36,8 +39,10 @@ class Course(Generic[Network, Batch]):
         ends: Collection[nn.Module],
         decay: float = 0.999,
         rates: Mapping[str, float] = RATES,
+        lessons: str = "",
         seed: int = 0,
         device: str = "cpu",
+        on_note: OnNote | None = None,
     ) -> None:
         nn.Module.to(model.train(), torch.device(device))
         nn.Module.to(model, memory_format=torch.channels_last)  # a fifth faster on a CPU
@@ -47,7 +52,8 @@ class Course(Generic[Network, Batch]):
         self.optimizers = self._optimizers(ends)
         self._average = Average(model, decay)
         parts: dict[str, Part] = {"model": model, "average": self._average, **self.optimizers}
-        self.run = Run(folder, parts, budget, {**settings, "seed": seed}, seed=seed)
+        settings = {**settings, "seed": seed}
+        self.run = Run(folder, parts, budget, settings, lessons=lessons, seed=seed, on_note=on_note)
 
     @property
     def averaged(self) -> Network:
@@ -65,6 +71,7 @@ class Course(Generic[Network, Batch]):
             for name, optimizer in self.optimizers.items():
                 set_rate(optimizer, cosine(step.progress, self.rates[name]))
             loss = self.workers.learn(self.weights, lambda part: gradients(self.weights, part), draw())
+            checked(loss, step.number)
             for optimizer in self.optimizers.values():
                 optimizer.step()
             self._average.update(self.model)
@@ -88,6 +95,4 @@ class Course(Generic[Network, Batch]):
 
 def begin(model: nn.Module, start: nn.Module) -> None:
     """Take over all weights of `start` that fit: all but what reads vectors, where a space is another."""
-    mine = model.state_dict()
-    fitting = {name: its for name, its in start.state_dict().items() if its.shape == mine[name].shape}
-    model.load_state_dict(mine | fitting)
+    take_over(model, start.state_dict())

@@ -12,8 +12,9 @@ def draw_curve(log: Sequence[Mapping[str, float]], *, size: tuple[int, int] = (7
     """The loss over the steps as a PNG: every value faint, their running mean in full colour."""
     points = [(line["step"], line["loss"]) for line in log if np.isfinite(line.get("loss", np.nan))]
     picture = Image.new("RGB", size, "white")
-    if len(points) > 1:
-        _plot(ImageDraw.Draw(picture), np.asarray(points, dtype=np.float64), size)
+    if len({step for step, _ in points}) > 1:
+        most = float(np.finfo(np.float32).max)  # of a damaged log; no training has a larger loss
+        _plot(ImageDraw.Draw(picture), np.clip(np.asarray(points, dtype=np.float64), -most, most), size)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     return buffer.getvalue()
@@ -25,17 +26,17 @@ def _plot(draw: ImageDraw.ImageDraw, points: np.ndarray[Any, Any], size: tuple[i
     width = max(1, len(losses) // 50)
     means = np.convolve(losses, np.ones(width) / width, mode="valid")
     low, high = float(min(means.min(), losses.min())), float(np.quantile(losses, 0.99))
-    high = max(high, low + 1e-9)
+    high = max(high, low + 1e-9, np.nextafter(low, np.inf))  # losses of 1e30 have no neighbour at 1e-9
     font = ImageFont.load_default(12)
 
     def place(step: float, loss: float) -> tuple[float, float]:
-        across = (step - steps[0]) / (steps[-1] - steps[0])
+        across = (step - steps.min()) / np.ptp(steps)
         up = (min(loss, high) - low) / (high - low)
         return left + across * (right - left), bottom - up * (bottom - top)
 
     for share in np.linspace(0, 1, 5):
-        loss, step = low + share * (high - low), steps[0] + share * (steps[-1] - steps[0])
-        y, x = place(steps[0], loss)[1], place(step, low)[0]
+        loss, step = low + share * (high - low), steps.min() + share * np.ptp(steps)
+        y, x = place(steps.min(), loss)[1], place(step, low)[0]
         draw.line([(left, y), (right, y)], fill="#dddddd")
         draw.text((left - 6, y), f"{loss:.3g}", fill="#555555", font=font, anchor="rm")
         draw.text((x, bottom + 8), f"{step:,.0f}", fill="#555555", font=font, anchor="mt")

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from phosphene.files import write_whole
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT, Denoiser
+from phosphene.training.budget import Budget
 from phosphene.training.course import Course, OnStep, begin
 from phosphene.training.lessons import Lessons
-from phosphene.training.run import Budget
 from phosphene.training.workers import Learnt
 
 MOST = 8  # neighbours at once

@@ -1,11 +1,19 @@
-"""Pictures and captions as a training reads them: prepared once, and kept in one array on the disk."""
+"""Pictures and captions as a training reads them: prepared once, and kept in one array on the disk.
+
+Reading thousands of photographs takes longer than a user would like to lose: `examples.json` says how
+far it has come, and the next attempt reads on from there.
+"""
 
 import hashlib
+import io
 import json
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -14,13 +22,19 @@ from numpy.typing import NDArray
 from phosphene.config import cores
 from phosphene.embedding.preprocessing import Preprocessing
 from phosphene.errors import ImageError, ModelError
-from phosphene.files import write_whole
+from phosphene.files import naming, sync, write_whole
 from phosphene.images import open_picture
+from phosphene.interrupt import uninterrupted
 from phosphene.records import Failure
 from phosphene.sources import Item
+from phosphene.vectors import Pixels
 
 SHIFT = 3  # pixels that a picture is moved at most
 SIZE = 64  # pixels of a side
+FEWEST = 20  # pictures that a training needs: one in twenty is held out, and tells how well the model finds
+TOGETHER = 32  # pictures read at once; Ctrl-C waits for them
+SAVE_EVERY = 60.0  # seconds
+STATE, ARRAY = "examples.json", "pictures.npy"
 PREPROCESS = {
     "size": SIZE, "mode": "RGB", "mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25],
     "interpolation": "bicubic", "resize_mode": "squash",
@@ -29,17 +43,45 @@ PREPROCESS = {
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Pictures as the model sees them, uint8 (n, size, size, 3), and their captions, the fullest last."""
+    """Pictures as the model sees them, uint8 (n, size, size, 3), and their captions, the fullest last.
+
+    `digest` says which pictures and captions they are.
+    """
 
     pictures: NDArray[np.uint8]
     captions: Sequence[Sequence[str]]
+    digest: str = ""
 
     def __len__(self) -> int:
         return len(self.captions)
 
     def part(self, start: int, end: int) -> "Examples":
         """The examples from `start` to before `end`."""
-        return Examples(self.pictures[start:end], self.captions[start:end])
+        return Examples(self.pictures[start:end], self.captions[start:end], self.digest)
+
+
+@dataclass(slots=True)
+class State:
+    """How far the reading of some items, which `digest` tells from others, has come."""
+
+    digest: str
+    done: int = 0  # items, those that could not be read included
+    captions: list[Sequence[str]] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    def save(self, path: Path) -> None:
+        """Write it, whole or not at all."""
+        write_whole(path, json.dumps(asdict(self)).encode())
+
+    @classmethod
+    def of(cls, digest: str, folder: Path) -> "State":
+        """What an earlier attempt has kept in `folder`; nothing, where it is damaged or of other items."""
+        try:
+            state = cls(**json.loads((folder / STATE).read_bytes()))
+            whole = (folder / ARRAY).stat().st_size >= _place(len(state.captions))
+            return state if whole and state.digest == digest else cls(digest)
+        except (FileNotFoundError, ValueError, TypeError, RecursionError):
+            return cls(digest)
 
 
 def read(
@@ -48,52 +90,101 @@ def read(
     """Read pictures that have captions, at the model's size; what was read is kept in `folder`.
 
     Returns the examples, and the pictures that could not be read.
-    Raises ModelError where fewer than two are left.
+    Raises ModelError where fewer than FEWEST are left.
     """
-    captioned = [item for item in items if item.captions]
+    captioned = [item for item in items if any(map(str.strip, item.captions))]
+    _enough(len(captioned), len(captioned))
     stated = [[str(item.path), _changed(item.path), item.captions] for item in captioned]
     digest = hashlib.sha256(json.dumps(stated).encode()).hexdigest()
-    kept, array = folder / "examples.json", folder / "pictures.npy"
-    if not kept.exists() or json.loads(kept.read_text())["digest"] != digest:
+    state = State.of(digest, folder)
+    if state.done < len(captioned):
         folder.mkdir(parents=True, exist_ok=True)
-        captions, unread = _fill(captioned, array, on_read)
-        state = {"digest": digest, "captions": captions, "failures": unread}
-        write_whole(kept, json.dumps(state).encode())
-    state = json.loads(kept.read_text())
-    if len(state["captions"]) < 2:
-        message = f"{len(state['captions'])} of {len(captioned)} pictures with captions can be read"
-        raise ModelError(message, "give a COCO captions file, or a .txt beside each picture")
-    failures = tuple(Failure(uri, reason) for uri, reason in state["failures"])
-    return Examples(np.load(array, mmap_mode="r"), state["captions"]), failures
+        state.save(folder / STATE)
+        _fill(captioned, state, folder, on_read)
+    _enough(len(state.captions), len(captioned))
+    failures = tuple(Failure(uri, reason) for uri, reason in state.failures)
+    shape = (len(state.captions), SIZE, SIZE, 3)
+    pictures = np.memmap(folder / ARRAY, np.uint8, "r", _place(0), shape)
+    return Examples(pictures, state.captions, digest), failures
 
 
-def _fill(
-    items: Sequence[Item], array: Path, on_read: Callable[[int], None] | None
-) -> tuple[list[Sequence[str]], list[tuple[str, str]]]:
-    """Write all pictures that can be read into one array, in order; their captions and the failures."""
-    pictures = np.lib.format.open_memmap(array, "w+", np.uint8, (len(items), SIZE, SIZE, 3))
-    captions: list[Sequence[str]] = []
-    failures: list[tuple[str, str]] = []
-    preprocessing = Preprocessing(PREPROCESS)
+def _enough(count: int, captioned: int) -> None:
+    """Raise ModelError where so many pictures are too few."""
+    if count < FEWEST:
+        raise ModelError(
+            f"a CLIP needs {FEWEST} or more pictures with captions to learn from; "
+            f"{count} of {captioned} pictures with captions can be read",
+            "give a COCO captions file, or a .txt beside each picture",
+        )
 
-    def prepare(item: Item) -> NDArray[np.uint8] | ImageError:
-        try:
-            picture = open_picture(item.path)
-        except ImageError as error:
-            return error
-        return preprocessing(picture)
 
-    with ThreadPoolExecutor(cores()) as threads:
-        for item, prepared in zip(items, threads.map(prepare, items), strict=True):
-            if isinstance(prepared, ImageError):
-                failures.append((str(item.path), prepared.message))
-            else:
-                pictures[len(captions)] = prepared
-                captions.append(sorted(item.captions, key=len))
+def _fill(items: Sequence[Item], state: State, folder: Path, on_read: Callable[[int], None] | None) -> None:
+    """Read the rest of the items, in order, into the array and the state; Ctrl-C keeps what was read.
+
+    The array is written plainly, as it grows: a full disk is then an error, where a sparse file that is
+    mapped into memory would end the process without a word.
+    """
+    rest, saved = iter(items[state.done :]), time.monotonic()
+    path = folder / ARRAY
+    with (
+        uninterrupted() as interrupts,
+        naming(path),
+        ThreadPoolExecutor(cores()) as threads,
+        path.open("r+b" if state.captions else "w+b") as file,
+    ):
+        file.truncate(_place(len(state.captions)))
+        file.seek(0, io.SEEK_END)
+        while not interrupts and (block := list(islice(rest, TOGETHER))):
+            for item, prepared in zip(block, threads.map(_prepared, block), strict=True):
+                _take(item, prepared, state, file)
             if on_read:
-                on_read(len(captions) + len(failures))
-    pictures.flush()
-    return captions, failures
+                on_read(state.done)
+            if time.monotonic() - saved > SAVE_EVERY:
+                _keep(state, file, folder)
+                saved = time.monotonic()
+        _keep(state, file, folder)
+    if state.done < len(items):
+        raise KeyboardInterrupt  # where the signal's own handler raised nothing
+
+
+def _prepared(item: Item) -> Pixels | ImageError:
+    try:
+        return Preprocessing(PREPROCESS)(open_picture(item.path))
+    except ImageError as error:
+        return error
+
+
+def _take(item: Item, prepared: Pixels | ImageError, state: State, file: BinaryIO) -> None:
+    """Add an item that was read to the array and to the state."""
+    state.done += 1
+    if isinstance(prepared, ImageError):
+        state.failures.append((str(item.path), prepared.message))
+    else:
+        file.write(prepared.tobytes())
+        state.captions.append(sorted(filter(str.strip, item.captions), key=len))
+
+
+def _keep(state: State, file: BinaryIO, folder: Path) -> None:
+    """Flush the array, so that the state, which is written after it, never says more than it holds."""
+    file.seek(0)
+    file.write(_header(len(state.captions)))
+    file.seek(0, io.SEEK_END)
+    file.flush()
+    sync(file.fileno())
+    state.save(folder / STATE)
+
+
+def _header(count: int) -> bytes:
+    """What a .npy of so many pictures begins with; numpy pads it to the same length for every count."""
+    file = io.BytesIO()
+    shape = {"descr": "|u1", "fortran_order": False, "shape": (count, SIZE, SIZE, 3)}
+    np.lib.format.write_array_header_1_0(file, shape)
+    return file.getvalue()
+
+
+def _place(count: int) -> int:
+    """Where the picture of this number begins in the array's file."""
+    return len(_header(count)) + count * SIZE * SIZE * 3
 
 
 def _changed(path: Path) -> int:

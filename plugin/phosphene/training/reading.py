@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from phosphene.nets.reader import Reader
+from phosphene.training.budget import Budget
 from phosphene.training.course import Course, OnStep, begin
 from phosphene.training.lessons import Lessons
-from phosphene.training.run import Budget
 from phosphene.training.workers import Learnt
 
 BATCH = 128

@@ -9,82 +9,41 @@
 Knows nothing of what is trained. The checkpoint holds every part's state and the random
 generators, so that a resumed run takes the steps that an undisturbed one would have taken
 (exactly where the budget is in steps; where it is in minutes, as far as the clock allows).
+
+Ctrl-C and SIGTERM wait for the end of the step at hand, then the checkpoint is written.
 """
 
-import copy
-import io
 import json
-import pickle
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from phosphene.errors import ModelError
 from phosphene.files import write_whole
+from phosphene.interrupt import uninterrupted
+from phosphene.training import checkpoint
+from phosphene.training.average import Average
+from phosphene.training.budget import Budget, Step
+from phosphene.training.checkpoint import Part, take_over
 from phosphene.training.curve import draw_curve
+from phosphene.training.log import Log, read_log
 
 CHECKPOINT, LOG, CURVE = "checkpoint.pt", "log.jsonl", "loss.png"
+LASTING = ("model", "average")  # parts whose weights are worth keeping when the lessons change
 
-
-class Part(Protocol):
-    """What a checkpoint can hold: a module, an optimizer, an Average."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that is needed to go on."""
-        ...
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> Any:
-        """Take such a state on."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """How long to train: minutes, steps, or both, whichever ends first."""
-
-    minutes: float | None = None
-    steps: int | None = None
-
-    def __post_init__(self) -> None:
-        given = [limit for limit in (self.minutes, self.steps) if limit is not None]
-        if not given or min(given) <= 0:
-            raise ModelError(
-                f"a training needs an end, not {self.minutes} minutes and {self.steps} steps",
-                "give a number of minutes or of steps above 0",
-            )
-
-    def progress(self, seconds: float, steps: int) -> float:
-        """The share that is spent, in [0, 1]."""
-        timed = seconds / (60 * self.minutes) if self.minutes else 0.0
-        counted = steps / self.steps if self.steps else 0.0
-        return min(1.0, max(timed, counted))
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step: its number from 0, and the share of the budget spent before it."""
-
-    number: int
-    progress: float
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a training is: the share of its budget, the step, and the loss."""
-
-    share: float
-    step: int
-    loss: float
+OnNote = Callable[[str], None]
 
 
 class Run:
     """A training in `folder`, which holds its checkpoint, log and loss curve.
 
+    `lessons` says what it learns from. Where the checkpoint learnt from others, the weights of its parts
+    that are `lasting` are taken over, and the budget begins anew; `on_note` is told so.
     Raises ModelError where the folder holds a run with other settings, or a damaged checkpoint.
     """
 
@@ -95,8 +54,11 @@ class Run:
         budget: Budget,
         settings: Mapping[str, Any] | None = None,
         *,
+        lessons: str = "",
+        lasting: Collection[str] = LASTING,
         seed: int = 0,
         save_every: float = 120.0,  # seconds
+        on_note: OnNote | None = None,
     ) -> None:
         self.folder = folder
         self.budget = budget
@@ -105,34 +67,42 @@ class Run:
         self.random = np.random.default_rng(seed)
         self._parts = dict(parts)
         self._settings = json.loads(json.dumps(settings or {}))
+        self._lessons, self._lasting = lessons, lasting
         self._save_every = save_every
+        self._log = Log(folder / LOG)
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(seed)
         if (folder / CHECKPOINT).exists():
-            self._resume()
+            self._resume(on_note)
+        self._log.resume(self.steps)
 
     def __iter__(self) -> Iterator[Step]:
-        """Yield steps until the budget is spent; save now and then, and at the end."""
-        last, saved = time.monotonic(), self.seconds
-        while (progress := self.budget.progress(self.seconds, self.steps)) < 1.0:
-            yield Step(self.steps, progress)
-            now = time.monotonic()
-            self.steps, self.seconds, last = self.steps + 1, self.seconds + now - last, now
-            if self.seconds - saved >= self._save_every:
-                saved = self.seconds
-                self.save()
-        self.save()
+        """Yield steps until the budget is spent; save now and then, and at the end.
+
+        After Ctrl-C the step at hand is the last one; the checkpoint is written before KeyboardInterrupt.
+        """
+        with uninterrupted() as interrupts:
+            last, saved = time.monotonic(), self.seconds
+            while not interrupts and (progress := self.budget.progress(self.seconds, self.steps)) < 1.0:
+                yield Step(self.steps, progress)
+                now = time.monotonic()
+                self.steps, self.seconds, last = self.steps + 1, self.seconds + now - last, now
+                if self.seconds - saved >= self._save_every:
+                    saved = self.seconds
+                    self.save()
+            self.save()
+        if interrupts:
+            raise KeyboardInterrupt  # where the signal's own handler raised nothing
 
     def note(self, **numbers: float) -> None:
         """Add a line to the log: the step, the seconds so far and `numbers`."""
-        line = {"step": self.steps, "seconds": round(self.seconds, 2), **numbers}
-        with (self.folder / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
+        self._log.add(step=self.steps, seconds=round(self.seconds, 2), **numbers)
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all, and the loss curve."""
         state = {
             "settings": self._settings,
+            "lessons": self._lessons,
             "steps": self.steps,
             "seconds": self.seconds,
             "random": json.dumps(self.random.bit_generator.state),
@@ -140,96 +110,52 @@ class Run:
             "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
             "parts": {name: part.state_dict() for name, part in self._parts.items()},
         }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        write_whole(self.folder / CHECKPOINT, buffer.getvalue())
+        checkpoint.write(self.folder / CHECKPOINT, state)
         write_whole(self.folder / CURVE, draw_curve(read_log(self.folder / LOG)))
 
-    def _resume(self) -> None:
-        state = _read(self.folder / CHECKPOINT)
-        if state["settings"] != self._settings:
-            raise ModelError(
-                f"`{self.folder}` holds a training with other settings: {state['settings']}, "
-                f"not {self._settings}",
-                "train into another folder, or delete that one to begin anew",
-            )
+    def _resume(self, on_note: OnNote | None) -> None:
+        path = self.folder / CHECKPOINT
+        state = checkpoint.read(path)
+        try:
+            self._compare(state["settings"])
+            if state.get("lessons") == self._lessons:
+                self._go_on(state)
+            else:
+                self._begin_anew(state)
+                if on_note:
+                    on_note(f"`{self.folder}` begins anew from the weights it has: its lessons have changed")
+        except checkpoint.DAMAGE as error:
+            raise checkpoint.damaged(path, error) from error
+
+    def _compare(self, settings: Mapping[str, Any]) -> None:
+        """Raises ModelError where settings are not those of this run."""
+        before = dict(settings)
+        if "examples" not in self._settings:
+            before.pop("examples", None)  # once a setting of all trainings; `lessons` says more
+        if before == self._settings:
+            return
+        changed = sorted(
+            key for key in before.keys() | self._settings.keys() if before.get(key) != self._settings.get(key)
+        )
+        said = [f"{key} {before.get(key)!r} instead of {self._settings.get(key)!r}" for key in changed]
+        raise ModelError(
+            f"`{self.folder}` holds a training with other settings: {', '.join(said)}",
+            "train into another folder, or delete that one to begin anew",
+        )
+
+    def _go_on(self, state: Mapping[str, Any]) -> None:
         for name, part in self._parts.items():
             part.load_state_dict(state["parts"][name])
-        self.steps, self.seconds = state["steps"], state["seconds"]
+        self.steps, self.seconds = int(state["steps"]), float(state["seconds"])
         self.random.bit_generator.state = json.loads(state["random"])
         torch.set_rng_state(state["torch"])
         if state["cuda"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(state["cuda"])
-        self.note(resumed=self.steps)
 
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        message = f"`{path}` is no checkpoint that can be read ({type(error).__name__})"
-        raise ModelError(message, "delete it to begin anew") from error
-    return state
-
-
-class Average:
-    """An exponential moving average of a module's floating-point state, in `module`.
-
-    The first steps weigh more (decay (1 + n) / (10 + n)), so that the start is soon forgotten.
-    """
-
-    def __init__(self, module: torch.nn.Module, decay: float = 0.999) -> None:
-        self.module = copy.deepcopy(module).eval().requires_grad_(False)
-        self.decay = decay
-        self.count = 0
-
-    @torch.no_grad()
-    def update(self, module: torch.nn.Module) -> None:
-        """Move towards `module`, which has just taken a step."""
-        self.count += 1
-        weight = 1 - min(self.decay, (1 + self.count) / (10 + self.count))
-        for mine, its in zip(self.module.state_dict().values(), module.state_dict().values(), strict=True):
-            if mine.is_floating_point():
-                mine.lerp_(its.to(mine.dtype), weight)
-            else:
-                mine.copy_(its)
-
-    def state_dict(self) -> dict[str, Any]:
-        """The averaged weights and how many updates made them."""
-        return {"count": self.count, "module": self.module.state_dict()}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take such a state on."""
-        self.count = state_dict["count"]
-        self.module.load_state_dict(state_dict["module"])
-
-
-def cosine(progress: float, peak: float, *, warmup: float = 0.03, floor: float = 0.0) -> float:
-    """The learning rate: up in a line over `warmup` of the budget, then down a half cosine to `floor`."""
-    if progress < warmup:
-        return peak * (progress + 1e-3) / (warmup + 1e-3)
-    fallen = (progress - warmup) / (1 - warmup)
-    return float(floor + (peak - floor) * 0.5 * (1 + np.cos(np.pi * fallen)))
-
-
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Give every group of parameters this learning rate."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-
-
-def read_log(path: Path) -> list[dict[str, float]]:
-    """The log's lines, without those that a resumed run took again."""
-    lines: list[dict[str, float]] = []
-    if not path.exists():
-        return lines
-    for text in path.read_text(encoding="utf-8").splitlines():
-        try:
-            line = json.loads(text)
-        except json.JSONDecodeError:  # the line that a kill cut off
-            continue
-        if "resumed" in line:
-            lines = [earlier for earlier in lines if earlier["step"] < line["resumed"]]
-        else:
-            lines.append(line)
-    return lines
+    def _begin_anew(self, state: Mapping[str, Any]) -> None:
+        for name in self._lasting:
+            part, its = self._parts.get(name), state["parts"].get(name)
+            if isinstance(part, Average) and its:
+                take_over(part.module, its["module"])
+            elif isinstance(part, nn.Module) and its:
+                take_over(part, its)

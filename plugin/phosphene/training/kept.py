@@ -1,0 +1,37 @@
+"""Arrays that a training keeps beside its checkpoint, in order not to make them twice."""
+
+import io
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phosphene.files import write_whole
+from phosphene.training.checkpoint import DAMAGE
+from phosphene.training.run import OnNote
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def save_arrays(path: Path, **arrays: Any) -> None:
+    """Write arrays as one .npz, whole or not at all."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    write_whole(path, buffer.getvalue())
+
+
+def load_arrays(path: Path, on_note: OnNote | None = None) -> Arrays:
+    """The arrays of a .npz; none where there is no such file, or a damaged one, which `on_note` is told."""
+    if not path.exists():
+        return {}
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except (*DAMAGE, zipfile.BadZipFile, zlib.error, struct.error, MemoryError, OverflowError) as error:
+        if on_note:
+            on_note(f"`{path}` is damaged ({type(error).__name__}), and is made anew")
+        return {}
