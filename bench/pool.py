@@ -13,8 +13,8 @@ from PIL.Image import Image as Picture
 import phosphene
 from phosphene.library import Library
 from phosphene.lineage import rounded
+from phosphene.query import parse
 from phosphene.records import Filter, Image
-from phosphene.search import parse
 from phosphene.training.scenes import captions, compose, labels, write
 from phosphene.training.scenes.captions import Label
 from phosphene.vectors import Vector

@@ -19,7 +19,8 @@ from PIL import Image
 
 from command import lines, process, run
 from phosphene.cli import help_pages, phosphene
-from phosphene.cli.output import shortened, visible
+from phosphene.cli.output import shortened
+from phosphene.cli.streams import visible
 from phosphene.training.scenes import SEEDS, write
 
 PROMPT = "a red house in the snow at night"

@@ -35,6 +35,7 @@ LAYERS = (
     {"images", "lineage", "manifest", "nets"},
     {"marks", "recipes"},
     {"sources", "embedding", "journal", "store"},
+    {"query"},
     {"ingest", "search", "novelty", "render", "training", "transfer", "visit"},
     {"explore", "generation", "opening"},
     {"library"},

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from phosphene.errors import QueryError, VectorError
-from phosphene.search import Query, Term, parse, vector_of
+from phosphene.query import Query, Term, parse
+from phosphene.search import Terms, vector_of
 
 BASIS = {"red": np.array([1, 0, 0]), "snow": np.array([0, 1, 0]), "trees": np.array([0, 0, 1])}
 
@@ -47,6 +48,61 @@ def test_a_leading_minus_leads_away() -> None:
 @pytest.mark.parametrize("start", ["./a.jpg", "../a.jpg", "/tmp/a.jpg", "~/a.jpg"])
 def test_what_begins_like_a_path_is_a_picture(start: str) -> None:
     assert parse(start).terms[0].kind == "picture"
+
+
+@pytest.mark.parametrize(
+    "name", ["a.jpg", "pics/a.JPG", "my pics/a b.png", "~you/a", "C:\\a", "c:/a.png", "file:///a%20b"]
+)
+def test_what_looks_like_a_file_is_a_picture_whether_it_is_there_or_not(name: str) -> None:
+    assert parse(["2:" + name]).terms == (Term("picture", name, 2.0),)
+
+
+def test_a_folder_that_is_called_like_a_word_leaves_the_word_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("house").mkdir()
+    Path("lake").touch()
+    assert [parse(word).terms[0].kind for word in ("house", "lake", ".jpg")] == ["text"] * 3
+
+
+def test_a_file_url_names_its_file() -> None:
+    assert parse("file:///tmp/a%20b%E9.png").files == [Path("/tmp/a b\udce9.png")]
+
+
+@pytest.mark.parametrize(
+    "text", ["http://a.org/b.jpg", "2:https://a.org", "boat + S3://a/b.png", "file://host/a.png"]
+)
+def test_an_address_is_named_as_what_is_not_fetched(text: str) -> None:
+    with pytest.raises(QueryError, match="is an address, and phosphene fetches none"):
+        parse(text)
+
+
+@pytest.mark.parametrize("text", ["16:9 wallpaper", "16:9", "4:30 pm", "12:45-13:15", "2:16:9 wallpaper"])
+def test_a_ratio_and_a_time_of_day_are_text(text: str) -> None:
+    assert parse(text).terms == (Term("text", text),)
+
+
+@pytest.mark.parametrize("text", ["3d render", "1950s car", "35mm film", "id-card", "é"])
+def test_a_weight_stands_before_a_word_even_one_that_begins_with_digits(text: str) -> None:
+    assert parse(f"2:{text}").terms == (Term("text", text, 2.0),)
+
+
+def test_a_weight_that_no_vector_can_hold_is_refused() -> None:
+    with pytest.raises(QueryError, match=r"`house` has the weight inf; it is above 0 and at most 1,000,000"):
+        parse("9" * 400 + ":house")
+
+
+def test_a_text_that_is_no_unicode_is_refused_and_a_file_name_is_not() -> None:
+    with pytest.raises(QueryError, match="not valid UTF-8"):
+        parse("une maison enneig\udce9e")
+    assert parse("caf\udce9.png").files == [Path("caf\udce9.png")]
+
+
+def test_a_name_that_is_too_long_for_a_file_is_named_in_words(tmp_path: Path) -> None:
+    [term] = parse("x" * 5000 + ".png").terms
+    with pytest.raises(QueryError, match="cannot be read: file name too long"):
+        Terms(None, None, load=None).vector(term)  # type: ignore[arg-type]
 
 
 def test_a_file_may_have_spaces_signs_and_line_ends_in_its_name(tmp_path: Path) -> None:

@@ -5,11 +5,23 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from phosphene.errors import PhospheneError
+
 
 def home() -> Path:
     """The folder of models and of URL libraries' pictures; `PHOSPHENE_HOME` moves it."""
     named = os.environ.get("PHOSPHENE_HOME")
-    return Path(named).expanduser() if named else user_data_path("phosphene", appauthor=False)
+    return expanded(named) if named else user_data_path("phosphene", appauthor=False)
+
+
+def expanded(place: str | Path) -> Path:
+    """A path whose `~` is the user's folder. Raises PhospheneError where nobody knows that folder."""
+    try:
+        return Path(place).expanduser()
+    except RuntimeError as error:
+        raise PhospheneError(
+            f"the home folder in `{place}` is not known", hint="write the whole path, or set HOME"
+        ) from error
 
 
 def default_library() -> str:

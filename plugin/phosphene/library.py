@@ -23,6 +23,7 @@ from types import TracebackType
 from PIL.Image import Image as Picture
 
 from phosphene import ingest
+from phosphene.config import expanded
 from phosphene.embedding import Embedder, open_embedder
 from phosphene.errors import ImageError, QueryError, StartWarning
 from phosphene.explore.atlas import Atlas, atlas
@@ -38,9 +39,10 @@ from phosphene.ingest import Added, Progress
 from phosphene.journal import Journal
 from phosphene.lineage import descendants, rounded
 from phosphene.opening import Opened, compatible, opened, same_space
+from phosphene.query import Query, parse
 from phosphene.recipes import Recipe, check, in_picture
 from phosphene.records import Filter, Hit, Image, Origin, Space
-from phosphene.search import Query, Terms, find, parse, vector_of
+from phosphene.search import Terms, find, vector_of
 from phosphene.sources import is_remote, scan, to_path
 from phosphene.store.address import Address
 from phosphene.transfer import Place

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from phosphene.config import default_library, home
+from phosphene.config import default_library, expanded, home
 from phosphene.embedding import DEFAULT_SPACE, Embedder
 from phosphene.errors import LibraryError
 from phosphene.manifest import Manifest
@@ -35,7 +35,7 @@ def opened(url: str | Path | None, space: str | Space | None, *, create: bool, l
     """Open the library of a folder or an address, as `phosphene.open` says."""
     text = str(url or default_library())
     if not Address.is_one(text):
-        return _folder(Path(text).expanduser().absolute(), space, create=create, load=load)
+        return _folder(expanded(text).absolute(), space, create=create, load=load)
     address = Address.parse(text)
     if address.foreign:
         return _visit(address, load)

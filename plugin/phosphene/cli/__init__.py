@@ -14,7 +14,7 @@ from phosphene import __version__
 from phosphene.cli import copy, demo, doctor, library, make, models, schema, serve, train, wander
 from phosphene.cli.faults import told
 from phosphene.cli.options import COMMON, Settings, helpful
-from phosphene.cli.output import plain
+from phosphene.cli.streams import fill, plain, prepare, write
 
 
 class Commands(click.Group):
@@ -23,6 +23,16 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands as a newcomer meets them, rather than by the alphabet."""
         return list(self.commands)
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run as a program does: with streams that take any text."""
+        prepare()
+        return super().main(*args, **extra)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the options of the group; `--help` and `--version` are answered here."""
+        with told(Settings()):
+            return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what the library raises becomes `Error: …` and `hint: …`."""
@@ -66,7 +76,7 @@ def completion(shell: str) -> None:
 
     kind = get_completion_class(shell)
     assert kind is not None, "click knows the three shells above"
-    click.echo(kind(phosphene, {}, "phosphene", "_PHOSPHENE_COMPLETE").source())
+    write(kind(phosphene, {}, "phosphene", "_PHOSPHENE_COMPLETE").source() + "\n")
 
 
 phosphene.params += COMMON
@@ -107,4 +117,5 @@ def help_pages() -> Iterator[tuple[str, str]]:
 
 def main() -> None:
     """The console script."""
+    fill()
     sys.exit(phosphene(prog_name="phosphene"))

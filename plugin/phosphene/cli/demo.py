@@ -16,8 +16,9 @@ import click
 from phosphene.cli.library import HITS, hit_records, labels
 from phosphene.cli.make import MADE, kept, made_record, stepping
 from phosphene.cli.options import Settings, command
-from phosphene.cli.output import Advance, nearby, visible
+from phosphene.cli.output import Advance, nearby
 from phosphene.cli.pictures import hit_tiles, preview, thumbnails, write_picture
+from phosphene.cli.streams import say, styled, visible
 from phosphene.cli.wander import draw_map, enlarged, walk_film, walk_sheet
 
 if TYPE_CHECKING:
@@ -50,17 +51,17 @@ class Telling:
         since = time.monotonic()
         with self.settings.output.progress(what) as advance:
             yield advance
-        self.say(f"\n{self.number}  {what}  {click.style(f'{time.monotonic() - since:.1f} s', dim=True)}")
+        self.say(f"\n{self.number}  {what}  ", styled(f"{time.monotonic() - since:.1f} s", dim=True))
 
     @property
     def aloud(self) -> bool:
         """Whether people read along; `--json` has one object at the end instead."""
         return not (self.settings.json or self.settings.quiet)
 
-    def say(self, text: str) -> None:
+    def say(self, *parts: str) -> None:
         """Tell those who read along."""
         if self.aloud:
-            click.echo(text)
+            say(*parts)
 
     def wrote(self, picture: "Picture", name: str) -> None:
         """Write a picture into the demo's folder."""
@@ -81,7 +82,9 @@ def demo(settings: Settings, folder: Path) -> None:
     sheets, animations and index.html into FOLDER (default: demo); with -L the library is that
     one. A second run changes nothing.
     """
-    telling = Telling(settings, folder.expanduser())
+    from phosphene.config import expanded
+
+    telling = Telling(settings, expanded(folder))
     settings.kept = "what is done stays; the same command goes on from there"
     draw(telling)
     settings.library = settings.library or str(telling.folder / "library")

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from shlex import quote
 from typing import Literal
 
@@ -165,10 +164,11 @@ def _library(settings: Settings) -> Finding:
 
 def _is_there(name: str) -> bool:
     """Whether there is something to open. Raises what a server, or the lack of one, says."""
+    from phosphene.config import expanded
     from phosphene.store.address import Address
 
     if not Address.is_one(name):
-        return Path(name).expanduser().exists()
+        return expanded(name).exists()
     from phosphene.store.register import registered
 
     address = Address.parse(name)
@@ -178,10 +178,10 @@ def _is_there(name: str) -> bool:
 def _space(settings: Settings) -> Finding:
     import shutil
 
-    from phosphene.config import default_library, home
+    from phosphene.config import default_library, expanded, home
 
     name = settings.library or default_library()
-    folder = home().absolute() if "://" in name else Path(name).expanduser().absolute()
+    folder = home().absolute() if "://" in name else expanded(name).absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free

@@ -10,7 +10,7 @@ from typing import IO, Any
 import click
 
 from phosphene.cli.options import Settings
-from phosphene.cli.output import plain
+from phosphene.cli.streams import lines, one_line, say, styled
 from phosphene.errors import PhospheneError, PhospheneWarning
 
 
@@ -23,11 +23,9 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the message and, after a blank line, the next step."""
-        color = False if plain() else None  # click's context, which would know, is gone by now
-        error = click.style("Error", fg="red", bold=True)
-        click.echo(f"{error}: {self.message}", file=file, err=True, color=color)
+        say(styled("Error", fg="red", bold=True), f": {one_line(self.message, sys.stderr)}", err=True)
         if self.hint:
-            click.echo(f"\nhint: {self.hint}", file=file, err=True)
+            say(f"\nhint: {self.hint}", err=True)
 
 
 class Interrupted(click.ClickException):
@@ -37,16 +35,24 @@ class Interrupted(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the line, below the `^C` that the terminal left."""
-        click.echo(f"\nInterrupted: {self.message}", file=file, err=True)
+        say(f"\nInterrupted: {self.message}", err=True)
 
 
 @contextmanager
 def told(settings: Settings) -> Iterator[None]:
-    """Turn what the library and the system raise into the two above, and show our warnings."""
+    """Turn what the library and the system raise into the two above, and show our warnings.
+
+    What a wrong call repeats of the user's words is made visible, too.
+    """
     try:
         with warnings.catch_warnings():
             _take_warnings()
             yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        message = lines(error.format_message().expandtabs(2), sys.stderr)
+        raise click.UsageError(message, error.ctx) from error
     except PhospheneError as error:
         raise Failure(error.message, error.hint) from error
     except KeyboardInterrupt as error:
@@ -66,7 +72,7 @@ def _take_warnings() -> None:
 
 
 def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    click.echo(f"{click.style('Warning', fg='yellow', bold=True)}: {message}", err=True)
+    say(styled("Warning", fg="yellow", bold=True), f": {one_line(str(message), sys.stderr)}", err=True)
 
 
 def _system(error: OSError) -> str:

@@ -16,8 +16,9 @@ from phosphene.cli.options import (
     command,
     origin_of,
 )
-from phosphene.cli.output import Column, nearby, visible
+from phosphene.cli.output import Column, nearby
 from phosphene.cli.pictures import PROTOCOLS, family_sheet, hit_tiles, preview, thumbnails, write_picture
+from phosphene.cli.streams import visible
 
 if TYPE_CHECKING:
     from phosphene.ingest import Added, Progress
@@ -208,7 +209,8 @@ def _uri(library: "Library", image: "Image | str") -> str | None:
 def _lines(record: Mapping[str, Any]) -> dict[str, object]:
     """The same for people, with one line per caption, setting, parent and descendant."""
     lines: dict[str, object] = {"id": record["id"], "origin": record["origin"]}
-    lines["file"] = nearby(record["uri"])
+    place = nearby(record["uri"])
+    lines["file"] = place if "://" in place else Path(place)
     lines["size"] = f"{record['width']}x{record['height']}"
     for number, caption in enumerate(record["captions"], start=1):
         lines["caption" if number == 1 else f"caption {number}"] = caption

@@ -1,11 +1,11 @@
-"""The one output sink: results on stdout, everything else on stderr.
+"""How commands speak: results on stdout, everything else on stderr.
 
 Results are a table in a terminal, tab-separated lines in a pipe (so that paths stay whole and
-`grep` and `cut` work), one JSON object per line with `--json`, and bare ids with `-q`.
+`grep` and `cut` work), one JSON object per line with `--json`, and bare ids with `-q`. All of it
+is printed by `streams.say`, which lets no terminal obey what strangers wrote.
 """
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+from phosphene.cli.streams import Styled, one_line, say, styled, visible, write
 
 Record = Mapping[str, Any]
 Advance = Callable[[int, int | None], None]  # done, total (None: not known yet)
@@ -45,49 +47,50 @@ class Output:
                 self.record(record)
         elif self.quiet:
             for record in records:
-                click.echo(record[key])
+                say(one_line(str(record[key]), sys.stdout))
         elif sys.stdout.isatty():
             for line in _table(records, columns):
-                click.echo(line)
+                say(line)
         else:
             for record in records:
-                click.echo("\t".join(_cell(record, column) for column in columns))
+                write("\t".join(_cell(record, column) for column in columns) + "\n")
 
     def fields(self, record: Record, shown: Mapping[str, object] | None = None) -> None:
         """Print one object: all of it as JSON, or `shown` (by default the same) as lines."""
         if self.json:
             self.record(record)
             return
-        lines = {key: visible(str(value)) for key, value in (shown or record).items()}
-        width = max(map(len, lines), default=0)
-        for key, value in lines.items():
-            click.echo(f"{key:<{width}}  {value}" if sys.stdout.isatty() else f"{key}\t{value}")
+        shown = shown or record
+        width = max(map(len, shown), default=0)
+        for key, value in shown.items():
+            text = one_line(str(value), sys.stdout, path=isinstance(value, Path))
+            write(f"{key:<{width}}  {text}\n" if sys.stdout.isatty() else f"{key}\t{text}\n")
 
     def summary(self, text: str, record: Record) -> None:
         """Print what was done, in a sentence or as one JSON object."""
         if self.json:
             self.record(record)
         elif not self.quiet:
-            click.echo(text)
+            say(text)
 
     def record(self, record: Record) -> None:
         """Print one JSON line, in ASCII: a name that is no valid Unicode survives as an escape."""
-        click.echo(json.dumps(record))
+        write(json.dumps(record) + "\n")
 
     def note(self, text: str) -> None:
         """Say something that is no result."""
         if not self.quiet:
-            click.echo(text, err=True)
+            say(text, err=True)
 
     def wrote(self, path: Path) -> None:
         """Name a file that was written besides the results."""
-        self.note(f"wrote {visible(str(path))}")
+        self.note(f"wrote {one_line(str(path), sys.stderr, path=True)}")
 
     def confirm(self, question: str) -> None:
         """Ask on a terminal, and stop on a no; where nobody can answer, name `--yes`."""
         if not sys.stdin.isatty():
             raise click.UsageError(f"{question} Nobody can answer here: say so with --yes")
-        click.confirm(question, abort=True, err=True)
+        click.confirm(visible(question), abort=True, err=True)
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Advance]:
@@ -98,9 +101,10 @@ class Output:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        text = TextColumn("{task.description}", markup=False)
+        columns = (text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(what, total=None)
+            task = bar.add_task(visible(what), total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
     @contextmanager
@@ -119,16 +123,6 @@ class Output:
             yield count
 
 
-def plain() -> bool:
-    """Whether the user wants no colour (no-color.org: set, and not empty)."""
-    return bool(os.environ.get("NO_COLOR"))
-
-
-def visible(text: str) -> str:
-    """The text on one line: what a terminal would obey rather than show becomes an escape."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
-
-
 def shortened(text: str, width: int = CAPTION_WIDTH) -> str:
     """The text cut at a word, with an ellipsis, to at most `width` letters."""
     if len(text) <= width:
@@ -140,16 +134,20 @@ def nearby(place: Path | str) -> str:
     """A path as short as it can be written from here; a URL as it is."""
     if isinstance(place, str) and "://" in place:
         return place
-    path, folder = Path(place), Path.cwd()
+    path = Path(place)
+    try:
+        folder = Path.cwd()
+    except OSError:  # it was deleted, or cannot be read
+        return str(path)
     return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
 
 def _cell(record: Record, column: Column) -> str:
     value = record[column.key]
-    return "" if value is None else visible(column.show(value))
+    return "" if value is None else one_line(column.show(value), sys.stdout, path=column.path)
 
 
-def _table(records: Sequence[Record], columns: Sequence[Column]) -> Iterator[str]:
+def _table(records: Sequence[Record], columns: Sequence[Column]) -> Iterator[str | Styled]:
     """Aligned lines under dim headings. A path comes last and whole: the terminal may wrap it."""
     from rich.cells import cell_len
 
@@ -163,4 +161,4 @@ def _table(records: Sequence[Record], columns: Sequence[Column]) -> Iterator[str
     for number, line in enumerate(lines):
         padded = (text + " " * (width - cell_len(text)) for text, width in zip(line, widths, strict=True))
         said = "  ".join(padded).rstrip()
-        yield said if number else click.style(said, dim=True)
+        yield said if number else styled(said, dim=True)

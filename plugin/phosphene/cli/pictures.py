@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from phosphene.cli.output import Output
+from phosphene.cli.streams import write
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -39,7 +40,7 @@ def preview(
 
     how = detect(sys.stdout, os.environ) if protocol == "auto" else cast("How", protocol)
     if how is not None:
-        click.echo(inline(load(), how, labels=labels, room=columns()), nl=False, color=True)
+        write(inline(load(), how, labels=labels, room=columns()), color=True)
 
 
 def thumbnails(library: "Library", images: "Sequence[Image]") -> "list[Picture]":

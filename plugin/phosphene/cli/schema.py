@@ -9,6 +9,7 @@ import click
 
 from phosphene.cli.options import Settings, command, helpful
 from phosphene.cli.output import Column
+from phosphene.cli.streams import write
 from phosphene.errors import LibraryError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def show(settings: Settings, address: str | None, module: bool) -> None:
 
     named = address or (settings.library if Address.is_one(settings.library or "") else None)
     posted = wanted(Address.parse(named or UNNAMED), module=module)
-    click.echo(json.dumps(posted) if settings.json else json.dumps(posted, indent=2))
+    write(json.dumps(posted, indent=None if settings.json else 2) + "\n")
 
 
 @command("check")
@@ -161,10 +162,10 @@ def _stuck(text: str, fixed: "list[Drift]") -> LibraryError:
     """What Weaviate never changes, and the way around it."""
     old = urlsplit(text)
     new = old._replace(path=old.path.rstrip("/") + "2")
-    settings = "\n".join(f"  {each}: {_value(each.found)}, not {_value(each.wanted)}" for each in fixed)
+    settings = "; ".join(f"{each}: {_value(each.found)}, not {_value(each.wanted)}" for each in fixed)
     body = json.dumps({"class": new.path.strip("/")})
     return LibraryError(
-        f"Weaviate changes none of these on a collection that is there:\n{settings}",
+        f"Weaviate changes none of these on a collection that is there: {settings}",
         hint="a new collection takes the old one's place:\n"
         f"  phosphene schema apply {quote(new.geturl())}\n"
         f"  phosphene copy {quote(text)} {quote(new.geturl())}\n"

@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from phosphene.cli.options import COUNT, FROM_ZERO, INPUT, Settings, command, helpful
-from phosphene.cli.output import PARTS, visible
+from phosphene.cli.output import PARTS
+from phosphene.cli.streams import visible
 
 LENGTH = click.FloatRange(0, min_open=True)
 STAGES = {"autoencoder": 0.1, "reader": 0.05, "denoiser": 0.85}  # shares of the minutes

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from phosphene.config import expanded
 from phosphene.errors import ModelError
 
 BUILT_IN = "landscape"
@@ -26,7 +27,7 @@ class Named:
     @property
     def path(self) -> Path:
         """The folder or the checkpoint that the name points to."""
-        return Path(self.rest).expanduser()
+        return expanded(self.rest)
 
 
 def parse(text: str) -> Named:
