@@ -23,7 +23,6 @@ from types import TracebackType
 from PIL.Image import Image as Picture
 
 from phosphene import ingest
-from phosphene.config import expanded
 from phosphene.embedding import Embedder, open_embedder
 from phosphene.errors import ImageError, QueryError, StartWarning
 from phosphene.explore.atlas import Atlas, atlas
