@@ -269,7 +269,7 @@ def test_a_large_body_is_refused_before_it_is_sent_where_the_client_asks_first(m
     with serving(model, body=10_000) as service:
         host, port = service.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
-            head = b"POST /vectorize HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n"
+            head = b"POST /vectorize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n"
             client.sendall(head + b"Expect: 100-continue\r\n\r\n")
             assert client.recv(1000).startswith(b"HTTP/1.1 413 ")
 
@@ -278,8 +278,8 @@ def test_a_client_that_hangs_up_in_the_middle_is_no_failure_of_ours(model: Embed
     with serving(model) as service:
         host, port = service.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
-            client.sendall(b'POST /vectorize HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{"texts":')
-            service.wait_for("phosphene_held_bytes", 99)
+            client.sendall(b'POST /vectorize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"texts":')
+            service.wait_for("phosphene_held_bytes", 9)
         wait(lambda: service.metric("phosphene_requests_total", path="/vectorize", status="400") == 1)
         assert service.metric("phosphene_held_bytes") == 0
         assert service.vectorize(texts=["snow"])["textVectors"]

@@ -8,6 +8,7 @@ from phosphene.cli.options import COUNT, Settings, command
 
 PORT = click.IntRange(0, 65535)
 MILLISECONDS = click.FloatRange(0)
+NAME = re.compile(r"[A-Za-z0-9_.-]+|\[?[0-9A-Fa-f:.]+\]?")  # a name or an address, without a port
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")  # what a URL takes as it is, and nobody guesses
 MIB = 1 << 20
 
@@ -18,8 +19,25 @@ def _check(context: click.Context, parameter: click.Parameter, value: str) -> st
     return value
 
 
+def _names(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    for name in value:
+        if not NAME.fullmatch(name):
+            raise click.BadParameter(
+                f"`{name}` is not a host's name or address; it has no scheme and no port"
+            )
+    return value
+
+
 @command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    metavar="NAME",
+    multiple=True,
+    callback=_names,
+    help="A name by which clients call the service, beside --host and localhost; may be repeated.",
+)
 @click.option("--port", type=PORT, default=8080, show_default=True, help="0 takes a free one.")
 @click.option("--space", metavar="NAME", help="The model, written as for `add`.")
 @click.option(
@@ -44,6 +62,7 @@ def _check(context: click.Context, parameter: click.Parameter, value: str) -> st
 def serve(
     settings: Settings,
     host: str,
+    allowed_hosts: tuple[str, ...],
     port: int,
     space: str | None,
     token: str,
@@ -61,8 +80,9 @@ def serve(
 
     Pictures and texts of many requests go through the model together, and get the vectors that
     `add` gives them. What does not fit is refused with 413, what there is no room for at the moment
-    with 429. The log is JSON on stderr, without the requests with -q; /metrics is for Prometheus.
-    It ends at Ctrl-C or SIGTERM, after the requests that it has begun.
+    with 429. So are pages in browsers, and clients that call the service by a name that neither
+    --host nor --allow-host gives it. The log is JSON on stderr, without the requests with -q;
+    /metrics is for Prometheus. It ends at Ctrl-C or SIGTERM, after the requests that it has begun.
     """
     from phosphene.embedding import DEFAULT_SPACE
     from phosphene.server import Limits, running
@@ -84,6 +104,7 @@ def serve(
         port=port,
         device=settings.device,
         token=token,
+        allowed_hosts=allowed_hosts,
         limits=limits,
         quiet=settings.quiet,
         on_ready=lambda url: settings.output.summary(f"{url} serves {space}", {"url": url, "space": space}),

@@ -1,22 +1,26 @@
 """The routes: a service that is wire-compatible with Weaviate's multi2vec-clip."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from phosphene import __version__
-from phosphene.server import MIB, refusals
+from phosphene.server import refusals
 from phosphene.server.gate import Gate
+from phosphene.server.hosts import Hosts
 from phosphene.server.refusals import SOON, Refusal
 from phosphene.server.vectorizer import Vectorizer
-from phosphene.server.wire import Answer, length, read
+from phosphene.server.wire import Answer, check_type
 
 
-def create(vectorizer: Vectorizer, *, token: str = "") -> FastAPI:
-    """The app. It answers at once, and with vectors as soon as the vectorizer has a model."""
+def create(vectorizer: Vectorizer, *, token: str = "", hosts: Iterable[str] = ()) -> FastAPI:
+    """The app. It answers at once, and with vectors as soon as the vectorizer has a model.
+
+    It may be called by the names and addresses of `hosts` beside those of the loopback interface.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -31,7 +35,7 @@ def create(vectorizer: Vectorizer, *, token: str = "") -> FastAPI:
         openapi_url=None,  # nobody's business but Weaviate's
     )
     refusals.install(app)
-    app.add_middleware(Gate, token=token, metrics=vectorizer.metrics)
+    app.add_middleware(Gate, token=token, hosts=Hosts(hosts), metrics=vectorizer.metrics)
     _health(app, vectorizer)
     _vectors(app, vectorizer)
     return app
@@ -76,11 +80,13 @@ def _vectors(app: FastAPI, vectorizer: Vectorizer) -> None:
     async def answered(request: Request) -> Answer:
         if not vectorizer.embedder:
             raise Refusal(503, "the model is still loading", SOON)
-        size = length(request, limits)
-        if size > limits.body:
-            raise Refusal(413, f"the body has {size / MIB:.1f} MiB; {limits.body / MIB:g} are allowed")
-        with vectorizer.held(size):
-            with vectorizer.expected():
-                ask = await read(request, limits)
-            request.scope["state"] |= {"texts": len(ask.texts), "images": len(ask.images), "bytes": size}
-            return await vectorizer.answer(ask)
+        check_type(request.headers.getlist("content-type"))
+        try:
+            with vectorizer.bodies.place() as place:
+                with vectorizer.expected():
+                    ask = await vectorizer.read(request, place)
+                told = {"texts": len(ask.texts), "images": len(ask.images), "bytes": place.size}
+                request.scope["state"] |= told
+                return await vectorizer.answer(ask)
+        finally:
+            vectorizer.tidy()

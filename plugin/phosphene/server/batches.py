@@ -1,4 +1,7 @@
-"""Micro-batching: items of many requests, gathered into few forward passes."""
+"""Micro-batching: items of many requests, gathered into few forward passes.
+
+Requests take turns, an item each, so that one of many items does not keep others waiting.
+"""
 
 import asyncio
 from collections import deque
@@ -36,7 +39,7 @@ class Batches(Generic[Item]):
         """`compute` is called in `pool` with up to `most` items; `coming` says whether others will come."""
         self.compute, self.pool = compute, pool
         self.most, self.gather, self.coming = most, gather, coming
-        self.waiting: deque[_Waiting[Item]] = deque()
+        self.waiting: deque[deque[_Waiting[Item]]] = deque()  # of each request
         self.arrived = asyncio.Event()
 
     async def vectors(self, items: Sequence[Item]) -> list[Vector]:
@@ -47,7 +50,8 @@ class Batches(Generic[Item]):
         """
         loop = asyncio.get_running_loop()
         waiting = [_Waiting(item, loop.create_future()) for item in items]
-        self.waiting.extend(waiting)
+        if waiting:
+            self.waiting.append(deque(waiting))
         self.arrived.set()
         return list(await asyncio.gather(*(one.vector for one in waiting)))
 
@@ -69,7 +73,7 @@ class Batches(Generic[Item]):
             await self._arrival()
         with suppress(TimeoutError):
             async with asyncio.timeout(self.gather):
-                while len(self.waiting) < self.most and self.coming():
+                while sum(map(len, self.waiting)) < self.most and self.coming():
                     await self._arrival()
 
     async def _arrival(self) -> None:
@@ -77,10 +81,13 @@ class Batches(Generic[Item]):
         await self.arrived.wait()
 
     def _taken(self) -> list[_Waiting[Item]]:
-        """The next batch, without those whose client has been told to come again."""
+        """The next batch, in turn of all requests, without those whose client was told to come again."""
         batch: list[_Waiting[Item]] = []
         while self.waiting and len(batch) < self.most:
-            one = self.waiting.popleft()
+            request = self.waiting.popleft()
+            one = request.popleft()
+            if request:
+                self.waiting.append(request)
             if not one.vector.done():
                 batch.append(one)
         return batch

@@ -1,4 +1,4 @@
-"""Around the whole app: paths made plain, the token, and one line of log for every request.
+"""Around the whole app: who may ask, paths made plain, the token, and a line of log for every request.
 
 Weaviate joins addresses by putting one text behind the other, so that `//vectorize` is asked for; it
 follows no redirect and sends no header, so that a token can only be a part of the path.
@@ -12,9 +12,11 @@ from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from phosphene.server import MIB
+from phosphene.server import MIB, refusals
+from phosphene.server.hosts import Hosts
 from phosphene.server.log import log
 from phosphene.server.metrics import Metrics
+from phosphene.server.refusals import Refusal, shown
 
 PATHS = ("/.well-known/live", "/.well-known/ready", "/meta", "/vectorize", "/metrics")
 OPEN = PATHS[:2]  # what runs a service asks these, and learns only that it runs
@@ -26,8 +28,8 @@ REST_SECONDS = 5.0  # within so many seconds
 class Gate:
     """ASGI middleware. With a token, all but the two health paths lie below `/k/TOKEN`."""
 
-    def __init__(self, app: ASGIApp, *, token: str, metrics: Metrics) -> None:
-        self.app, self.metrics = app, metrics
+    def __init__(self, app: ASGIApp, *, token: str, hosts: Hosts, metrics: Metrics) -> None:
+        self.app, self.hosts, self.metrics = app, hosts, metrics
         self.prefix = f"/k/{token}" if token else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -42,12 +44,15 @@ class Gate:
         async def answering(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
-            if status >= 400:
+            if status >= 400 and status != 408:
                 await body.discard()
             await send(message)
 
         try:
+            self.hosts.check(scope)
             await self.app(inner, body, answering)
+        except Refusal as refusal:
+            await refusals.answer(refusal.status, refusal.message)(inner, body, answering)
         finally:
             self._note(inner, status, time.monotonic() - started)
 
@@ -68,8 +73,8 @@ class Gate:
         client = scope.get("client")
         fields = {
             "client": client[0] if client else "",
-            "method": scope["method"],
-            "path": scope["path"],
+            "method": shown(scope["method"]),
+            "path": shown(scope["path"]),
             "status": status,
             "seconds": round(seconds, 4),
             **scope["state"],

@@ -2,12 +2,14 @@
 
 import http
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 SOON = {"Retry-After": "1"}  # seconds
+CLOSE = {"Connection": "close"}  # whose body is not waited for
 
 
 class Refusal(Exception):
@@ -25,6 +27,11 @@ def answer(status: int, message: str, headers: Mapping[str, str] | None = None) 
     return JSONResponse({"error": message}, status, headers)
 
 
+def shown(text: str) -> str:
+    """What a stranger wrote, short and without characters that a terminal or a log would obey."""
+    return quote(text[:100], safe=" :/[].,;=@+!*'()")
+
+
 def install(app: FastAPI) -> None:
     """Let nothing leave the app as plain text or under another key."""
     app.add_exception_handler(Refusal, _refused)
@@ -40,7 +47,8 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 async def _unrouted(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     phrase = http.HTTPStatus(error.status_code).phrase.lower()
-    return answer(error.status_code, f"{request.method} {request.url.path}: {phrase}", error.headers)
+    place = f"{shown(request.method)} {shown(request.scope['path'])}"
+    return answer(error.status_code, f"{place}: {phrase}", error.headers)
 
 
 async def _failed(request: Request, error: Exception) -> JSONResponse:

@@ -5,7 +5,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import uvicorn
@@ -29,20 +29,23 @@ def serve(
     port: int = 8080,
     device: str = "auto",
     token: str = "",
+    allowed_hosts: Sequence[str] = (),
     limits: Limits | None = None,
     quiet: bool = False,
     on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serve a space until SIGTERM or Ctrl-C; what is being answered then is answered first.
 
-    Port 0 takes a free one. `on_ready` is told the address once the model is loaded, in another thread.
+    Port 0 takes a free one. `allowed_hosts` are the names by which clients call the service, beside `host`
+    and the loopback interface's. `on_ready` is told the address once the model is loaded, in another thread.
     Raises ServerError where the port cannot be had, and ModelError where the model cannot.
     """
     parse(space)  # what names no space is said before a port is opened
     limits = limits or Limits()
     listener = listen(host, port)
     vectorizer = Vectorizer(limits, Metrics())
-    server = uvicorn.Server(configuration(app.create(vectorizer, token=token), limits, quiet=quiet))
+    application = app.create(vectorizer, token=token, hosts=(host, *allowed_hosts))
+    server = uvicorn.Server(configuration(application, limits, quiet=quiet))
     failures: list[PhospheneError] = []
 
     def load() -> None:

@@ -1,24 +1,30 @@
 """The wire format of Weaviate's multi2vec-clip: what it sends, what it is sent, and what is too much."""
 
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
-from starlette.requests import ClientDisconnect
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, ValidationError
 
-from phosphene.server import MIB, Limits
+from phosphene.server import Limits
+from phosphene.server.outline import LONG, outline, unescaped
 from phosphene.server.refusals import Refusal
 
-Listed = Annotated[list[str], BeforeValidator(lambda value: [] if value is None else value)]
+PLACE = re.compile(r" at line \d+ column \d+$")  # in an outline, so that it would mislead
+ESCAPE = 12  # bytes that a letter may take in JSON, as `\ud83d\ude00`
+REST = 64 << 10  # bytes of a body beside its texts and images, and LONG for each of those that are short
+JSON = re.compile(r'application/json\s*(;\s*charset="?utf-8"?\s*)?', re.IGNORECASE)
+
+Listed = Annotated[list[str], FailFast(), BeforeValidator(lambda value: [] if value is None else value)]
 
 
-class Ask(BaseModel):
-    """`POST /vectorize`: either list may be absent or null. Pictures are files in base64."""
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What `POST /vectorize` asks for. Images are files in base64, as JSON writes it."""
 
-    model_config = ConfigDict(strict=True)
-
-    texts: Listed = []
-    images: Listed = []
+    texts: list[str]
+    images: list[bytes]
 
 
 class Answer(BaseModel):
@@ -28,39 +34,61 @@ class Answer(BaseModel):
     imageVectors: list[list[float]]
 
 
-def length(request: Request, limits: Limits) -> int:
-    """How many bytes a body has, or may have: where that is not said, all that are allowed."""
-    said = request.headers.get("content-length", "")
-    return int(said) if said.isdecimal() else limits.body
+class _Shape(BaseModel):
+    """An ask in JSON: either list may be absent or null."""
+
+    model_config = ConfigDict(strict=True)
+
+    texts: Listed = []
+    images: Listed = []
 
 
-async def read(request: Request, limits: Limits) -> Ask:
+def check_type(types: Iterable[str]) -> None:
+    """Raise Refusal where a body is said to be no JSON.
+
+    A page in a browser may send other types without asking first. Old Weaviates send none.
+    """
+    for one in types:
+        if not JSON.fullmatch(one):
+            raise Refusal(415, "the body must be JSON: send `Content-Type: application/json`")
+
+
+def parsed(body: bytes | bytearray, limits: Limits) -> Ask:
     """What is asked. Raises Refusal where that is too much, no JSON, or of another shape."""
-    ask = _parsed(await _body(request, limits))
-    count = len(ask.texts) + len(ask.images)
+    found = outline(body, most=REST + 2 * LONG * limits.items)
+    shape = _shape(found.json)
+    count = len(shape.texts) + len(shape.images)
     if count > limits.items:
         raise Refusal(413, f"{count} texts and images in one request; {limits.items} are allowed")
-    return ask
+    texts = [_text(found.strings.get(text, text), at, limits) for at, text in enumerate(shape.texts)]
+    images = [found.strings.get(image) or image.encode() for image in shape.images]
+    for image in images:
+        hash(image)  # which bytes remember; it takes a while, and the event loop will ask for it
+    return Ask(texts, images)
 
 
-async def _body(request: Request, limits: Limits) -> bytes:
-    body = bytearray()
+def _shape(json: bytes) -> _Shape:
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limits.body:
-                raise Refusal(413, f"the body is larger than {limits.body / MIB:g} MiB")
-    except ClientDisconnect as error:
-        raise Refusal(400, "the client hung up before its body had come") from error
-    return bytes(body)
-
-
-def _parsed(body: bytes) -> Ask:
-    try:
-        return Ask.model_validate_json(body)
+        return _Shape.model_validate_json(json)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         if first["type"] == "json_invalid":
-            raise Refusal(400, f"the body is no JSON: {first['ctx']['error']}") from error
+            raise _no_json(first["ctx"]["error"]) from error
         place = "".join(f"[{part}]" if isinstance(part, int) else part for part in first["loc"])
         raise Refusal(422, f"{place or 'the body'}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
+
+
+def _text(written: str | bytes, at: int, limits: Limits) -> str:
+    """A text, which is bytes where it is long and still as JSON writes it."""
+    if len(written) <= ESCAPE * limits.text:
+        try:
+            text = unescaped(written) if isinstance(written, bytes) else written
+        except ValueError as error:
+            raise _no_json(str(error)) from error
+        if len(text) <= limits.text:
+            return text
+    raise Refusal(413, f"texts[{at}] has more than {limits.text:,} characters")
+
+
+def _no_json(reason: str) -> Refusal:
+    return Refusal(400, f"the body is no JSON: {PLACE.sub('', reason)}")

@@ -1,0 +1,61 @@
+"""A JSON text without its long strings, so that what is left costs little to parse.
+
+The base64 of a picture is one string of millions of letters. A parser looks at every one of them, and
+Python runs nothing else meanwhile. Here long strings are found by their quotation marks alone.
+"""
+
+import secrets
+from dataclasses import dataclass
+
+from pydantic_core import from_json
+
+from phosphene.server.refusals import Refusal
+
+LONG = 256  # bytes of a string that is taken out
+QUOTES = 1 << 18  # quotation marks of a whole text: looking at so many takes less than 0.1 s
+MARK = secrets.token_hex(8)  # what stands for a string that was taken out; no client can know it
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What is left to parse, and the strings that were taken out, as they were written, by their marks."""
+
+    json: bytes
+    strings: dict[str, bytes]
+
+
+def outline(body: bytes | bytearray, *, most: int) -> Outline:
+    """Take the long strings out. Raises Refusal where more than `most` bytes are left."""
+    kept, done, strings, quotes, start = bytearray(), 0, dict[str, bytes](), 0, body.find(b'"') + 1
+    while start:
+        end = body.find(b'"', start)
+        while end > 0 and _escaped(body, start, end):
+            end, quotes = body.find(b'"', end + 1), quotes + 1
+        end = end if end > 0 else len(body)  # a string without an end: the parser says so
+        if end - start > LONG:
+            mark = f"{MARK}{len(strings)}"
+            strings[mark] = bytes(body[start:end])
+            kept += body[done:start] + mark.encode()
+            done = end
+        start, quotes = body.find(b'"', end + 1) + 1, quotes + 2
+        if quotes > QUOTES:
+            raise Refusal(413, f"the body has more than {QUOTES:,} quotation marks")
+    if len(kept) + len(body) - done > most:
+        raise Refusal(413, f"the body has more than {most:,} bytes beside its texts and images")
+    return Outline(bytes(kept + body[done:]), strings)
+
+
+def unescaped(written: bytes) -> str:
+    """A string from how JSON writes it. Raises ValueError where it is written wrong."""
+    return str(from_json(b'"' + written + b'"'))
+
+
+def _escaped(body: bytes | bytearray, start: int, end: int) -> bool:
+    """Whether an odd number of backslashes stands before the mark at `end` of a string from `start` on."""
+    size = 8
+    while True:
+        tail = body[max(start, end - size) : end]
+        run = len(tail) - len(tail.rstrip(b"\\"))
+        if run < len(tail) or run == end - start:
+            return run % 2 == 1
+        size *= 2
