@@ -22,6 +22,7 @@ from phosphene.manifest import Manifest
 from phosphene.records import Image, Space
 from phosphene.store.lance import LanceStore
 from phosphene.transfer import Copied, Place, checksum, copy, digests
+from pictures import drawn, encoded
 from weaviate_server import Server
 
 # A copy in batches of five, which says after each how far it is.
@@ -43,7 +44,7 @@ def library(folder: Path, images: Sequence[Image], space: Space = SPACE) -> Path
             if image.origin == "generated":
                 file = folder / image.uri
                 file.parent.mkdir(exist_ok=True)
-                file.write_bytes(b"PNG of " + image.id.encode())
+                file.write_bytes(encoded(drawn(image.height, (8, 8))))
     return folder
 
 
@@ -276,11 +277,12 @@ def test_the_command_says_what_it_copied(old: Path, tmp_path: Path) -> None:
     second = run("copy", old, tmp_path / "new")
 
     told = json.loads(first.stdout)
-    assert {key: told[key] for key in ("copied", "unchanged", "files", "without_file")} == {
+    assert {key: told[key] for key in ("copied", "unchanged", "files", "without_file", "passed_over")} == {
         "copied": 30,
         "unchanged": 0,
         "files": 10,
         "without_file": 0,
+        "passed_over": 0,
     }
     assert second.stdout.startswith("copied 0, unchanged 30, files 0; read back and the same, checksum ")
     assert told["checksum"] in second.stdout

@@ -62,6 +62,10 @@ class PhospheneWarning(UserWarning):
     """Something that a user should know, though the work goes on."""
 
 
+class PassedOver(PhospheneWarning):
+    """An entry of a store or a file that is no image, and why; the rest goes on."""
+
+
 class CutText(PhospheneWarning):
     """A text that was longer than the model's context, and the part of it that was used."""
 

@@ -14,6 +14,7 @@ Models load when they are first needed: opening, counting and repeated searches 
 import secrets
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from os.path import lexists
@@ -24,7 +25,7 @@ from PIL.Image import Image as Picture
 
 from phosphene import ingest
 from phosphene.embedding import Embedder, open_embedder
-from phosphene.errors import ImageError, QueryError, StartWarning
+from phosphene.errors import ImageError, PassedOver, QueryError, StartWarning
 from phosphene.explore.atlas import Atlas, atlas
 from phosphene.explore.walk import Stop, walk
 from phosphene.generation import Fit, Generator, Request, open_generator
@@ -33,7 +34,7 @@ from phosphene.generation.given import Given
 from phosphene.generation.making import OnStep, Plan, Source
 from phosphene.generation.replaying import Replayed, references_of, request_of
 from phosphene.generation.studio import Made, Studio
-from phosphene.images import no_picture, open_mask, open_picture
+from phosphene.images import open_mask, open_picture, small_picture
 from phosphene.ingest import Added, Progress
 from phosphene.journal import Journal
 from phosphene.lineage import descendants, rounded
@@ -182,10 +183,17 @@ class Library:
         return image.uri if is_remote(image.uri) else str(self.path(image))
 
     def picture(self, image: Image) -> Picture:
-        """The image's picture: its file, or its thumbnail where the file is gone."""
-        if self.path(image).exists():
-            return open_picture(self.path(image))
-        return open_picture(self.store.thumbnails([image.id]).get(image.id, no_picture()))
+        """The image's picture: its file, or its thumbnail where the file is gone.
+
+        Where the file is damaged a warning names it, and the thumbnail is taken, too.
+        """
+        with suppress(OSError):  # a name that no file can have
+            if image.uri and self.path(image).is_file():
+                try:
+                    return open_picture(self.path(image))
+                except ImageError as error:
+                    warnings.warn(PassedOver(f"{error.message}: its thumbnail is shown"), stacklevel=2)
+        return small_picture(self.store.thumbnails([image.id]).get(image.id))
 
     def missing(self) -> list[Image]:
         """The training images of which no file is left, here or where another copy was added."""

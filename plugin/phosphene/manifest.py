@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from phosphene.errors import LibraryError
 from phosphene.files import write_whole
@@ -10,6 +11,9 @@ from phosphene.records import Space
 
 NAME = "library.json"
 FORMAT = 1
+LARGEST = 64 << 10  # bytes; ours have 200
+LONGEST = 4096  # letters of a space's id or name, which may hold a path
+MOST = 65_535  # numbers of a vector; no server takes more
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +33,22 @@ class Manifest:
         if not file.exists():
             _refuse_foreign(folder)
             return None
-        return cls.parse(file.read_bytes(), str(folder))
+        with file.open("rb") as opened:
+            return cls.parse(opened.read(LARGEST + 1), str(folder))
 
     @classmethod
     def parse(cls, text: bytes, place: str) -> "Manifest":
         """Read the manifest of the library at `place`. Raises LibraryError as `read` does."""
-        try:
-            content = json.loads(text)
-            written, space = int(content["format"]), content["space"]
-            if written > FORMAT:
-                raise LibraryError(
-                    f"`{place}` is a library of format {written}; this phosphene reads up to {FORMAT}",
-                    hint="a newer phosphene made it: `pip install --upgrade phosphene`",
-                )
-            return cls(Space(space["id"], space["name"], int(space["dimension"])), written)
-        except (ValueError, KeyError, TypeError) as error:
+        content = _object(text, place)
+        written = content.get("format")
+        if type(written) is not int or written < 1:
+            raise _damaged(place, "`format` is no number from 1 up")
+        if written > FORMAT:
             raise LibraryError(
-                f"the manifest of `{place}` is damaged: {error!r}",
-                hint="restore it from a backup, or add the pictures anew",
-            ) from error
+                f"`{place}` is a library of format {written:.4g}; this phosphene reads up to {FORMAT}",
+                hint="a newer phosphene made it: `pip install --upgrade phosphene`",
+            )
+        return cls(_space(content.get("space"), place), written)
 
     @property
     def text(self) -> str:
@@ -58,6 +59,41 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Make `folder` a library of this space."""
         write_whole(folder / NAME, self.text.encode())
+
+
+def space_of(text: bytes | str, place: str) -> Space:
+    """The space in the JSON that a store or a manifest keeps. Raises LibraryError where it is none."""
+    return _space(_object(text, place), place)
+
+
+def _object(text: bytes | str, place: str) -> dict[str, Any]:
+    """A JSON object of somebody else, of a sane size and depth."""
+    try:
+        content = json.loads(text) if len(text) <= LARGEST else None
+    except (ValueError, RecursionError) as error:
+        raise _damaged(place, f"it is no JSON ({str(error)[:80]})") from error
+    if not isinstance(content, dict):
+        raise _damaged(place, f"it is no JSON object of at most {LARGEST:,} bytes")
+    return content
+
+
+def _space(content: object, place: str) -> Space:
+    if not isinstance(content, dict):
+        raise _damaged(place, "`space` is no JSON object")
+    id, name, dimension = (content.get(key) for key in ("id", "name", "dimension"))
+    for key, value in (("id", id), ("name", name)):
+        if not isinstance(value, str) or not 0 < len(value) <= LONGEST:
+            raise _damaged(place, f"the space's `{key}` is no text of 1 to {LONGEST:,} letters")
+    if type(dimension) is not int or not 0 < dimension <= MOST:
+        raise _damaged(place, f"the space's `dimension` is no whole number from 1 to {MOST:,}")
+    return Space(str(id), str(name), dimension)
+
+
+def _damaged(place: str, reason: str) -> LibraryError:
+    return LibraryError(
+        f"the manifest of `{place}` is damaged: {reason}",
+        hint="restore it from a backup, or add the pictures anew",
+    )
 
 
 def _refuse_foreign(folder: Path) -> None:

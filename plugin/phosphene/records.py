@@ -48,7 +48,7 @@ class Image:
     origin: Origin
     width: int
     height: int
-    created: str  # RFC 3339, UTC
+    created: str  # RFC 3339, UTC; empty where another program put it there and did not say
     norm: float  # length of the vector before it was normalised
     recipe: Mapping[str, Any] | None = None
     parents: tuple[Parent, ...] = ()

@@ -9,20 +9,22 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from phosphene.errors import LibraryError, StoreError
-from phosphene.files import write_whole
+from phosphene.files import inside, write_whole
+from phosphene.images import read
 from phosphene.records import Image
 from phosphene.sources import is_remote, to_path, to_uri
 from phosphene.store import Store
-from phosphene.store.properties import properties_of
+from phosphene.store.properties import instant, properties_of
 
 BATCH = 500  # images with thumbnails of up to 20 KB: 10 MB in memory
+PNG = b"\x89PNG\r\n\x1a\n"  # what every PNG file begins with
+LARGEST = 64 << 20  # bytes of a generated picture; ours have 0.1 MiB
 NAMED = 5  # ids that an error names
 SIZE = 16  # bytes of an image's digest
 
@@ -45,6 +47,7 @@ class Copied:
     unchanged: int
     files: int  # generated pictures that were written
     without_file: int  # generated images whose file is not on this machine
+    passed_over: int  # entries of the source that are no images: another program put them there
     checksum: str
     seconds: float
 
@@ -71,8 +74,15 @@ def copy(source: Place, target: Place, on_progress: OnProgress | None = None) ->
         if on_progress:
             on_progress(len(wanted), max(total, len(wanted)))
     _verify(wanted, target.store)
-    seconds = time.monotonic() - started
-    return Copied(copied, len(wanted) - copied, files, without_file, checksum(wanted), seconds)
+    return Copied(
+        copied=copied,
+        unchanged=len(wanted) - copied,
+        files=files,
+        without_file=without_file,
+        passed_over=max(0, total - len(wanted)),
+        checksum=checksum(wanted),
+        seconds=time.monotonic() - started,
+    )
 
 
 def digest(image: Image) -> bytes:
@@ -81,7 +91,7 @@ def digest(image: Image) -> bytes:
         **properties_of(image),
         "id": image.id,
         "recipe": image.recipe,
-        "created": _instant(image.created),
+        "created": instant(image.created),
     }
     hashed = hashlib.blake2b(json.dumps(described, sort_keys=True).encode(), digest_size=SIZE)
     hashed.update(np.asarray(image.vector, dtype="<f4").tobytes())
@@ -116,7 +126,7 @@ def _refuse(source: Place, target: Place) -> None:
 def _moved(source: Place, target: Place) -> Iterator[Image]:
     """The images as the target names their files; generated ones lie in both libraries' folders."""
     for image in source.store.iterate(vectors=True):
-        if _carried(image) or is_remote(image.uri):
+        if _carried(image) or is_remote(image.uri) or not image.uri:
             yield image
         else:
             yield replace(image, uri=to_uri(to_path(image.uri, source.folder), target.folder))
@@ -129,13 +139,29 @@ def _carried(image: Image) -> bool:
 
 def _carry(image: Image, source: Path, target: Path) -> bool | None:
     """Copy a generated picture: True if it was written, False if it is there, None if it is nowhere."""
-    old, new = source / image.uri, target / image.uri
-    if new.exists() and (not old.exists() or new.stat().st_size == old.stat().st_size):
+    old, new = _picture_of(image, source), inside(target, image.uri)
+    if new.exists() and (old is None or new.stat().st_size == old.stat().st_size):
         return False
-    if not old.exists():
+    if old is None:
         return None
-    write_whole(new, old.read_bytes())
+    write_whole(new, read(old).content)
     return True
+
+
+def _picture_of(image: Image, folder: Path) -> Path | None:
+    """The file of a generated picture; None where there is none.
+
+    A link that leads out of the library is none, and neither is a file that is no PNG: a stranger's library
+    must not bring other files of this machine along.
+    """
+    try:
+        path = inside(folder, image.uri)
+        if not path.is_file() or path.stat().st_size > LARGEST:
+            return None
+        with path.open("rb") as file:
+            return path if file.read(len(PNG)) == PNG else None
+    except (LibraryError, OSError):
+        return None
 
 
 def _with_thumbnails(images: Sequence[Image], store: Store) -> list[Image]:
@@ -145,7 +171,8 @@ def _with_thumbnails(images: Sequence[Image], store: Store) -> list[Image]:
 
 def _verify(wanted: dict[str, bytes], store: Store) -> None:
     """Read everything back. Raises StoreError that names what is not there, differs or is there twice."""
-    found = digests(store)
+    there = [(image.id, digest(image)) for image in store.iterate(vectors=True)]
+    found = dict(there)
     wrong = [id for id, digest in wanted.items() if found.get(id) != digest]
     if wrong:
         raise StoreError(
@@ -153,9 +180,9 @@ def _verify(wanted: dict[str, bytes], store: Store) -> None:
             f" {', '.join(wrong[:NAMED])}{' …' if len(wrong) > NAMED else ''}",
             hint="was one of the two changed meanwhile? The same command copies what is missing",
         )
-    if (count := store.count()) != len(found):
+    if len(there) != len(found):
         raise StoreError(
-            f"the copy has {count:,} images, but {len(found):,} different ids",
+            f"the copy has {len(there):,} images, but {len(found):,} different ids",
             hint="was it written to meanwhile? Run the same again",
         )
 
@@ -164,8 +191,3 @@ def _batches(images: Iterable[Image]) -> Iterator[list[Image]]:
     images = iter(images)
     while batch := list(islice(images, BATCH)):
         yield batch
-
-
-def _instant(created: str) -> str:
-    """A time in one notation: stores write `Z` or `+00:00`, and more or fewer zeros."""
-    return datetime.fromisoformat(created).astimezone(UTC).isoformat()

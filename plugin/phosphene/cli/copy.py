@@ -38,6 +38,8 @@ def copy(settings: Settings, source: str, target: str) -> None:
         done = transfer(Place(old.store, old.folder), Place(new.store, new.folder), tell)
     if done.without_file:
         output.note(f"{done.without_file:,} generated pictures have no file on this machine, only thumbnails")
+    if done.passed_over:
+        output.note(f"passed over {done.passed_over:,} of what `{source}` holds: no images")
     output.summary(
         f"copied {done.copied:,}, unchanged {done.unchanged:,}, files {done.files:,};"
         f" read back and the same, checksum {done.checksum}",
@@ -46,6 +48,7 @@ def copy(settings: Settings, source: str, target: str) -> None:
             "unchanged": done.unchanged,
             "files": done.files,
             "without_file": done.without_file,
+            "passed_over": done.passed_over,
             "checksum": done.checksum,
             "seconds": round(done.seconds, 3),
         },

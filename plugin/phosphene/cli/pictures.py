@@ -45,10 +45,10 @@ def preview(
 
 def thumbnails(library: "Library", images: "Sequence[Image]") -> "list[Picture]":
     """The small pictures that the store keeps, in order: enough for a terminal."""
-    from phosphene.images import no_picture, open_picture
+    from phosphene.images import small_picture
 
     kept = library.store.thumbnails([image.id for image in images])
-    return [open_picture(kept.get(image.id, no_picture())) for image in images]
+    return [small_picture(kept.get(image.id)) for image in images]
 
 
 def write_picture(output: Output, picture: "Picture", path: Path) -> None:

@@ -107,18 +107,14 @@ def walk(
 def draw_map(library: "Library", atlas: "Atlas", title: str = "") -> "Picture":
     """The atlas with the library's small pictures; generated ones framed and tied to their parents."""
     from phosphene.explore.atlas import draw_atlas
-    from phosphene.images import no_picture, open_picture
+    from phosphene.images import small_picture
 
     images = library.store.get([point.id for point in atlas.points])
     small = library.store.thumbnails([image.id for image in images])
     made = [image for image in images if image.origin == "generated"]
     parents = {image.id: [parent.id for parent in image.parents] for image in made}
     return draw_atlas(
-        atlas,
-        lambda id: open_picture(small.get(id, no_picture())),
-        marked=set(parents),
-        parents=parents,
-        title=title,
+        atlas, lambda id: small_picture(small.get(id)), marked=set(parents), parents=parents, title=title
     )
 
 

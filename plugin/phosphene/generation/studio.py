@@ -14,7 +14,7 @@ from phosphene.files import write_whole
 from phosphene.generation import Generator, Reference, Request
 from phosphene.generation.making import Draft, OnStep, Plan, Source, make
 from phosphene.generation.replaying import Replayed, largest_difference
-from phosphene.images import no_picture, open_picture
+from phosphene.images import no_picture, small_picture
 from phosphene.interrupt import uninterrupted
 from phosphene.novelty import Baseline, Novelty, measure
 from phosphene.records import Filter, Image
@@ -139,7 +139,7 @@ class Studio:
             return request
         near = [reference.id for reference in request.references if reference.weight > 0]
         small = self.store.thumbnails(near[: self.generator.abilities.starts])
-        pictures = {id: open_picture(content) for id, content in small.items() if content != no_picture()}
+        pictures = {id: small_picture(content) for id, content in small.items() if content != no_picture()}
         shown = (replace(reference, picture=pictures.get(reference.id)) for reference in request.references)
         return replace(request, references=tuple(shown))
 

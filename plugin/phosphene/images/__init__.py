@@ -44,11 +44,13 @@ __all__ = [
     "read_texts",
     "resized",
     "save_png",
+    "small_picture",
     "thumbnail",
 ]
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 READ = "jpg, png, webp, gif, bmp and tif are read"
+LARGEST_THUMBNAIL = 2048  # pixels, the longest side of one that another program put into a store
 UNICODE_TEXTS = ("phosphene", "XML:com.adobe.xmp")  # keys of iTXt chunks: ours, and XMP's by its standard
 DESCRIPTION, DESCRIPTION_TAG = "ImageDescription", 0x010E  # of EXIF
 ORIENTATION = 0x0112  # the EXIF tag that says which side is up
@@ -161,6 +163,17 @@ def digest(path: Path) -> str:
 def image_id(sha256: str) -> str:
     """The id of the image whose file has this sha256 (hex)."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:sha256:{sha256}"))
+
+
+def small_picture(content: bytes | None) -> Picture:
+    """The picture of a thumbnail; a grey square where there is none, or one that no phosphene made."""
+    try:
+        with Image.open(io.BytesIO(content or no_picture()), formats=FORMATS) as opened:
+            if max(opened.size) > LARGEST_THUMBNAIL:
+                raise ImageError("no thumbnail")
+        return open_picture(content or no_picture())
+    except (*DAMAGE, ImageError, Image.DecompressionBombError):
+        return open_picture(no_picture())
 
 
 def png(picture: Picture, texts: Mapping[str, str], exif: bytes = b"") -> bytes:

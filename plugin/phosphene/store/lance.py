@@ -17,7 +17,7 @@ import json
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from math import isqrt
+from math import isfinite, isqrt
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,12 +28,14 @@ from lancedb.index import IvfFlat
 
 from phosphene import schema
 from phosphene.errors import StoreError
+from phosphene.manifest import space_of
 from phosphene.records import Filter, Hit, Image, Space
 from phosphene.store import EVERYTHING
 from phosphene.store.diversity import checked, diverse
 from phosphene.store.folder import clearly, lock
+from phosphene.store.odd import Odd
 from phosphene.store.properties import fitting, image_of
-from phosphene.store.rows import images_of, rows_of, rows_of_thumbnails
+from phosphene.store.rows import images_of, known_rows, rows_of, rows_of_thumbnails
 from phosphene.store.tables import Tables
 from phosphene.vectors import Vector, unit
 
@@ -54,6 +56,12 @@ FRAGMENTS, IMAGES_PER_FRAGMENT = 32, 2_000
 # A reader may be in the middle of an old version: its files stay this long after they are replaced.
 GRACE = {"images": timedelta(minutes=10), "thumbnails": timedelta(minutes=1)}  # only images are iterated
 
+# Every image that phosphene did not generate is a training image, whatever another program wrote there.
+ORIGINS = {
+    "generated": "origin = 'generated'",
+    "training": "(origin IS NULL OR origin <> 'generated')",
+}
+
 BATCH = 1024  # images at a time while iterating
 
 
@@ -69,8 +77,20 @@ class LanceStore:
         described = (self._schema.metadata or {}).get(b"space")
         if described is None:
             raise StoreError(f"`{folder}` holds LanceDB tables, but none of ours", hint="name another folder")
-        self.space = Space(**json.loads(described))
-        self._columns = [name for name in self._schema.names if name != schema.VECTOR]
+        self.space = space_of(described, str(folder))
+        wanted = schema.arrow(self.space.dimension)
+        if {"id", schema.VECTOR} - set(self._schema.names) or (
+            self._schema.field(schema.VECTOR).type != wanted.field(schema.VECTOR).type
+        ):
+            raise StoreError(
+                f"the tables in `{folder}` are none of ours: they have no `id`, or no `vector` of"
+                f" {self.space.dimension} numbers",
+                hint="name the folder of a library that phosphene made",
+            )
+        self._columns = [
+            name for name in wanted.names if name in self._schema.names and name != schema.VECTOR
+        ]
+        self._odd = Odd(folder)
 
     @classmethod
     def is_in(cls, folder: Path) -> bool:
@@ -153,19 +173,13 @@ class LanceStore:
             return []
         if checked(diversity):
             return diverse(self, query, count, where, diversity)
-        with clearly(self._folder, "search"):
-            search = self._tables.images.search(query, vector_column_name=schema.VECTOR).distance_type(
-                "cosine"
-            )
-            search = search.select([*self._columns, "_distance"]).limit(count)
-            if where != EVERYTHING:
-                search = search.where(_condition(where))
-            if not self._tables.indexed or self._at_most(where) <= self._exact_up_to:
-                search = search.bypass_vector_index()
-            else:  # 0: and more cells, until there are enough
-                search = search.minimum_nprobes(isqrt(self.count()) // VISITED).maximum_nprobes(0)
-            rows = search.to_arrow().to_pylist()
-        return [Hit(image_of(row["id"], row), float(np.clip(1 - row["_distance"], -1, 1))) for row in rows]
+        asked = count
+        while True:
+            rows = self._nearest(query, asked, where)
+            hits = [_hit(row) for row in known_rows(rows, self._odd) if _is_compared(row)]
+            if len(hits) >= count or len(rows) < asked:
+                return hits[:count]
+            asked *= 2  # some of the nearest were no images
 
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
         """All images as they are now, in no particular order, in bounded memory.
@@ -181,13 +195,14 @@ class LanceStore:
                 search = search.where(_condition(where))
             batches = search.to_batches(BATCH)
         while (batch := self._after(batches)) is not None:
-            yield from images_of(batch)
+            yield from images_of(batch, self._odd)
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails (encoded pictures) of these ids."""
         with clearly(self._folder, "read"):
-            found = self._tables.thumbnails.search().where(_among(ids)).to_arrow()
-        return dict(zip(found["id"].to_pylist(), found["thumbnail"].to_pylist(), strict=True))
+            found = self._tables.thumbnails.search().select(["id", "thumbnail"]).where(_among(ids)).to_arrow()
+        there = zip(found["id"].to_pylist(), found["thumbnail"].to_pylist(), strict=True)
+        return {id: content for id, content in there if content and isinstance(content, bytes)}
 
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many images there are."""
@@ -215,6 +230,20 @@ class LanceStore:
         self._tables.mend()
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
+
+    def _nearest(self, query: Vector, count: int, where: Filter) -> list[dict[str, Any]]:
+        """The rows of the nearest vectors, with their `_distance`."""
+        with clearly(self._folder, "search"):
+            search = self._tables.images.search(query, vector_column_name=schema.VECTOR)
+            search = search.distance_type("cosine").select([*self._columns, "_distance"]).limit(count)
+            if where != EVERYTHING:
+                search = search.where(_condition(where))
+            if not self._tables.indexed or self._at_most(where) <= self._exact_up_to:
+                search = search.bypass_vector_index()
+            else:  # 0: and more cells, until there are enough
+                search = search.minimum_nprobes(isqrt(self.count()) // VISITED).maximum_nprobes(0)
+            rows: list[dict[str, Any]] = search.to_arrow().to_pylist()
+            return rows
 
     def _rows(self, images: Sequence[Image]) -> pa.Table:
         vectors = np.stack([fitting(image.vector, self.space) for image in images])
@@ -244,6 +273,15 @@ class LanceStore:
             return next(batches, None)
 
 
+def _hit(row: dict[str, Any]) -> Hit:
+    return Hit(image_of(row["id"], row), float(np.clip(1 - row["_distance"], -1, 1)))
+
+
+def _is_compared(row: dict[str, Any]) -> bool:
+    """Whether a row of a search has a vector that could be compared with the query."""
+    return row["_distance"] is not None and isfinite(row["_distance"])
+
+
 def _index(rows: int) -> IvfFlat:
     """An index of √rows cells, so that as many centres are compared as images in a cell."""
     return IvfFlat(
@@ -260,7 +298,7 @@ def _merge(table: Any, rows: pa.Table) -> None:
 
 def _condition(where: Filter) -> str:
     """A filter as SQL."""
-    parts = [] if where.origin is None else [f"origin = {_quoted(where.origin)}"]
+    parts = [] if where.origin is None else [ORIGINS[where.origin]]
     if where.only is not None:
         parts.append(_among(where.only))
     if where.without:

@@ -1,10 +1,10 @@
 """Images as objects of a Weaviate collection and back, by way of the client."""
 
 import base64
+import binascii
 import json
-import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from weaviate.classes.data import DataObject
 from phosphene import schema
 from phosphene.errors import StoreError
 from phosphene.records import Image
-from phosphene.store.properties import image_of, properties_of
+from phosphene.store.odd import is_id, sound
+from phosphene.store.properties import image_of, instant, properties_of
+from phosphene.vectors import Vector
 
 VECTOR = "image"  # the named vector of `schemas/image.json`
 # What is read of every image: not its thumbnail.
@@ -40,31 +42,33 @@ def image_of_object(found: Any) -> Image:
     properties = {name: found.properties.get(name) for name in NAMES}
     properties["created"] = _written(properties["created"])
     properties["parents"] = [str(parent) for parent in properties["parents"] or ()]
-    for name in ("sha256", "uri", "caption"):
-        properties[name] = properties[name] or ""
-    vector = found.vector.get(VECTOR)
-    return image_of(
-        str(found.uuid), properties, None if vector is None else np.asarray(vector, dtype=np.float32)
-    )
+    return image_of(str(found.uuid), properties, _vector(found))
 
 
-def decoded(blob: str) -> bytes:
-    """A blob as bytes."""
-    return base64.b64decode(blob)
+def decoded(blob: object) -> bytes:
+    """A blob as bytes; none where it is no base64."""
+    try:
+        return base64.b64decode(blob) if isinstance(blob, str) else b""
+    except binascii.Error:
+        return b""
 
 
 def known(ids: Sequence[str]) -> list[str]:
     """The ids that a server may know, each once: it refuses all that are no UUIDs."""
-    return [id for id in dict.fromkeys(ids) if _is_id(id)]
+    return [id for id in dict.fromkeys(ids) if is_id(id)]
 
 
-def _is_id(text: str) -> bool:
-    try:
-        return str(uuid.UUID(text)) == text
-    except ValueError:
-        return False
+def _vector(found: Any) -> Vector | None:
+    """The vector (d,) of an object; None where it has none, or one without a direction."""
+    vector = found.vector.get(VECTOR)
+    if not vector:
+        return None
+    vectors, usable = sound(np.asarray([vector], dtype=np.float32))
+    return vectors[0] if usable[0] else None
 
 
-def _written(time: datetime) -> str:
+def _written(time: object) -> str | None:
     """A time as RFC 3339 in UTC."""
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if not isinstance(time, datetime):
+        return None
+    return instant(time.isoformat()).replace("+00:00", "Z")

@@ -5,15 +5,18 @@ each store.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from phosphene.errors import ImageError, VectorError
 from phosphene.recipes import Recipe, parse, roles
 from phosphene.records import Image, Parent, Space
+from phosphene.store.odd import is_id
 from phosphene.vectors import Vector
 
 
@@ -27,7 +30,7 @@ def properties_of(image: Image) -> dict[str, Any]:
         "origin": image.origin,
         "width": image.width,
         "height": image.height,
-        "created": image.created,
+        "created": image.created or None,
         "norm": image.norm,
         "recipe": None if image.recipe is None else json.dumps(dict(image.recipe)),
         "parents": [parent.id for parent in image.parents],
@@ -37,37 +40,74 @@ def properties_of(image: Image) -> dict[str, Any]:
 
 
 def image_of(id: str, properties: Mapping[str, Any], vector: Vector | None = None) -> Image:
-    """The image of an id, its properties and perhaps its vector (d,)."""
-    recipe = _recipe(id, properties["recipe"])
-    lineage = zip(
-        properties["parents"] or (),
-        properties["parentWeights"] or (),
-        properties["parentSimilarities"] or (),
-        roles(recipe, properties["parents"] or ()),
-        strict=True,
-    )
+    """The image of an id, its properties and perhaps its vector (d,).
+
+    Other programs may have written them: what is missing, or of another type than ours, has a plain value.
+    Every image that phosphene did not generate is a training image.
+    """
+    said = properties.get
+    recipe = _recipe(id, said("recipe"))
     return Image(
         id=id,
-        sha256=properties["sha256"],
-        uri=properties["uri"],
-        caption=properties["caption"],
-        captions=tuple(properties["captions"] or ()),
-        origin=properties["origin"],
-        width=properties["width"],
-        height=properties["height"],
-        created=properties["created"],
-        norm=properties["norm"],
+        sha256=_text(said("sha256")),
+        uri=_text(said("uri")),
+        caption=_text(said("caption")),
+        captions=tuple(text for text in _list(said("captions")) if isinstance(text, str)),
+        origin="generated" if said("origin") == "generated" else "training",
+        width=_size(said("width")),
+        height=_size(said("height")),
+        created=_text(said("created")) if instant(_text(said("created"))) else "",
+        norm=_number(said("norm"), 1.0),
         recipe=recipe,
-        parents=tuple(Parent(*parent) for parent in lineage),
+        parents=_parents(properties, recipe),
         vector=vector,
     )
 
 
-def _recipe(id: str, text: str | None) -> Recipe | None:
+def instant(created: str) -> str:
+    """A time in one notation, since stores write `Z` or `+00:00`, or more zeros. Empty where it is none."""
+    try:
+        return datetime.fromisoformat(created).astimezone(UTC).isoformat()
+    except (ValueError, OverflowError):
+        return ""
+
+
+def _parents(properties: Mapping[str, Any], recipe: Recipe | None) -> tuple[Parent, ...]:
+    """The parents that are told with an id, a weight and a similarity."""
+    ids = _list(properties.get("parents"))
+    numbers = (_list(properties.get(name)) for name in ("parentWeights", "parentSimilarities"))
+    return tuple(
+        Parent(id, float(weight), float(similarity), role)
+        for id, weight, similarity, role in zip(ids, *numbers, roles(recipe, ids), strict=False)
+        if is_id(id) and _is_number(weight) and _is_number(similarity)
+    )
+
+
+def _recipe(id: str, text: object) -> Recipe | None:
     """The recipe of a row, which is not checked yet; None where what a stranger wrote is no JSON object."""
     with suppress(ImageError):
-        return parse(text, id) if text else None
+        return parse(text, id) if text and isinstance(text, str) else None
     return None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _list(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
+
+
+def _size(value: object) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _number(value: object, otherwise: float) -> float:
+    return float(value) if _is_number(value) else otherwise
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and isfinite(value)
 
 
 def fitting(vector: Vector | None, space: Space) -> Vector:

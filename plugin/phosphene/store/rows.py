@@ -1,6 +1,7 @@
 """Images as rows of Arrow tables and back, for the embedded store."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pyarrow as pa
 from phosphene import schema
 from phosphene.errors import StoreError
 from phosphene.records import Image
+from phosphene.store.odd import Odd, is_id, sound
 from phosphene.store.properties import image_of, properties_of
 from phosphene.vectors import Vectors
 
@@ -15,7 +17,7 @@ from phosphene.vectors import Vectors
 def rows_of(images: Sequence[Image], vectors: Vectors, described: pa.Schema) -> pa.Table:
     """The rows of `images` and their `vectors` (n, d). Raises StoreError for text that is no Unicode."""
     rows = [{"id": image.id, **properties_of(image)} for image in images]
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    columns = {name: [row.get(name) for row in rows] for name in described.names if name != schema.VECTOR}
     columns[schema.VECTOR] = pa.FixedSizeListArray.from_arrays(vectors.ravel(), vectors.shape[1])
     try:
         return pa.table(columns, schema=described)
@@ -31,15 +33,37 @@ def rows_of_thumbnails(images: Collection[Image]) -> pa.Table:
     return pa.table({"id": list(there), "thumbnail": list(there.values())}, schema=schema.blobs())
 
 
-def images_of(batch: pa.RecordBatch) -> Iterator[Image]:
-    """The images of a batch, with their vectors where it has them."""
+def images_of(batch: pa.RecordBatch, odd: Odd) -> Iterator[Image]:
+    """The images of a batch, with their vectors where it has them; what is no image is passed over."""
     if schema.VECTOR not in batch.schema.names:
-        return (image_of(row["id"], row) for row in batch.to_pylist())
-    vectors = _matrix(batch.column(schema.VECTOR))
+        return (image_of(row["id"], row) for row in known_rows(batch.to_pylist(), odd))
+    return _with_vectors(batch, odd)
+
+
+def known_rows(rows: Iterable[dict[str, Any]], odd: Odd) -> Iterator[dict[str, Any]]:
+    """The rows whose id is one."""
+    for row in rows:
+        if is_id(row["id"]):
+            yield row
+        else:
+            odd.pass_over(row["id"], "is no id")
+
+
+def _with_vectors(batch: pa.RecordBatch, odd: Odd) -> Iterator[Image]:
+    vectors, usable = sound(_matrix(batch.column(schema.VECTOR)))
     rows = batch.drop_columns([schema.VECTOR]).to_pylist()
-    return (image_of(row["id"], row, vector) for row, vector in zip(rows, vectors, strict=True))
+    for place, row in enumerate(rows):
+        row["place"] = place
+    for row in known_rows(rows, odd):
+        if usable[row["place"]]:
+            yield image_of(row["id"], row, vectors[row["place"]])
+        else:
+            odd.pass_over(row["id"], "has no vector, or one without a direction")
 
 
 def _matrix(column: pa.FixedSizeListArray) -> Vectors:
-    """The vectors (n, d) of a column, in memory of their own."""
-    return np.array(column.flatten(), dtype=np.float32).reshape(len(column), -1)
+    """The vectors (n, d) of a column, in memory of their own; not numbers where there is none."""
+    if column.null_count:
+        nothing = [None] * column.type.list_size
+        column = pa.array([vector or nothing for vector in column.to_pylist()], column.type)
+    return np.array(column.flatten(), dtype=np.float32).reshape(len(column), column.type.list_size)

@@ -10,7 +10,7 @@ again whole.
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -20,13 +20,14 @@ from weaviate.classes.query import Filter as Condition
 
 from phosphene.errors import LibraryError
 from phosphene.manifest import Manifest
-from phosphene.records import Filter, Hit, Image, Space
+from phosphene.records import Filter, Hit, Image, Origin, Space
 from phosphene.store import EVERYTHING
 from phosphene.store.address import Address
 from phosphene.store.connection import Connection
 from phosphene.store.diversity import POOL, checked, diverse
 from phosphene.store.faults import Unwritten
 from phosphene.store.objects import NAMES, VECTOR, decoded, image_of_object, known, object_of
+from phosphene.store.odd import Odd
 from phosphene.store.properties import fitting
 from phosphene.store.register import register, registered
 from phosphene.vectors import Vector, unit
@@ -51,6 +52,7 @@ class WeaviateStore:
         self.space = space
         self._address = address
         self._connection = Connection(address)
+        self._odd = Odd(address)
 
     @classmethod
     def open(cls, address: Address) -> Self:
@@ -97,7 +99,7 @@ class WeaviateStore:
 
     def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image]:
         """The images of these ids, in the order asked for; unknown ones are passed over."""
-        found = {image.id: image for image in self._by_id(known(ids), vectors)}
+        found = {image.id: image for image in self._usable(self._by_id(known(ids), vectors), vectors)}
         return [found[id] for id in ids if id in found]
 
     def near(
@@ -138,7 +140,7 @@ class WeaviateStore:
         """
         ids = self._named(where)
         images = chain.from_iterable(self._pages(vectors)) if ids is None else self._by_id(ids, vectors)
-        for image in images:
+        for image in self._usable(images, vectors):
             if image.id not in where.without and where.origin in (None, image.origin):
                 yield image
 
@@ -147,8 +149,8 @@ class WeaviateStore:
         found: dict[str, bytes] = {}
         for batch in _batches(known(ids), SEEN):
             for each in self._objects(batch, ["thumbnail"], vectors=False):
-                if each.properties.get("thumbnail"):
-                    found[str(each.uuid)] = decoded(each.properties["thumbnail"])
+                if content := decoded(each.properties.get("thumbnail")):
+                    found[str(each.uuid)] = content
         return found
 
     def count(self, where: Filter = EVERYTHING) -> int:
@@ -167,6 +169,14 @@ class WeaviateStore:
         self._connection.close()
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
+
+    def _usable(self, images: Iterable[Image], vectors: bool) -> Iterator[Image]:
+        """The images; where vectors are asked for, those that have one."""
+        for image in images:
+            if vectors and image.vector is None:
+                self._odd.pass_over(image.id, f"has no vector `{VECTOR}`, or one without a direction")
+            else:
+                yield image
 
     def _count(self, where: Filter) -> int:
         condition = _condition(where)
@@ -259,12 +269,18 @@ def _empty(where: Filter) -> bool:
 
 def _condition(where: Filter) -> Any:
     """A filter as the client takes it; None for all."""
-    parts = [] if where.origin is None else [Condition.by_property("origin").equal(where.origin)]
+    parts = [] if where.origin is None else [_made(where.origin)]
     if where.only is not None:
         parts.append(Condition.by_id().contains_any(known(list(where.only))))
     if without := known(list(where.without)):
         parts.append(Condition.by_id().contains_none(without))
     return Condition.all_of(parts) if parts else None
+
+
+def _made(origin: Origin) -> Any:
+    """Every image that phosphene did not generate is a training image, whatever else it says."""
+    origins = Condition.by_property("origin")
+    return origins.equal(origin) if origin == "generated" else origins.not_equal("generated")
 
 
 def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
