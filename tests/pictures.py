@@ -64,8 +64,8 @@ def quarters(size: tuple[int, int] = (64, 48)) -> Picture:
 
 def png_header(width: int, height: int) -> bytes:
     """A PNG that claims to be so large and holds no pixel: the shape of a decompression bomb."""
-    header = _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + _chunk(b"IDAT", zlib.compress(b"\0")) + _chunk(b"IEND", b"")
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
 
 
 def cut(content: bytes, share: float = 0.5) -> bytes:
@@ -80,7 +80,8 @@ def open_to_all(folder: Path) -> None:
             path.chmod(0o755)
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk of a PNG."""
     checked = kind + content
     return struct.pack(">I", len(content)) + checked + struct.pack(">I", zlib.crc32(checked))
 

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import io
 import re
 from collections.abc import Iterator
 
@@ -10,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from phosphene.embedding import Embedder
 from phosphene.errors import ImageError
-from phosphene.images import DAMAGE, FORMATS, decode
+from phosphene.images import DAMAGE, decode, opened
 from phosphene.server.outline import unescaped
 from phosphene.vectors import Pixels
 
@@ -63,7 +62,7 @@ def check_size(file: bytes, most: int) -> int:
     Raises ImageError where decoding would take too much memory or time.
     """
     try:
-        with Image.open(io.BytesIO(file), formats=FORMATS) as picture:
+        with opened(file) as picture:
             (width, height), wide, is_jpeg = picture.size, WIDE.get(picture.mode, 1), picture.format == "JPEG"
     except (UnidentifiedImageError, Image.DecompressionBombError, *DAMAGE):
         return 0
