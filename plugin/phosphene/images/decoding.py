@@ -155,7 +155,8 @@ def texts_in(content: bytes) -> dict[str, str]:
     with opened(content) as picture:
         try:
             if picture.format != "PNG":
-                return {DESCRIPTION: str(picture.getexif().get(DESCRIPTION_TAG, ""))}
+                description = picture.getexif().get(DESCRIPTION_TAG)
+                return {DESCRIPTION: str(description)} if description else {}
             return {key: str(text) for key, text in getattr(picture, "text", {}).items()}
         except DAMAGE:
             return {}  # of damaged texts there is nothing to read, and the pixels are fine
