@@ -295,7 +295,8 @@ class Library:
             neighbour_strength=neighbour_strength,
             candidates=candidates,
         )
-        plan = self.studio.plan(str(query), request, negative=negative, init=start, mask=masked)
+        avoided = [parse(words).told for words in negative]
+        plan = self.studio.plan(query.told, request, negative=avoided, init=start, mask=masked)
         plans = [_reseeded(plan, first + place) for place in range(count)]
         return self._studio(into).make(plans, on_step)
 
@@ -321,10 +322,11 @@ class Library:
         if not generate:
             return stops
         seed = secrets.randbelow(2**32) if seed is None else seed
-        plans = [self._plan_at(stop, f"{start} → {end} at {stop.t:.2f}", neighbours, seed) for stop in stops]
+        way = f"{parse(start).told} → {parse(end).told}"
+        plans = [self._plan_at(stop, f"{way} at {stop.t:.2f}", neighbours, seed) for stop in stops]
         made = self._studio(into).make(plans, on_step, keep=keep)
         return [
-            replace(stop, made=one.picture, kept=one.image if keep else None)
+            replace(stop, made=one.picture, seed=seed, kept=one.image if keep else None)
             for stop, one in zip(stops, made, strict=False)
         ]
 

@@ -10,7 +10,7 @@ and text otherwise. The grammar is the same for searching and for generating.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +36,13 @@ class Term:
     weight: float = 1.0
 
     @property
+    def told(self) -> str:
+        """Its value as a recipe tells it: of a picture only the file's name, in letters that Unicode has."""
+        if self.kind != "picture":
+            return self.value
+        return "./" + self.path.name.encode("utf-8", "replace").decode()
+
+    @property
     def path(self) -> Path:
         """The file of a picture. Raises PhospheneError where its `~` is nobody's folder."""
         if self.value.lower().startswith("file://"):
@@ -52,6 +59,12 @@ class Query:
     def __str__(self) -> str:
         """The query as a user would write it."""
         return " ".join(_written(term, first=index == 0) for index, term in enumerate(self.terms))
+
+    @property
+    def told(self) -> str:
+        """The query as a recipe tells it to anybody: pictures by their names, not by where they lie."""
+        terms = (replace(term, value=term.told) for term in self.terms)
+        return " ".join(_written(term, first=index == 0) for index, term in enumerate(terms))
 
     @property
     def files(self) -> list[Path]:

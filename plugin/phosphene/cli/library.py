@@ -164,7 +164,8 @@ def show(settings: Settings, id: str, protocol: str, out: Path | None) -> None:
       phosphene show 5f0c2a44 -o family.png
       phosphene show 5f0c2a44 --json | jq .recipe
 
-    The first eight letters of an id are enough where no other begins with them.
+    Parents are the neighbours that led a generated picture, and init what it started from. The
+    first eight letters of an id are enough where no other begins with them.
     """
     with settings.open() as library:
         shown = library.show(id.removeprefix("id:"))
@@ -191,6 +192,7 @@ def _described(library: "Library", shown: "Shown") -> dict[str, Any]:
         "parents": [
             {
                 "id": made.id,
+                "role": made.role,
                 "similarity": made.similarity,
                 "weight": made.weight,
                 "uri": _uri(library, parent),
@@ -220,7 +222,8 @@ def _lines(record: Mapping[str, Any]) -> dict[str, object]:
         if recipe.get(key) is not None:
             lines[key.replace("_", " ")] = recipe[key]
     for number, parent in enumerate(record["parents"], start=1):
-        lines[f"parent {number}"] = f"{parent['similarity']:.3f}  {parent['id']}  {_place(parent)}"
+        name = "init" if parent["role"] == "init" else f"parent {number}"
+        lines[name] = f"{parent['similarity']:.3f}  {parent['id']}  {_place(parent)}"
     for number, child in enumerate(record["descendants"], start=1):
         lines[f"descendant {number}"] = f"{child['id']}  {_place(child)}"
     return lines

@@ -213,7 +213,12 @@ def made_record(library: "Library", made: "Made") -> dict[str, Any]:
         "seed": seed_of(image),
         "score": round(made.score, 6),
         "parents": [
-            {"id": parent.id, "similarity": round(parent.similarity, 6), "weight": parent.weight}
+            {
+                "id": parent.id,
+                "role": parent.role,
+                "similarity": round(parent.similarity, 6),
+                "weight": parent.weight,
+            }
             for parent in image.parents
         ],
         "novelty": None if made.novelty is None else _novelty(made.novelty),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from phosphene.generation.studio import Made
     from phosphene.library import Library, Shown
-    from phosphene.records import Hit, Image
+    from phosphene.records import Hit, Image, Parent
     from phosphene.render.terminal import How
     from phosphene.render.tiles import Tile
 
@@ -27,6 +27,7 @@ PROTOCOLS: dict[str, Any] = {
     "type": click.Choice(["auto", "kitty", "iterm2", "blocks", "off"]),
     "help": "Pictures in the terminal; auto shows none in a pipe.",
 }
+NOTES = {"init": "init", "neighbour": ""}  # what a parent was, below it
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
@@ -102,13 +103,16 @@ def family_sheet(library: "Library", shown: "Shown") -> "Picture":
     from phosphene.render.sheet import family
     from phosphene.render.tiles import Tile
 
-    def tile(image: "Image | str", score: float | None = None) -> Tile:
+    def tile(image: "Image | str", parent: "Parent | None" = None) -> Tile:
+        score, note = (parent.similarity, NOTES[parent.role]) if parent else (None, "")
         if isinstance(image, str):
-            return Tile(None, "removed", score)
-        return Tile(library.picture(image), image.caption, score, mark=image.origin == "generated")
+            return Tile(None, "removed", score, note=note)
+        mark = image.origin == "generated"
+        return Tile(library.picture(image), image.caption, score, mark=mark, note=note)
 
-    similarities = [parent.similarity for parent in shown.image.parents]
-    parents = [tile(parent, score) for parent, score in zip(shown.parents, similarities, strict=True)]
+    made_from = zip(shown.parents, shown.image.parents, strict=True)
+    first = sorted(made_from, key=lambda each: each[1].role != "init")  # a row does not show all of many
+    parents = [tile(image, parent) for image, parent in first]
     return family(parents, tile(shown.image), [tile(child) for child in shown.descendants])
 
 

@@ -77,8 +77,9 @@ def walk(
       phosphene walk ./cat.jpg "a lion" --steps 12 --generate -o lion.png
 
     The way is the great circle between the two vectors. At every stop the nearest picture of the
-    library is shown and, with --generate, below it one that was made there. An animation lies
-    beside the sheet, under the same name with the ending .webp.
+    library is shown and, with --generate, below it one that was made there. All of these start
+    from the noise of one seed, which is printed. An animation lies beside the sheet, under the same
+    name with the ending .webp.
     """
     if keep and not generate:
         raise click.UsageError("--keep is for what --generate makes")
@@ -100,6 +101,8 @@ def walk(
                 on_step=stepping(advance),
             )
         output.rows([stop_record(library, stop, shelf) for stop in stops], STOPS)
+        for chosen in {stop.seed for stop in stops if stop.seed is not None}:
+            output.note(f"generated with --seed {chosen}")
         write_picture(output, walk_sheet(library, stops, (start, end)), out)
         output.wrote(walk_film(library, stops, out.with_suffix(".webp")))
 
@@ -128,6 +131,7 @@ def stop_record(library: "Library", stop: "Stop", shelf: "Library") -> dict[str,
         "score": round(stop.hit.score, 6) if stop.hit else None,
         "uri": image and library.where(image),
         "caption": image and image.caption,
+        "seed": stop.seed,
         "generated": stop.kept and {"id": stop.kept.id, "uri": shelf.where(stop.kept)},
     }
 

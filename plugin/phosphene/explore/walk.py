@@ -20,6 +20,7 @@ class Stop:
     vector: Vector = field(repr=False, compare=False)
     hit: Hit | None = None  # the nearest training image; None in an empty library
     made: Picture | None = field(default=None, repr=False, compare=False)  # generated from the vector
+    seed: int | None = None  # of the noise that `made` started from
     kept: Image | None = None  # the record of `made`, where it was stored
 
 
