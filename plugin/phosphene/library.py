@@ -32,7 +32,7 @@ from phosphene.generation import Fit, Generator, Request, open_generator
 from phosphene.generation.fitting import remarks
 from phosphene.generation.given import Given
 from phosphene.generation.making import OnStep, Plan, Source
-from phosphene.generation.replaying import Replayed, references_of, request_of
+from phosphene.generation.replaying import Replayed, check_space, references_of, request_of
 from phosphene.generation.studio import Made, Studio
 from phosphene.images import open_mask, open_picture, small_picture
 from phosphene.ingest import Added, Progress
@@ -295,6 +295,7 @@ class Library:
             neighbour_strength=neighbour_strength,
             candidates=candidates,
         )
+        self._remember(into, start, masked)
         avoided = [parse(words).told for words in negative]
         plan = self.studio.plan(query.told, request, negative=avoided, init=start, mask=masked)
         plans = [_reseeded(plan, first + place) for place in range(count)]
@@ -344,12 +345,14 @@ class Library:
         not know. Raises ImageError for a recipe that is not sound, GenerationError where a part is gone.
         """
         recipe, original = self._of_file(source) if isinstance(source, Path) else self._of_image(source)
+        check_space(recipe, self.space)
         start = self.given.again(recipe, "init", init)
         opened_mask = open_mask if recipe.get("transparent") == "kept" else open_picture
         masked = self.given.again(recipe, "mask", mask, opened_mask)
         references = references_of(recipe, Place(self.store, self.folder))
         request = request_of(recipe, references, start, masked)
         negative = [entry["prompt"] for entry in recipe["negative"]]
+        self._remember(self, start, masked)
         plan = self.studio.plan(recipe["prompt"], request, negative=negative, init=start, mask=masked)
         return self.studio.replay(plan, recipe["weights"], original, on_step)
 
@@ -391,6 +394,12 @@ class Library:
         recipe = dict(image.recipe)
         check(recipe, image.id)
         return recipe, open_picture(self.path(image)) if self.path(image).exists() else None
+
+    def _remember(self, into: "Library | None", *sources: Source | None) -> None:
+        """Remember where sources lay, here and where the picture is kept: either may make it again."""
+        for source in sources:
+            for library in {self, into or self}:
+                library.given.remember(source)
 
     def _studio(self, into: "Library | None") -> Studio:
         """The studio, and where its pictures go."""

@@ -1,5 +1,7 @@
 """The vectors of queries: texts and pictures by the model, stored images by their ids."""
 
+import os
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from phosphene.config import expanded
 from phosphene.embedding import Embedder
 from phosphene.errors import CutText, QueryError
 from phosphene.images import open_picture
@@ -17,6 +20,7 @@ from phosphene.store import Store
 from phosphene.vectors import Vector, blend
 
 SHORTEST_ID = 8  # letters of an id that are enough, where only one image's begins with them
+ID = re.compile(rf"[0-9a-f-]{{{SHORTEST_ID},36}}")  # a whole one, or its first letters
 
 
 def vector_of(query: Query, embed: Callable[[Term], Vector]) -> Vector:
@@ -71,6 +75,24 @@ class Terms:
         embedder = self.load()
         vector: Vector = embedder.pictures([embedder.prepare(open_picture(path))]).vectors[0]
         return vector
+
+
+def file_or_id(named: str) -> Path | str:
+    """What a user names: the file of that name, or else an image by its id, with or without `id:`.
+
+    Raises QueryError for what can only be the name of a file, where there is no such file.
+    """
+    if named.startswith("id:"):
+        return named.removeprefix("id:")
+    path = expanded(named)
+    if os.path.lexists(path):  # unlike Path.exists, never raises
+        return path
+    if ID.fullmatch(named):
+        return named
+    raise QueryError(
+        f"`{named}` was taken for a file, and there is none",
+        hint="an image of the library is named by its id: `id:ID`",
+    )
 
 
 def find(store: Store, id: str, *, vectors: bool = False) -> Image:

@@ -180,6 +180,57 @@ def test_a_start_that_is_not_there_fails_before_a_model_loads(
     assert ended.exit_code == 1 and said in ended.stderr
 
 
+def test_a_replay_of_a_file_that_is_not_there_says_so(trial: Trial) -> None:
+    assert "`missing.png` was taken for a file" in trial.run("replay", "missing.png").stderr
+    assert "no image has the id `00000000`" in trial.run("replay", "id:00000000").stderr
+
+
+def test_a_start_that_left_the_library_is_still_found(trial: Trial) -> None:
+    start = trial.lines("search", "snow", "-n", 1, "--origin", "training", "--json")[0]["id"]
+    child = made(trial, "-k", 0, "--init", start)
+    assert trial.run("remove", start, "--yes").exit_code == 0
+
+    [again] = trial.lines("replay", child["id"], "-o", "again.png", "--json")
+
+    assert again["identical"]
+    with Pillow.open("again.png") as picture:
+        assert json.loads(picture.info[KEY]) == shown(trial, child["id"])["recipe"]
+
+
+def test_a_removed_parent_is_named_with_the_file_that_brings_it_back(trial: Trial) -> None:
+    child = made(trial, "-k", 1, "--origin", "generated")
+    parent = child["parents"][0]["id"]
+    assert trial.run("remove", parent, "--yes").exit_code == 0
+
+    ended = trial.run("replay", child["id"])
+
+    file = trial.library / "pictures" / f"{parent}.png"
+    assert ended.exit_code == 1 and f"phosphene add {file}" in ended.stderr
+
+
+def test_a_recipe_of_another_space_is_refused(trial: Trial) -> None:
+    id = trial.generated()[0]
+    recipe = shown(trial, id)["recipe"]
+    for key, value, said in (
+        ("space", "other:0", "other:0"),
+        ("vector", "ADwAPA==", "a vector of 2 numbers"),
+    ):
+        rewritten(trial, id, {**recipe, key: value})
+
+        ended = trial.run("replay", id)
+
+        assert ended.exit_code == 1 and said in ended.stderr and "hint: " in ended.stderr
+
+
+def test_a_picture_that_is_kept_elsewhere_has_its_lineage_and_is_made_again_there(trial: Trial) -> None:
+    child = made(trial, "-k", 0, "--init", trial.generated()[0], "--into", trial.folder / "b.lib")
+
+    there = Trial(trial.folder, trial.folder / "b.lib", trial.pictures)
+
+    assert shown(there, child["id"])["parents"] == [{**child["parents"][0], "uri": None}]
+    assert there.lines("replay", child["id"], "--json")[0]["identical"]
+
+
 def test_a_walk_tells_the_seed_that_makes_it_again(trial: Trial) -> None:
     stops = trial.lines("walk", "a house", "a boat", "--steps", 2, "--generate", "--keep", "-o", "walk.png")
 

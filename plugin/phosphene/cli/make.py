@@ -149,10 +149,11 @@ def replay(settings: Settings, source: str, init: str | None, mask: Path | None,
     versions give the same pixels if it was made alone (--candidates 1); beside other candidates,
     or on another machine, one may differ by a grey level.
     """
+    from phosphene.search import file_or_id
+
     output = settings.output
     with settings.open() as library, output.progress("generating") as advance:
-        named = Path(source) if Path(source).is_file() else source.removeprefix("id:")
-        again = library.replay(named, init=init, mask=mask, on_step=stepping(advance))
+        again = library.replay(file_or_id(source), init=init, mask=mask, on_step=stepping(advance))
     record = {
         "id": again.image.id,
         "prompt": again.image.caption,

@@ -6,7 +6,6 @@ never by a place. Where a file lay that is no image of the library, this machine
 
 import hashlib
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,18 +21,17 @@ from phosphene.journal import Journal
 from phosphene.lineage import generated_id, parents_of
 from phosphene.recipes import in_picture
 from phosphene.records import Image
-from phosphene.search import SHORTEST_ID, find
+from phosphene.search import file_or_id, find
 from phosphene.sources import is_remote, to_path, to_uri
 from phosphene.store import Store
+from phosphene.store.odd import is_id
 
-WHOLE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-ID = re.compile(rf"[0-9a-f-]{{{SHORTEST_ID},36}}")  # a whole one, or its first letters
 Opened = Callable[[Path], Picture]
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Finds pictures for one library. Needs no model."""
+    """Finds pictures for one library, and remembers where they lay. Needs no model."""
 
     folder: Path
     store: Store
@@ -45,17 +43,10 @@ class Given:
         A name is that of a file where there is one. Raises QueryError where nothing has that name,
         and ImageError where the file is no picture.
         """
-        if isinstance(given, str) and given.startswith("id:"):
-            return self._of_image(find(self.store, given.removeprefix("id:")), opened)
-        path = Path(os.path.expanduser(given))  # unlike Path.expanduser, never raises  # noqa: PTH111
-        if isinstance(given, Path) or os.path.lexists(path):
-            return self._of_file(path, opened)
-        if ID.fullmatch(given):
-            return self._of_image(find(self.store, given), opened)
-        raise QueryError(
-            f"`{given}` was taken for a file, and there is none",
-            hint="an image of the library is named by its id: `id:ID`",
-        )
+        place = file_or_id(given) if isinstance(given, str) else given
+        if isinstance(place, Path):
+            return self._of_file(place, opened)
+        return self._of_image(find(self.store, place), opened)
 
     def again(
         self,
@@ -83,13 +74,16 @@ class Given:
             hint=f"name that file: `phosphene replay … --{role} FILE`",
         )
 
+    def remember(self, source: Source | None) -> None:
+        """Remember where a source lay: it may be no image of the library, or may leave it."""
+        if source is not None:
+            self.journal.remember(source.sha256, to_uri(source.path, self.folder))
+
     def _of_file(self, path: Path, opened: Opened) -> Source:
-        """The source in a file. What is no image of the library is remembered by its place."""
+        """The source in a file, and the image of the library that it is."""
         picture, sha256 = opened(path), digest(path)
         image = self._image(path, sha256)
-        if image is None:
-            self.journal.remember(sha256, to_uri(path, self.folder))
-        return Source(sha256, picture, image.id if image else None)
+        return Source(sha256, picture, path, image.id if image else None)
 
     def _of_image(self, image: Image, opened: Opened) -> Source:
         """The source that an image is: its file as it was added, or that file as it is now."""
@@ -116,9 +110,10 @@ class Given:
         """Where the picture that a recipe names may lie."""
         old = named.get("uri") or ""  # as older versions wrote it
         ids = [named.get("id", ""), image_id(named["sha256"]), PurePosixPath(old).stem]
-        for image in self.store.get([id for id in ids if WHOLE_ID.fullmatch(id)]):
+        ids = [id for id in ids if is_id(id)]
+        for image in self.store.get(ids):
             yield from self._files(image)
-        for id in filter(WHOLE_ID.fullmatch, ids):  # its file stays where it was removed
+        for id in ids:  # its file stays where it was removed
             yield self.folder / "pictures" / f"{id}.png"
         for uri in (self.journal.remembered(named["sha256"]), old):
             if uri and not is_remote(uri):

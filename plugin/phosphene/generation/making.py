@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class Source:
 
     sha256: str  # of the file's bytes
     picture: Picture
+    path: Path  # of the file, which no recipe tells
     id: str | None = None  # where it is an image of the library
     similarity: float = 1.0  # its cosine to the query, where it is an image of the library
 

@@ -10,8 +10,8 @@ from phosphene.errors import GenerationError
 from phosphene.generation import Reference, Request
 from phosphene.generation.making import Source
 from phosphene.lineage import decode, neighbours
-from phosphene.recipes import Recipe
-from phosphene.records import Image
+from phosphene.recipes import HINT, Recipe
+from phosphene.records import Image, Space
 from phosphene.transfer import Place
 from phosphene.vectors import there
 
@@ -31,6 +31,23 @@ class Replayed:
     def identical(self) -> bool:
         """Whether every pixel is the same."""
         return self.largest_difference == 0
+
+
+def check_space(recipe: Recipe, space: Space) -> None:
+    """Raise GenerationError for a recipe whose vectors are not of this space."""
+    if recipe["space"] != space.id:
+        raise GenerationError(
+            f"the recipe has vectors of {recipe['space']}, and the library of {space.id}",
+            hint="name the library that the picture was made in: `-L LIBRARY`",
+        )
+    given = [recipe["vector"]] if recipe["vector"] is not None else []
+    for text in (*given, *(negative["vector"] for negative in recipe["negative"])):
+        if len(decode(text)) != space.dimension:
+            raise GenerationError(
+                f"the recipe has a vector of {len(decode(text))} numbers; those of {space.id} have"
+                f" {space.dimension}",
+                hint=HINT,
+            )
 
 
 def request_of(

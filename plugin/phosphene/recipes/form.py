@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from phosphene.errors import VectorError
 from phosphene.lineage import decode
-from phosphene.recipes.bounds import LARGEST_SIDE, MOST_GUIDANCE, MOST_STEPS, SEEDS
+from phosphene.recipes.bounds import HEAVIEST, LARGEST_SIDE, MOST_GUIDANCE, MOST_STEPS, SEEDS
 
 
 def _decodable(text: str) -> str:
@@ -38,7 +38,7 @@ class Parent(Part):
 
     id: Id
     sha256: str  # empty where somebody else's collection holds none
-    weight: Annotated[Finite, Field(ge=0)]
+    weight: Annotated[Finite, Field(ge=0, le=HEAVIEST)]
     similarity: Finite
     role: Literal["neighbour", "init"] = "neighbour"
 
