@@ -19,9 +19,9 @@ import pytest
 import torch
 from open_clip.model import CLIP
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from phosphene.embedding import DEFAULT_SPACE, names, open_embedder, weights
+from phosphene.embedding import DEFAULT_SPACE, SHIPPED, names, open_embedder, weights
 from phosphene.embedding.identity import identify
 from phosphene.embedding.openclip import OpenClip
 from phosphene.embedding.weights import known, resolve
@@ -29,29 +29,16 @@ from phosphene.errors import ModelError
 from phosphene.nets import tokenizer
 from phosphene.training.scenes import SEEDS, Scene, captions, compose, draw
 from phosphene.vectors import Vectors
+from tiny import tiny_clip
 
 SMALLEST = "ViT-S-32-alt"  # of the architectures that open_clip knows by name
 TEXTS = ["a red house in the snow", "Two  BLUE boats &amp; a zeppelin 🙂", "", "снег"]
-CAPTION = "a red house in the snow at night, two blue boats on the sea by day, green trees"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny CLIP in open_clip's format: 32-px pictures, a context of 12."""
-    folder = tmp_path_factory.mktemp("model")
-    splitter = tokenizer.learn([CAPTION] * 2, size=400, context=12)
-    splitter.save(folder)
-    text = {"context_length": 12, "vocab_size": splitter.size, "width": 16, "heads": 2, "layers": 1}
-    config = {
-        "embed_dim": 8,
-        "vision_cfg": {"image_size": 32, "layers": 1, "width": 16, "head_width": 8, "patch_size": 16},
-        "text_cfg": {**text, "pool_type": "eos", "eos_id": 2, "hf_tokenizer_name": "tiny"},
-    }
-    torch.manual_seed(0)
-    save_file(CLIP(**config).half().state_dict(), folder / "open_clip_model.safetensors")
-    card = {"model_cfg": config, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.2, 0.3, 0.4]}}
-    (folder / "open_clip_config.json").write_text(json.dumps(card))
-    return folder
+    return tiny_clip(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture
@@ -490,9 +477,10 @@ def test_the_built_in_model_is_small() -> None:
 
 
 def test_the_built_in_model_is_open_clips_own(landscape: OpenClip) -> None:
-    model = open_clip.create_model(resolve("landscape").model)
+    name = f"local-dir:{SHIPPED}"
+    model = open_clip.create_model(name)
     assert type(model) is CLIP
-    ids = open_clip.get_tokenizer(resolve("landscape").model)(TEXTS)
+    ids = open_clip.get_tokenizer(name)(TEXTS)
     with torch.inference_mode():
         expected = model.eval().encode_text(ids, normalize=True).numpy()
     np.testing.assert_allclose(landscape.texts(TEXTS), expected, atol=1e-5)

@@ -25,6 +25,7 @@ from PIL.Image import Image as Picture
 
 from phosphene import ingest
 from phosphene.embedding import Embedder, open_embedder
+from phosphene.embedding.consent import name_of
 from phosphene.errors import ImageError, PassedOver, QueryError, StartWarning
 from phosphene.explore.atlas import Atlas, atlas
 from phosphene.explore.walk import Stop, walk
@@ -122,7 +123,8 @@ class Library:
     @cached_property
     def embedder(self) -> Embedder:
         """The model of this library's space, loaded on first use."""
-        return same_space(open_embedder(self.space.name, device=self.device), self.space, self.url)
+        name = name_of(self.space, self.url)
+        return same_space(open_embedder(name, device=self.device), self.space, self.url)
 
     @cached_property
     def generator(self) -> Generator:

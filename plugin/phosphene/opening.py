@@ -12,6 +12,7 @@ from shlex import quote
 
 from phosphene.config import default_library, expanded, home
 from phosphene.embedding import DEFAULT_SPACE, Embedder
+from phosphene.embedding.consent import is_listed, remember
 from phosphene.errors import LibraryError
 from phosphene.manifest import Manifest
 from phosphene.records import Space
@@ -81,7 +82,7 @@ def _server(address: Address, asked: str | Space | None, *, create: bool, load: 
 def _visit(address: Address, load: Load) -> Opened:
     from phosphene.visit import visit
 
-    there = visit(address, load)
+    there = visit(address, lambda name: _named(name, load)[1])
     return Opened(address.url, there.folder, there.store, there.embedder)
 
 
@@ -104,10 +105,18 @@ def _settle(
             )
         if isinstance(asked, Space):
             return asked, None
-        embedder = load(asked or DEFAULT_SPACE)
-        return embedder.space, embedder
+        return _named(asked or DEFAULT_SPACE, load)
     if isinstance(asked, Space):
         compatible(asked, before.space, library)
-    elif asked is not None and asked != before.space.name:
-        return before.space, same_space(load(asked), before.space, library)
+    elif asked is not None and (asked != before.space.name or not is_listed(asked)):
+        space, embedder = _named(asked, load)
+        compatible(space, before.space, library)
+        return before.space, embedder
     return before.space, None
+
+
+def _named(name: str, load: Load) -> tuple[Space, Embedder]:
+    """The model that the user named, which libraries may load from now on, and its space."""
+    embedder = load(name)
+    remember(name, embedder.space)
+    return embedder.space, embedder

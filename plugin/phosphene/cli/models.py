@@ -1,4 +1,4 @@
-"""Commands on models: models list, models fetch."""
+"""Commands on models: models list, models fetch, models trust."""
 
 import click
 
@@ -62,6 +62,28 @@ def fetch(settings: Settings, name: str) -> None:
     output.summary(f"{weights.name} is here: {weights.file}", record)
 
 
+@command("trust")
+@click.argument("name")
+def trust(settings: Settings, name: str) -> None:
+    """Say that libraries may load a model that you have.
+
+      phosphene models trust local-dir:my-clip
+      phosphene models trust hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K
+
+    A library that somebody gave you may name any folder or repository as its model. Such a name is
+    not followed: a model is loaded if it is built in, if open_clip lists it, or if you named it,
+    here or once as --space. It is known again by what is in it, wherever a library says that it lies.
+    """
+    from phosphene.embedding import consent, open_embedder
+
+    output = settings.output
+    with output.fetching(f"fetching {name}") as count:
+        space = open_embedder(name, on_fetch=count).space
+    consent.remember(name, space)
+    output.summary(f"libraries may load {name}: {space.id}", {"space": name, "id": space.id})
+
+
 models.params += COMMON
 models.add_command(listing)
 models.add_command(fetch)
+models.add_command(trust)

@@ -5,21 +5,17 @@ those of open_clip's own `encode_image` and `encode_text`, normalised.
 """
 
 import bisect
-import pickle
 import re
 import threading
-import zipfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import open_clip
 import torch
 from PIL.Image import Image as Picture
 
-from phosphene.config import hub_cache
 from phosphene.embedding import Cut, Embedded
+from phosphene.embedding.loading import load_model, load_tokenizer
 from phosphene.embedding.preprocessing import Preprocessing
 from phosphene.embedding.weights import Weights
 from phosphene.errors import ModelError
@@ -27,7 +23,6 @@ from phosphene.records import Space
 from phosphene.vectors import Pixels, Vectors, unit
 
 TEXTS_AT_ONCE = 256
-CODE = re.compile("(?i)unsupported global|unrecognized function|can only (create|build)")  # in torch's words
 
 
 class OpenClip:
@@ -95,54 +90,6 @@ class OpenClip:
         return self._parts
 
 
-def load_model(weights: Weights, device: torch.device) -> Any:
-    """Build the architecture and put the weights into it.
-
-    Raises ModelError where the file is damaged, holds code, or is of another architecture.
-    """
-    if weights.file.suffix != ".safetensors":
-        check_pickle(weights.file)
-    file = None if weights.model.startswith("local-dir:") else str(weights.file)
-    try:
-        model = open_clip.create_model(weights.model, pretrained=file, pretrained_text=False)
-    except (RuntimeError, TypeError, ValueError, KeyError, AttributeError, AssertionError, OSError) as error:
-        message = f"`{weights.file}` cannot be loaded as `{weights.architecture}`: {_first_line(error)}"
-        raise ModelError(message, "name the architecture that the weights were trained in") from error
-    model.to(device, memory_format=torch.channels_last)
-    return model.eval().requires_grad_(False)
-
-
-def load_tokenizer(weights: Weights) -> Callable[..., torch.Tensor]:
-    """open_clip's tokenizer of the model. Raises ModelError where its files are missing or damaged."""
-    try:
-        tokenizer: Callable[..., torch.Tensor] = open_clip.get_tokenizer(weights.model, cache_dir=hub_cache())
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"the tokenizer of `{weights.name}` cannot be loaded: {_first_line(error)}"
-        hint = f"`phosphene models fetch {weights.name}` brings what is missing"
-        raise ModelError(message, hint) from error
-    return tokenizer
-
-
-def check_pickle(file: Path) -> None:
-    """Read a checkpoint by torch's reader of plain weights, which runs no code.
-
-    open_clip's own loader would fall back to one that does, so that this comes first.
-    Raises ModelError where the file holds more than weights, or is damaged.
-    """
-    try:
-        torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if not CODE.search(str(error)):
-            raise _damaged(file) from error
-        message = f"`{file}` holds Python code beside weights, which is never run"
-        raise ModelError(message, "ask for it as safetensors, or convert it where you trust it") from error
-    except (RuntimeError, EOFError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
-        if "TorchScript" in str(error):
-            message = f"`{file}` is a TorchScript program, not weights alone"
-            raise ModelError(message, "save its `state_dict()` as safetensors") from error
-        raise _damaged(file) from error
-
-
 def pick_device(name: str) -> torch.device:
     """The device of a name; `auto` takes the fastest there is. Raises ModelError where it is not there."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
@@ -161,12 +108,3 @@ def _fits(tokenizer: Callable[..., torch.Tensor], text: str) -> bool:
     at_hand, wider = tokenizer([text])[0], tokenizer([text], context_length=context + 1)[0]
     padding = tokenizer([""])[0, -1]
     return bool(torch.equal(at_hand, wider[:context]) and wider[context] == padding)
-
-
-def _damaged(file: Path) -> ModelError:
-    return ModelError(f"`{file}` is damaged, cut off, or no checkpoint", "fetch it anew")
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (" ".join(lines[:2]) or type(error).__name__)[:300]

@@ -8,17 +8,17 @@ kinds: a folder with `open_clip_config.json`, and a checkpoint of an architectur
 import difflib
 import functools
 import importlib.util
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from phosphene.embedding import SHIPPED, hub
+from phosphene.embedding import SHIPPED, allowed, hub, plain
 from phosphene.embedding.hub import CONFIG, TOKENIZERS, WEIGHTS, listed
 from phosphene.embedding.names import NOTATION, Named, parse
 from phosphene.errors import ModelError
 
+TOKENIZER, TEXT_MODEL = "tokenizer_config.json", plain.CONFIG  # what such a repository has at least
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 PREPROCESS: Mapping[str, Any] = {  # what open_clip does where a model says nothing else
     "size": 224,
@@ -46,7 +46,7 @@ class Weights:
     config: Mapping[str, Any]  # open_clip's model_cfg
     preprocess: Mapping[str, Any]
     file: Path
-    model: str  # what open_clip's `create_model` and `get_tokenizer` take
+    in_folder: bool  # whether its tokenizer lies beside it
 
     @property
     def dimension(self) -> int:
@@ -70,6 +70,34 @@ def known() -> list[Known]:
 
 def resolve(name: str) -> Weights:
     """Find a space's weights on this machine. Raises ModelError, with what brings them as the hint."""
+    found = _found(name)
+    for repository, file in _elsewhere(found):
+        hub.find(repository, file, name)
+    return found
+
+
+def fetch(name: str, *, on_progress: Callable[[int], None] | None = None) -> Weights:
+    """Download what is missing of a space's weights, and find them.
+
+    `on_progress` is told how many bytes have come since it was last called.
+    Raises ModelError where there is no network, no such model, or no right to it.
+    """
+    named = parse(name)
+    if named.kind == "hub":
+        needed: dict[str | None, bool] = {CONFIG: True, None: True}
+        needed.update(dict.fromkeys(TOKENIZERS, False))
+        hub.fetch(named.model, needed, name, on_progress)
+    elif named.kind == "tag":
+        repository, checkpoint, _ = _tag(named)
+        hub.fetch(repository, {checkpoint: True}, name, on_progress)
+    for repository, file in _elsewhere(_found(name)):
+        beside: dict[str | None, bool] = dict.fromkeys(TOKENIZERS, False) if file == TOKENIZER else {}
+        hub.fetch(repository, {**beside, file: True}, name, on_progress)
+    return resolve(name)
+
+
+def _found(name: str) -> Weights:
+    """The weights, and what lies beside them."""
     named = parse(name)
     if named.kind == "built-in":
         return _folder(name, SHIPPED)
@@ -85,25 +113,21 @@ def resolve(name: str) -> Weights:
     return _checkpoint(named, hub.find(repository, file, name), preprocess)
 
 
-def fetch(name: str, *, on_progress: Callable[[int], None] | None = None) -> Weights:
-    """Download what is missing of a space's weights, and find them.
+def _elsewhere(weights: Weights) -> list[tuple[str, str]]:
+    """Repositories that open_clip names for a part of a model, and the file that is needed of each."""
+    text, found = weights.config["text_cfg"], []
+    if text.get("hf_tokenizer_name") and not weights.in_folder:
+        found.append((text["hf_tokenizer_name"], TOKENIZER))
+    if text.get("hf_model_name"):
+        found.append((text["hf_model_name"], TEXT_MODEL))
+    return found
 
-    `on_progress` is told how many bytes have come since it was last called.
-    Raises ModelError where there is no network, no such model, or no right to it.
-    """
-    named = parse(name)
-    if named.kind == "hub":
-        needed: dict[str | None, bool] = {CONFIG: True, None: True}
-        needed.update(dict.fromkeys(TOKENIZERS, False))
-        hub.fetch(named.model, needed, name, on_progress)
-    elif named.kind == "tag":
-        repository, file, _ = _tag(named)
-        hub.fetch(repository, {file: True}, name, on_progress)
-        if "hf_tokenizer_name" in architecture(named.model)["text_cfg"]:  # lies in a repository of its own
-            from phosphene.embedding.openclip import load_tokenizer
 
-            load_tokenizer(resolve(name))
-    return resolve(name)
+def tokenizer_folder(weights: Weights) -> Path:
+    """Where the files of a tokenizer lie: beside the weights, or in the repository that open_clip names."""
+    if weights.in_folder:
+        return weights.file.parent
+    return hub.find(weights.config["text_cfg"]["hf_tokenizer_name"], TOKENIZER, weights.name).parent
 
 
 def architecture(name: str) -> dict[str, Any]:
@@ -113,7 +137,7 @@ def architecture(name: str) -> dict[str, Any]:
         near = difflib.get_close_matches(name, known_ones, n=3, cutoff=0.5)
         hint = f"near it: {listed(near)}" if near else NOTATION
         raise ModelError(f"open_clip knows no architecture `{name}`", hint)
-    return dict(_read_json(known_ones[name]))
+    return plain.settings(known_ones[name])
 
 
 @functools.cache
@@ -131,17 +155,39 @@ def _folder(name: str, folder: Path) -> Weights:
         raise ModelError(
             f"there is no `{CONFIG}` in `{folder}`", "it is what open_clip's `save_pretrained` writes"
         )
-    read = _read_json(folder / CONFIG)
-    config = read.get("model_cfg") if isinstance(read, dict) else None
-    if not isinstance(config, dict) or not {"embed_dim", "vision_cfg", "text_cfg"} <= set(config):
-        message = f"`{folder / CONFIG}` has no `model_cfg` with `embed_dim`, `vision_cfg` and `text_cfg`"
-        raise ModelError(message, "it is what open_clip's `save_pretrained` writes")
+    config, preprocess = _described(folder / CONFIG)
     files = [folder / file for file in WEIGHTS if (folder / file).is_file()]
     if not files:
         raise ModelError(f"there are no weights in `{folder}`", f"put one of {listed(WEIGHTS)} there")
-    same = (known for known, path in _architectures().items() if _read_json(path) == config)
-    preprocess = _preprocess(config, read.get("preprocess_cfg") or {})
-    return Weights(name, next(same, "custom"), config, preprocess, files[0], f"local-dir:{folder}")
+    same = (known for known, path in _architectures().items() if plain.settings(path) == config)
+    return Weights(name, next(same, "custom"), config, preprocess, files[0], in_folder=True)
+
+
+def _described(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The model and the preprocessing of a folder, checked: it may come from a stranger."""
+    read = plain.settings(file)
+    config, given = read.get("model_cfg"), read.get("preprocess_cfg") or {}
+    parts = [config.get(part) for part in ("vision_cfg", "text_cfg")] if isinstance(config, dict) else []
+    if not (isinstance(config, dict) and config.get("embed_dim") and all(isinstance(p, dict) for p in parts)):
+        message = f"`{file}` has no `model_cfg` with `embed_dim`, `vision_cfg` and `text_cfg`"
+        raise ModelError(message, "it is what open_clip's `save_pretrained` writes")
+    allowed.check_model(config, file)
+    text_model = config["text_cfg"].get("hf_model_name")
+    if text_model and text_model not in _text_models():
+        raise ModelError(
+            f"`{file}` names in `text_cfg.hf_model_name` the model `{text_model[:80]}`, which no model of"
+            " open_clip has",
+            f"open_clip knows {listed(sorted(_text_models()))}",
+        )
+    preprocess = _preprocess(config, given if isinstance(given, dict) else {})
+    allowed.check_preprocess(preprocess, file)
+    return config, preprocess
+
+
+def _text_models() -> set[str]:
+    """The text models of transformers that open_clip's own architectures have."""
+    texts = (plain.settings(path)["text_cfg"] for path in _architectures().values())
+    return {text["hf_model_name"] for text in texts if "hf_model_name" in text}
 
 
 def _checkpoint(named: Named, file: Path, preprocess: Mapping[str, Any]) -> Weights:
@@ -153,7 +199,7 @@ def _checkpoint(named: Named, file: Path, preprocess: Mapping[str, Any]) -> Weig
         raise ModelError(
             f"`{file}` is no checkpoint by its name", f"its name ends in one of {listed(SUFFIXES)}"
         )
-    return Weights(named.text, named.model, config, _preprocess(config, preprocess), file, named.model)
+    return Weights(named.text, named.model, config, _preprocess(config, preprocess), file, in_folder=False)
 
 
 def _preprocess(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,10 +245,3 @@ def _is_here(name: str) -> bool:
 def _dimension(name: str) -> int:
     named = parse(name)
     return int(architecture(named.model)["embed_dim"]) if named.kind == "tag" else resolve(name).dimension
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"`{path}` is no JSON: {error}", "fetch or write the model anew") from error
