@@ -17,6 +17,7 @@ from PIL.Image import Image as Picture
 from phosphene.embedding import Cut, Embedded
 from phosphene.embedding.loading import load_model, load_tokenizer
 from phosphene.embedding.preprocessing import Preprocessing
+from phosphene.embedding.reading import forget, readable
 from phosphene.embedding.weights import Weights
 from phosphene.errors import ModelError
 from phosphene.records import Space
@@ -50,7 +51,9 @@ class OpenClip:
         model, tokenizer = self._loaded()
         found = [np.empty((0, self._space.dimension), np.float32)]
         for start in range(0, len(texts), TEXTS_AT_ONCE):
-            ids = tokenizer(list(texts[start : start + TEXTS_AT_ONCE])).to(self._device)
+            read = [readable(text, tokenizer) for text in texts[start : start + TEXTS_AT_ONCE]]
+            ids = tokenizer(read).to(self._device)
+            forget(tokenizer)
             found.append(unit(model.encode_text(ids).float().cpu().numpy()))
         return np.concatenate(found)
 

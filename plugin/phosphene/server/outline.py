@@ -5,6 +5,7 @@ Python runs nothing else meanwhile. Here long strings are found by their quotati
 """
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pydantic_core import from_json
@@ -26,20 +27,13 @@ class Outline:
 
 def outline(body: bytes | bytearray, *, most: int) -> Outline:
     """Take the long strings out. Raises Refusal where more than `most` bytes are left."""
-    kept, done, strings, quotes, start = bytearray(), 0, dict[str, bytes](), 0, body.find(b'"') + 1
-    while start:
-        end = body.find(b'"', start)
-        while end > 0 and _escaped(body, start, end):
-            end, quotes = body.find(b'"', end + 1), quotes + 1
-        end = end if end > 0 else len(body)  # a string without an end: the parser says so
+    kept, done, strings = bytearray(), 0, dict[str, bytes]()
+    for start, end in _strings(body):
         if end - start > LONG:
             mark = f"{MARK}{len(strings)}"
             strings[mark] = bytes(body[start:end])
             kept += body[done:start] + mark.encode()
             done = end
-        start, quotes = body.find(b'"', end + 1) + 1, quotes + 2
-        if quotes > QUOTES:
-            raise Refusal(413, f"the body has more than {QUOTES:,} quotation marks")
     if len(kept) + len(body) - done > most:
         raise Refusal(413, f"the body has more than {most:,} bytes beside its texts and images")
     return Outline(bytes(kept + body[done:]), strings)
@@ -48,6 +42,24 @@ def outline(body: bytes | bytearray, *, most: int) -> Outline:
 def unescaped(written: bytes) -> str:
     """A string from how JSON writes it. Raises ValueError where it is written wrong."""
     return str(from_json(b'"' + written + b'"'))
+
+
+def _strings(body: bytes | bytearray) -> Iterator[tuple[int, int]]:
+    """Where strings begin and end, without their quotation marks. Raises Refusal where these are too many."""
+    start, end = -1, -1
+    for _ in range(QUOTES):
+        end = body.find(b'"', end + 1)
+        if start < 0 and end < 0:
+            return
+        if start < 0:
+            start = end + 1
+        elif end < 0:  # a string without an end: the parser says so
+            yield start, len(body)
+            return
+        elif not _escaped(body, start, end):
+            yield start, end
+            start = -1
+    raise Refusal(413, f"the body has more than {QUOTES:,} quotation marks")
 
 
 def _escaped(body: bytes | bytearray, start: int, end: int) -> bool:
