@@ -16,8 +16,9 @@ from PIL import Image as pillow
 
 from phosphene.errors import ModelError
 from phosphene.generation.builtin import open_generator
+from phosphene.generation.folder import write
 from phosphene.generation.guidance import Condition
-from phosphene.generation.training import Plan, train, write
+from phosphene.generation.training import Plan, train
 from phosphene.nets.autoencoder import FACTOR, Autoencoder
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT
 from phosphene.nets.reader import Reader
@@ -26,7 +27,8 @@ from phosphene.training import autoencoding, diffusion, reading
 from phosphene.training.budget import Budget
 from phosphene.training.course import begin
 from phosphene.training.diffusion import MOST, Settings
-from phosphene.training.lessons import NEAREST, Latents, Lessons, arrange, gather, neighbours
+from phosphene.training.gathering import Encoder, gather
+from phosphene.training.lessons import NEAREST, Latents, Lessons, arrange, neighbours
 from phosphene.training.log import read_log
 from phosphene.training.muon import orthogonal
 from phosphene.vectors import Pixels, Vectors, unit
@@ -113,7 +115,7 @@ def test_lessons_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
     images = colour_library(tmp_path)
     (tmp_path / "0.png").unlink()
     (tmp_path / "1.png").write_bytes(b"no picture")
-    lessons = gather(images, ColourWords(), nothing_much, SIZE)
+    lessons = gather(images, ColourWords(), "colours:0", Encoder(nothing_much, SIZE), tmp_path)
     assert len(lessons) == 38
     assert lessons.latents.shape == (38, 3, GRID, GRID)
     assert list(lessons.captions_of(1)) == [2, 3]
@@ -122,7 +124,7 @@ def test_lessons_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
 
 def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="5 can be read") as raised:
-        gather(colour_library(tmp_path, 5), ColourWords(), nothing_much, SIZE)
+        gather(colour_library(tmp_path, 5), ColourWords(), "", Encoder(nothing_much, SIZE), tmp_path)
     assert "phosphene add" in raised.value.hint
 
 
@@ -130,6 +132,7 @@ def test_lessons_are_kept_on_the_disk(tmp_path: Path) -> None:
     lessons = colour_lessons()
     lessons.save(tmp_path / "lessons.npz")
     again = Lessons.load(tmp_path / "lessons.npz")
+    assert again is not None
     assert np.array_equal(again.near_texts, lessons.near_texts)
     assert len(again) == len(lessons)
 

@@ -6,7 +6,7 @@ by its EXIF tag `Software` that phosphene made it, a text by its first kilobytes
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from phosphene import __version__
@@ -44,16 +44,34 @@ def claim(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> Pa
     return path
 
 
-def claim_folder(folder: Path, is_ours: Callable[[Path], bool], *, force: bool = False) -> Path:
+def claim_folder(
+    folder: Path, is_ours: Callable[[Path], bool], *, force: bool = False, inputs: Iterable[Path] = ()
+) -> Path:
     """The folder, where it may be written into: it is not there, empty, or `is_ours` says so of it.
 
-    Raises OutputError for anything else. With `force` too, only files of our own names are replaced.
+    Raises OutputError for anything else. With `force` too, only files of our own names are replaced, and
+    never in one of the `inputs` of the same command.
     """
+    if folder.is_symlink() and not folder.exists():
+        raise OutputError(f"`{folder}` is a link that leads nowhere", hint="name a folder")
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"`{folder}` is a file, not a folder", hint="name a folder")
+    if folder.resolve() == Path(folder.resolve().anchor):
+        raise OutputError(f"`{folder}` is the root of all folders", hint="name a folder in it")
+    if folder.exists() and any(other.exists() and other.samefile(folder) for other in inputs):
+        raise OutputError(f"`{folder}` is what this command reads", hint="name another folder to write to")
     if not force and folder.exists() and any(os.scandir(folder)) and not is_ours(folder):
         raise OutputError(f"`{folder}` holds files that phosphene did not make", hint=HINT)
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"you may not write into `{there}`", hint="name a folder elsewhere")
     return folder
+
+
+def only(folder: Path, names: Collection[str]) -> bool:
+    """Whether a folder holds nothing but these names, and parts of files that a kill cut off."""
+    found = {entry.name for entry in os.scandir(folder)} if folder.is_dir() else set()
+    return all(name in names or (name.startswith(".") and name.endswith(".part")) for name in found)
 
 
 def is_ours(path: Path) -> bool:

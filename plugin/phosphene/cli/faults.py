@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from signal import SIGINT, SIGTERM
 from typing import IO, Any
 
 import click
@@ -12,6 +13,7 @@ import click
 from phosphene.cli.options import Settings
 from phosphene.cli.streams import lines, one_line, say, styled
 from phosphene.errors import PhospheneError, PhospheneWarning
+from phosphene.interrupt import Terminated
 
 
 class Failure(click.ClickException):
@@ -31,11 +33,17 @@ class Failure(click.ClickException):
 class Interrupted(click.ClickException):
     """Ctrl-C: a line on what was kept, exit 130 as shells expect."""
 
-    exit_code = 130
+    exit_code = 128 + SIGINT
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the line, below the `^C` that the terminal left."""
         say(f"\nInterrupted: {self.message}", err=True)
+
+
+class Ended(Interrupted):
+    """The same after SIGTERM: exit 143."""
+
+    exit_code = 128 + SIGTERM
 
 
 @contextmanager
@@ -56,7 +64,8 @@ def told(settings: Settings) -> Iterator[None]:
     except PhospheneError as error:
         raise Failure(error.message, error.hint) from error
     except KeyboardInterrupt as error:
-        raise Interrupted(settings.kept) from error
+        end = Ended if isinstance(error, Terminated) else Interrupted
+        raise end(settings.kept) from error
     except OSError as error:
         if error.errno == errno.EPIPE:  # the reader has gone, as with `| head`: click ends quietly
             raise

@@ -1,16 +1,35 @@
 """Commands that train small models: train clip, train diffusion."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import takewhile
+from math import isnan
 from pathlib import Path
+from typing import Any
 
 import click
 
-from phosphene.cli.options import COUNT, FROM_ZERO, INPUT, Settings, command, helpful
+from phosphene.cli.options import INPUT, Settings, command, helpful
 from phosphene.cli.output import PARTS
 from phosphene.cli.streams import visible
 
-LENGTH = click.FloatRange(0, min_open=True)
+
+class Minutes(click.FloatRange):
+    """Minutes above 0 and up to a year; NaN, which is below no bound and above none, is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read a number in the range."""
+        minutes = float(super().convert(value, param, ctx))
+        if isnan(minutes):
+            self.fail(f"{value!r} is no number of minutes", param, ctx)
+        return minutes
+
+
+LENGTH, STEPS = Minutes(0, 525_600, min_open=True), click.IntRange(1, 10**9)
+SEED = click.IntRange(0, 2**63 - 1)
+FORCE = click.option(
+    "--force", is_flag=True, help="Write into a folder that holds other files; only equal names are replaced."
+)
 STAGES = {"autoencoder": 0.1, "reader": 0.05, "denoiser": 0.85}  # shares of the minutes
 
 
@@ -31,7 +50,7 @@ def train() -> None:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
 @click.option("-o", "--out", type=INPUT, metavar="FOLDER", required=True, help="Where the model is written.")
 @click.option("--minutes", type=LENGTH, help="How long.  [default: 30, if no --steps]")
-@click.option("--steps", type=COUNT, help="The same in steps of 192 pictures.")
+@click.option("--steps", type=STEPS, help="The same in steps of 192 pictures.")
 @click.option(
     "--from",
     "start",
@@ -42,7 +61,8 @@ def train() -> None:
 @click.option(
     "--locked", is_flag=True, help="Teach --from new words alone: vectors of pictures stay what they are."
 )
-@click.option("--seed", type=FROM_ZERO, default=0, show_default=True, help="Where randomness starts from.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Where randomness starts from.")
+@FORCE
 def clip(
     settings: Settings,
     paths: Sequence[Path],
@@ -52,6 +72,7 @@ def clip(
     start: Path | None,
     locked: bool,
     seed: int,
+    force: bool,
 ) -> None:
     """Train a small CLIP on pictures with captions, read as `add` reads them.
 
@@ -68,9 +89,8 @@ def clip(
     from phosphene.sources import scan
     from phosphene.training import clip as training
 
-    settings.kept = f"what was learnt is in {out / 'training'}; the same command goes on from there"
     output = settings.output
-    with output.progress("learning") as advance:
+    with keeping(settings, out / "training"), output.progress("learning") as advance:
         trained = training.train(
             scan(paths),
             out,
@@ -79,8 +99,11 @@ def clip(
             start=SHIPPED if start == Path("landscape") else start,
             locked=locked,
             seed=seed,
+            force=force,
+            inputs=paths,
             on_read=lambda count: advance(count, None),
             on_step=lambda progress: advance(round(progress.share * PARTS), PARTS),
+            on_note=output.note,
         )
     for failure in trained.failures:
         output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
@@ -112,9 +135,16 @@ def clip(
     help="A generator to go on from; `landscape`: the shipped one.",
 )
 @click.option("--licence", default="", help="Of the weights, as an SPDX identifier.")
-@click.option("--seed", type=FROM_ZERO, default=0, show_default=True, help="Where randomness starts from.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Where randomness starts from.")
+@FORCE
 def diffusion(
-    settings: Settings, minutes: float, out: Path | None, start: Path | None, licence: str, seed: int
+    settings: Settings,
+    minutes: float,
+    out: Path | None,
+    start: Path | None,
+    licence: str,
+    seed: int,
+    force: bool,
 ) -> None:
     """Train a generator on a library: its pictures, captions and stored vectors.
 
@@ -126,6 +156,7 @@ def diffusion(
     It learns to make the kind of picture that the library holds, at 256 pixels.
     """
     from phosphene.generation import SHIPPED
+    from phosphene.generation.folder import claim, run_beside
     from phosphene.generation.training import Plan
     from phosphene.generation.training import train as learn
     from phosphene.training.budget import Budget
@@ -139,18 +170,38 @@ def diffusion(
         seed=seed,
         licence=licence,
     )
-    with settings.open() as library, settings.output.progress("learning") as advance:
-        folder = out or library.folder / "generator"
-        settings.kept = f"what was learnt is in {folder}.training; the same command goes on from there"
-        learn(
-            library.examples(),
-            library.embedder,
-            folder,
-            plan,
-            device=settings.device,
-            on_step=lambda stage, progress: advance(round(_done(stage, progress.share) * PARTS), PARTS),
-        )
+    with settings.open() as library:
+        folder = claim(out or library.folder / "generator", force=force, inputs=[library.folder])
+        with keeping(settings, run_beside(folder)), settings.output.progress("learning") as advance:
+            learn(
+                library.examples(),
+                library.embedder,
+                folder,
+                plan,
+                device=settings.device,
+                force=force,
+                on_step=lambda stage, progress: advance(round(_done(stage, progress.share) * PARTS), PARTS),
+                on_note=settings.output.note,
+            )
     settings.output.summary(f"wrote {folder}", {"folder": str(folder), "space": library.space.name})
+
+
+@contextmanager
+def keeping(settings: Settings, run: Path) -> Iterator[None]:
+    """Where Ctrl-C or SIGTERM ends a training, say what is kept in its folder."""
+    from phosphene.interrupt import terminable
+
+    try:
+        with terminable():
+            yield
+    except KeyboardInterrupt:
+        learnt = any(run.rglob("checkpoint.pt"))
+        settings.kept = (
+            f"what was learnt is in {run}; the same command goes on from there"
+            if learnt
+            else "nothing was learnt yet; the same command begins again"
+        )
+        raise
 
 
 def _done(stage: str, share: float) -> float:

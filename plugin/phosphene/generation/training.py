@@ -10,8 +10,9 @@ The run lies beside the generator, in `FOLDER.training`: lessons, checkpoints, l
 sheets of samples. The same call goes on where a killed one left off.
 """
 
+import hashlib
 import io
-import shutil
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
@@ -25,21 +26,26 @@ from PIL.Image import Image as Picture
 
 from phosphene.embedding import Embedder
 from phosphene.embedding.openclip import pick_device
-from phosphene.generation.builtin import cast, open_generator, to_picture
+from phosphene.generation.builtin import BuiltinGenerator, open_generator, to_picture
+from phosphene.generation.folder import claim, run_beside, write
 from phosphene.generation.guidance import Condition
 from phosphene.generation.pipeline import RetrievalPipeline, new_scheduler
 from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.reader import Reader
-from phosphene.records import Image, Space
+from phosphene.records import Image
 from phosphene.training import autoencoding, diffusion, reading
+from phosphene.training.autoencoding import digest
 from phosphene.training.budget import Budget, Progress
-from phosphene.training.lessons import Latents, Lessons, enough, gather, sample
+from phosphene.training.gathering import LESSONS, Encoder, enough, gather, sample, shared
+from phosphene.training.lessons import Latents, Lessons
+from phosphene.training.run import OnNote
 from phosphene.vectors import Pixels, Vectors
 
 SEEDS = (1, 2, 3, 4)  # of a sheet's columns
 SHOWN = 8  # a sheet's rows
 NEIGHBOURS = 6
+ENOUGH = 0.5  # of its minutes and of the pictures, for an autoencoder to stay
 
 OnStep = Callable[[str, Progress], None]
 
@@ -65,40 +71,95 @@ def train(
     plan: Plan,
     *,
     device: str = "auto",
+    force: bool = False,
     on_step: OnStep | None = None,
+    on_note: OnNote | None = None,
 ) -> RetrievalPipeline:
     """Train on a library's training images and write the generator into `folder`.
 
-    `on_step` is told the stage, `autoencoder`, `reader` or `denoiser`, and how far it is. Raises ModelError
-    where there are too few pictures, or where the run beside the folder has other settings.
+    `on_step` is told the stage, `autoencoder`, `reader` or `denoiser`, and how far it is; `on_note` what
+    a user should know. Raises ModelError where there are too few pictures, or where the run beside the
+    folder has other settings, and OutputError where the folder holds what phosphene did not make.
     """
-    run, where = folder.with_name(f"{folder.name}.training"), str(pick_device(device))
-    begun = None if plan.start is None else open_generator(plan.start, "cpu").pipeline
-    images = list(examples)
+    claim(folder, force=force, inputs=[plan.start] if plan.start else [])
+    images = [image for image in examples if image.vector is not None]
     enough(len(images))
-
-    def stage(name: str) -> dict[str, Any]:
-        """What the training of each network has in common."""
-        start = getattr(begun, name) if begun else None
-        told = partial(on_step, name) if on_step else None
-        return {"start": start, "seed": plan.seed, "device": where, "on_step": told}
-
-    pictures = sample(images, begun.size if begun else plan.size)
-    autoencoder = autoencoding.fit(pictures, run / "autoencoder", plan.autoencoder, **stage("autoencoder"))
-    lessons = _lessons(images, embedder, autoencoder, run / "lessons.npz")
-    reader = reading.fit(lessons, run / "reader", plan.reader, **stage("reader"))
-    captions, near = _shown(lessons)
-    denoiser = diffusion.fit(
-        lessons,
-        run / "denoiser",
-        plan.denoiser,
-        plan.settings if begun is None else shaped(plan.settings, begun.denoiser),
-        on_sheet=lambda denoiser: sheet(
-            RetrievalPipeline(denoiser, autoencoder, reader, new_scheduler()), captions, near
-        ),
-        **stage("denoiser"),
-    )
+    start = None if plan.start is None else open_generator(plan.start, "cpu")
+    training = Training(run_beside(folder), plan, start, str(pick_device(device)), on_step, on_note)
+    autoencoder = training.autoencoder(images)
+    size = autoencoder.config["size"]
+    encoder = Encoder(partial(encoded, autoencoder), size, digest(autoencoder))
+    lessons = gather(images, embedder, embedder.space.id, encoder, training.run, on_note=on_note)
+    reader = reading.fit(lessons, training.run / "reader", plan.reader, **training.stage("reader"))
+    denoiser = training.denoiser(lessons, autoencoder, reader)
     return write(denoiser, autoencoder, reader, embedder.space, folder, licence=plan.licence)
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What the trainings of all networks have in common."""
+
+    run: Path
+    plan: Plan
+    start: BuiltinGenerator | None
+    device: str
+    on_step: OnStep | None
+    on_note: OnNote | None
+
+    def stage(self, name: str) -> dict[str, Any]:
+        """How one of the networks is trained."""
+        return {
+            "start": getattr(self.start.pipeline, name) if self.start else None,
+            "origin": self.start.abilities.weights if self.start else "",
+            "seed": self.plan.seed,
+            "device": self.device,
+            "on_step": partial(self.on_step, name) if self.on_step else None,
+            "on_note": self.on_note,
+        }
+
+    def autoencoder(self, images: Sequence[Image]) -> Autoencoder:
+        """The autoencoder: the one whose latents are learnt from, where it may stay, or a trained one.
+
+        It stays where it has had half of its share of the minutes and has seen half of the pictures. To
+        train it further would make all latents anew, and what the other networks know of them would be
+        lost; that pays only where they have learnt for a small part of the minutes.
+        """
+        size = self.start.pipeline.size if self.start else self.plan.size
+        lessons, before = Lessons.load(self.run / LESSONS), self._autoencoder_before(size)
+        if lessons is not None and before is not None:
+            network, share = before
+            if share >= ENOUGH and shared(images, lessons) >= ENOUGH and lessons.encoder == digest(network):
+                if share < 1:
+                    self._note("the autoencoder stays as it is, so that what is learnt of its latents counts")
+                return torch.nn.Module.to(network, self.device)
+            self._note("the autoencoder is trained further, and all pictures are encoded by it anew")
+        ids = json.dumps([size, *(image.id for image in images)])
+        told, pictures = hashlib.sha256(ids.encode()).hexdigest(), sample(images, size)
+        folder, stage = self.run / "autoencoder", self.stage("autoencoder")
+        return autoencoding.fit(pictures, folder, self.plan.autoencoder, lessons=told, **stage)
+
+    def denoiser(self, lessons: Lessons, autoencoder: Autoencoder, reader: Reader) -> Denoiser:
+        """The denoiser, trained; now and then a sheet shows what it makes."""
+        captions, near = _shown(lessons)
+        settings = self.plan.settings
+        return diffusion.fit(
+            lessons,
+            self.run / "denoiser",
+            self.plan.denoiser,
+            shaped(settings, self.start.pipeline.denoiser) if self.start else settings,
+            on_sheet=lambda denoiser: sheet(
+                RetrievalPipeline(denoiser, autoencoder, reader, new_scheduler()), captions, near
+            ),
+            **self.stage("denoiser"),
+        )
+
+    def _autoencoder_before(self, size: int) -> tuple[Autoencoder, float] | None:
+        like = self.start.pipeline.autoencoder if self.start else autoencoding.new_autoencoder(size)
+        return autoencoding.kept(self.run / "autoencoder", self.plan.autoencoder, like)
+
+    def _note(self, text: str) -> None:
+        if self.on_note:
+            self.on_note(text)
 
 
 def shaped(settings: diffusion.Settings, like: Denoiser) -> diffusion.Settings:
@@ -106,46 +167,6 @@ def shaped(settings: diffusion.Settings, like: Denoiser) -> diffusion.Settings:
     shape = {each.name: like.config[each.name] for each in fields(settings) if each.name in like.config}
     levels = {name: tuple(shape[name]) for name in ("channels", "blocks")}  # JSON knows lists alone
     return replace(settings, **shape | levels)
-
-
-def write(
-    denoiser: Denoiser,
-    autoencoder: Autoencoder,
-    reader: Reader,
-    space: Space,
-    folder: Path,
-    *,
-    licence: str = "",
-) -> RetrievalPipeline:
-    """Put a generator together and write it as `folder`, which it replaces; its weights in half precision.
-
-    What is returned computes with those rounded weights, in full precision.
-    """
-    pipeline = RetrievalPipeline(
-        cast(denoiser, torch.float16),
-        cast(autoencoder, torch.float16),
-        cast(reader, torch.float16),
-        new_scheduler(),
-        space=space.id,
-        dimension=space.dimension,
-        licence=licence,
-    )
-    _replace(folder, lambda part: pipeline.save_pretrained(part, safe_serialization=True))
-    for network in (denoiser, autoencoder, reader):
-        cast(network, torch.float32)
-    return pipeline
-
-
-def _replace(folder: Path, save: Callable[[Path], None]) -> None:
-    """Save beside `folder` and rename, so that no reader meets half of it."""
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    save(part)
-    for file in part.rglob("*.safetensors"):
-        file.chmod(0o644)  # safetensors lets nobody else read what it writes
-    if folder.exists():
-        shutil.rmtree(folder)
-    part.rename(folder)
 
 
 def sheet(pipeline: RetrievalPipeline, captions: Vectors, near: Vectors) -> bytes:
@@ -156,17 +177,6 @@ def sheet(pipeline: RetrievalPipeline, captions: Vectors, near: Vectors) -> byte
         made = pipeline([condition] * len(SEEDS), SEEDS)
         rows.append([to_picture(pixels) for pixels in made] if made is not None else [])
     return _tiled(rows, pipeline.size)
-
-
-def _lessons(images: Sequence[Image], embedder: Embedder, autoencoder: Autoencoder, kept: Path) -> Lessons:
-    """The lessons of an earlier attempt, or new ones."""
-    if kept.exists():
-        lessons = Lessons.load(kept)
-        if len(lessons) <= len(images):
-            return lessons
-    lessons = gather(images, embedder, partial(encoded, autoencoder), autoencoder.config["size"])
-    lessons.save(kept)
-    return lessons
 
 
 @torch.no_grad()

@@ -8,6 +8,8 @@ exactly it lies: latents cannot hold every tile of a mosaic, and the mean of all
 """
 
 import copy
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,9 +22,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from phosphene.nets.autoencoder import Autoencoder
+from phosphene.training import checkpoint
 from phosphene.training.budget import Budget
 from phosphene.training.course import Course, OnStep
 from phosphene.training.examples import mirrored
+from phosphene.training.run import CHECKPOINT, OnNote
 from phosphene.training.workers import Learnt
 
 RATES = {"muon": 0.01, "adamw": 2e-3}
@@ -38,19 +42,23 @@ def fit(
     budget: Budget,
     *,
     start: Autoencoder | None = None,
+    origin: str = "",
+    lessons: str = "",
     seed: int = 0,
     device: str = "cpu",
     on_step: OnStep | None = None,
+    on_note: OnNote | None = None,
 ) -> Autoencoder:
-    """Train on pictures (n, size, size, 3); the averaged network.
+    """Train on pictures (n, size, size, 3), which `lessons` tells from others; the averaged network.
 
-    `start` is one to go on from: then its decoder alone is taught, so that latents stay what they are.
+    `start`, which `origin` tells from others, is one to go on from: then its decoder alone is taught, so
+    that latents stay what they are.
     The run lies in `folder`; the same call goes on where a killed one left off.
     """
     torch.manual_seed(seed)
     model = copy.deepcopy(start) if start else new_autoencoder(pictures.shape[1])
     model.encoder.requires_grad_(start is None)
-    settings = {**{key: model.config[key] for key in ("size", "depth")}, "examples": len(pictures)}
+    settings = {**{key: model.config[key] for key in ("size", "depth")}, "from": origin}
     course: Course[Autoencoder, Batch] = Course(
         model,
         folder,
@@ -58,8 +66,10 @@ def fit(
         settings,
         ends=(model.encoder[1], model.decoder[-2]),  # what folds pixels, and what unfolds them
         rates=RATES,
+        lessons=lessons,
         seed=seed,
         device=device,
+        on_note=on_note,
     )
 
     def parts() -> Sequence[Batch]:
@@ -75,6 +85,31 @@ def new_autoencoder(size: int) -> Autoencoder:
     """A network that has learnt nothing yet."""
     model: Autoencoder = Autoencoder(size)  # type: ignore[call-overload, unused-ignore]
     return model
+
+
+def kept(folder: Path, budget: Budget, like: Autoencoder) -> tuple[Autoencoder, float] | None:
+    """The averaged network of the run in `folder`, and its share of the budget; None where there is none.
+
+    `like` is one of the same shape. Raises ModelError where the checkpoint is damaged.
+    """
+    path = folder / CHECKPOINT
+    if not path.exists():
+        return None
+    state, model = checkpoint.read(path), copy.deepcopy(like)
+    try:
+        model.load_state_dict(state["parts"]["average"]["module"])
+        return model.eval().requires_grad_(False), budget.progress(state["seconds"], state["steps"])
+    except checkpoint.DAMAGE as error:
+        raise checkpoint.damaged(path, error) from error
+
+
+def digest(model: Autoencoder) -> str:
+    """What tells an encoder, and so its latents, from others."""
+    shape = {key: value for key, value in model.config.items() if not key.startswith("_")}
+    total = hashlib.sha256(json.dumps(shape, sort_keys=True).encode())
+    for name, weights in model.encoder.state_dict().items():
+        total.update(name.encode() + weights.detach().float().cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()
 
 
 def normal(pictures: Tensor) -> Tensor:

@@ -36,22 +36,24 @@ from phosphene.errors import ModelError
 from phosphene.files import write_whole
 from phosphene.nets import tokenizer as tokenizers
 from phosphene.nets.tokenizer import Tokenizer
+from phosphene.outputs import claim_folder, only
 from phosphene.records import Failure
 from phosphene.sources import Item
 from phosphene.training import checkpoint
 from phosphene.training.average import Average
 from phosphene.training.budget import Budget, Progress, Step, checked, cosine, set_rate
 from phosphene.training.contrast import BATCH, HALVES, Lesson, encode_texts
-from phosphene.training.examples import PREPROCESS, SIZE, Examples, normal, read
+from phosphene.training.examples import ARRAY, PREPROCESS, SIZE, STATE, Examples, normal, read
 from phosphene.training.kept import load_arrays, save_arrays
 from phosphene.training.lessons import neighbours
 from phosphene.training.muon import Muon
 from phosphene.training.phrases import Naming, Phrasebook
-from phosphene.training.run import LASTING, OnNote, Run
+from phosphene.training.run import CHECKPOINT, CURVE, LASTING, LOG, OnNote, Run
 from phosphene.vectors import Vectors
 
 RUN, VECTORS = "training", "vectors.npz"
 WEIGHTS, CONFIG = "open_clip_model.safetensors", "open_clip_config.json"
+KEPT = (STATE, ARRAY, VECTORS, "vectors.npy", CHECKPOINT, LOG, CURVE, tokenizers.FILE)  # what a run holds
 HINT = "`--from landscape` is the built-in one"
 AVERAGE = 0.99  # decay of the averaged weights, which are what is written
 RATES = {"filters": 1.5e-2, "matrices": 6e-3, "adamw": 1e-3, "naming": 3e-3}
@@ -107,6 +109,8 @@ def train(
     start: Path | None = None,
     locked: bool = False,
     seed: int = 0,
+    force: bool = False,
+    inputs: Iterable[Path] = (),
     on_read: Callable[[int], None] | None = None,
     on_step: Callable[[Progress], None] | None = None,
     on_note: OnNote | None = None,
@@ -118,9 +122,11 @@ def train(
     The same call goes on where a killed one left off; where pictures or captions have changed since,
     it begins anew from the weights that it has, and tells `on_note`. `on_read` is told how many pictures
     were read so far. Two runs of one seed differ a little: which merges are dropped is drawn by the
-    `tokenizers` library, which takes no seed. Raises ModelError where there are too few pictures.
+    `tokenizers` library, which takes no seed. Raises ModelError where there are too few pictures, and
+    OutputError where `output` is one of the `inputs`, or, without `force`, not a model of our own.
     """
     budget = Budget(minutes, steps)
+    claim(output, force=force, inputs=[*inputs, *([start] if start else [])])
     if start is not None:
         configuration(start)  # says what is wrong with it before the pictures are read
     examples, failures = read(items, output / RUN, on_read=on_read)
@@ -128,6 +134,28 @@ def train(
         examples, output, budget, start=start, locked=locked, seed=seed, on_step=on_step, on_note=on_note
     )
     return Trained(len(examples), failures, recall)
+
+
+def claim(folder: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> Path:
+    """The folder, where a model may be written, and its training in it; see `claim_folder`."""
+    claim_folder(folder, is_ours, force=force, inputs=inputs)
+    claim_folder(folder / RUN, is_run, force=force)
+    return folder
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is the training of a CLIP."""
+    return only(folder, KEPT)
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder is a model that phosphene trained, or begins to train."""
+    if (folder / RUN).is_dir() and is_run(folder / RUN):
+        return True
+    try:
+        return bool(configuration(folder)["text_cfg"]["hf_tokenizer_name"] == "phosphene")
+    except (ModelError, *checkpoint.DAMAGE):
+        return False
 
 
 def fit(
@@ -277,7 +305,9 @@ def measure(model: CLIP, tokenizer: Tokenizer, examples: Examples) -> Recall:
 
 def write(model: CLIP, config: dict[str, Any], tokenizer: Tokenizer, folder: Path) -> None:
     """Write a folder as open_clip reads it, the weights (from now on) in half precision."""
-    (folder / CONFIG).unlink(missing_ok=True)  # written last: without it, nobody loads half a model
+    words = folder / tokenizers.FILE
+    if words.exists() and words.read_bytes() != tokenizer.text.encode():
+        (folder / CONFIG).unlink(missing_ok=True)  # written last: nobody loads weights with other words
     weights = model.half().state_dict()  # leaves whole numbers as they are
     plain = {name: value.contiguous() for name, value in weights.items()}
     write_whole(folder / WEIGHTS, safetensors_bytes(plain))

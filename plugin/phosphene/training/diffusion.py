@@ -24,6 +24,7 @@ from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT, Denoiser
 from phosphene.training.budget import Budget
 from phosphene.training.course import Course, OnStep, begin
 from phosphene.training.lessons import Lessons
+from phosphene.training.run import OnNote
 from phosphene.training.workers import Learnt
 
 MOST = 8  # neighbours at once
@@ -53,13 +54,16 @@ def fit(
     settings: Settings | None = None,
     *,
     start: Denoiser | None = None,
+    origin: str = "",
     seed: int = 0,
     device: str = "cpu",
     on_step: OnStep | None = None,
+    on_note: OnNote | None = None,
     on_sheet: Callable[[Denoiser], bytes] | None = None,
     sheet_every: float = 240.0,
 ) -> Denoiser:
-    """Train on lessons; the averaged network. `start` is one to go on from, see `begin`.
+    """Train on lessons; the averaged network. `start`, which `origin` tells from others, is one to go on
+    from, see `begin`.
 
     The run lies in `folder`; the same call goes on where a killed one left off. Every `sheet_every`
     seconds `on_sheet` draws what the averaged network makes, as a PNG beside the log.
@@ -73,11 +77,13 @@ def fit(
         model,
         folder,
         budget,
-        {**asdict(settings), "examples": len(lessons)},
+        {**asdict(settings), "from": origin},
         ends=(model.enter, model.leave, model.tokens.kind, model.tokens.score),
         decay=settings.average,
+        lessons=lessons.digest,
         seed=seed,
         device=device,
+        on_note=on_note,
     )
 
     def parts() -> Sequence[Batch]:

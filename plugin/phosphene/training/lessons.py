@@ -1,38 +1,30 @@
 """What a generator learns from: a library's pictures as latents, and who is near to whom.
 
-Pictures are cut to a square and encoded once; captions are embedded once; the neighbours of every
-picture and of every caption are searched once, exactly, among the pictures.
+Captions are embedded once; the neighbours of every picture and of every caption are searched once,
+exactly, among the pictures. Where the latents come from is in `training.gathering`.
 """
 
-import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image as pillow
-from PIL import ImageOps
-from PIL.Image import Image as Picture
 
-from phosphene.config import cores
-from phosphene.errors import ImageError, ModelError
-from phosphene.files import write_whole
-from phosphene.images import open_picture
-from phosphene.records import Image
-from phosphene.vectors import Pixels, Vectors
+from phosphene.training.kept import load_arrays, save_arrays
+from phosphene.training.run import OnNote
+from phosphene.vectors import Vectors
 
 NEAREST = 16  # neighbours kept per picture and per caption
 ALIKE = 0.995  # cosine from which two pictures count as the same one: it would be copied
-FEWEST = 32  # pictures that a training needs
 BLOCK = 2048  # rows searched at once
-TOGETHER = 32  # pictures encoded at once
 
 Latents: TypeAlias = NDArray[np.float16]  # (n, depth, grid, grid)
+Ids: TypeAlias = NDArray[np.str_]
 
 
 class Words(Protocol):
@@ -45,7 +37,10 @@ class Words(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lessons:
-    """n pictures and their m captions; neighbours are indices of pictures, -1 where there are fewer."""
+    """n pictures and their m captions; neighbours are indices of pictures, -1 where there are fewer.
+
+    `encoder` says whose latents they are, `digest` what all of it was made from.
+    """
 
     latents: Latents
     own: Vectors  # (n, d)
@@ -53,6 +48,9 @@ class Lessons:
     first: NDArray[np.int64]  # (n + 1,): the captions of picture i are first[i] to first[i + 1]
     near_own: NDArray[np.int32]  # (n, NEAREST)
     near_texts: NDArray[np.int32]  # (m, NEAREST)
+    ids: Ids = field(default_factory=lambda: np.zeros(0, np.str_))  # (n,), of the pictures
+    encoder: str = ""
+    digest: str = ""
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -68,51 +66,28 @@ class Lessons:
 
     def save(self, path: Path) -> None:
         """Write them as one .npz, whole or not at all."""
-        buffer = io.BytesIO()
-        np.savez(buffer, **{name: getattr(self, name) for name in self.__slots__})
-        write_whole(path, buffer.getvalue())
+        save_arrays(path, **{each.name: getattr(self, each.name) for each in fields(self)})
 
     @classmethod
-    def load(cls, path: Path) -> "Lessons":
-        """Read what `save` wrote."""
-        with np.load(path) as arrays:
-            return cls(**{name: arrays[name] for name in cls.__slots__})
+    def load(cls, path: Path, on_note: OnNote | None = None) -> "Lessons | None":
+        """What `save` wrote; None where there is nothing, or a damaged file, which `on_note` is told.
+
+        Lessons that do not say whose latents they are, as an earlier version wrote them, are of no use.
+        """
+        arrays: dict[str, Any] = load_arrays(path, on_note)
+        names = {each.name for each in fields(cls)}
+        if not names <= arrays.keys():
+            return None
+        texts = {name: str(arrays[name]) for name in ("encoder", "digest")}
+        return cls(**{name: arrays[name] for name in names} | texts)
 
 
-def gather(
-    examples: Iterable[Image],
-    words: Words,
-    encode: Callable[[Sequence[Pixels]], Latents],
-    size: int,
-) -> Lessons:
-    """Read a library's training images, `size` pixels wide. Files that are gone or damaged are left out.
-
-    `encode` makes latents (n, depth, grid, grid) of n pictures. Raises ModelError where fewer than
-    FEWEST are left.
-    """
-    latents, vectors, captions = [], [], []
-    with ThreadPoolExecutor(cores()) as threads:
-        for block in batched(examples, TOGETHER):
-            read = threads.map(lambda image: _read(image, size), block)
-            seen = [
-                (image, picture) for image, picture in zip(block, read, strict=True) if picture is not None
-            ]
-            if seen:
-                latents.append(encode([picture for _, picture in seen]))
-                vectors += [image.vector for image, _ in seen]
-                captions += [image.captions for image, _ in seen]
-    enough(len(captions))
-    own = np.stack([vector for vector in vectors if vector is not None])
-    return arrange(np.concatenate(latents), own, captions, words)
-
-
-def enough(count: int) -> None:
-    """Raise ModelError where so many pictures are too few."""
-    if count < FEWEST:
-        raise ModelError(
-            f"a generator needs {FEWEST} pictures or more to learn from; {count} can be read",
-            hint="`phosphene add PATH…` adds more; `phosphene remove --missing` forgets those that are gone",
-        )
+def digest_of(
+    space: str, encoder: str, ids: Sequence[str], captions: Sequence[Sequence[str]], own: Vectors
+) -> str:
+    """What tells lessons from others: pictures, their captions and vectors, and whose latents they are."""
+    told = json.dumps([space, encoder, list(ids), [list(texts) for texts in captions]])
+    return hashlib.sha256(told.encode() + np.ascontiguousarray(own).tobytes()).hexdigest()
 
 
 def arrange(latents: Latents, own: Vectors, captions: Sequence[Sequence[str]], words: Words) -> Lessons:
@@ -141,35 +116,6 @@ def neighbours(queries: Vectors, owners: NDArray[np.integer], pictures: Vectors)
         best = np.where(np.take_along_axis(alike, kept, axis=1), -1, np.take_along_axis(best, kept, axis=1))
         found[block, : best.shape[1]] = best
     return found
-
-
-def sample(examples: Sequence[Image], size: int, most: int = 4000) -> NDArray[np.uint8]:
-    """At most `most` of the pictures, spread evenly over the library, (n, size, size, 3)."""
-    spread = examples[:: max(1, len(examples) // most)][:most]
-    pictures = [picture for image in spread if (picture := _read(image, size)) is not None]
-    if not pictures:
-        raise ModelError("none of the library's pictures can be read", hint="are their files still there?")
-    return np.stack(pictures)
-
-
-def squared(picture: Picture, size: int) -> Pixels:
-    """The middle of a picture, `size` pixels wide and high."""
-    fitted = ImageOps.fit(picture, (size, size), pillow.Resampling.LANCZOS)
-    return np.asarray(fitted, dtype=np.uint8)
-
-
-def _read(image: Image, size: int) -> Pixels | None:
-    try:
-        return squared(open_picture(Path(image.uri)), size)
-    except (ImageError, OSError):  # a picture that was added once and is gone or damaged now
-        return None
-
-
-def batched(images: Iterable[Image], count: int) -> Iterator[list[Image]]:
-    """The images in lists of `count`."""
-    rest = iter(images)
-    while block := list(islice(rest, count)):
-        yield block
 
 
 def _embedded(texts: Sequence[str], words: Words, dimension: int) -> Vectors:

@@ -13,6 +13,7 @@ from phosphene.nets.reader import Reader
 from phosphene.training.budget import Budget
 from phosphene.training.course import Course, OnStep, begin
 from phosphene.training.lessons import Lessons
+from phosphene.training.run import OnNote
 from phosphene.training.workers import Learnt
 
 BATCH = 128
@@ -26,11 +27,14 @@ def fit(
     budget: Budget,
     *,
     start: Reader | None = None,
+    origin: str = "",
     seed: int = 0,
     device: str = "cpu",
     on_step: OnStep | None = None,
+    on_note: OnNote | None = None,
 ) -> Reader:
-    """Train on lessons; the averaged network. `start` is one to go on from, see `begin`.
+    """Train on lessons; the averaged network. `start`, which `origin` tells from others, is one to go on
+    from, see `begin`.
 
     The run lies in `folder`; the same call goes on where a killed one left off.
     """
@@ -42,11 +46,13 @@ def fit(
         model,
         folder,
         budget,
-        {"examples": len(lessons)},
+        {"from": origin},
         ends=(model.look.get_submodule("0.0"), model.say),
         rates=RATES,
+        lessons=lessons.digest,
         seed=seed,
         device=device,
+        on_note=on_note,
     )
 
     def parts() -> Sequence[Batch]:
