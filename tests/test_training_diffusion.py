@@ -1,5 +1,9 @@
 """Training a generator: what it learns from, that it learns, and that a kill costs nothing but time."""
 
+import io
+import os
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -7,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as pillow
 
-from phosphene.errors import ModelError
+from phosphene.errors import LibraryError, ModelError, OutputError, StoreError
 from phosphene.generation.builtin import open_generator
 from phosphene.generation.folder import write
 from phosphene.generation.guidance import Condition
@@ -122,6 +127,112 @@ def test_lessons_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
     assert np.array_equal(lessons.texts[2], DIRECTIONS["white"])
 
 
+class CountingEncoder:
+    """What makes latents, and remembers how many pictures it was shown at a time."""
+
+    def __init__(self, digest: str = "this one") -> None:
+        self.counts: list[int] = []
+        self.encoder = Encoder(self.encode, SIZE, digest)
+
+    def encode(self, pictures: Sequence[Pixels]) -> Latents:
+        self.counts.append(len(pictures))
+        return nothing_much(pictures)
+
+    def gather(self, images: Sequence[Image], folder: Path, notes: list[str] | None = None) -> Lessons:
+        told = None if notes is None else notes.append
+        return gather(images, ColourWords(), "colours:0", self.encoder, folder, on_note=told)
+
+
+def test_lessons_follow_the_library(tmp_path: Path) -> None:
+    images, encoder = colour_library(tmp_path, 80), CountingEncoder()
+    first = encoder.gather(images[:40], tmp_path)
+    assert encoder.gather(images[:40], tmp_path).digest == first.digest
+    second = encoder.gather(images[36:80], tmp_path)
+    assert encoder.counts == [32, 8, 32, 8]  # the four pictures that stayed are not encoded again
+    assert second.ids.tolist() == [image.id for image in images[36:80]]
+    assert not set(first.ids[:36]) & set(second.ids)
+    assert second.digest != first.digest
+    undisturbed = CountingEncoder().gather(images[36:80], tmp_path / "undisturbed")
+    for name in ("latents", "own", "texts", "first", "near_own", "near_texts"):
+        assert np.array_equal(getattr(second, name), getattr(undisturbed, name))
+
+
+def test_changed_captions_make_other_lessons_of_the_same_latents(tmp_path: Path) -> None:
+    images, encoder = colour_library(tmp_path), CountingEncoder()
+    first = encoder.gather(images, tmp_path)
+    second = encoder.gather([replace(image, captions=("red",)) for image in images], tmp_path)
+    assert encoder.counts == [32, 8]
+    assert (second.digest != first.digest, len(second.texts)) == (True, 40)
+
+
+def test_latents_of_two_encoders_are_never_mixed(tmp_path: Path) -> None:
+    images, other = colour_library(tmp_path, 64), CountingEncoder("another one")
+    first = CountingEncoder().gather(images[:40], tmp_path)
+    second = other.gather(images, tmp_path)
+    assert sum(other.counts) == 64
+    assert (second.encoder, second.digest != first.digest) == ("another one", True)
+
+
+def test_a_picture_that_can_be_read_again_is_learnt(tmp_path: Path) -> None:
+    images, encoder = colour_library(tmp_path), CountingEncoder()
+    away = (tmp_path / "3.png").rename(tmp_path / "away.png")
+    assert len(encoder.gather(images, tmp_path)) == 39
+    away.rename(tmp_path / "3.png")
+    assert len(encoder.gather(images, tmp_path)) == 40
+    assert encoder.counts == [31, 8, 1]
+
+
+def test_latents_that_were_made_before_an_interrupt_are_not_made_again(tmp_path: Path) -> None:
+    images, encoder = colour_library(tmp_path, 80), CountingEncoder()
+
+    def interrupt(pictures: Sequence[Pixels]) -> Latents:
+        signal.raise_signal(signal.SIGINT)
+        return nothing_much(pictures)
+
+    with pytest.raises(KeyboardInterrupt):
+        gather(images, ColourWords(), "colours:0", Encoder(interrupt, SIZE, "this one"), tmp_path)
+    assert len(encoder.gather(images, tmp_path)) == 80
+    assert encoder.counts == [32, 16]
+    assert sorted(path.name for path in tmp_path.glob("*.npz")) == ["lessons.npz"]
+
+
+def damaged(whole: bytes) -> dict[str, bytes]:
+    """A file's content, damaged in several ways."""
+    flipped = bytearray(whole)
+    flipped[len(whole) // 3] ^= 255
+    array = io.BytesIO()
+    np.save(array, np.zeros(3))
+    return {
+        "empty": b"",
+        "cut off": whole[: len(whole) // 2],
+        "one byte": bytes(flipped),
+        "text": b"no lessons",
+        "another array": array.getvalue(),
+    }
+
+
+def test_damaged_lessons_are_said_and_made_anew(tmp_path: Path) -> None:
+    images, encoder = colour_library(tmp_path), CountingEncoder()
+    first = encoder.gather(images, tmp_path)
+    path = tmp_path / "lessons.npz"
+    for name, content in damaged(path.read_bytes()).items():
+        path.write_bytes(content)
+        told: list[str] = []
+        again = encoder.gather(images, tmp_path, told)
+        assert again.digest == first.digest and np.array_equal(again.near_own, first.near_own), name
+        assert len(told) == 1 and "lessons.npz` is damaged" in told[0], name
+
+
+def test_lessons_are_read_as_data_never_as_code(tmp_path: Path) -> None:
+    images, encoder = colour_library(tmp_path), CountingEncoder()
+    first = encoder.gather(images, tmp_path)
+    values = {name: getattr(first, name) for name in first.__slots__}
+    np.savez(tmp_path / "lessons.npz", **values | {"texts": np.array([tmp_path], dtype=object)})
+    told: list[str] = []
+    assert encoder.gather(images, tmp_path, told).digest == first.digest
+    assert "lessons.npz` is damaged" in told[0]
+
+
 def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="5 can be read") as raised:
         gather(colour_library(tmp_path, 5), ColourWords(), "", Encoder(nothing_much, SIZE), tmp_path)
@@ -219,6 +330,144 @@ def test_command_trains_all_networks_and_writes_a_generator(tmp_path: Path) -> N
     assert (tmp_path / "generator.training" / "denoiser" / "loss.png").exists()
     with pytest.raises(ModelError, match="other settings"):
         train(images, ColourWords(), tmp_path / "generator", replace(plan, settings=replace(TINY, batch=4)))
+
+
+def trained(images: Sequence[Image], folder: Path, steps: tuple[int, int, int], **extra: Any) -> list[str]:
+    """Train for so many steps of autoencoder, reader and denoiser; what a user is told."""
+    told: list[str] = []
+    plan = Plan(*(Budget(steps=count) for count in steps), SIZE, TINY, start=extra.pop("start", None))
+    train(images, ColourWords(), folder, plan, device="cpu", on_note=told.append, **extra)
+    return told
+
+
+def steps_of(folder: Path) -> dict[str, int]:
+    """The steps of each training, by its checkpoint."""
+    run = folder.with_name(f"{folder.name}.training")
+    return {
+        path.parent.name: torch.load(path, weights_only=True)["steps"]
+        for path in sorted(run.glob("*/checkpoint.pt"))
+    }
+
+
+def encoders_agree(folder: Path) -> bool:
+    """Whether the lessons hold the latents of the autoencoder that the generator has."""
+    lessons = Lessons.load(folder.with_name(f"{folder.name}.training") / "lessons.npz")
+    kept = autoencoding.kept(
+        folder.with_name(f"{folder.name}.training") / "autoencoder",
+        Budget(steps=1),
+        autoencoding.new_autoencoder(SIZE),
+    )
+    written = open_generator(folder, "cpu").pipeline.autoencoder
+    assert lessons is not None and kept is not None
+    pairs = zip(kept[0].encoder.parameters(), written.encoder.parameters(), strict=True)
+    assert all(torch.allclose(*pair, atol=1e-3) for pair in pairs)  # written in half precision
+    return lessons.encoder == autoencoding.digest(kept[0])
+
+
+def test_an_autoencoder_that_had_half_of_its_minutes_stays(tmp_path: Path) -> None:
+    images, folder = colour_library(tmp_path), tmp_path / "generator"
+    trained(images, folder, (2, 1, 2))
+    before = (tmp_path / "generator.training" / "lessons.npz").read_bytes()
+    assert trained(images, folder, (2, 1, 2)) == []
+    assert trained(images, folder, (4, 2, 4)) == [
+        "the autoencoder stays as it is, so that what is learnt of its latents counts"
+    ]
+    assert steps_of(folder) == {"autoencoder": 2, "reader": 2, "denoiser": 4}
+    assert (tmp_path / "generator.training" / "lessons.npz").read_bytes() == before
+    assert encoders_agree(folder)
+
+
+def test_an_autoencoder_that_had_little_is_trained_further_and_encodes_anew(tmp_path: Path) -> None:
+    images, folder = colour_library(tmp_path), tmp_path / "generator"
+    trained(images, folder, (1, 2, 3))
+    told = trained(images, folder, (4, 3, 4))
+    assert "trained further" in told[0]
+    assert [("reader" in text, "denoiser" in text) for text in told[1:]] == [(True, False), (False, True)]
+    assert steps_of(folder) == {"autoencoder": 4, "reader": 3, "denoiser": 4}
+    assert encoders_agree(folder)
+    log = read_log(tmp_path / "generator.training" / "denoiser" / "log.jsonl")
+    assert [line["step"] for line in log] == [0]  # it began anew
+
+
+def test_replaced_pictures_are_learnt_and_removed_ones_are_not(tmp_path: Path) -> None:
+    images, folder = colour_library(tmp_path, 80), tmp_path / "generator"
+    trained(images[:40], folder, (2, 1, 2))
+    told = trained(images[40:], folder, (2, 1, 2))
+    assert len(told) == 4 and "trained further" in told[0]
+    lessons = Lessons.load(tmp_path / "generator.training" / "lessons.npz")
+    assert lessons is not None and lessons.ids.tolist() == [image.id for image in images[40:]]
+    assert encoders_agree(folder)
+
+
+def test_an_autoencoder_that_was_deleted_takes_its_latents_with_it(tmp_path: Path) -> None:
+    images, folder = colour_library(tmp_path), tmp_path / "generator"
+    trained(images, folder, (2, 1, 2))
+    shutil.rmtree(tmp_path / "generator.training" / "autoencoder")
+    trained(images, folder, (3, 1, 2))
+    assert encoders_agree(folder)
+
+
+def test_a_training_from_another_start_is_refused(tmp_path: Path) -> None:
+    images, folder = colour_library(tmp_path), tmp_path / "generator"
+    trained(images, tmp_path / "first", (1, 1, 1))
+    trained(images, folder, (1, 1, 1), start=tmp_path / "first")
+    with pytest.raises(ModelError, match="from"):
+        trained(images, folder, (2, 2, 2))
+
+
+def test_a_generator_does_not_go_on_from_the_folder_that_it_replaces(tmp_path: Path) -> None:
+    images, folder = colour_library(tmp_path), tmp_path / "generator"
+    trained(images, folder, (1, 1, 1))
+    with pytest.raises(OutputError, match="what this command reads"):
+        trained(images, folder, (1, 1, 1), start=folder, force=True)
+
+
+def tiny_write(folder: Path) -> None:
+    denoiser = diffusion.new_denoiser(colour_lessons(), TINY)
+    write(denoiser, tiny_autoencoder(), tiny_reader(), ColourWords.space, folder)
+
+
+def test_a_generator_replaces_its_own_files_alone(tmp_path: Path) -> None:
+    tiny_write(tmp_path)
+    (tmp_path / "denoiser" / "notes.txt").write_text("mine")
+    (tmp_path / "2019").mkdir()
+    before = {path.relative_to(tmp_path) for path in tmp_path.rglob("*")}
+    tiny_write(tmp_path)
+    assert {path.relative_to(tmp_path) for path in tmp_path.rglob("*")} == before
+    assert (tmp_path / "denoiser" / "notes.txt").read_text() == "mine"
+    assert open_generator(tmp_path, "cpu").abilities.space == "colours:0"
+
+
+def test_a_generator_does_not_follow_a_link_out_of_its_folder(tmp_path: Path) -> None:
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (folder := tmp_path / "generator").mkdir()
+    (folder / "denoiser").symlink_to(elsewhere)
+    with pytest.raises(LibraryError, match="outside"):
+        tiny_write(folder)
+    assert not any(elsewhere.iterdir())
+
+
+def test_a_disk_without_room_leaves_the_generator_that_was_there(tmp_path: Path) -> None:
+    tiny_write(tmp_path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(StoreError, match="cannot be written"):
+            tiny_write(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert open_generator(tmp_path, "cpu").abilities.space == "colours:0"
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_generator_is_as_readable_as_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        tiny_write(tmp_path)
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o777 for path in tmp_path.rglob("*") if path.is_file()}
+    assert modes == {0o640}
 
 
 def test_training_goes_on_from_a_generator(tmp_path: Path) -> None:
