@@ -1,0 +1,167 @@
+"""Trainings lose nothing, overwrite nothing that is not theirs, and say what is wrong."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import Result
+
+from command import run
+from trial import Trial
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def documents(trial: Trial) -> Path:
+    """A folder of the user, which holds what nobody could make again."""
+    folder = trial.folder / "Documents"
+    (folder / "2019").mkdir(parents=True)
+    (folder / "2019" / "thesis.txt").write_text("my thesis")
+    (folder / "training").mkdir()
+    (folder / "training" / "plan.txt").write_text("run, swim")
+    return folder
+
+
+def clip(trial: Trial, *words: object) -> Result:
+    """A CLIP is trained on the pictures of the trial."""
+    return run("train", "clip", trial.pictures, *words)
+
+
+def test_a_training_writes_into_no_folder_of_a_user(trial: Trial, documents: Path) -> None:
+    before = contents(documents)
+    for result in (trial.run("train", "diffusion", "-o", documents), clip(trial, "-o", documents)):
+        assert result.exit_code == 1
+        assert "Documents` holds files that phosphene did not make" in result.stderr
+        assert "--force" in result.stderr
+    assert contents(documents) == before
+    assert not (trial.folder / "Documents.training").exists()
+
+
+def test_a_training_folder_beside_the_model_is_not_taken_from_a_user(trial: Trial) -> None:
+    (mine := trial.folder / "better.training").mkdir()
+    (mine / "plan.txt").write_text("run, swim")
+    result = trial.run("train", "diffusion", "-o", "better")
+    assert result.exit_code == 1 and "better.training` holds files" in result.stderr
+
+
+def place(trial: Trial, kind: str) -> Path:
+    """Somewhere that no model can be written to."""
+    if kind == "file":
+        Path("file").write_text("mine")
+    if kind == "dangling":
+        Path("dangling").symlink_to("nowhere")
+    if kind == "below-a-file":
+        Path("file").write_text("mine")
+        return Path("file") / "model"
+    places = {"root": Path("/"), "here": Path(), "library": trial.library, "pictures": trial.pictures}
+    return places.get(kind, Path(kind))
+
+
+KINDS = {
+    "file": "is a file",
+    "dangling": "leads nowhere",
+    "below-a-file": "may not write",
+    "root": "root",
+    "here": "did not make",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_place_for_no_model_is_said_before_the_training(kind: str, trial: Trial) -> None:
+    folder = place(trial, kind)
+    for result in (trial.run("train", "diffusion", "-o", folder), clip(trial, "-o", folder)):
+        assert result.exit_code == 1
+        assert KINDS[kind] in result.stderr
+
+
+def test_what_a_training_reads_is_never_written_into(trial: Trial) -> None:
+    Path("link").symlink_to(trial.library)
+    results = [trial.run("train", "diffusion", "--force", "-o", place) for place in (trial.library, "link")]
+    results.append(clip(trial, "--force", "-o", trial.pictures))
+    for result in results:
+        assert result.exit_code == 1 and "is what this command reads" in result.stderr
+
+
+@pytest.mark.parametrize("minutes", ["nan", "inf", "-inf", "-1", "0", "1e308", "1e400", "half"])
+def test_minutes_that_are_no_time_are_a_wrong_call(minutes: str, trial: Trial) -> None:
+    for result in (
+        trial.run("train", "diffusion", "--minutes", minutes),
+        clip(trial, "-o", "out", "--minutes", minutes),
+    ):
+        assert result.exit_code == 2 and "--minutes" in result.stderr
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("words", [("--steps", 10**30), ("--steps", 0), ("--seed", 10**30), ("--seed", -1)])
+def test_numbers_that_no_training_can_take_are_a_wrong_call(words: tuple[object, ...], trial: Trial) -> None:
+    result = clip(trial, "-o", "out", *words)
+    assert result.exit_code == 2 and str(words[0]) in result.stderr
+
+
+@contextmanager
+def signalled(number: signal.Signals, when: Callable[[], bool]) -> Iterator[None]:
+    """Send this process a signal as soon as something is so, from a thread that watches for it."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set():
+            if when():
+                os.kill(os.getpid(), number)
+                return
+            time.sleep(0.001)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_is_said_to_be_kept_is_kept(number: signal.Signals, code: int, trial: Trial) -> None:
+    log, checkpoint = Path("out/training/log.jsonl"), Path("out/training/checkpoint.pt")
+    with signalled(number, log.exists):
+        result = clip(trial, "-o", "out", "--steps", 500)
+    assert result.exit_code == code
+    assert "what was learnt is in out/training; the same command goes on from there" in result.stderr
+    assert 0 < torch.load(checkpoint, weights_only=True)["steps"] < 500
+
+
+def test_an_interrupt_while_pictures_are_read_says_that_nothing_is_learnt_yet(trial: Trial) -> None:
+    with signalled(signal.SIGINT, Path("out/training/examples.json").exists):
+        result = clip(trial, "-o", "out", "--steps", 500)
+    assert result.exit_code == 130
+    learnt = Path("out/training/checkpoint.pt").exists()
+    assert ("nothing was learnt yet" in result.stderr) is not learnt
+    assert clip(trial, "-o", "out", "--steps", 1).exit_code == 0
+
+
+def test_a_model_that_phosphene_trained_is_replaced_without_a_question(trial: Trial) -> None:
+    assert clip(trial, "-o", "out", "--steps", 1).exit_code == 0
+    Path("out/notes.txt").write_text("mine")
+    assert clip(trial, "-o", "out", "--steps", 2).exit_code == 0
+    assert Path("out/notes.txt").read_text() == "mine"
+    result = clip(trial, "-o", "out", "--from", "out", "--steps", 3)
+    assert result.exit_code == 1 and "is what this command reads" in result.stderr
+
+
+def test_too_few_pictures_with_captions_are_said_before_the_training(trial: Trial) -> None:
+    Path("few").mkdir()
+    for number, picture in enumerate(sorted(trial.pictures.glob("*.png"))[:19]):
+        Path(f"few/{number}.png").write_bytes(picture.read_bytes())
+        Path(f"few/{number}.txt").write_text(f"landscape number {number}")
+    result = run("train", "clip", "few", "-o", "out", "--steps", 1)
+    assert result.exit_code == 1 and "needs 20 or more" in result.stderr and "19 of 19" in result.stderr
+    assert not Path("out").exists()
