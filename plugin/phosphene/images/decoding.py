@@ -3,7 +3,6 @@
 A damaged file raises ImageError; it is never half a picture.
 """
 
-import io
 import struct
 import warnings
 import zlib
@@ -20,6 +19,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from phosphene.errors import ImageError
 from phosphene.images import tiff
 from phosphene.images.colour import to_layer, to_rgb
+from phosphene.images.pieces import Pieces
 from phosphene.images.png import lightened
 from phosphene.images.reading import read
 from phosphene.images.sizes import no_picture
@@ -133,7 +133,7 @@ def opened(content: bytes) -> Picture:
     What Pillow finds too large beside the pixels of a PNG is left out; a profile is not.
     """
     lighter, profile = lightened(content)
-    picture = Image.open(io.BytesIO(lighter), formats=FORMATS)
+    picture = Image.open(Pieces(lighter), formats=FORMATS)
     if profile:
         picture.info["icc_profile"] = profile
     return picture

@@ -9,9 +9,12 @@ from PIL import PngImagePlugin
 from PIL.Image import Image as Picture
 
 from phosphene.files import write_whole
+from phosphene.images.pieces import in_pieces, most_pieces
 
+TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 UNICODE_TEXTS = ("phosphene", "XML:com.adobe.xmp")  # keys of iTXt chunks: ours, and XMP's by its standard
+MOST_TEXTS = 256  # chunks of text; unpacking one takes up to 3 ms. Programs write a handful
 LARGEST_PROFILE = 16 << 20  # bytes; those of printing presses, the largest there are, have about 3 MB
 
 
@@ -38,13 +41,20 @@ def lightened(content: bytes) -> tuple[bytes, bytes | None]:
     """A PNG without the chunks that Pillow refuses as too large, and the profile if it was among them.
 
     Pillow refuses the whole file, though its pixels are fine. Any other file is handed back as it is.
+    Raises ImageError where there are too many chunks. Only the first profile counts, and the first texts.
     """
     if not content.startswith(SIGNATURE):
         return content, None
     kept, profile, room = [content[: len(SIGNATURE)]], None, PngImagePlugin.MAX_TEXT_MEMORY
-    for kind, data, whole in _chunks(content):
-        if kind == b"iCCP" and len(_profile(data)) > PngImagePlugin.MAX_TEXT_CHUNK:
-            profile = _profile(data)
+    profiles, texts, chunks = 0, 0, most_pieces(content)
+    for number, (kind, data, whole) in enumerate(_chunks(content)):
+        if number > chunks:
+            raise in_pieces()
+        texts, profiles = texts + (kind in TEXTS), profiles + (kind == b"iCCP")
+        if (kind in TEXTS and texts > MOST_TEXTS) or (kind == b"iCCP" and profiles > 1):
+            continue
+        if kind == b"iCCP" and len(unpacked := _profile(data)) > PngImagePlugin.MAX_TEXT_CHUNK:
+            profile = unpacked
             continue
         size = _text_size(kind, data)
         if size > room:
