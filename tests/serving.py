@@ -1,6 +1,7 @@
 """The inference service in a thread of the test: a real port, a real model, and what was asked of it."""
 
 import base64
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +42,13 @@ class Service:
         answer = self.client.post("/vectorize", json=asked)
         assert answer.status_code == status, answer.text
         return str(answer.json()["error"])
+
+    def connect(self, sent: bytes = b"") -> socket.socket:
+        """A connection of a client that writes HTTP by itself."""
+        host, port = self.url.removeprefix("http://").split(":")
+        connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
+        connection.sendall(sent)
+        return connection
 
     def metric(self, name: str, **labels: str) -> float:
         """A number of `/metrics`; nought where it was never counted."""
@@ -87,12 +95,15 @@ class Held:
 
 
 @contextmanager
-def serving(embedder: Embedder | None, *, token: str = "", **limits: Any) -> Iterator[Service]:
+def serving(
+    embedder: Embedder | None, *, token: str = "", hosts: Sequence[str] = (), **limits: Any
+) -> Iterator[Service]:
     """Serve on a free port, without a model for as long as there is none."""
     vectorizer, listener = Vectorizer(Limits(**limits), Metrics()), listen("127.0.0.1", 0)
     if embedder:
         vectorizer.load(embedder)
-    server = uvicorn.Server(configuration(app.create(vectorizer, token=token), vectorizer.limits, quiet=True))
+    application = app.create(vectorizer, token=token, hosts=hosts)
+    server = uvicorn.Server(configuration(application, vectorizer.limits, quiet=True))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     service = Service(address(listener), vectorizer)
     thread.start()

@@ -278,7 +278,9 @@ def test_a_client_that_hangs_up_in_the_middle_is_no_failure_of_ours(model: Embed
     with serving(model) as service:
         host, port = service.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
-            client.sendall(b'POST /vectorize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"texts":')
+            client.sendall(
+                b'POST /vectorize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"texts":'
+            )
             service.wait_for("phosphene_held_bytes", 9)
         wait(lambda: service.metric("phosphene_requests_total", path="/vectorize", status="400") == 1)
         assert service.metric("phosphene_held_bytes") == 0

@@ -29,7 +29,7 @@ class Bodies:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.held = 0  # bytes
-        self.coming: dict[asyncio.Timeout, None] = {}  # of the bodies on their way, the oldest first
+        self.coming: dict[asyncio.Timeout, Place] = {}  # of the bodies on their way, the oldest first
 
     @contextmanager
     def place(self) -> Iterator[Place]:
@@ -61,7 +61,7 @@ class Bodies:
     async def _received(
         self, request: Request, place: Place, body: bytearray, deadline: asyncio.Timeout
     ) -> None:
-        self.coming[deadline] = None
+        self.coming[deadline] = place
         started = asyncio.get_running_loop().time()
         async for chunk in request.stream():
             self._make_room(len(chunk), deadline)
@@ -74,12 +74,12 @@ class Bodies:
                 deadline.reschedule(started + self.limits.grace + len(body) / self.limits.rate)
 
     def _make_room(self, size: int, own: asyncio.Timeout) -> None:
-        """Tell the oldest body on its way to give way, if need be. Raises Refusal where that is no other."""
-        if self.held + size <= self.limits.bodies:
-            return
-        oldest = next(iter(self.coming), own)
-        if oldest is own:
-            raise Refusal(429, f"{self.limits.bodies / MIB:g} MiB of requests are being answered", SOON)
-        del self.coming[oldest]
-        with suppress(RuntimeError):  # its time is up already
-            oldest.reschedule(asyncio.get_running_loop().time())
+        """Let the oldest bodies on their way give way, if need be. Raises Refusal where there is no other."""
+        while self.held + size > self.limits.bodies:
+            oldest = next(iter(self.coming), own)
+            if oldest is own:
+                raise Refusal(429, f"{self.limits.bodies / MIB:g} MiB of requests are being answered", SOON)
+            place = self.coming.pop(oldest)
+            self.held, place.size = self.held - place.size, 0
+            with suppress(RuntimeError):  # its time is up already
+                oldest.reschedule(asyncio.get_running_loop().time())
