@@ -5,12 +5,13 @@ import resource
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
 import textwrap
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from phosphene.errors import LibraryError, StoreError
 from phosphene.journal import KEPT_TEXTS, Journal, Refused, Seen
 from phosphene.records import Failure
+from pictures import open_to_all
 
 A, B, C = (Seen(f"/{name}.jpg", 10, 1, "id-a" if name == "c" else f"id-{name}", (name,)) for name in "abc")
 BAD = Refused("/bad.jpg", 10, 1, "cut off or damaged")
@@ -153,11 +155,119 @@ def test_a_newer_version_is_refused_by_name(journal: Journal) -> None:
     assert "upgrade" in caught.value.hint
 
 
-def test_a_file_of_something_else_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    (tmp_path / "journal.sqlite").write_bytes(b"not a database " * 100)
-    with pytest.raises(LibraryError, match="is damaged: file is not a database") as caught:
-        Journal(tmp_path / "journal.sqlite")
-    assert "delete it" in caught.value.hint
+DAMAGES = {
+    "of something else": lambda file: file.write_bytes(b"not a database " * 100),
+    "cut in its header": lambda file: os.truncate(file, 60),
+    "cut in a page": lambda file: os.truncate(file, 5000),
+    "cut by a page": lambda file: os.truncate(file, file.stat().st_size - 4096),
+    "of zeros": lambda file: file.write_bytes(bytes(file.stat().st_size)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_left_as_it_is_and_an_empty_journal_stands_for_it(
+    journal: Journal, damage: str
+) -> None:
+    journal.record(Seen(f"/{number}.jpg", 1, 1, f"id-{number}") for number in range(500))
+    DAMAGES[damage](journal.path)
+    left = journal.path.read_bytes()
+
+    opened = Journal(journal.path)
+
+    assert opened.problems()
+    assert opened.ids() == set()
+    opened.keep_text_vector("a house", "here", np.ones(2, dtype=np.float32))
+    assert opened.text_vector("a house", "here") is not None
+    assert journal.path.read_bytes() == left
+    opened.close()
+
+
+def test_a_journal_that_is_begun_again_keeps_the_damaged_file(journal: Journal) -> None:
+    journal.path.write_bytes(b"not a database")
+    opened = Journal(journal.path)
+
+    aside = opened.restart()
+    opened.record([A])
+
+    assert (aside / "journal.sqlite").read_bytes() == b"not a database"
+    assert aside.parent == journal.folder / "set-aside"
+    assert opened.problems() == []
+    other = Journal(journal.path)
+    assert other.ids() == {"id-a"}
+    other.close()
+    opened.close()
+
+
+def test_a_page_that_is_damaged_is_found_and_stops_no_search(journal: Journal) -> None:
+    vector = np.ones(512, dtype=np.float32)
+    for number in range(40):
+        journal.keep_text_vector(f"text {number}", "here", vector)
+    journal.close()
+    content = bytearray(journal.path.read_bytes())
+    content[8192:] = b"\xff" * (len(content) - 8192)
+    journal.path.write_bytes(content)
+
+    opened = Journal(journal.path)
+
+    assert opened.problems()
+    assert [opened.text_vector(f"text {number}", "here") for number in range(40)].count(None) > 20
+    opened.keep_text_vector("another", "here", vector)
+    opened.close()
+
+
+def test_an_empty_file_is_a_new_journal(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").touch()
+    journal = Journal(tmp_path / "journal.sqlite")
+    journal.record([A])
+    assert (journal.ids(), journal.problems()) == ({"id-a"}, [])
+    journal.close()
+
+
+def as_nobody(deed: Callable[[Path], object], folder: Path) -> None:
+    """Do it in a process that may not write where root can."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            deed(folder)
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("state", ["whole", "with a write that was killed", "not there", "empty"])
+def test_a_journal_that_may_only_be_read_is_read(tmp_path: Path, state: str) -> None:
+    open_to_all(tmp_path)
+    path = tmp_path / "library" / "journal.sqlite"
+    path.parent.mkdir()
+    journal = Journal(path)
+    journal.record([A])
+    journal.close()
+    if state == "with a write that was killed":
+        path.with_name("journal.sqlite-journal").write_bytes(HOT)
+    if state in ("not there", "empty"):
+        path.unlink()
+        path.touch() if state == "empty" else None
+    for each in (*path.parent.iterdir(), path.parent):
+        each.chmod(0o555 if each.is_dir() else 0o444)
+    before = {each.name: each.read_bytes() for each in path.parent.iterdir()}
+
+    def read(path: Path) -> None:
+        journal = Journal(path)
+        assert journal.ids() == (set() if state in ("not there", "empty") else {"id-a"})
+        assert journal.text_vector("a house", "here") is None
+        journal.keep_text_vector("a house", "here", np.ones(2, dtype=np.float32))
+
+    as_nobody(read, path)
+    assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
+    path.parent.chmod(0o755)
+
+
+# The header of a rollback journal of one page that was being written when its process was killed.
+HOT = bytes.fromhex("d9d505f920a163d7") + struct.pack(">IIIII", 1, 0, 1, 512, 4096)
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:

@@ -1,13 +1,15 @@
 """The journal: which files were seen, which image each one is, and which could not be added.
 
-One SQLite file in the library's folder. The store decides what a library holds; without its journal
-a library looks at every file once more and embeds none again. Written with a rollback journal, not a
-write-ahead log, so that one file is all there is to move or copy between two commands.
+One SQLite file in the library's folder. The store decides what a library holds. A journal that is lost
+or damaged is filled again from the store: every file is then looked at once more, and none is embedded
+again. Written with a rollback journal, not a write-ahead log, so that one file is all there is to move
+or copy between two commands.
 
 Places are uris: absolute paths, or relative to the library's folder, see `sources.to_uri`.
 """
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,16 +17,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
 
 from phosphene.errors import LibraryError, PhospheneError, StoreError
+from phosphene.files import aside_in
 from phosphene.records import Failure
 from phosphene.vectors import Vector
 
 WAIT = 30.0  # seconds, for another process to finish its commit
 KEPT_TEXTS = 4096  # vectors of texts; the oldest go first
+
+MEMORY = "file::memory:"  # a database of this connection alone
+HEADER = 100  # bytes of a SQLite file that describe it
 
 MANY = "(SELECT value FROM json_each(?))"  # any number of values as one parameter
 
@@ -48,7 +55,10 @@ STARTS = "CREATE TABLE IF NOT EXISTS starts (sha256 TEXT PRIMARY KEY, uri TEXT N
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A file as it was when it was added: bytes, time of change, the image that it is, its captions."""
+    """A file as it was when it was added: bytes, time of change, the image that it is, its captions.
+
+    One that must be looked at again has the size -1: it was written down from the store.
+    """
 
     uri: str
     size: int
@@ -67,21 +77,27 @@ class Refused:
     reason: str
 
 
+class DamagedJournal(LibraryError):
+    """A file that is no SQLite database, or no longer a whole one."""
+
+
+class ReadOnlyJournal(LibraryError):
+    """A file that may only be read, where more is needed."""
+
+
 class Journal:
     """What was seen, in short transactions: after a kill, each has happened or has not.
 
-    Safe in many threads. Raises LibraryError for a file that is no journal or of a newer version,
-    StoreError where it cannot be written.
+    Safe in many threads. Opening it changes nothing but a missing file or one of an older version. A file
+    that may only be read is only read. Instead of a `damaged` one an empty journal in memory is used,
+    until `restart`. Raises LibraryError for a file of a newer version, StoreError where it cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.damaged = _is_cut(path)
         self._lock = threading.RLock()
-        with self._explained():
-            self._database = sqlite3.connect(
-                path, timeout=WAIT, isolation_level=None, check_same_thread=False
-            )
-        self._migrate()
+        self._open()
 
     @property
     def folder(self) -> Path:
@@ -169,7 +185,10 @@ class Journal:
 
     def text_vector(self, text: str, space: str) -> Vector | None:
         """The kept vector (d,) of a text in a space (its id), or None."""
-        rows = self._rows("SELECT vector FROM texts WHERE key = ?", (_key(text, space),))
+        try:
+            rows = self._rows("SELECT vector FROM texts WHERE key = ?", (_key(text, space),))
+        except DamagedJournal:
+            return None
         return np.frombuffer(rows[0][0], dtype="<f4").astype(np.float32) if rows else None
 
     def keep_text_vector(self, text: str, space: str, vector: Vector) -> None:
@@ -183,7 +202,55 @@ class Journal:
         except PhospheneError:
             return
 
+    # ── damage ────────────────────────────────────────────────────────────────────────────
+
+    def problems(self) -> list[str]:
+        """What SQLite finds wrong with the file: nothing where it is whole."""
+        if self.damaged:
+            return ["it is no whole SQLite database"]
+        try:
+            found = [str(row[0]) for row in self._rows("PRAGMA quick_check")]
+        except DamagedJournal as error:
+            return [error.message]
+        return [] if found == ["ok"] else found
+
+    def restart(self) -> Path:
+        """Move a damaged file aside and begin with an empty one. Returns where the old one is now."""
+        with self._lock:
+            self._database.close()
+            aside = aside_in(self.folder)
+            aside.mkdir(parents=True)
+            for file in self.folder.glob(f"{self.path.name}*"):  # with what SQLite wrote beside it
+                file.rename(aside / file.name)
+            self.damaged = False
+            self._open()
+        return aside
+
     # ── SQLite ────────────────────────────────────────────────────────────────────────────
+
+    def _open(self) -> None:
+        """Open the file, or what stands for one that is damaged or may only be read."""
+        for place in [MEMORY] if self.damaged else _places(self.path):
+            try:
+                self._connect(place)
+                return
+            except ReadOnlyJournal:  # the next place asks for less
+                if place == _places(self.path)[-1]:
+                    raise
+            except DamagedJournal:
+                self.damaged = True
+                return self._connect(MEMORY)
+
+    def _connect(self, place: str) -> None:
+        with self._explained():
+            self._database = sqlite3.connect(
+                place, uri=True, timeout=WAIT, isolation_level=None, check_same_thread=False
+            )
+        try:
+            self._migrate()
+        except PhospheneError:
+            self._database.close()
+            raise
 
     def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._explained():
@@ -250,10 +317,34 @@ def _error(error: sqlite3.Error, path: Path) -> PhospheneError:
             hint="free some space, then run the same again: what was added before is kept",
         )
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-        return LibraryError(
+        return DamagedJournal(
             f"`{path}` is damaged: {error}",
-            hint="delete it: the next `add` then looks at every file once more, and embeds none again",
+            hint=f"`phosphene -L {quote(str(path.parent))} repair` makes it again from the store",
         )
-    return LibraryError(
-        f"`{path}` cannot be used: {error}", hint="is the folder there, and may you write it?"
-    )
+    kind = ReadOnlyJournal if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) else LibraryError
+    return kind(f"`{path}` cannot be used: {error}", hint="is the folder there, and may you write it?")
+
+
+def _places(path: Path) -> list[str]:
+    """What SQLite is asked to open, in turn: without the right to write, the file as it is, or none."""
+    uri = path.absolute().as_uri()
+    if not path.parent.exists() or _may_write(path):
+        return [uri]
+    return [f"{uri}?mode=ro", f"{uri}?mode=ro&immutable=1", MEMORY]
+
+
+def _may_write(path: Path) -> bool:
+    return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
+
+
+def _is_cut(path: Path) -> bool:
+    """Whether a database is shorter than its header says (https://sqlite.org/fileformat.html)."""
+    try:
+        with path.open("rb") as file:
+            header, size = file.read(HEADER), os.fstat(file.fileno()).st_size
+    except OSError:
+        return False
+    if size == 0 or path.with_name(f"{path.name}-journal").exists():
+        return False  # SQLite makes an empty one anew, and rolls back what was not finished
+    pages, bytes_each = int.from_bytes(header[28:32]), int.from_bytes(header[16:18])
+    return len(header) < HEADER or size < pages * (65_536 if bytes_each == 1 else bytes_each)

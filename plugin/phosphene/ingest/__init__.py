@@ -23,7 +23,7 @@ from itertools import islice
 from phosphene.config import cores
 from phosphene.embedding import Embedder
 from phosphene.errors import StoreError
-from phosphene.ingest.commit import commit, forget_lost
+from phosphene.ingest.commit import agree, commit
 from phosphene.ingest.lock import writing
 from phosphene.ingest.worker import Found, Worker, one_core_each
 from phosphene.interrupt import uninterrupted
@@ -97,7 +97,10 @@ def add(
     files = list(items)
     tell = on_progress or (lambda progress: None)
     with writing(journal.folder, lambda who: tell(Progress(0, len(files), note=f"waiting for {who}"))):
-        forget_lost(store, journal)
+        if journal.problems():
+            aside = journal.restart()
+            tell(Progress(0, len(files), note=f"the journal was damaged: it is in `{aside}`, and made again"))
+        agree(store, journal)
         return _Run(embedder, store, journal, tell).over(files, batch)
 
 

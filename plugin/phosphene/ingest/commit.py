@@ -13,10 +13,8 @@ from phosphene.errors import StoreError
 from phosphene.ingest.worker import Found
 from phosphene.journal import Journal, Refused, Seen
 from phosphene.records import Filter, Image
-from phosphene.sources import to_path
+from phosphene.sources import is_remote, to_path
 from phosphene.store import Store
-
-TRAINING = Filter(origin="training")
 
 
 def commit(found: Sequence[Found], store: Store, journal: Journal) -> int:
@@ -46,14 +44,36 @@ def commit(found: Sequence[Found], store: Store, journal: Journal) -> int:
     return len(fresh)
 
 
-def forget_lost(store: Store, journal: Journal) -> None:
-    """Let the journal forget images that the store does not have: they are to be added again.
+def agree(store: Store, journal: Journal) -> None:
+    """Bring the journal in line with the store, which decides what a library holds.
 
-    It happens where a server's store was emptied, restored from a backup, or changed from elsewhere.
+    Files of images that are not in the store are forgotten: they are to be added again. It happens where
+    the store lost its newest version, or was emptied, restored or changed from elsewhere. A journal that
+    is empty is filled: it was lost or damaged, or the library is a copy.
     """
     noted = journal.ids()
-    if store.count(replace(TRAINING, only=frozenset(noted))) != len(noted):
-        journal.forget(noted - {image.id for image in store.iterate(TRAINING)})
+    if not noted:
+        fill(store, journal)
+    elif store.count(Filter(only=frozenset(noted))) != len(noted):
+        journal.forget(noted - {image.id for image in store.iterate()})
+
+
+def fill(store: Store, journal: Journal) -> int:
+    """Write down the files of stored images that the journal does not know; returns how many.
+
+    They have to be looked at again, but none is embedded again. Their captions stay those of the store.
+    """
+    noted = journal.ids()
+    lost = [Seen(image.uri, -1, -1, image.id) for image in store.iterate() if _was_added(image)]
+    lost = [seen for seen in lost if seen.id not in noted]
+    taken = journal.known(seen.uri for seen in lost)
+    journal.record(seen for seen in lost if seen.uri not in taken)
+    return len(lost)
+
+
+def _was_added(image: Image) -> bool:
+    """Whether it came from a file of the user's, rather than from this library's generator."""
+    return not is_remote(image.uri) and image.uri != f"pictures/{image.id}.png"
 
 
 def _of(id: str, images: Mapping[str, Image]) -> Image:
