@@ -315,8 +315,8 @@ def test_removing_what_is_missing(library: Path, tmp_path: Path) -> None:
     Image.new("RGB", (8, 8), "blue").save(path)
     run("-L", library, "add", path)
     path.unlink()
-    assert lines("-L", library, "remove", "--missing", "--yes") == [{"removed": 1}]
-    assert lines("-L", library, "remove", "--missing", "--yes") == [{"removed": 0}]
+    assert lines("-L", library, "remove", "--missing", "--yes") == [{"removed": 1, "kept": 0}]
+    assert lines("-L", library, "remove", "--missing", "--yes") == [{"removed": 0, "kept": 0}]
 
 
 @pytest.mark.parametrize("words", [[], ["abc", "--missing"]])

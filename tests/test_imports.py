@@ -36,7 +36,7 @@ LAYERS = (
     {"marks", "recipes"},
     {"sources", "embedding", "journal", "store"},
     {"query"},
-    {"ingest", "search", "novelty", "render", "training", "transfer", "visit"},
+    {"absence", "ingest", "search", "novelty", "render", "training", "transfer", "visit"},
     {"explore", "generation", "opening"},
     {"library"},
     {"server"},

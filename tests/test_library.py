@@ -307,11 +307,11 @@ def test_a_picture_whose_file_is_gone_shows_its_thumbnail(
     library.add([copy])
     copy.unlink()
 
-    [gone] = library.missing()
+    [gone] = library.missing().gone
 
     assert library.picture(gone).size == (96, 96)
     assert library.remove([gone.id]) == 1
-    assert library.missing() == []
+    assert library.missing().gone == ()
 
 
 def test_another_space_is_refused_with_both_names(library: Library, tmp_path: Path) -> None:

@@ -75,6 +75,22 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
+def may_write(folder: Path) -> bool:
+    """Whether this user may write into a folder, or make it where it is not there yet."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return os.access(there, os.W_OK | os.X_OK)
+
+
+def require_writable(library: Path) -> None:
+    """Raises LibraryError for a library that may only be read. Call it before the work begins."""
+    for folder in (library, library / "store", library / "pictures"):
+        if not may_write(folder):
+            raise LibraryError(
+                f"`{folder}` may only be read, and this command writes to it",
+                hint="make the library writable for you, or `phosphene copy` it to a place that is",
+            )
+
+
 def aside_in(library: Path) -> Path:
     """A new folder in a library for damaged files, named by the time. It is not made yet."""
     name = datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S")

@@ -17,18 +17,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from os.path import lexists
 from pathlib import Path
 from types import TracebackType
 
 from PIL.Image import Image as Picture
 
 from phosphene import ingest
+from phosphene.absence import Missing, missing
 from phosphene.embedding import Embedder, open_embedder
 from phosphene.embedding.consent import name_of
 from phosphene.errors import ImageError, PassedOver, QueryError, StartWarning
 from phosphene.explore.atlas import Atlas, atlas
 from phosphene.explore.walk import Stop, walk
+from phosphene.files import require_writable
 from phosphene.generation import Fit, Generator, Request, open_generator
 from phosphene.generation.fitting import remarks
 from phosphene.generation.given import Given
@@ -139,6 +140,7 @@ class Library:
         What cannot be added is counted with its reason, and remembered. A kill loses at most
         the batch in flight. Raises ImageError for a path that does not exist.
         """
+        require_writable(self.folder)
         return ingest.add(
             scan(paths),
             embedder=self.embedder,
@@ -197,19 +199,16 @@ class Library:
                     warnings.warn(PassedOver(f"{error.message}: its thumbnail is shown"), stacklevel=2)
         return small_picture(self.store.thumbnails([image.id]).get(image.id))
 
-    def missing(self) -> list[Image]:
-        """The training images of which no file is left, here or where another copy was added."""
-        local = (image for image in self.store.iterate(TRAINING) if not is_remote(image.uri))
-        gone = [image for image in local if not lexists(self.path(image))]
-        copies = self.journal.places([image.id for image in gone])
-        return [
-            image
-            for image in gone
-            if not any(lexists(to_path(seen.uri, self.folder)) for seen in copies.get(image.id, ()))
-        ]
+    def missing(self, *, under: Path | None = None) -> Missing:
+        """The images whose files are gone, here and wherever another copy was added, see `absence`.
+
+        Below the folder `under` those count, too, whose folders are gone or empty.
+        """
+        return missing(self.store, self.journal, under)
 
     def remove(self, ids: Sequence[str]) -> int:
         """Take images out of the library. Files that were added stay; descendants keep the id."""
+        require_writable(self.folder)
         self.journal.forget(ids)  # first: a kill in between costs a second look, and no record is wrong
         return self.store.delete(ids)
 
@@ -273,6 +272,7 @@ class Library:
         same again changes nothing. They are stored `into` another library of this space, where one is given.
         `on_step` that returns False stops. Raises GenerationError for what cannot be made.
         """
+        require_writable((into or self).folder)
         query = prompt if isinstance(prompt, Query) else parse(prompt)
         start = None if init is None else self.given.source(init)  # before any model loads
         masked = None if mask is None else self.given.source(mask, open_mask)
@@ -321,6 +321,8 @@ class Library:
         With `generate` also a new one, all from the same noise so that only the place differs; they
         are stored only with `keep`, and `into` another library where one is given.
         """
+        if keep:
+            require_writable((into or self).folder)
         stops = walk(self.store, self.vector(start), self.vector(end), steps)
         if not generate:
             return stops

@@ -10,15 +10,18 @@ says how many of them are less near to their nearest than this picture is to its
 """
 
 import io
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from phosphene.files import write_whole
+from phosphene.files import may_write, write_whole
 from phosphene.records import Filter, Hit, Image
 from phosphene.store import Store
 from phosphene.vectors import Vector
@@ -59,10 +62,8 @@ class Baseline:
     def of(cls, store: Store, cache: Path) -> "Baseline":
         """Measure it, or read what was measured when the library had as many training images."""
         count = store.count(TRAINING)
-        if cache.exists():
-            with np.load(cache) as kept:
-                if int(kept["count"]) == count:
-                    return cls(kept["similarities"])
+        if (kept := _kept(cache, count)) is not None:
+            return cls(kept)
         measured = cls(_similarities(store))
         _keep(cache, count, measured.similarities)
         return measured
@@ -125,7 +126,22 @@ def _vector(image: Image) -> Vector:
     return image.vector
 
 
+def _kept(cache: Path, count: int) -> NDArray[np.float32] | None:
+    """What was measured with as many training images; None where there is none, or a damaged file."""
+    try:
+        with np.load(cache) as kept:
+            same, similarities = int(kept["count"]) == count, kept["similarities"]
+    except (OSError, ValueError, TypeError, LookupError, EOFError, BadZipFile, zlib.error):
+        return None
+    fits = similarities.ndim == 1 and similarities.dtype == np.float32 and np.isfinite(similarities).all()
+    return similarities if same and fits else None
+
+
 def _keep(cache: Path, count: int, similarities: NDArray[np.float32]) -> None:
+    """Keep it for the next time, where that can be written."""
+    if not may_write(cache.parent):
+        return
     file = io.BytesIO()
     np.savez(file, count=count, similarities=similarities)
-    write_whole(cache, file.getvalue())
+    with suppress(OSError):
+        write_whole(cache, file.getvalue())

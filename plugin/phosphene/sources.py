@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from phosphene.errors import ImageError
+from phosphene.records import Image
 
 ENDINGS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
 CAPTIONS = "captions.json"  # the COCO file that holds the captions of the folder that it lies in
@@ -79,6 +80,11 @@ def to_path(uri: str, folder: Path) -> Path:
 def is_remote(uri: str) -> bool:
     """Whether a uri names a place on another machine, rather than a file of this one."""
     return uri.startswith(REMOTE)
+
+
+def was_added(image: Image) -> bool:
+    """Whether an image came from a file of this machine, rather than from the library's generator."""
+    return not is_remote(image.uri) and image.uri != f"pictures/{image.id}.png"
 
 
 def _absolute(path: Path) -> Path:

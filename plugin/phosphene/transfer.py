@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from phosphene.errors import LibraryError, StoreError
-from phosphene.files import inside, write_whole
+from phosphene.files import inside, require_writable, write_whole
 from phosphene.images import read
 from phosphene.records import Image
 from phosphene.sources import is_remote, to_path, to_uri
@@ -121,6 +121,7 @@ def _refuse(source: Place, target: Place) -> None:
         raise LibraryError(
             f"`{source.folder}` cannot be copied into itself", hint="name another library to copy into"
         )
+    require_writable(target.folder)
 
 
 def _moved(source: Place, target: Place) -> Iterator[Image]:

@@ -13,7 +13,7 @@ from phosphene.errors import StoreError
 from phosphene.ingest.worker import Found
 from phosphene.journal import Journal, Refused, Seen
 from phosphene.records import Filter, Image
-from phosphene.sources import is_remote, to_path
+from phosphene.sources import to_path, was_added
 from phosphene.store import Store
 
 
@@ -64,16 +64,11 @@ def fill(store: Store, journal: Journal) -> int:
     They have to be looked at again, but none is embedded again. Their captions stay those of the store.
     """
     noted = journal.ids()
-    lost = [Seen(image.uri, -1, -1, image.id) for image in store.iterate() if _was_added(image)]
+    lost = [Seen(image.uri, -1, -1, image.id) for image in store.iterate() if was_added(image)]
     lost = [seen for seen in lost if seen.id not in noted]
     taken = journal.known(seen.uri for seen in lost)
     journal.record(seen for seen in lost if seen.uri not in taken)
     return len(lost)
-
-
-def _was_added(image: Image) -> bool:
-    """Whether it came from a file of the user's, rather than from this library's generator."""
-    return not is_remote(image.uri) and image.uri != f"pictures/{image.id}.png"
 
 
 def _of(id: str, images: Mapping[str, Image]) -> Image:
