@@ -6,14 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from phosphene.errors import ImageError
-from phosphene.sources import Item, scan, to_path, to_uri
-from pictures import open_to_all
+from phosphene.images import read
+from phosphene.sources import Item, fullest, scan, to_path, to_uri
+from pictures import drawn, encoded, open_to_all
 
 ODD_NAMES = ("ünïcode 雪.jpg", "two\nlines.jpg", "-rf.jpg", "$(touch gone).jpg", "a b'c\"d.JPG")
 
@@ -193,10 +195,9 @@ def test_a_captions_file_in_a_folder_is_used_for_the_folder(tmp_path: Path) -> N
 
 
 def test_the_lines_of_a_text_file_are_captions(tmp_path: Path) -> None:
-    put(tmp_path, "a.jpg", "b.jpg")
+    put(tmp_path, "a.jpg")
     (tmp_path / "a.txt").write_bytes("\ufeffa house\r\n\r\n  in   the snow \na house\n".encode())
-    (tmp_path / "b.txt").write_bytes(b"caf\xe9\n")
-    assert [item.captions for item in scan([tmp_path])] == [("a house", "in the snow"), ("caf\ufffd",)]
+    assert [item.captions for item in scan([tmp_path])] == [("a house", "in the snow")]
 
 
 def test_captions_of_all_kinds_come_together_once_each(tmp_path: Path) -> None:
@@ -207,35 +208,258 @@ def test_captions_of_all_kinds_come_together_once_each(tmp_path: Path) -> None:
     assert [item.captions for item in scan([tmp_path, other])] == [("ein Haus", "a house", "by the sea")]
 
 
-@pytest.mark.parametrize(
-    ("content", "what"),
-    [
-        ("", "Expecting value"),
-        ("[]", "list indices"),
-        ('{"images": []}', "no `annotations`"),
-        ('{"annotations": []}', "no `images`"),
-        ('{"images": [{"id": 1}], "annotations": []}', "no `file_name`"),
-        ('{"images": [{"id": 1, "file_name": 7}], "annotations": []}', "int"),
-        ('{"images": [{"id": 1, "file_name": "a\\u0000.jpg"}], "annotations": []}', "names no file"),
-        ('{"images": [], "annotations": [{"image_id": 1}]}', "no `caption`"),
-        ('{"images": [], "annotations": [{"image_id": 1, "caption": 7}]}', "int"),
-        ('{"images": 7, "annotations": []}', "int"),
-        ("[" * 100_000, "recursion"),
-    ],
-)
-def test_a_captions_file_that_is_none_is_an_error(tmp_path: Path, content: str, what: str) -> None:
+NO_COCO = {
+    "": "Expecting value",
+    "[]": "list indices",
+    '{"a.jpg": "a tree"}': "no `images`",
+    '{"annotations": []}': "no `images`",
+    '{"images": 7, "annotations": []}': "must be lists",
+    '{"images": [], "annotations": {"1": "a"}}': "must be lists",
+    '{"images": [{"id": 1}], "annotations": []}': "`file_name`",
+    '{"images": [{"id": 1, "file_name": 7}]}': "`file_name`",
+    '{"images": [1, null, []]}': "`file_name`",
+    "[" * 100_000: "recursion",
+    '{"images": [{"id": 1' + "0" * 5000 + "}]}": "digits",
+    '{"images": [' + "\0": "no text",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("content", NO_COCO, ids=NO_COCO.values())
+def test_a_captions_file_that_is_none_is_an_error_where_it_was_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "captions.json").write_text(content)
     put(tmp_path, "a.jpg")
-    for path in (tmp_path, tmp_path / "captions.json"):
-        with pytest.raises(ImageError, match=r"captions\.json` is no COCO captions file") as caught:
-            list(scan([path]))
-        assert what in str(caught.value)
-        assert "image_id" in caught.value.hint
+    with pytest.raises(ImageError, match=r"captions\.json` is no COCO captions file") as caught:
+        list(scan([tmp_path, tmp_path / "captions.json"]))
+    assert NO_COCO[content] in str(caught.value)
+    assert "image_id" in caught.value.hint
+    picture, fault = scan([tmp_path])
+    assert picture == Item(tmp_path / "a.jpg")
+    assert fault.path == tmp_path / "captions.json"
+    assert NO_COCO[content] in fault.fault
+
+
+def test_no_odd_captions_file_anywhere_below_stops_a_scan(tmp_path: Path) -> None:
+    put(tmp_path, "a/1.jpg", "b/2.jpg", "c/3.jpg", "d/4.jpg", "e/5.jpg", "f/6.jpg")
+    (tmp_path / "a/captions.json").mkdir()
+    os.mkfifo(tmp_path / "b/captions.json")
+    (tmp_path / "c/captions.json").symlink_to("nowhere")
+    (tmp_path / "d/captions.json").symlink_to("/dev/zero")
+    with (tmp_path / "e/captions.json").open("wb") as file:
+        file.truncate(3 << 30)  # takes no room on the disk
+    coco(tmp_path / "f/captions.json", {"6.jpg": ["a house"]})
+    items = list(scan([tmp_path]))
+    assert [item.path.name for item in items if not item.fault] == [f"{n}.jpg" for n in range(1, 7)]
+    said = {item.path.parent.name: item.fault for item in items if item.fault}
+    reasons = ("is a directory", "not a file", "dangling link", "not a file", "larger than 1 GB")
+    assert list(said) == list("abcde")
+    assert all(fault.endswith(reason) for fault, reason in zip(said.values(), reasons, strict=True))
+
+
+def test_no_odd_text_file_stops_a_scan(tmp_path: Path) -> None:
+    put(tmp_path, "1.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg", "6.jpg")
+    (tmp_path / "1.txt").mkdir()
+    os.mkfifo(tmp_path / "2.txt")
+    (tmp_path / "3.txt").write_bytes(encoded(drawn(1)))
+    with (tmp_path / "4.txt").open("wb") as file:
+        file.truncate(2 << 30)
+    (tmp_path / "5.txt").symlink_to("/dev/zero")
+    (tmp_path / "6.txt").write_text("a house")
+    items = list(scan([tmp_path]))
+    assert [item.captions for item in items if not item.fault] == [(), (), (), (), (), ("a house",)]
+    said = {item.path.name: item.fault for item in items if item.fault}
+    reasons = ("is a directory", "not a file", "it is no text", "larger than 1 MB", "not a file")
+    assert [fault.removeprefix("its captions cannot be read: ") for fault in said.values()] == list(reasons)
+    assert list(said) == ["1.txt", "2.txt", "3.txt", "4.txt", "5.txt"]
+
+
+# ── what is odd inside of a captions file ─────────────────────────────────────────────────
+
+
+def listed(
+    tmp_path: Path, images: list[Any], annotations: list[Any]
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """The captions that a named captions file gives by the pictures' names, and what is said of it."""
+    (tmp_path / "c.json").write_text(json.dumps({"images": images, "annotations": annotations}))
+    items = list(scan([tmp_path / "c.json"]))
+    found = {item.path.relative_to(tmp_path).as_posix(): item.captions for item in items if not item.fault}
+    return found, [item.fault for item in items if item.fault]
+
+
+def test_ids_that_are_texts_match_those_that_are_numbers(tmp_path: Path) -> None:
+    images = [
+        {"id": 1, "file_name": "a.jpg"},
+        {"id": "2", "file_name": "b.jpg"},
+        {"id": "x", "file_name": "c.jpg"},
+    ]
+    annotations = [{"image_id": id, "caption": f"of {id}"} for id in ("1", 2, 2.0, "x", " 1 ")]
+    expected = {"a.jpg": ("of 1",), "b.jpg": ("of 2", "of 2.0"), "c.jpg": ("of x",)}
+    assert listed(tmp_path, images, annotations) == (expected, [])
+
+
+def test_an_id_of_two_images_gives_neither_a_caption(tmp_path: Path) -> None:
+    images = [{"id": 1, "file_name": name} for name in ("a.jpg", "b.jpg")]
+    images += [{"id": 2, "file_name": "c.jpg"}, {"id": 2, "file_name": "./c.jpg"}]
+    annotations = [{"image_id": 1, "caption": "a"}, {"image_id": 2, "caption": "c"}]
+    captions, said = listed(tmp_path, images, annotations)
+    assert captions == {"a.jpg": (), "b.jpg": (), "c.jpg": ("c",)}
+    assert said == ["the id 1 stands for 2 images: it gives them no captions"]
+
+
+def test_entries_that_are_odd_are_passed_over_and_counted(tmp_path: Path) -> None:
+    images = [
+        {"id": 1, "file_name": "a.jpg"},
+        {"id": 2},
+        {"file_name": "b.jpg"},
+        None,
+        {"id": True, "file_name": "c"},
+    ]
+    annotations = [
+        {"image_id": 1, "caption": None}, {"image_id": 1, "caption": " ok "}, {"image_id": 1, "caption": 7},
+        {"image_id": 1}, {"caption": "x"}, "x", {"image_id": 9, "caption": "y"},
+        {"image_id": [1], "caption": "z"},
+    ]  # fmt: skip
+    captions, said = listed(tmp_path, images, annotations)
+    assert captions == {"a.jpg": ("ok",)}
+    assert said == [
+        "an image has no `id` or no `file_name` (and 3 more like this)",
+        "an annotation has no `image_id` or no `caption` (and 4 more like this)",
+        "an annotation is of the image 9, which is not listed",
+    ]
+
+
+def test_a_file_without_annotations_lists_its_pictures_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text('{"images": [{"id": 1, "file_name": "a.jpg"}]}')
+    picture, fault = scan([tmp_path / "c.json"])
+    assert picture == Item(tmp_path / "a.jpg")
+    assert fault.fault == "it has no `annotations`, so that it gives no captions"
+
+
+@pytest.mark.parametrize(("listed_as", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_names_match_however_their_accents_are_spelled(tmp_path: Path, listed_as: Any, on_disk: Any) -> None:
+    place = normalize(on_disk, "été/café.jpg")
+    put(tmp_path, place, normalize(on_disk, "né.jpg"))
+    (tmp_path / normalize(listed_as, "né.txt")).write_text("born")
+    file = coco(tmp_path / "c.json", {normalize(listed_as, "été/café.jpg"): ["a café"]})
+    assert [(str(item.path.relative_to(tmp_path)), item.captions) for item in scan([file])] == [
+        (place, ("a café",))
+    ]
+    file.rename(tmp_path / "captions.json")
+    assert {normalize("NFC", item.path.name): item.captions for item in scan([tmp_path])} == {
+        "né.jpg": ("born",),
+        "café.jpg": ("a café",),
+    }
+
+
+def test_a_name_that_is_there_as_written_is_that_file(tmp_path: Path) -> None:
+    both = [normalize(form, "café.jpg") for form in ("NFC", "NFD")]
+    put(tmp_path, *both)
+    file = coco(tmp_path / "c.json", {name: [form] for name, form in zip(both, ("NFC", "NFD"), strict=True)})
+    assert [(item.path.name, item.captions) for item in scan([file])] == [
+        (both[0], ("NFC",)),
+        (both[1], ("NFD",)),
+    ]
+
+
+def test_backslashes_separate_folders_unless_a_name_has_them(tmp_path: Path) -> None:
+    put(tmp_path, "deep/a.jpg", "b\\c.jpg")
+    file = coco(tmp_path / "c.json", {"deep\\a.jpg": ["a"], "b\\c.jpg": ["c"]})
+    assert list(scan([file])) == [Item(tmp_path / "deep/a.jpg", ("a",)), Item(tmp_path / "b\\c.jpg", ("c",))]
+
+
+def test_a_captions_file_speaks_of_its_own_folder_and_of_those_that_are_named(tmp_path: Path) -> None:
+    put(tmp_path, "set/in.jpg", "other/out.jpg", "far/away.jpg")
+    absolute = str(tmp_path / "other/out.jpg")
+    file = coco(
+        tmp_path / "set/c.json", {"../other/out.jpg": ["up"], absolute: ["abs"], "x/../in.jpg": ["in"]}
+    )
+    *pictures, fault = scan([file])
+    assert pictures == [Item(tmp_path / "set/in.jpg", ("in",))]
+    assert fault.fault.startswith("`../other/out.jpg` lies outside of its folder")
+    assert fault.fault.endswith("(and 1 more like this)")
+    assert list(scan([file, tmp_path / "other"])) == [
+        Item(tmp_path / "other/out.jpg", ("up", "abs")), Item(tmp_path / "set/in.jpg", ("in",)),
+    ]  # fmt: skip
+
+
+def test_a_captions_file_that_is_met_says_nothing_of_other_folders(tmp_path: Path) -> None:
+    put(tmp_path, "a/1.jpg", "b/2.jpg")
+    coco(tmp_path / "a/captions.json", {"../b/2.jpg": ["a lie"], "1.jpg": ["true"]})
+    assert [item.captions for item in scan([tmp_path])][:2] == [("true",), ()]
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\0.jpg", "\ud83d.jpg", "x" * 5000 + ".jpg", ".", "..", "/"])
+def test_a_name_that_no_file_can_have_stops_nothing(tmp_path: Path, name: str) -> None:
+    put(tmp_path, "a.jpg")
+    file = coco(tmp_path / "c.json", {name: ["x"], "a.jpg": ["a"]})
+    items = list(scan([file]))
+    assert Item(tmp_path / "a.jpg", ("a",)) in items
+    for item in items:
+        if not item.fault and item.path.name != "a.jpg":
+            with pytest.raises(ImageError):
+                read(item.path)
+
+
+# ── encodings and languages ───────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("encoding", "caption"), [
+    *((encoding, "a red house") for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig")),
+    *((encoding, "красный дом в снегу") for encoding in ("utf-16", "utf-16-le", "utf-16-be")),
+    ("cp1251", "красный дом в снегу"), ("koi8-r", "красный дом в снегу"),
+    ("cp1252", "café"), ("latin-1", "ein schönes Haus am Fluß"), ("cp1252", "une forêt dorée à l’automne"),
+    ("cp1252", "El niño está en la montaña"), ("cp1250", "żółta łódź na jeziorze"), ("cp1250", "dům u řeky"),
+    ("cp1254", "karda kırmızı bir ev, güneşli gökyüzü"), ("cp1253", "ένα κόκκινο σπίτι στο χιόνι"),
+    ("cp932", "山の上に大きな木がある。空は青い。"), ("gb18030", "一座红色的房子在雪地里，天空很蓝。"),
+    ("cp949", "눈 속의 빨간 집"), ("big5", "雪地裡的紅房子，天空很藍"),
+])  # fmt: skip
+def test_captions_are_read_in_the_encoding_that_they_were_saved_in(
+    tmp_path: Path, encoding: str, caption: str
+) -> None:
+    put(tmp_path, "a.jpg")
+    (tmp_path / "a.txt").write_bytes(f"{caption}\nsnow\n".encode(encoding))
+    assert [(item.captions, item.fault) for item in scan([tmp_path])] == [((caption, "snow"), "")]
+
+
+@pytest.mark.parametrize(
+    "content", ["собака".encode("cp1251"), "café dorée".encode("mac-roman"), b"a\0b", b"\xff\xfea"]
+)
+def test_captions_in_an_encoding_that_cannot_be_told_are_named(tmp_path: Path, content: bytes) -> None:
+    put(tmp_path, "a.jpg")
+    (tmp_path / "a.txt").write_bytes(content)
+    picture, fault = scan([tmp_path])
+    assert picture == Item(tmp_path / "a.jpg")
+    assert (fault.path.name, fault.fault[:27]) == ("a.txt", "its captions cannot be read")
+
+
+def test_captions_files_are_read_in_other_encodings_too(tmp_path: Path) -> None:
+    put(tmp_path, "a.jpg")
+    images, annotations = [{"id": 1, "file_name": "a.jpg"}], [{"image_id": 1, "caption": "café"}]
+    whole = json.dumps({"images": images, "annotations": annotations}, ensure_ascii=False)
+    for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1252"):
+        (tmp_path / "c.json").write_bytes(whole.encode(encoding))
+        assert list(scan([tmp_path / "c.json"])) == [Item(tmp_path / "a.jpg", ("café",))]
+
+
+def test_the_fullest_caption_is_found_within_one_language() -> None:
+    german, english, short = "de.utf8=ein sehr großes Haus", "en.utf8=a big house", "en.utf8=a house"
+    assert fullest([german, short, english]) == english
+    assert fullest([german, english, "house"]) == "house"
+    assert fullest(["fr_FR.UTF-8=une maison", german]) == "fr_FR.UTF-8=une maison"
+    assert fullest([german, "de_AT.utf8=ein Haus"]) == german
+    assert fullest(["a house", "a red house: x.utf8=y"]) == "a red house: x.utf8=y"
+    assert fullest([]) == ""
+
+
+def test_lines_in_several_languages_stay_captions(tmp_path: Path) -> None:
+    put(tmp_path, "a.jpg")
+    lines = ("de.utf8=ein sehr großes rotes Haus", "en.utf8=a house")
+    (tmp_path / "a.txt").write_text("\n".join(lines), encoding="utf-8")
+    assert [item.captions for item in scan([tmp_path])] == [lines]
 
 
 def test_a_captions_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "link.json").symlink_to("nowhere")
-    with pytest.raises(ImageError, match="cannot be read: no such file"):
+    with pytest.raises(ImageError, match="cannot be read: dangling link"):
         list(scan([tmp_path / "link.json"]))
 
 

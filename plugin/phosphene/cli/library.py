@@ -48,7 +48,10 @@ def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
       phosphene -L coco.lib add annotations/captions_val2017.json
 
     The first `add` makes the library. What is already there and unchanged is skipped; a file
-    that is no picture is named and skipped. A text file beside a picture holds its caption.
+    that is no picture is named and skipped. The lines of a .txt file beside a picture are its
+    captions, and so is what a captions.json (COCO's format) in a folder says of its pictures.
+    One that cannot be read is named, and the pictures are added without it. The exit code is 1
+    where nothing could be added and nothing was there.
 
     A library is made in one space and stays in it: `landscape` (built in, for the landscapes that
     phosphene draws), NAME/TAG (open_clip's pretrained tags), hf-hub:ORG/NAME, local-dir:FOLDER or
@@ -70,6 +73,8 @@ def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
     for failure in added.failures:
         output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
     _report(settings, added)
+    if added.failed and not added.added and not added.unchanged:
+        click.get_current_context().exit(1)
 
 
 def _report(settings: Settings, added: "Added") -> None:

@@ -57,7 +57,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What an `add` did: images that are new, files whose image was there, files that failed."""
+    """What an `add` did: images that are new, files whose image was there, and what was passed over."""
 
     added: int
     unchanged: int
@@ -66,7 +66,7 @@ class Added:
 
     @property
     def failed(self) -> int:
-        """How many files could not be added, those that were refused before included."""
+        """How many files were passed over: pictures that cannot be added, and captions files that are odd."""
         return len(self.failures)
 
     @property
@@ -94,14 +94,18 @@ def add(
     then raises KeyboardInterrupt. Raises StoreError where store or journal cannot be written; what
     was committed before is kept, and the same call goes on from there.
     """
-    files = list(items)
+    everything = list(items)
+    files = [item for item in everything if not item.fault]
+    faults = [item for item in everything if item.fault]
     tell = on_progress or (lambda progress: None)
     with writing(journal.folder, lambda who: tell(Progress(0, len(files), note=f"waiting for {who}"))):
         if journal.problems():
             aside = journal.restart()
             tell(Progress(0, len(files), note=f"the journal was damaged: it is in `{aside}`, and made again"))
         agree(store, journal)
-        return _Run(embedder, store, journal, tell).over(files, batch)
+        run = _Run(embedder, store, journal, tell)
+        run.failures += [Failure(to_uri(item.path, journal.folder), item.fault) for item in faults]
+        return run.over(files, batch)
 
 
 class _Run:

@@ -13,7 +13,7 @@ from phosphene.errors import StoreError
 from phosphene.ingest.worker import Found
 from phosphene.journal import Journal, Refused, Seen
 from phosphene.records import Filter, Image
-from phosphene.sources import to_path, was_added
+from phosphene.sources import fullest, to_path, was_added
 from phosphene.store import Store
 
 
@@ -91,5 +91,4 @@ def _described(image: Image, before: Iterable[Seen], after: Sequence[Seen], jour
     given = {caption for file in before for caption in file.captions}
     elsewhere = [caption for caption in image.captions if caption not in given]
     captions = tuple(dict.fromkeys([*(caption for file in files for caption in file.captions), *elsewhere]))
-    fullest = max(captions, key=len, default="")
-    return replace(image, uri=files[0].uri, caption=fullest, captions=captions)
+    return replace(image, uri=files[0].uri, caption=fullest(captions), captions=captions)

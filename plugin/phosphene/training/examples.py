@@ -26,7 +26,7 @@ from phosphene.files import naming, sync, write_whole
 from phosphene.images import open_picture
 from phosphene.interrupt import uninterrupted
 from phosphene.records import Failure
-from phosphene.sources import Item
+from phosphene.sources import Item, fullest
 from phosphene.vectors import Pixels
 
 SHIFT = 3  # pixels that a picture is moved at most
@@ -89,10 +89,11 @@ def read(
 ) -> tuple[Examples, tuple[Failure, ...]]:
     """Read pictures that have captions, at the model's size; what was read is kept in `folder`.
 
-    Returns the examples, and the pictures that could not be read.
+    Returns the examples, and the pictures and captions files that could not be read.
     Raises ModelError where fewer than FEWEST are left.
     """
-    captioned = [item for item in items if any(map(str.strip, item.captions))]
+    everything = list(items)
+    captioned = [item for item in everything if any(map(str.strip, item.captions))]
     _enough(len(captioned), len(captioned))
     stated = [[str(item.path), _changed(item.path), item.captions] for item in captioned]
     digest = hashlib.sha256(json.dumps(stated).encode()).hexdigest()
@@ -103,6 +104,7 @@ def read(
         _fill(captioned, state, folder, on_read)
     _enough(len(state.captions), len(captioned))
     failures = tuple(Failure(uri, reason) for uri, reason in state.failures)
+    failures += tuple(Failure(str(item.path), item.fault) for item in everything if item.fault)
     shape = (len(state.captions), SIZE, SIZE, 3)
     pictures = np.memmap(folder / ARRAY, np.uint8, "r", _place(0), shape)
     return Examples(pictures, state.captions, digest), failures
@@ -161,7 +163,9 @@ def _take(item: Item, prepared: Pixels | ImageError, state: State, file: BinaryI
         state.failures.append((str(item.path), prepared.message))
     else:
         file.write(prepared.tobytes())
-        state.captions.append(sorted(filter(str.strip, item.captions), key=len))
+        captions = filter(str.strip, item.captions)
+        best = fullest(item.captions)
+        state.captions.append(sorted(captions, key=lambda caption: (caption == best, len(caption))))
 
 
 def _keep(state: State, file: BinaryIO, folder: Path) -> None:

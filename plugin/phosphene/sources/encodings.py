@@ -1,0 +1,105 @@
+"""Text in whatever encoding people saved it: UTF-8, UTF-16, UTF-32, or one of the code pages of 8 bits.
+
+A caption is short, and in a few bytes code pages look alike. So a Latin one is told by the letters of
+its language, another one by charset-normalizer; where two are as likely, the text is not read at all
+rather than wrongly.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+BYTE_ORDER_MARKS = {
+    b"\xef\xbb\xbf": "utf-8-sig",
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+}
+# The letters beyond English of the languages that a Latin code page is used for
+LATIN = {
+    "cp1252": (
+        "äöüß", "àâæçéèêëîïôœùûüÿ", "áéíñóúü¿¡ªº", "ãáàâçéêíóôõúªº", "àèéìíòóù", "åäöé", "åæøé", "áéëïíóöü",
+    ),
+    "cp1254": ("çğıöşüâîû",),
+    "cp1250": ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čđšćž", "ăâîşţ"),
+}  # fmt: skip
+SIGNS = "“”„’‘–—…«»°€£§©®™·×\u00a0"  # that may stand in any of these languages
+OTHERS = [
+    "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp932", "euc_jp", "gb18030", "big5", "cp949",
+]  # fmt: skip
+ENOUGH = 2000  # bytes: charset-normalizer tells no language in fewer, so that a short text is repeated
+ALIKE = 0.02  # of charset-normalizer's measure of disorder, which goes from 0 to 1
+CONTROL = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+
+
+def text_of(content: bytes) -> str:
+    """The text in a file's bytes. Raises ValueError, with the reason, where it is none or cannot be told."""
+    for mark, encoding in BYTE_ORDER_MARKS.items():
+        if content.startswith(mark):
+            return _checked(content.decode(encoding))
+    if b"\0" in content:
+        return _wide(content)
+    try:
+        return _checked(content.decode())
+    except UnicodeDecodeError:
+        return _checked(_of_8_bits(content))
+
+
+def _checked(text: str) -> str:
+    if CONTROL.search(text):
+        raise ValueError("it is no text")
+    return text
+
+
+def _wide(content: bytes) -> str:
+    """Text of 16 or 32 bits a letter without a mark: where its zeros stand tells the order of the bytes."""
+    zeros_first = content[::2].count(0) > content[1::2].count(0)
+    for encoding in ("utf-32-be", "utf-16-be") if zeros_first else ("utf-32-le", "utf-16-le"):
+        try:
+            return _checked(content.decode(encoding))
+        except ValueError:
+            continue
+    raise ValueError("it is no text")
+
+
+def _of_8_bits(content: bytes) -> str:
+    lines = b"\n".join(line for line in content.splitlines() if not line.isascii())[: 16 * ENOUGH]
+    page = next(_latin(lines), None) or _told(lines)
+    if page is None:
+        raise ValueError("it is in an encoding that cannot be told: save it as UTF-8")
+    return content.decode(page, "replace" if len(lines) == 16 * ENOUGH else "strict")
+
+
+def _latin(lines: bytes) -> Iterator[str]:
+    """The code pages in which the letters are all of one language, and no capital is inside a word."""
+    for page, alphabets in LATIN.items():
+        text = lines.decode(page, "replace")
+        letters = {letter.lower() for letter in text if not letter.isascii()} - set(SIGNS)
+        inside = any(before.islower() and letter.isupper() for before, letter in pairwise(text))
+        if not inside and any(letters <= set(alphabet) for alphabet in alphabets):
+            yield page
+
+
+def _told(lines: bytes) -> str | None:
+    """The code page of another script that charset-normalizer finds likelier than all others."""
+    from charset_normalizer import from_bytes
+
+    repeated = (lines + b"\n") * (ENOUGH // (len(lines) + 1) + 1)
+    found = [match for match in from_bytes(repeated, cp_isolation=OTHERS) if _is_written(str(match))]
+    best = min((match.chaos for match in found), default=0.0)
+    likely = sorted(
+        (match for match in found if match.chaos <= best + ALIKE), key=lambda match: match.coherence
+    )
+    if not likely or (len(likely) > 1 and likely[-2].coherence == likely[-1].coherence):
+        return None
+    return likely[-1].encoding
+
+
+def _is_written(text: str) -> bool:
+    """Whether people write so: in another script than Latin, and not mostly in capitals.
+
+    Those of KOI8 look like capitals when they are read as Windows' Cyrillic, and the other way round.
+    """
+    foreign = any(letter.isalpha() and not letter.isascii() for letter in text)
+    return foreign and sum(map(str.isupper, text)) <= sum(map(str.islower, text))

@@ -1,0 +1,27 @@
+"""Captions in several languages: lines such as `en.utf8=a house` and `de.utf8=ein Haus`.
+
+A tag stays a part of its caption. It only decides which captions are compared when the fullest one
+is looked for: the longest caption of another language would not be the fullest of this one.
+"""
+
+import re
+from collections.abc import Iterable
+
+TAG = re.compile(r"([a-z]{2,8})(?:[-_][a-z0-9]{2,8})*\.utf-?8\s*=", re.IGNORECASE)
+ENGLISH = ("en", "eng", "english")
+
+
+def fullest(captions: Iterable[str]) -> str:
+    """The longest caption of one language: of those without a tag, else in English, else of the first."""
+    by_language: dict[str, list[str]] = {}
+    for caption in captions:
+        by_language.setdefault(language(caption), []).append(caption)
+    preferred = next((name for name in ("", "en") if name in by_language), next(iter(by_language), ""))
+    return max(by_language.get(preferred, ()), key=len, default="")
+
+
+def language(caption: str) -> str:
+    """The language that a caption is tagged with, in small letters; empty without a tag."""
+    tag = TAG.match(caption)
+    name = tag[1].lower() if tag else ""
+    return "en" if name in ENGLISH else name
