@@ -16,6 +16,7 @@ import grid  # noqa: E402
 import judge  # noqa: E402
 import lesson  # noqa: E402
 import made  # noqa: E402
+import negative  # noqa: E402
 import pool as pools  # noqa: E402
 import quality  # noqa: E402
 
@@ -146,6 +147,26 @@ def test_handwritten_prompts_name_what_scenes_can_show() -> None:
     assert len(tasks) == len({task.text for task in tasks}) == 60
     assert all(task.names and set(task.names) <= known for task in tasks)
     assert len(set(pools.elsewhere())) == 60
+
+
+def test_negatives_name_what_their_prompts_leave_open() -> None:
+    pairs = negative.pairs()
+    known = {(name, value) for name, values in judge.QUESTIONS.items() for value in values}
+    known |= {("thing", kind) for kind in judge.KINDS}
+    assert len(pairs) == len({pair.task.text for pair in pairs}) == 50
+    assert all({pair.shows, *pair.task.names} <= known for pair in pairs)
+    assert all(pair.shows not in pair.task.names for pair in pairs)
+
+
+def test_what_negatives_keep_out_and_cost_is_counted(
+    folder: Path, figures: dict[str, dict[str, Any]]
+) -> None:
+    pool = pools.filled(folder / f"pool-{TINY.pool}", SEEDS["test"][: TINY.pool])
+    counted = negative.measure(pool, negative.pairs()[:2], 1)
+    shares = [counted[f"{what}_{way}"] for what in ("shown", "rest") for way in ("without", "with")]
+    assert all(0 <= value <= 1 for value in shares)
+    assert (counted["prompts"], counted["pictures"]) == (2, 4)
+    assert pool.library.status().generated == 0
 
 
 def test_layouts_are_alike_where_light_and_dark_are() -> None:

@@ -201,6 +201,31 @@ def test_a_negative_leads_elsewhere(library: Library) -> None:
     assert not np.array_equal(np.asarray(plain.picture), np.asarray(led.picture))
 
 
+@pytest.mark.parametrize("negatives", [("snow",), ("snow", "night")])
+def test_neighbours_show_less_of_what_is_to_be_avoided(library: Library, negatives: tuple[str, ...]) -> None:
+    """They are what a picture starts from; the similarity in its lineage stays that to the prompt."""
+    target, avoided = library.vector(PROMPT), [library.vector(words) for words in negatives]
+    plain = library.studio.neighbours(target, 6, TRAINING)
+    led = library.studio.neighbours(target, 6, TRAINING, avoided)
+    for negative in avoided:
+        assert np.mean([near.vector @ negative for near in led]) < np.mean(
+            [near.vector @ negative for near in plain]
+        )
+    assert all(near.similarity == pytest.approx(float(near.vector @ target), abs=1e-6) for near in led)
+    assert np.mean([near.similarity for near in led]) > np.mean([near.similarity for near in plain]) - 0.1
+
+    [made] = library.generate(PROMPT, 1, seed=4, steps=1, candidates=1, negative=negatives)
+    assert [parent.id for parent in made.image.parents] == [near.id for near in led]
+
+
+@pytest.mark.parametrize("negative", [PROMPT, "a red house in the snow by night"])
+def test_a_negative_that_means_the_prompt_is_refused(library: Library, negative: str) -> None:
+    with pytest.raises(QueryError, match="means the same as the prompt") as raised:
+        library.generate(PROMPT, 1, seed=4, steps=1, negative=["trees", negative])
+    assert negative in raised.value.message
+    assert raised.value.hint
+
+
 def test_stopping_keeps_what_was_finished(library: Library) -> None:
     calls = []
 

@@ -50,6 +50,7 @@ from phosphene.store.address import Address
 from phosphene.transfer import Place
 from phosphene.vectors import Vector
 
+THE_SAME = 0.99  # cosine of two texts that say one thing: `a house` and `a home` have 0.999
 TRAINING, GENERATED = Filter(origin="training"), Filter(origin="generated")
 
 
@@ -267,7 +268,8 @@ class Library:
         where image-to-image starts from, at `strength`; `mask` is white where it is to be made anew,
         and black or transparent where the start is kept. A start that is not square is cropped to its
         middle, with a warning, or as `fit` says: see `generation.fitting`.
-        `negative` are queries to steer away from. Of each picture so many `candidates` are made (None:
+        `negative` are queries to steer away from: in choosing neighbours, in making the picture and in
+        choosing among candidates. Of each picture so many `candidates` are made (None:
         as many as the generator advises), and the one nearest to the prompt is kept. Making the
         same again changes nothing. They are stored `into` another library of this space, where one is given.
         `on_step` that returns False stops. Raises GenerationError for what cannot be made.
@@ -277,6 +279,7 @@ class Library:
         start = None if init is None else self.given.source(init)  # before any model loads
         masked = None if mask is None else self.given.source(mask, open_mask)
         target = rounded(self.vector(query))
+        negatives = self._negatives(negative, target)
         for remark in remarks(start.picture, masked.picture if masked else None, fit) if start else ():
             warnings.warn(StartWarning(remark), stacklevel=2)
         first = secrets.randbelow(2**32 - count) if seed is None else seed
@@ -284,8 +287,8 @@ class Library:
             space=self.space.id,
             seed=first,
             text=target,
-            references=self.studio.neighbours(target, neighbours, Filter(origin=origin)),
-            negative=tuple(rounded(self.vector(words)) for words in negative),
+            references=self.studio.neighbours(target, neighbours, Filter(origin=origin), negatives),
+            negative=negatives,
             init=start.picture if start else None,
             mask=masked.picture if masked else None,
             fit=fit,
@@ -411,6 +414,17 @@ class Library:
             return self.studio
         compatible(self.space, into.space, into.url)
         return replace(self.studio, into=Place(into.store, into.folder))
+
+    def _negatives(self, negative: Sequence[str], target: Vector) -> tuple[Vector, ...]:
+        """The vectors of what is to be avoided. Raises QueryError where that is the prompt itself."""
+        vectors = tuple(rounded(self.vector(words)) for words in negative)
+        for words, vector in zip(negative, vectors, strict=True):
+            if vector @ target > THE_SAME:
+                raise QueryError(
+                    f"the negative `{words}` means the same as the prompt",
+                    hint="name something else that pictures of the prompt show, and that these should not",
+                )
+        return vectors
 
     def _plan_at(self, stop: Stop, prompt: str, neighbours: int, seed: int) -> Plan:
         target = rounded(stop.vector)

@@ -9,6 +9,7 @@ from phosphene.errors import VectorError
 
 Vector = NDArray[np.float32]  # shape (d,)
 Vectors = NDArray[np.float32]  # shape (n, d)
+AVOIDED = 0.3  # share of the similarity to what is to be avoided; more leads away from the prompt, too
 Pixels = NDArray[np.uint8]  # shape (height, width, 3), sRGB
 
 
@@ -38,6 +39,16 @@ def blend(vectors: Vectors, weights: Sequence[float]) -> Vector:
     if float(np.linalg.norm(total)) < 1e-6:
         raise VectorError("the parts cancel out: their weighted sum has no direction")
     return unit(total)
+
+
+def away(target: Vector, negatives: Sequence[Vector]) -> Vector:
+    """The unit vector that ranks images by their similarity to `target`, less a share of that to `negatives`.
+
+    All are unit vectors (d,). This is Rocchio's relevance feedback (1971). Several negatives count more
+    than one, but not as many times as they are: together they would outweigh the target.
+    """
+    avoided = np.sum(negatives, axis=0) / np.sqrt(len(negatives))
+    return unit(target - AVOIDED * avoided)
 
 
 def slerp(start: Vector, end: Vector, t: float) -> Vector:

@@ -20,7 +20,7 @@ from phosphene.novelty import Baseline, Novelty, measure
 from phosphene.records import Filter, Image
 from phosphene.store import Store
 from phosphene.transfer import Place
-from phosphene.vectors import Vector, there
+from phosphene.vectors import Vector, away, there
 
 TRAINING = Filter(origin="training")
 
@@ -48,13 +48,18 @@ class Studio:
     generator: Generator
     into: Place | None = None
 
-    def neighbours(self, target: Vector, count: int, where: Filter) -> tuple[Reference, ...]:
-        """The `count` images nearest to a unit vector (d,), all of weight one, nearest first."""
-        hits = self.store.near(target, count, where) if count else []
-        vectors = {
-            image.id: image.vector for image in self.store.get([h.image.id for h in hits], vectors=True)
-        }
-        return tuple(Reference(hit.image.id, there(vectors[hit.image.id]), 1.0, hit.score) for hit in hits)
+    def neighbours(
+        self, target: Vector, count: int, where: Filter, negative: Sequence[Vector] = ()
+    ) -> tuple[Reference, ...]:
+        """The `count` images nearest to a unit vector (d,), all of weight one, nearest first.
+
+        Images like what is to be avoided, the `negative` unit vectors, count as further away: their
+        pictures and vectors would bring it in.
+        """
+        asked = away(target, negative) if negative else target
+        ids = [hit.image.id for hit in self.store.near(asked, count, where)] if count else []
+        vectors = {image.id: there(image.vector) for image in self.store.get(ids, vectors=True)}
+        return tuple(Reference(id, vectors[id], 1.0, float(vectors[id] @ target)) for id in ids)
 
     def plan(
         self,

@@ -1,0 +1,119 @@
+"""Whether a negative keeps out what it names, and what that costs, counted by the independent judge.
+
+    python bench/negative.py [--pictures N] [--json FILE]
+
+Draws 2,000 test scenes (seeds that no training has seen) as a library. For 50 prompts makes pictures
+with the six default neighbours, without and with a negative, and counts in how many the judge
+(bench/judge.py) sees what the negative names, and how much of what the prompt names. The prompts
+(`negatives` in bench/prompts.json) are ones whose pictures show it about every second time without.
+
+`--pictures`: how many of each prompt, each way; with one it takes some minutes.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from judge import shown
+from made import GROUP, NEIGHBOURS, Seen, by_text, interval
+from pool import FOLDER, PROMPTS, TRAINING, Pool, Task, filled, found, share
+
+from phosphene.generation import Request
+from phosphene.generation.making import Plan
+from phosphene.lineage import rounded
+from phosphene.search import parse
+from phosphene.training.scenes import SEEDS
+from phosphene.training.scenes.captions import Label
+
+POOL = 2_000
+MOST_SHOWN, MOST_LOST = 0.25, 0.02  # what a negative that works keeps to
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A prompt, a negative, and the label that the judge gives to what is to be avoided."""
+
+    task: Task
+    negative: str
+    shows: Label
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--pictures", type=int, default=1, metavar="N")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    arguments = parser.parse_args()
+    pool = filled(FOLDER / f"pool-{POOL}", SEEDS["test"][:POOL])
+    figures = measure(pool, pairs(), arguments.pictures)
+    for name, value in figures.items():
+        print(f"{name:<24} {value}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def pairs() -> list[Pair]:
+    """The prompts with their negatives."""
+    return [
+        Pair(
+            Task(one["text"], tuple((name, value) for name, value in one["names"])),
+            one["negative"],
+            (one["shows"][0], one["shows"][1]),
+        )
+        for one in json.loads(PROMPTS.read_text(encoding="utf-8"))["negatives"]
+    ]
+
+
+def measure(pool: Pool, some: Sequence[Pair], each: int) -> dict[str, Any]:
+    """The shares of pictures that show what is to be avoided, and of what the prompts name."""
+    repeated = [pair for pair in some for _ in range(each)]
+    tasks = [pair.task for pair in repeated]
+    without, led = (make(pool, repeated, against=against) for against in (False, True))
+    shares = {f"shown_{way}": avoided(repeated, seen) for way, seen in (("without", without), ("with", led))}
+    rest = {way: by_text(found(tasks, seen), each) for way, seen in (("without", without), ("with", led))}
+    lost = share(rest["without"]) - share(rest["with"])
+    return {
+        **shares,
+        **{f"rest_{way}": share(answers) for way, answers in rest.items()},
+        "rest_gain_interval": interval(rest["without"], rest["with"]),
+        "works": shares["shown_with"] <= MOST_SHOWN and lost <= MOST_LOST,
+        "prompts": len(some),
+        "pictures": 2 * len(repeated),
+    }
+
+
+def make(pool: Pool, some: Sequence[Pair], *, against: bool) -> Seen:
+    """What the judge sees in a picture for each pair; its place is the seed, the same both ways."""
+    seen: Seen = []
+    for start in range(0, len(some), GROUP):
+        group = enumerate(some[start : start + GROUP], start)
+        plans = [plan(pool, pair, seed, (pair.negative,) if against else ()) for seed, pair in group]
+        seen += shown([one.picture for one in pool.library.studio.make(plans, keep=False)])
+        way = "with" if against else "without"
+        print(f"\r{len(seen)} of {len(some)} pictures {way} a negative", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    return seen
+
+
+def plan(pool: Pool, pair: Pair, seed: int, negative: Sequence[str]) -> Plan:
+    """What `phosphene generate TEXT --negative …` asks of the generator."""
+    library, target = pool.library, pool.vector(pair.task)
+    vectors = tuple(rounded(library.vector(parse(words))) for words in negative)
+    near = library.studio.neighbours(target, NEIGHBOURS, TRAINING, vectors)
+    request = Request(library.space.id, seed, text=target, references=near, negative=vectors)
+    return library.studio.plan(pair.task.text, request, negative=negative)
+
+
+def avoided(some: Sequence[Pair], seen: Seen) -> float:
+    """How many of the pictures show what is to be avoided, in [0, 1]."""
+    return float(np.mean([pair.shows in labels for pair, labels in zip(some, seen, strict=True)]))
+
+
+if __name__ == "__main__":
+    main()
