@@ -29,7 +29,7 @@ docs: .venv/installed  ## write the `--help` texts and figures into the docs
 
 bench: demo  ## every figure that README and docs quote
 	mkdir -p runs
-	for name in quality add stores inference; do $(BIN)/python bench/$$name.py --json runs/$$name.json || exit 1; done
+	for name in quality negative add stores inference; do $(BIN)/python bench/$$name.py --json runs/$$name.json || exit 1; done
 	for name in start generate; do $(BIN)/python bench/$$name.py -L demo/library --json runs/$$name.json || exit 1; done
 
 lock:  ## the newest versions that fit together, as constraints.txt

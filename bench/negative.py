@@ -26,7 +26,7 @@ from pool import FOLDER, PROMPTS, TRAINING, Pool, Task, filled, found, share
 from phosphene.generation import Request
 from phosphene.generation.making import Plan
 from phosphene.lineage import rounded
-from phosphene.search import parse
+from phosphene.query import parse
 from phosphene.training.scenes import SEEDS
 from phosphene.training.scenes.captions import Label
 

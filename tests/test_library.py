@@ -204,7 +204,7 @@ def test_a_negative_leads_elsewhere(library: Library) -> None:
 @pytest.mark.parametrize("negatives", [("snow",), ("snow", "night")])
 def test_neighbours_show_less_of_what_is_to_be_avoided(library: Library, negatives: tuple[str, ...]) -> None:
     """They are what a picture starts from; the similarity in its lineage stays that to the prompt."""
-    target, avoided = library.vector(PROMPT), [library.vector(words) for words in negatives]
+    target, avoided = library.vector("a house"), [library.vector(words) for words in negatives]
     plain = library.studio.neighbours(target, 6, TRAINING)
     led = library.studio.neighbours(target, 6, TRAINING, avoided)
     for negative in avoided:
@@ -214,7 +214,7 @@ def test_neighbours_show_less_of_what_is_to_be_avoided(library: Library, negativ
     assert all(near.similarity == pytest.approx(float(near.vector @ target), abs=1e-6) for near in led)
     assert np.mean([near.similarity for near in led]) > np.mean([near.similarity for near in plain]) - 0.1
 
-    [made] = library.generate(PROMPT, 1, seed=4, steps=1, candidates=1, negative=negatives)
+    [made] = library.generate("a house", 1, seed=4, steps=1, candidates=1, negative=negatives)
     assert [parent.id for parent in made.image.parents] == [near.id for near in led]
 
 

@@ -9,7 +9,7 @@ from phosphene.errors import VectorError
 
 Vector = NDArray[np.float32]  # shape (d,)
 Vectors = NDArray[np.float32]  # shape (n, d)
-AVOIDED = 0.3  # share of the similarity to what is to be avoided; more leads away from the prompt, too
+AVOIDED = 0.2  # share of the similarity to what is to be avoided that counts; bench/negative.py measures it
 Pixels = NDArray[np.uint8]  # shape (height, width, 3), sRGB
 
 

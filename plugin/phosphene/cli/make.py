@@ -54,7 +54,12 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
 )
 @click.option("--seed", type=FROM_ZERO, help="Picture i has seed + i.  [default: random]")
 @click.option("--origin", default="training", show_default=True, type=ORIGINS, help="What may be neighbours.")
-@click.option("--negative", metavar="TEXT", multiple=True, help="Steer away from it; may be given often.")
+@click.option(
+    "--negative",
+    metavar="TEXT",
+    multiple=True,
+    help="What pictures and neighbours should not show; may be given often.",
+)
 @click.option("--init", metavar="FILE|ID", help="Start from this picture; ID may have `id:` before it.")
 @click.option("--strength", type=SHARE, help="How far to go from --init.  [default: 0.6, with --mask 1]")
 @click.option(
