@@ -332,7 +332,7 @@ def test_generated_pictures_are_told_with_their_lineage(library: Path) -> None:
     assert [list(entry) for entry in made] == [MADE] * 2
     assert [entry["seed"] for entry in made] == [5, 6]
     for entry in made:
-        assert [list(parent) for parent in entry["parents"]] == [["id", "similarity", "weight"]] * 3
+        assert [list(parent) for parent in entry["parents"]] == [["id", "role", "similarity", "weight"]] * 3
         assert list(entry["novelty"]) == NOVELTY
         assert list(entry["novelty"]["without_parents"]) == ["nearest", "similarity", "percentile"]
         assert entry["novelty"]["exact"] is True and entry["prompt"] == PROMPT

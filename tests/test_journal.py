@@ -422,3 +422,15 @@ class JournalMachine(RuleBasedStateMachine):
 
 TestInterleavings = JournalMachine.TestCase
 TestInterleavings.settings = settings(max_examples=15, stateful_step_count=10, deadline=None)
+
+
+def test_where_a_start_lay_is_remembered_and_an_old_journal_needs_no_new_version(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.sqlite")
+    assert journal.remembered("aa") is None
+
+    journal.remember("aa", "/pictures/old.png")
+    journal.remember("aa", "/pictures/new.png")
+
+    journal.close()
+    assert Journal(tmp_path / "journal.sqlite").remembered("aa") == "/pictures/new.png"
+    assert Journal(tmp_path / "journal.sqlite").remembered("bb") is None
