@@ -1,6 +1,6 @@
 """Walks on the great circle, and maps of a library."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -186,12 +186,12 @@ def drawing(
     colours = {str(index): (40 + index % 200, 60 + index // 200 * 9, 200) for index in range(count)}
     asked: dict[str, tuple[int, int, int]] = {}
 
-    def picture_of(id: str) -> Picture:
-        asked[id] = colours[id]
-        return pillow.new("RGB", (64, 64), colours[id])
+    def pictures_of(ids: Sequence[str]) -> dict[str, Picture]:
+        asked.update({id: colours[id] for id in ids})
+        return {id: pillow.new("RGB", (64, 64), colours[id]) for id in ids}
 
     drawn = project(list(colours), directions(count, seed))
-    return draw_atlas(drawn, picture_of, marked=marked or set(), size=size, **more), asked  # type: ignore[arg-type]
+    return draw_atlas(drawn, pictures_of, marked=marked or set(), size=size, **more), asked  # type: ignore[arg-type]
 
 
 def area(picture: Picture, colour: tuple[int, int, int]) -> int:
@@ -237,7 +237,7 @@ def test_a_line_leads_from_a_generated_picture_to_its_parents() -> None:
 
 
 def test_what_has_no_picture_is_a_dot() -> None:
-    sheet = draw_atlas(project(["a", "b"], directions(2)), {}.get, size=400)
+    sheet = draw_atlas(project(["a", "b"], directions(2)), lambda ids: {}, size=400)
 
     assert 0 < (np.asarray(sheet) != ROOM).any(axis=2).mean() < 0.05
 

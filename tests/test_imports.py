@@ -31,11 +31,12 @@ HEAVY = {
 # A module imports only from a lower layer (docs/decisions.md); modules of one folder know each other.
 LAYERS = (
     {"records", "errors"},
-    {"config", "drift", "files", "interrupt", "keys", "outputs", "vectors", "schema"},
+    {"files"},
+    {"config", "drift", "interrupt", "keys", "outputs", "vectors", "schema"},
     {"images", "lineage", "manifest", "nets"},
     {"marks", "recipes"},
     {"sources", "embedding", "journal", "store"},
-    {"query"},
+    {"gallery", "query"},
     {"absence", "ingest", "search", "novelty", "render", "training", "transfer", "visit"},
     {"explore", "generation", "opening"},
     {"library"},

@@ -1,5 +1,6 @@
 """Sheets, text on pictures and animations: what is drawn is where it should be, and whole."""
 
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,35 @@ from PIL import Image
 from PIL.Image import Image as Picture
 
 from phosphene.errors import PhospheneError
-from phosphene.render.animation import animate, crossfade, labelled, noising
+from phosphene.outputs import is_ours
+from phosphene.render.animation import (
+    BLEND,
+    BLENDS,
+    HOLD,
+    MOST_FRAMES,
+    STAY,
+    animate,
+    crossfade,
+    labelled,
+    noising,
+    record,
+)
 from phosphene.render.canvas import bend, blank, dots, fitted_size, strokes
 from phosphene.render.colours import CARD, GLOW, ROOM, TEXT
 from phosphene.render.fonts import shorten, width, wrap, write
-from phosphene.render.sheet import Row, Tile, balanced_columns, contact_sheet, family, rows
+from phosphene.render.sheet import (
+    AT_MOST,
+    LONGEST,
+    MOST_PIXELS,
+    TILE,
+    Row,
+    Tile,
+    balanced_columns,
+    contact_sheet,
+    family,
+    measures,
+    rows,
+)
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 texts = st.text(max_size=60)
@@ -287,18 +312,95 @@ def test_a_seed_gives_the_same_noise_again() -> None:
 
 
 def test_a_crossfade_stops_at_every_picture() -> None:
-    shown = list(crossfade([flat(RED), flat(BLUE), flat(RED)], between=3, still=2))
+    pictures = [flat(RED), flat(BLUE), flat(RED)]
+    film = crossfade("abc", pictures.__getitem__)
+    shown = list(film.frames)
 
-    assert len(shown) == 3 * 2 + 2 * 3
+    assert len(shown) == len(film.milliseconds) == 3 + 2 * BLENDS
     colours = [frame.getpixel((0, 0)) for frame in shown]
-    assert colours[:2] == [RED, RED]
-    assert colours[5:7] == [BLUE, BLUE]
-    assert colours[-1] == RED
-    assert all(min(RED[0], BLUE[0]) < colour[0] < max(RED[0], BLUE[0]) for colour in colours[2:5])
+    assert [colours[0], colours[BLENDS + 1], colours[-1]] == [RED, BLUE, RED]
+    assert all(min(RED[0], BLUE[0]) < colour[0] < max(RED[0], BLUE[0]) for colour in colours[1 : BLENDS + 1])
+    assert film.milliseconds[0] == film.milliseconds[BLENDS + 1] == STAY
+    assert film.milliseconds[1] == BLEND and film.milliseconds[-1] == HOLD
+
+
+def test_the_same_picture_again_is_one_frame_that_stays_longer() -> None:
+    film = crossfade("aab", [flat(RED), flat(RED), flat(BLUE)].__getitem__)
+
+    assert len(list(film.frames)) == len(film.milliseconds) == 2 + BLENDS
+    assert film.milliseconds[0] == 2 * STAY + BLENDS * BLEND
+
+
+@pytest.mark.parametrize("count", [1, 2, 700, 1500])
+def test_a_crossfade_has_as_many_frames_as_it_says_and_few_on_a_long_way(count: int) -> None:
+    film = crossfade(range(count), lambda place: flat((place % 256, 0, 0), (2, 2)))
+
+    assert sum(1 for _ in film.frames) == len(film.milliseconds) <= max(MOST_FRAMES, 2 * count)
+
+
+def test_a_crossfade_holds_two_pictures_at_a_time() -> None:
+    made: list[weakref.ref[Picture]] = []
+    most = 0
+
+    def picture(place: int) -> Picture:
+        nonlocal most
+        picture = flat((place, 0, 0), (2, 2))
+        made.append(weakref.ref(picture))
+        most = max(most, sum(one() is not None for one in made))
+        return picture
+
+    for _ in crossfade(range(50), picture).frames:
+        pass
+    assert most <= 4
+
+
+def test_a_film_of_many_frames_is_written_one_by_one(tmp_path: Path) -> None:
+    film = crossfade(range(8), lambda place: flat((place * 30, 0, 0)))
+    path = record(film, tmp_path / "film.webp")
+
+    assert is_ours(path)
+    with Image.open(path) as shown:
+        assert shown.n_frames > 8  # type: ignore[attr-defined]
+        shown.seek(shown.n_frames - 1)  # type: ignore[attr-defined]
+        assert abs(shown.convert("RGB").getpixel((5, 5))[0] - 7 * 30) < 12  # type: ignore[index,operator]
 
 
 def test_a_crossfade_of_nothing_is_nothing() -> None:
-    assert list(crossfade([])) == []
+    film = crossfade([], [].__getitem__)
+    assert (list(film.frames), film.milliseconds) == ([], [])
+
+
+# ── many pictures ─────────────────────────────────────────────────────────────────────────
+
+
+def test_a_sheet_of_many_pictures_fits_into_every_format() -> None:
+    sheet = contact_sheet([Tile(flat(RED, (8, 8)), "a house")] * 600)
+
+    assert max(sheet.size) <= LONGEST
+    assert sheet.width * sheet.height <= MOST_PIXELS
+
+
+def test_as_many_pictures_as_are_allowed_fit_on_a_sheet() -> None:
+    lines = AT_MOST // 71 + 1
+
+    assert measures(71, lines, TILE).tile >= 64
+
+
+def test_more_pictures_than_a_sheet_can_show_are_refused() -> None:
+    with pytest.raises(PhospheneError, match="too many for one sheet"):
+        contact_sheet([Tile(None)] * 20_000)
+
+
+def test_long_rows_are_broken_at_the_same_columns() -> None:
+    real = [Tile(flat(RED, (8, 8)))] * 150
+    made = [Tile(flat(BLUE, (8, 8)))] * 150
+    sheet = rows([Row("nearest", real), Row("generated", made)], ends=("snow", "sea"))
+
+    assert max(sheet.size) <= LONGEST and sheet.width * sheet.height <= MOST_PIXELS
+    pixels = np.asarray(sheet)
+    reds, blues = ((pixels == colour).all(axis=2).any(axis=1) for colour in (RED, BLUE))
+    changes = np.diff(np.where(reds, 1, np.where(blues, -1, 0))[reds | blues])
+    assert np.count_nonzero(changes) == 2 * 13 - 1, "13 lines of real pictures, each above its own"
 
 
 def test_a_label_covers_only_a_corner() -> None:

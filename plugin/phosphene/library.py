@@ -14,7 +14,6 @@ Models load when they are first needed: opening, counting and repeated searches 
 import secrets
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -26,17 +25,18 @@ from phosphene import ingest
 from phosphene.absence import Missing, missing
 from phosphene.embedding import Embedder, open_embedder
 from phosphene.embedding.consent import name_of
-from phosphene.errors import ImageError, PassedOver, QueryError, StartWarning
+from phosphene.errors import ImageError, QueryError, StartWarning
 from phosphene.explore.atlas import Atlas, atlas
 from phosphene.explore.walk import Stop, walk
 from phosphene.files import require_writable
+from phosphene.gallery import Gallery
 from phosphene.generation import Fit, Generator, Request, open_generator
 from phosphene.generation.fitting import remarks
 from phosphene.generation.given import Given
 from phosphene.generation.making import OnStep, Plan, Source
 from phosphene.generation.replaying import Replayed, check_space, references_of, request_of
 from phosphene.generation.studio import Made, Studio
-from phosphene.images import open_mask, open_picture, small_picture
+from phosphene.images import open_mask, open_picture
 from phosphene.ingest import Added, Progress
 from phosphene.journal import Journal
 from phosphene.lineage import descendants, rounded
@@ -187,18 +187,17 @@ class Library:
         """Where the image's file is, for people and programs: a path, or a URL where it is one."""
         return image.uri if is_remote(image.uri) else str(self.path(image))
 
-    def picture(self, image: Image) -> Picture:
-        """The image's picture: its file, or its thumbnail where the file is gone.
+    @cached_property
+    def gallery(self) -> Gallery:
+        """What shows the images of this library."""
+        return Gallery(self.store, self.folder)
 
-        Where the file is damaged a warning names it, and the thumbnail is taken, too.
+    def picture(self, image: Image, *, side: int | None = None) -> Picture:
+        """The image's picture, or its thumbnail where the file is gone or damaged.
+
+        With `side`, its longer side has at most so many pixels.
         """
-        with suppress(OSError):  # a name that no file can have
-            if image.uri and self.path(image).is_file():
-                try:
-                    return open_picture(self.path(image))
-                except ImageError as error:
-                    warnings.warn(PassedOver(f"{error.message}: its thumbnail is shown"), stacklevel=2)
-        return small_picture(self.store.thumbnails([image.id]).get(image.id))
+        return self.gallery.picture(image, side=side)
 
     def missing(self, *, under: Path | None = None) -> Missing:
         """The images whose files are gone, here and wherever another copy was added, see `absence`.

@@ -3,6 +3,7 @@
 Every step asks the Library as anyone could, and prints what it gave; `story` makes a page of it.
 """
 
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -15,9 +16,9 @@ import click
 
 from phosphene.cli.library import HITS, hit_records, labels
 from phosphene.cli.make import MADE, kept, made_record, stepping
-from phosphene.cli.options import Settings, command
+from phosphene.cli.options import FORCE, Settings, command
 from phosphene.cli.output import Advance, nearby
-from phosphene.cli.pictures import hit_tiles, preview, thumbnails, write_picture
+from phosphene.cli.pictures import hit_tiles, preview, write_picture
 from phosphene.cli.streams import say, styled, visible
 from phosphene.cli.wander import draw_map, enlarged, walk_film, walk_sheet
 
@@ -32,6 +33,18 @@ PROMPT = "a red house in the snow at night"
 START, END = "a house in the snow at night", "a boat on a sunny sea"
 SEED = 7  # fixed, so that a second run makes the same pictures and changes nothing
 PICTURES, SIDE = 1000, 256  # how many landscapes, and how many pixels wide and high
+FILES = (
+    "search.png",
+    "search-again.png",
+    "noising.webp",
+    "denoising.webp",
+    "walk.png",
+    "walk.webp",
+    "map.png",
+    "index.html",
+)
+CAPTIONS = b"Landscapes drawn by phosphene"  # the captions file of drawn pictures begins so
+DRAWN = re.compile(r"\d{7}\.png|\.\d{7}\.png\..*\.part")  # drawn pictures, and one that was not finished
 SHOWN = 12  # hits of the second search
 
 
@@ -70,6 +83,7 @@ class Telling:
 
 @command("demo")
 @click.argument("folder", default="demo", type=click.Path(path_type=Path, file_okay=False))
+@FORCE
 def demo(settings: Settings, folder: Path) -> None:
     """See all of it on 1,000 drawn landscapes, and on one page.
 
@@ -85,6 +99,7 @@ def demo(settings: Settings, folder: Path) -> None:
     from phosphene.config import expanded
 
     telling = Telling(settings, expanded(folder))
+    claim(telling)
     settings.kept = "what is done stays; the same command goes on from there"
     draw(telling)
     settings.library = settings.library or str(telling.folder / "library")
@@ -99,6 +114,23 @@ def demo(settings: Settings, folder: Path) -> None:
         atlas(telling, library)
         page = tell(telling, library, first, made, again)
         end(telling, before, library.status(), page)
+
+
+def claim(telling: Telling) -> None:
+    """Make sure that nothing of somebody else's lies where the demo writes."""
+    from phosphene.outputs import claim_folder
+
+    telling.settings.claim(*(telling.folder / name for name in FILES))
+    claim_folder(telling.folder / "pictures", is_drawn, force=telling.settings.force)
+
+
+def is_drawn(folder: Path) -> bool:
+    """Whether the demo drew the pictures of a folder: its captions say so; until then, their names."""
+    captions = folder / "captions.json"
+    if captions.is_file():
+        with captions.open("rb") as file:
+            return CAPTIONS in file.read(200)
+    return all(DRAWN.fullmatch(path.name) for path in folder.iterdir())
 
 
 def draw(telling: Telling) -> None:
@@ -238,7 +270,7 @@ def _show_hits(telling: Telling, library: "Library", hits: "Sequence[Hit]", name
 
     output = telling.settings.output
     if telling.aloud:
-        preview(output, "auto", lambda: thumbnails(library, [hit.image for hit in hits]), labels(hits))
+        preview(output, "auto", lambda: library.gallery.small([hit.image for hit in hits]), labels(hits))
         output.rows(hit_records(library, hits), HITS)
     telling.wrote(contact_sheet(hit_tiles(library, hits), title=title), name)
 

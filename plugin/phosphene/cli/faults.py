@@ -77,13 +77,20 @@ def _take_warnings() -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     warnings.simplefilter("always", PhospheneWarning)
-    warnings.showwarning = _warn
+    said: set[str] = set()
 
+    def warn(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in said:  # once, though a picture is shown twice
+            said.add(str(message))
+            say(
+                styled("Warning", fg="yellow", bold=True), f": {one_line(str(message), sys.stderr)}", err=True
+            )
 
-def _warn(message: Warning | str, *_: object, **__: object) -> None:
-    say(styled("Warning", fg="yellow", bold=True), f": {one_line(str(message), sys.stderr)}", err=True)
+    warnings.showwarning = warn
 
 
 def _system(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError) and not error.filename:
+        return "the current folder is not there any more"  # what os.getcwd says of it
     reason = error.strerror or str(error) or type(error).__name__
     return f"`{error.filename}`: {reason}" if error.filename else reason

@@ -11,13 +11,13 @@ from phosphene.cli.options import (
     INPUT,
     ORIGINS,
     ZERO_TO_ONE,
-    PictureFile,
     Settings,
     command,
     origin_of,
+    written,
 )
 from phosphene.cli.output import Column, nearby
-from phosphene.cli.pictures import PROTOCOLS, family_sheet, hit_tiles, preview, thumbnails, write_picture
+from phosphene.cli.pictures import PROTOCOLS, check_sheet, family_sheet, hit_tiles, preview, write_picture
 from phosphene.cli.streams import visible
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _report(settings: Settings, added: "Added") -> None:
     "--diversity", default=0.0, show_default=True, type=ZERO_TO_ONE, help="How unlike each other hits are."
 )
 @click.option("--preview", "protocol", **PROTOCOLS)
-@click.option("-o", "--out", type=PictureFile(), help="Also write a contact sheet.")
+@written("Also write a contact sheet.")
 def search(
     settings: Settings,
     query: Sequence[str],
@@ -124,13 +124,17 @@ def search(
     only. With --diversity the hits are chosen one by one, each near to the query and unlike those
     before it. In a pipe the columns are rank, score, origin, caption and file, separated by tabs.
     """
+    from phosphene.query import parse
     from phosphene.render.sheet import contact_sheet
 
+    asked = parse(query)
+    settings.claim(out, reads=asked.files)
     output = settings.output
     with settings.open() as library:
-        hits = library.search(query, count, origin=origin_of(origin), diversity=diversity)
+        check_sheet(out, min(count, library.store.count()))
+        hits = library.search(asked, count, origin=origin_of(origin), diversity=diversity)
         images = [hit.image for hit in hits]
-        preview(output, protocol, lambda: thumbnails(library, images), labels(hits))
+        preview(output, protocol, lambda: library.gallery.small(images), labels(hits))
         output.rows(hit_records(library, hits), HITS)
         if not hits:
             output.note("nothing found: the library holds no such images")
@@ -162,7 +166,7 @@ def labels(hits: "Sequence[Hit]") -> list[str]:
 @command("show")
 @click.argument("id")
 @click.option("--preview", "protocol", **PROTOCOLS)
-@click.option("-o", "--out", type=PictureFile(), help="Also write it with its parents and descendants.")
+@written("Also write it with its parents and descendants.")
 def show(settings: Settings, id: str, protocol: str, out: Path | None) -> None:
     """Show an image, its recipe, parents and descendants.
 
@@ -173,6 +177,7 @@ def show(settings: Settings, id: str, protocol: str, out: Path | None) -> None:
     Parents are the neighbours that led a generated picture, and init what it started from. The
     first eight letters of an id are enough where no other begins with them.
     """
+    settings.claim(out)
     with settings.open() as library:
         shown = library.show(id.removeprefix("id:"))
         preview(settings.output, protocol, lambda: [library.picture(shown.image)])

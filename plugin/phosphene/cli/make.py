@@ -9,19 +9,28 @@ import click
 
 from phosphene.cli.library import FILE
 from phosphene.cli.options import (
-    COUNT,
     FROM_ZERO,
     INPUT,
     ORIGINS,
+    SEED,
     SHARE,
-    PictureFile,
+    Number,
     Settings,
     Size,
     command,
     origin_of,
+    written,
 )
 from phosphene.cli.output import PARTS, Advance, Column
-from phosphene.cli.pictures import PROTOCOLS, made_tiles, preview, seed_of, write_generated, write_picture
+from phosphene.cli.pictures import (
+    PROTOCOLS,
+    check_sheet,
+    made_tiles,
+    preview,
+    seed_of,
+    write_generated,
+    write_picture,
+)
 
 if TYPE_CHECKING:
     from phosphene.generation import Step
@@ -42,17 +51,21 @@ MADE = (
     Column("novelty", "nearest", _nearness),
     FILE,
 )
+GUIDANCE = Number(0, 100)
+PICTURES, CANDIDATES, STEPS = (click.IntRange(1, most) for most in (10_000, 256, 200))
 ITS_OWN = "[default: the generator's]"
 INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library, made where there is none.")
 
 
 @command("generate")
 @click.argument("prompt", metavar="PROMPT...", nargs=-1, required=True)
-@click.option("-n", "--count", default=4, show_default=True, type=COUNT, help="How many pictures.")
+@click.option(
+    "-n", "--count", default=4, show_default=True, type=click.IntRange(1, 10_000), help="How many pictures."
+)
 @click.option(
     "-k", "--neighbours", default=6, show_default=True, type=FROM_ZERO, help="How many condition each."
 )
-@click.option("--seed", type=FROM_ZERO, help="Picture i has seed + i.  [default: random]")
+@click.option("--seed", type=SEED, help="Picture i has seed + i.  [default: random]")
 @click.option("--origin", default="training", show_default=True, type=ORIGINS, help="What may be neighbours.")
 @click.option(
     "--negative",
@@ -77,16 +90,16 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
 )
 @click.option(
     "--candidates",
-    type=COUNT,
+    type=CANDIDATES,
     help=f"How many are made of each; the nearest to the prompt is kept.  {ITS_OWN}",
 )
 @click.option(
     "--steps",
-    type=COUNT,
+    type=STEPS,
     help=f"Steps of the solver from noise; from a picture the share of them that is left.  {ITS_OWN}",
 )
-@click.option("--text-guidance", type=float, help=f"How strongly the text leads.  {ITS_OWN}")
-@click.option("--neighbour-guidance", type=float, help=f"How strongly the neighbours lead.  {ITS_OWN}")
+@click.option("--text-guidance", type=GUIDANCE, help=f"How strongly the text leads.  {ITS_OWN}")
+@click.option("--neighbour-guidance", type=GUIDANCE, help=f"How strongly the neighbours lead.  {ITS_OWN}")
 @click.option(
     "--neighbour-strength",
     type=SHARE,
@@ -95,7 +108,7 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
 @click.option("--size", metavar="WxH", type=Size(), help=f"In pixels.  {ITS_OWN}")
 @INTO
 @click.option("--preview", "protocol", **PROTOCOLS)
-@click.option("-o", "--out", type=PictureFile(), help="Also write a contact sheet.")
+@written("Also write a contact sheet.")
 def generate(
     settings: Settings,
     prompt: Sequence[str],
@@ -122,14 +135,19 @@ def generate(
     """
     if wishes["init"] is None and (wishes["mask"] or wishes["strength"]):
         raise click.UsageError("--mask and --strength need --init, the picture to start from")
+    from phosphene.query import parse
     from phosphene.render.sheet import contact_sheet
 
+    asked = parse(prompt)
+    negative = [path for words in wishes["negative"] for path in parse(words).files]
+    check_sheet(out, wishes["count"])
+    settings.claim(out, reads=[*asked.files, *negative, *_files(wishes["init"], wishes["mask"])])
     output = settings.output
     with settings.open() as library, opened(settings, library, into) as shelf:
         shelf.store.upsert([])  # one that is only read says so before any model loads
         with kept(settings, shelf), output.progress("generating") as advance:
             made = library.generate(
-                prompt, origin=origin_of(origin), into=shelf, on_step=stepping(advance), **wishes
+                asked, origin=origin_of(origin), into=shelf, on_step=stepping(advance), **wishes
             )
         preview(output, protocol, lambda: [entry.picture for entry in made])
         output.rows([made_record(shelf, entry) for entry in made], MADE)
@@ -141,7 +159,7 @@ def generate(
 @click.argument("source", metavar="FILE|ID")
 @click.option("--init", metavar="FILE|ID", help="What it started from, where that is not found.")
 @click.option("--mask", metavar="FILE", type=INPUT, help="Its mask, where that is not found.")
-@click.option("-o", "--out", type=PictureFile(), help="Write the picture that was made again.")
+@written("Write the picture that was made again.")
 def replay(settings: Settings, source: str, init: str | None, mask: Path | None, out: Path | None) -> None:
     """Make a generated picture again and say how near it came.
 
@@ -156,6 +174,7 @@ def replay(settings: Settings, source: str, init: str | None, mask: Path | None,
     """
     from phosphene.search import file_or_id
 
+    settings.claim(out, reads=_files(source, init, mask))
     output = settings.output
     with settings.open() as library, output.progress("generating") as advance:
         again = library.replay(file_or_id(source), init=init, mask=mask, on_step=stepping(advance))
@@ -171,6 +190,13 @@ def replay(settings: Settings, source: str, init: str | None, mask: Path | None,
     output.fields(record, {"id": again.image.id, "prompt": again.image.caption, "it came": _came(again)})
     if out:
         write_generated(output, again.image, again.picture, out)
+
+
+def _files(*named: Path | str | None) -> list[Path]:
+    """Where the files are that an option names; an id names a file that is not there."""
+    from phosphene.config import expanded
+
+    return [expanded(name) for name in named if name is not None]
 
 
 def _came(again: "Replayed") -> str:

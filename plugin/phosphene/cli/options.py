@@ -1,8 +1,10 @@
 """What commands share: the common options, the settings they fill, and kinds of value."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from inspect import cleandoc
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,10 +18,25 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ORIGINS = click.Choice(["training", "generated", "all"])
-COUNT = click.IntRange(1)
-FROM_ZERO, FROM_TWO = click.IntRange(0), click.IntRange(2)
-ZERO_TO_ONE = click.FloatRange(0, 1)
-SHARE = click.FloatRange(0, 1, min_open=True)
+MOST = 1_000_000  # of anything that is counted: more would be a slip, and stores count in 32 bits
+SEEDS = 2**53  # JSON's readers, jq among them, hold whole numbers below it exactly
+
+
+class Number(click.FloatRange):
+    """A number in a range; `nan` and `inf` are none, though Python reads them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a finite number."""
+        number = click.FLOAT.convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return super().convert(number, param, ctx)
+
+
+COUNT, FROM_ZERO, FROM_TWO = (click.IntRange(least, MOST) for least in (1, 0, 2))
+SEED = click.IntRange(0, SEEDS - 1)
+ZERO_TO_ONE = Number(0, 1)
+SHARE = Number(0, 1, min_open=True)
 INPUT = click.Path(path_type=Path)  # whether it is there, and a picture, the library says
 WRITTEN = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -32,12 +49,25 @@ class Settings:
     json: bool = False
     quiet: bool = False
     device: str = "auto"
+    force: bool = False
     kept: str = "nothing was changed"  # what stays if Ctrl-C comes now
 
     @property
     def output(self) -> Output:
         """How this command speaks."""
         return Output(json=self.json, quiet=self.quiet)
+
+    def claim(self, *outs: Path | None, reads: Iterable[Path] = ()) -> None:
+        """Make sure, before the work begins, that these files may be written; `reads` are the inputs.
+
+        Raises OutputError as `outputs.claim` does.
+        """
+        from phosphene.outputs import claim
+
+        inputs = list(reads)
+        for out in outs:
+            if out is not None:
+                claim(out, force=self.force, inputs=inputs)
 
     def open(self, *, space: str | None = None, create: bool = False) -> "Library":
         """The library that this command works on."""
@@ -79,6 +109,35 @@ COMMON = (
 )
 
 
+class PictureFile(click.ParamType[Path]):
+    """A picture to write; its ending says the format, and is wrong before any work is done."""
+
+    name = "FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Take a path with a known ending."""
+        path = Path(value)
+        if path.suffix.lower() not in WRITTEN:
+            self.fail(f"{value!r} does not end in {', '.join(WRITTEN)}", param, ctx)
+        return path
+
+
+FORCE = click.option(
+    "--force",
+    is_flag=True,
+    default=None,
+    callback=_remember,
+    expose_value=False,
+    help="Overwrite files that phosphene did not make, too.",
+)
+
+
+def written(help: str, default: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The options of a command that writes a picture: -o and --force."""
+    out = click.option("-o", "--out", type=PictureFile(), default=default, show_default=True, help=help)
+    return lambda function: out(FORCE(function))
+
+
 def helpful(function: Callable[..., Any]) -> Callable[..., Any]:
     """Keep the lines of a docstring's indented paragraphs, its examples, when it becomes the help."""
     paragraphs = cleandoc(function.__doc__ or "").split("\n\n")
@@ -97,6 +156,9 @@ def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
     return wrap
 
 
+SIZE = re.compile(r"([1-9][0-9]{0,4})(?:[xX]([1-9][0-9]{0,4}))?")
+
+
 class Size(click.ParamType[tuple[int, int]]):
     """`WIDTHxHEIGHT` in pixels, or one number for a square."""
 
@@ -106,20 +168,7 @@ class Size(click.ParamType[tuple[int, int]]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int]:
         """Read `96`, `96x64` or `96X64`."""
-        parts = str(value).lower().split("x")
-        if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        found = SIZE.fullmatch(str(value))
+        if found is None:
             self.fail(f"{value!r} is no size; write WIDTHxHEIGHT in pixels, e.g. 64x64", param, ctx)
-        return int(parts[0]), int(parts[-1])
-
-
-class PictureFile(click.ParamType[Path]):
-    """A picture to write; its ending says the format, and is wrong before any work is done."""
-
-    name = "FILE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Take a path with a known ending."""
-        path = Path(value)
-        if path.suffix.lower() not in WRITTEN:
-            self.fail(f"{value!r} does not end in {', '.join(WRITTEN)}", param, ctx)
-        return path
+        return int(found[1]), int(found[2] or found[1])

@@ -44,41 +44,41 @@ def preview(
         write(inline(load(), how, labels=labels, room=columns()), color=True)
 
 
-def thumbnails(library: "Library", images: "Sequence[Image]") -> "list[Picture]":
-    """The small pictures that the store keeps, in order: enough for a terminal."""
-    from phosphene.images import small_picture
-
-    kept = library.store.thumbnails([image.id for image in images])
-    return [small_picture(kept.get(image.id)) for image in images]
-
-
 def write_picture(output: Output, picture: "Picture", path: Path) -> None:
-    """Write a picture in the format of its file's ending, whole or not at all, and name it."""
-    from phosphene.files import write_whole
+    """Write a picture in the format of its file's ending, with the mark of phosphene, and name it."""
+    from phosphene.outputs import mark, write
 
     file = io.BytesIO()
-    picture.save(file, FORMATS[path.suffix.lower()], quality=92)
-    write_whole(path, file.getvalue())
+    picture.save(file, FORMATS[path.suffix.lower()], quality=92, exif=mark())
+    write(path, file.getvalue())
     output.wrote(path)
 
 
 def write_generated(output: Output, image: "Image", picture: "Picture", path: Path) -> None:
     """Write a generated picture with its recipe and the marks that say a model made it, and name it."""
-    from phosphene.files import write_whole
     from phosphene.marks import marked
+    from phosphene.outputs import write
 
     assert image.recipe is not None, "what was generated has a recipe"
-    write_whole(path, marked(picture, image.recipe, FORMATS[path.suffix.lower()]))
+    write(path, marked(picture, image.recipe, FORMATS[path.suffix.lower()]))
     output.wrote(path)
+
+
+def check_sheet(out: Path | None, count: int) -> None:
+    """Raise UsageError for a sheet of more pictures than one can show: before they are looked for."""
+    from phosphene.render.sheet import AT_MOST
+
+    if out and count > AT_MOST:
+        raise click.UsageError(f"-o shows at most {AT_MOST:,} pictures, not {count:,}: give a smaller -n")
 
 
 def hit_tiles(library: "Library", hits: "Sequence[Hit]") -> "list[Tile]":
     """Hits as the tiles of a sheet, with their ranks."""
-    from phosphene.render.tiles import Tile
+    from phosphene.render.sheet import TILE, Tile
 
     return [
         Tile(
-            library.picture(hit.image),
+            library.picture(hit.image, side=TILE),
             hit.image.caption,
             hit.score,
             mark=hit.image.origin == "generated",
@@ -100,15 +100,14 @@ def made_tiles(made: "Sequence[Made]") -> "list[Tile]":
 
 def family_sheet(library: "Library", shown: "Shown") -> "Picture":
     """An image between its parents and its descendants; a removed parent has no picture."""
-    from phosphene.render.sheet import family
-    from phosphene.render.tiles import Tile
+    from phosphene.render.sheet import LARGE, Tile, family
 
     def tile(image: "Image | str", parent: "Parent | None" = None) -> Tile:
         score, note = (parent.similarity, NOTES[parent.role]) if parent else (None, "")
         if isinstance(image, str):
             return Tile(None, "removed", score, note=note)
         mark = image.origin == "generated"
-        return Tile(library.picture(image), image.caption, score, mark=mark, note=note)
+        return Tile(library.picture(image, side=LARGE), image.caption, score, mark=mark, note=note)
 
     made_from = zip(shown.parents, shown.image.parents, strict=True)
     first = sorted(made_from, key=lambda each: each[1].role != "init")  # a row does not show all of many

@@ -4,10 +4,10 @@ import re
 
 import click
 
-from phosphene.cli.options import COUNT, Settings, command
+from phosphene.cli.options import COUNT, Number, Settings, command
 
 PORT = click.IntRange(0, 65535)
-MILLISECONDS = click.FloatRange(0)
+MILLISECONDS = Number(0)
 NAME = re.compile(r"[A-Za-z0-9_.-]+|\[?[0-9A-Fa-f:.]+\]?")  # a name or an address, without a port
 TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")  # what a URL takes as it is, and nobody guesses
 MIB = 1 << 20

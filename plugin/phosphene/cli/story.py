@@ -7,10 +7,10 @@ from shlex import quote
 
 from phosphene.cli.output import nearby
 from phosphene.cli.pictures import seed_of
-from phosphene.files import write_whole
 from phosphene.generation.studio import Made
 from phosphene.images import open_picture
 from phosphene.library import Library
+from phosphene.outputs import write
 from phosphene.records import Hit, Image
 from phosphene.render.page import Figure, Found, Lineage, Section, figure, film, page
 
@@ -61,7 +61,7 @@ def write_story(story: Story) -> Path:
         "Every picture on this page was drawn by a program or made by a model.",
     )
     path = story.folder / "index.html"
-    write_whole(path, text.encode())
+    write(path, text.encode(errors="replace"))
     return path
 
 
@@ -174,7 +174,7 @@ def _sheet(story: Story, name: str, caption: str) -> Figure:
 
 def _picture(story: Story, image: Image, side: int, score: float | None = None) -> Figure:
     mark = image.origin == "generated"
-    return figure(story.library.picture(image), image.caption, side=side, score=score, mark=mark)
+    return figure(story.library.picture(image, side=side), image.caption, side=side, score=score, mark=mark)
 
 
 def _hit(story: Story, hit: Hit) -> Found:
@@ -189,4 +189,7 @@ def _lineage(story: Story, entry: Made) -> Lineage:
 def _parents(story: Story, image: Image) -> list[Figure]:
     """Small pictures of the neighbours that conditioned it; their captions are the alternative text."""
     parents = story.library.store.get([parent.id for parent in image.parents])
-    return [figure(story.library.picture(parent), side=SMALL, alt=parent.caption) for parent in parents]
+    return [
+        figure(story.library.picture(parent, side=SMALL), side=SMALL, alt=parent.caption)
+        for parent in parents
+    ]

@@ -8,7 +8,7 @@ import click
 
 from phosphene.cli.library import FILE
 from phosphene.cli.make import INTO, kept, opened, stepping
-from phosphene.cli.options import FROM_TWO, FROM_ZERO, PictureFile, Settings, command
+from phosphene.cli.options import FROM_TWO, SEED, Settings, command, written
 from phosphene.cli.output import Column
 from phosphene.cli.pictures import write_picture
 
@@ -26,11 +26,12 @@ STOPS = (
     Column("caption", "nearest picture"),
     FILE,
 )
+STEPS = click.IntRange(2, 1000)  # a sheet of so many stops has pictures of 96 pixels
 FILM_SIDE = 384  # pixels of an animation's longer side
 
 
 @command("map")
-@click.option("-o", "--out", type=PictureFile(), default="map.png", show_default=True, help="The map.")
+@written("The map.", default="map.png")
 @click.option("--limit", type=FROM_TWO, default=2000, show_default=True, help="At most so many images.")
 def atlas(settings: Settings, out: Path, limit: int) -> None:
     """Draw a map of the library, with pictures instead of dots.
@@ -41,6 +42,7 @@ def atlas(settings: Settings, out: Path, limit: int) -> None:
     What is alike lies together: the axes are the two along which the vectors differ most (PCA).
     Generated pictures are framed, and all of them are on the map; of the others at most --limit.
     """
+    settings.claim(out)
     with settings.open() as library:
         drawn = library.map(limit=limit)
         write_picture(settings.output, draw_map(library, drawn), out)
@@ -54,12 +56,12 @@ def atlas(settings: Settings, out: Path, limit: int) -> None:
 @command("walk")
 @click.argument("start", metavar="A")
 @click.argument("end", metavar="B")
-@click.option("--steps", type=FROM_TWO, default=8, show_default=True, help="Stops, both ends included.")
+@click.option("--steps", type=STEPS, default=8, show_default=True, help="Stops, both ends included.")
 @click.option("--generate", is_flag=True, help="Also generate a picture at every stop.")
 @click.option("--keep", is_flag=True, help="Store what was generated.")
 @INTO
-@click.option("--seed", type=FROM_ZERO, help="Of every generated picture.  [default: random]")
-@click.option("-o", "--out", type=PictureFile(), default="walk.png", show_default=True, help="The sheet.")
+@click.option("--seed", type=SEED, help="Of every generated picture.  [default: random]")
+@written("The sheet.", default="walk.png")
 def walk(
     settings: Settings,
     start: str,
@@ -79,7 +81,7 @@ def walk(
     The way is the great circle between the two vectors. At every stop the nearest picture of the
     library is shown and, with --generate, below it one that was made there. All of these start
     from the noise of one seed, which is printed. An animation lies beside the sheet, under the same
-    name with the ending .webp.
+    name with the ending .webp. The sheet of a long walk has several rows.
     """
     if keep and not generate:
         raise click.UsageError("--keep is for what --generate makes")
@@ -87,6 +89,10 @@ def walk(
         raise click.UsageError("--into is for what --keep stores")
     if out.suffix.lower() == ".webp":
         raise click.UsageError("-o names the sheet; the ending .webp is the animation's")
+    from phosphene.query import parse
+
+    film = out.with_suffix(".webp")
+    settings.claim(out, film, reads=[*parse(start).files, *parse(end).files])
     output = settings.output
     with settings.open() as library, opened(settings, library, into) as shelf:
         with kept(settings, shelf), output.progress("walking") as advance:
@@ -104,21 +110,22 @@ def walk(
         for chosen in {stop.seed for stop in stops if stop.seed is not None}:
             output.note(f"generated with --seed {chosen}")
         write_picture(output, walk_sheet(library, stops, (start, end)), out)
-        output.wrote(walk_film(library, stops, out.with_suffix(".webp")))
+        output.wrote(walk_film(library, stops, film))
 
 
 def draw_map(library: "Library", atlas: "Atlas", title: str = "") -> "Picture":
     """The atlas with the library's small pictures; generated ones framed and tied to their parents."""
     from phosphene.explore.atlas import draw_atlas
-    from phosphene.images import small_picture
 
-    images = library.store.get([point.id for point in atlas.points])
-    small = library.store.thumbnails([image.id for image in images])
-    made = [image for image in images if image.origin == "generated"]
+    images = {image.id: image for image in library.store.get([point.id for point in atlas.points])}
+    made = [image for image in images.values() if image.origin == "generated"]
     parents = {image.id: [parent.id for parent in image.parents] for image in made}
-    return draw_atlas(
-        atlas, lambda id: small_picture(small.get(id)), marked=set(parents), parents=parents, title=title
-    )
+
+    def small(ids: "Sequence[str]") -> "dict[str, Picture]":
+        there = [images[id] for id in ids if id in images]
+        return {image.id: shown for image, shown in zip(there, library.gallery.small(there), strict=True)}
+
+    return draw_atlas(atlas, small, marked=set(parents), parents=parents, title=title)
 
 
 def stop_record(library: "Library", stop: "Stop", shelf: "Library") -> dict[str, Any]:
@@ -138,11 +145,14 @@ def stop_record(library: "Library", stop: "Stop", shelf: "Library") -> dict[str,
 
 def walk_sheet(library: "Library", stops: "Sequence[Stop]", ends: tuple[str, str]) -> "Picture":
     """Real pictures in a row and, where there are any, the generated ones below."""
-    from phosphene.render.sheet import Row, rows
+    from phosphene.render.sheet import TILE, Row, rows
     from phosphene.render.tiles import Tile
 
+    found = {stop.hit.image.id: stop.hit.image for stop in stops if stop.hit}
+    pictures = {id: library.picture(image, side=TILE) for id, image in found.items()}
+
     def real(hit: "Hit | None") -> Tile | None:
-        return Tile(library.picture(hit.image), hit.image.caption, hit.score) if hit else None
+        return Tile(pictures[hit.image.id], hit.image.caption, hit.score) if hit else None
 
     def made(picture: "Picture | None") -> Tile | None:
         return Tile(picture, mark=True) if picture else None
@@ -155,11 +165,14 @@ def walk_sheet(library: "Library", stops: "Sequence[Stop]", ends: tuple[str, str
 
 def walk_film(library: "Library", stops: "Sequence[Stop]", path: Path) -> Path:
     """The walk as an animation: of the generated pictures, else of the real ones."""
-    from phosphene.render.animation import animate, crossfade
+    from phosphene.render.animation import crossfade, record
 
-    real = [library.picture(stop.hit.image) for stop in stops if stop.hit]
-    pictures = [stop.made for stop in stops if stop.made] or real
-    return animate(crossfade([enlarged(picture) for picture in pictures]), path)
+    made = [stop.made for stop in stops if stop.made]
+    if made:
+        return record(crossfade(range(len(made)), lambda place: enlarged(made[place])), path)
+    real = [stop.hit.image for stop in stops if stop.hit]
+    keys = [image.id for image in real]
+    return record(crossfade(keys, lambda place: enlarged(library.picture(real[place], side=FILM_SIDE))), path)
 
 
 def enlarged(picture: "Picture", side: int = FILM_SIDE) -> "Picture":

@@ -76,7 +76,7 @@ def project(ids: Sequence[str], vectors: Vectors) -> Atlas:
 
 def draw_atlas(
     drawn: Atlas,
-    picture_of: Callable[[str], Picture | None],
+    pictures_of: Callable[[Sequence[str]], Mapping[str, Picture]],
     *,
     marked: Set[str] = frozenset(),
     parents: Mapping[str, Sequence[str]] = NO_PARENTS,
@@ -87,21 +87,22 @@ def draw_atlas(
 
     The map is a grid whose cells show the point nearest to their middle, so that no picture
     covers another. `marked` ones (generated) choose first and are framed, then their `parents`,
-    with a line to each. `picture_of` is asked for the pictures that are shown and for no more.
+    with a line to each. `pictures_of` is asked for the pictures that are shown and for no more.
     """
     spots = {point.id: (point.x, point.y) for point in drawn.points}
     ground = Ground.under(list(spots.values()), size, titled=bool(title))
     at = {id: ground.pixel(spot) for id, spot in spots.items()}
     generated = {id: place for id, place in at.items() if id in marked}
     ours, theirs, rest = _seat(ground, at, generated, parents)
+    pictures = pictures_of([*rest, *theirs, *ours])
     canvas = blank(size, ground.height)
     dots(canvas, list(at.values()), QUIET, radius=size / 800)
     dots(canvas, list(generated.values()), GLOW, radius=size / 500)
     for id, box in [*rest.items(), *theirs.items()]:
-        _show(canvas, picture_of(id), box)
+        _show(canvas, pictures.get(id), box)
     _link(canvas, ours, {**theirs, **ours}, parents)
     for id, box in ours.items():
-        _show(canvas, picture_of(id), box)
+        _show(canvas, pictures.get(id), box)
         frame(canvas, box, radius=RADIUS, thick=max(2, size // 500))
     _words(canvas, ground, drawn, len(generated), title)
     return canvas

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import ceil, floor
 
 from PIL import Image, ImageDraw
 from PIL.Image import Image as Picture
@@ -73,25 +74,25 @@ def strokes(
     canvas: Picture, paths: Sequence[Sequence[Place]], colour: Colour, *, thick: float, opacity: float = 1.0
 ) -> None:
     """Draw lines through the places of each path."""
-    if not paths:
+    box = _around(canvas, [place for path in paths for place in path], thick)
+    if box is None:
         return
-    fine = Image.new("L", (canvas.width * SMOOTH, canvas.height * SMOOTH), 0)
-    pen = ImageDraw.Draw(fine)
+    fine, pen = _fine(box)
     for path in paths:
-        line = [(x * SMOOTH, y * SMOOTH) for x, y in path]
+        line = [((x - box[0]) * SMOOTH, (y - box[1]) * SMOOTH) for x, y in path]
         pen.line(line, fill=round(255 * opacity), width=max(1, round(thick * SMOOTH)), joint="curve")
-    canvas.paste(colour, (0, 0), fine.resize(canvas.size, Resampling.BOX))
+    canvas.paste(colour, box, fine.reduce(SMOOTH))
 
 
 def dots(canvas: Picture, centres: Sequence[Place], colour: Colour, *, radius: float) -> None:
     """Draw a filled circle at each place."""
-    if not centres:
+    box = _around(canvas, centres, radius)
+    if box is None:
         return
-    fine = Image.new("L", (canvas.width * SMOOTH, canvas.height * SMOOTH), 0)
-    pen = ImageDraw.Draw(fine)
+    fine, pen = _fine(box)
     for x, y in centres:
-        pen.circle((x * SMOOTH, y * SMOOTH), radius * SMOOTH, fill=255)
-    canvas.paste(colour, (0, 0), fine.resize(canvas.size, Resampling.BOX))
+        pen.circle(((x - box[0]) * SMOOTH, (y - box[1]) * SMOOTH), radius * SMOOTH, fill=255)
+    canvas.paste(colour, box, fine.reduce(SMOOTH))
 
 
 def bend(start: Place, end: Place, parts: int = 24) -> list[Place]:
@@ -104,6 +105,23 @@ def bend(start: Place, end: Place, parts: int = 24) -> list[Place]:
         a, b, c, d = (1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t * t * (1 - t), t**3
         curve.append((x0 * (a + b) + x1 * (c + d), y0 * a + middle * (b + c) + y1 * d))
     return curve
+
+
+def _around(canvas: Picture, places: Sequence[Place], reach: float) -> Box | None:
+    """The part of a canvas that holds the places and what is `reach` pixels from them, if any."""
+    if not places:
+        return None
+    across, down = zip(*places, strict=True)
+    left, top = max(0, floor(min(across) - reach) - 1), max(0, floor(min(down) - reach) - 1)
+    right = min(canvas.width, ceil(max(across) + reach) + 1)
+    bottom = min(canvas.height, ceil(max(down) + reach) + 1)
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _fine(box: Box) -> tuple[Picture, ImageDraw.ImageDraw]:
+    """A mask (mode L) for a box that is drawn `SMOOTH` times larger, and a pen for it."""
+    fine = Image.new("L", ((box[2] - box[0]) * SMOOTH, (box[3] - box[1]) * SMOOTH), 0)
+    return fine, ImageDraw.Draw(fine)
 
 
 @lru_cache(maxsize=256)

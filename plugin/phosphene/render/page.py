@@ -17,6 +17,7 @@ from PIL import Image
 from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 
+from phosphene.outputs import GENERATOR
 from phosphene.render.sheet import balanced_columns
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -108,6 +109,7 @@ def page(
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="{GENERATOR}">
 <meta name="color-scheme" content="light dark">
 <meta http-equiv="Content-Security-Policy" content="{POLICY}">
 <link rel="icon" href="data:,">

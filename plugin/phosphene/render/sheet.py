@@ -5,14 +5,21 @@ from dataclasses import dataclass
 
 from PIL.Image import Image as Picture
 
+from phosphene.errors import PhospheneError
 from phosphene.render.canvas import Place, bend, blank, dots, strokes
 from phosphene.render.colours import GLOW, LINE, QUIET, TEXT
 from phosphene.render.fonts import shorten, write
 from phosphene.render.tiles import Line, Measures, Tile, draw_line
 
-__all__ = ["Row", "Tile", "contact_sheet", "family", "rows"]
+__all__ = ["AT_MOST", "LARGE", "TILE", "Row", "Tile", "contact_sheet", "family", "rows"]
 
 ROW_AT_MOST = 8  # relatives shown in one row of a family
+TILE, LARGE = 256, 358  # sides of a place for a picture: on a contact sheet, in the middle of a family
+SIDES = (TILE, 192, 128, 96, 64, 48)  # of many pictures each is smaller
+LONGEST = 16_383  # pixels that a WebP may be wide or high; JPEG allows 65,535
+MOST_PIXELS = 64_000_000  # Pillow takes 4 bytes for each, and WebP's encoder about as much again
+AT_MOST = 5_000  # pictures of a contact sheet
+IN_A_ROW = 12  # columns of `rows` before they are broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,35 +31,36 @@ class Row:
 
 
 def contact_sheet(
-    tiles: Sequence[Tile], *, title: str = "", columns: int | None = None, tile: int = 256
+    tiles: Sequence[Tile], *, title: str = "", columns: int | None = None, tile: int = TILE
 ) -> Picture:
-    """All tiles in reading order; `tile` is the side of a picture's place in pixels."""
-    by = Measures(tile)
+    """All tiles in reading order; `tile` is the side of a picture's place in pixels, smaller for many."""
     across = columns or balanced_columns(len(tiles), most=max(6, round(len(tiles) ** 0.5)))
     lines = [tiles[start : start + across] for start in range(0, len(tiles), across)]
+    by = measures(across, len(lines), tile)
     title = title or ("" if tiles else "no pictures")
-    parts = [Row("", line) for line in lines]
-    return _stack(parts, by, across, title, head=0)
+    return _stack([Row("", line) for line in lines], by, across, title, head=0)
 
 
 def rows(
     parts: Sequence[Row], *, title: str = "", ends: tuple[str, str] | None = None, tile: int = 192
 ) -> Picture:
-    """Labelled rows under each other, column by column.
+    """Labelled rows under each other, column by column; long ones are broken, all at the same columns.
 
     `ends` names where the columns lead from and to; a line with a dot for each joins the two.
     """
-    by = Measures(tile)
-    across = max((len(part.tiles) for part in parts), default=1)
+    count = max((len(part.tiles) for part in parts), default=1)
+    across = balanced_columns(count, most=max(IN_A_ROW, round(count**0.5)))
+    broken = _broken(parts, count, across)
+    by = measures(across, len(broken), tile)
     head = by.label_room * 2 if ends else 0
-    canvas = _stack(parts, by, across, title, head)
+    canvas = _stack(broken, by, across, title, head)
     if ends:
         _way(canvas, ends, across, by.margin + by.title_room(title), by)
     return canvas
 
 
 def family(
-    parents: Sequence[Tile], image: Tile, descendants: Sequence[Tile], *, title: str = "", tile: int = 256
+    parents: Sequence[Tile], image: Tile, descendants: Sequence[Tile], *, title: str = "", tile: int = TILE
 ) -> Picture:
     """Parents above, the image between, what it went into below, joined by lines."""
     large, small = Measures(round(tile * 1.4)), Measures(round(tile * 0.62))
@@ -82,6 +90,31 @@ def family(
 def balanced_columns(count: int, most: int = 6) -> int:
     """The columns, `most` or fewer, that leave the last line of a sheet nearly full."""
     return -(-count // -(-count // most)) if count else 1
+
+
+def measures(across: int, lines: int, tile: int) -> Measures:
+    """The largest sizes, from `tile` downward, with which so many columns and lines fit on a sheet.
+
+    Raises PhospheneError where they fit with none.
+    """
+    for side in (tile, *(side for side in SIDES if side < tile)):
+        by = Measures(side)
+        width = 2 * by.margin + by.across(across)
+        height = 2 * by.margin + by.title_room("title") + lines * by.line_at_most
+        if max(width, height) <= LONGEST and width * height <= MOST_PIXELS:
+            return by
+    raise PhospheneError(f"{across * lines:,} pictures are too many for one sheet", hint="ask for fewer")
+
+
+def _broken(parts: Sequence[Row], count: int, across: int) -> list[Row]:
+    """Rows of at most `across` tiles; the label of a broken one says which of the `count` they are."""
+    if count <= across:
+        return list(parts)
+    return [
+        Row(f"{part.label}, {start + 1} to {min(start + across, count)}", part.tiles[start : start + across])
+        for start in range(0, count, across)
+        for part in parts
+    ]
 
 
 def _stack(parts: Sequence[Row], by: Measures, across: int, title: str, head: int) -> Picture:

@@ -71,6 +71,11 @@ class Measures:
         """The height of a label above a line of tiles, with the space below it."""
         return round(self.text * 2.2)
 
+    @property
+    def line_at_most(self) -> int:
+        """The height of a line of tiles with a label, all captions and the gap below it."""
+        return self.label_room + self.tile + self.text + (CAPTION_LINES + 1) * self.leading + self.gap
+
     def title_room(self, title: str) -> int:
         """The height of a title, with the space below it."""
         return round(self.heading * 2.1) if title else 0
