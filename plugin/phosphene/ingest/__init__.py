@@ -7,6 +7,7 @@ What becomes of a file follows from its bytes alone, and what becomes of an imag
 that are it:
 - the same bytes are the same image: a copy or a moved file is embedded once, with the captions of all;
 - changed bytes are another image, and the old one leaves the library once no file is it any more;
+- a file that phosphene made is the generated image that its recipe says, with its prompt and its parents;
 - a file that has gone leaves its image where it is: `remove --missing` is for that;
 - a file that is no picture is refused, and not tried again until its size or its time changes; one
   that cannot even be read is tried every time.

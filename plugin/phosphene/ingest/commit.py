@@ -38,7 +38,7 @@ def commit(found: Sequence[Found], store: Store, journal: Journal) -> int:
     described = [_described(image, before.get(image.id, ()), after[image.id], journal) for image in images]
     changed = [image for image in described if image != stored.get(image.id)]
     store.upsert(changed)  # those that came from the store keep their thumbnails there
-    if replaced := [id for id in stored if not after[id]]:
+    if replaced := [id for id, image in stored.items() if not after[id] and was_added(image)]:
         store.delete(replaced)
     journal.record(seen.values(), refused)
     return len(fresh)
@@ -91,4 +91,15 @@ def _described(image: Image, before: Iterable[Seen], after: Sequence[Seen], jour
     given = {caption for file in before for caption in file.captions}
     elsewhere = [caption for caption in image.captions if caption not in given]
     captions = tuple(dict.fromkeys([*(caption for file in files for caption in file.captions), *elsewhere]))
+    if image.recipe:
+        return replace(image, uri=_place_of_made(image, files, journal), captions=captions)
     return replace(image, uri=files[0].uri, caption=fullest(captions), captions=captions)
+
+
+def _place_of_made(image: Image, files: Sequence[Seen], journal: Journal) -> str:
+    """Where a generated image lies: it stays where it is, as long as there is a file.
+
+    Another file with its recipe may hold other pixels, since anybody can write a recipe into a file.
+    """
+    is_there = os.path.lexists(to_path(image.uri, journal.folder))
+    return image.uri if is_there or not was_added(image) else files[0].uri

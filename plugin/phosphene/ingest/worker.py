@@ -8,8 +8,8 @@ time than one pass spread over all cores (docs/log.md).
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -19,9 +19,11 @@ from phosphene.embedding import Embedder
 from phosphene.errors import ImageError
 from phosphene.images import THUMBNAIL, decode, image_id, read, thumbnail
 from phosphene.journal import Journal, Refused, Seen
+from phosphene.lineage import generated_id, parents_of
+from phosphene.recipes import Recipe, in_content
 from phosphene.records import Image
 from phosphene.sources import Item, to_uri
-from phosphene.vectors import Pixels
+from phosphene.vectors import Pixels, Vector
 
 # A JPEG is decoded to at least so many times the model's input. That leaves vectors at a cosine of
 # 0.9999 or more to those of whole pictures (bench/add.py); at 2, the smallest model comes to 0.9987.
@@ -39,6 +41,7 @@ class _New:
     size: tuple[int, int]
     thumbnail: bytes
     input: Pixels  # as the embedder prepared it
+    recipe: Recipe | None  # where phosphene made it
 
 
 class Worker:
@@ -77,29 +80,48 @@ class Worker:
         except ImageError as error:
             return Refused(uri, file.size, file.mtime_ns, error.message)
         size, picture = (decoded.width, decoded.height), decoded.picture
-        return _New(seen, digest, size, thumbnail(picture), self.embedder.prepare(picture))
+        if recipe := _recipe(file.content, uri):
+            seen = replace(seen, id=generated_id(recipe))
+            if self.journal.holds(seen.id):
+                return seen
+        return _New(seen, digest, size, thumbnail(picture), self.embedder.prepare(picture), recipe)
 
     def _embedded(self, new: Sequence[_New]) -> Iterator[Image]:
-        """The images, in order. Their captions follow when they are committed."""
+        """The images, in order."""
         if not new:
             return
         embedded = self.embedder.pictures([one.input for one in new])
-        now = datetime.now(UTC).isoformat(timespec="seconds")
         for one, vector, norm in zip(new, embedded.vectors, embedded.norms, strict=True):
-            yield Image(
-                id=one.seen.id,
-                sha256=one.sha256,
-                uri=one.seen.uri,
-                caption="",
-                captions=(),
-                origin="training",
-                width=one.size[0],
-                height=one.size[1],
-                created=now,
-                norm=float(norm),
-                vector=vector,
-                thumbnail=one.thumbnail,
-            )
+            yield _image(one, vector, float(norm))
+
+
+def _recipe(content: bytes, place: str) -> Recipe | None:
+    """The recipe of a picture that phosphene made. One that is not sound does not count."""
+    with suppress(ImageError):
+        return in_content(content, place)
+    return None
+
+
+def _image(new: _New, vector: Vector, norm: float) -> Image:
+    """The image of a file. One that phosphene made is as it was, whichever library it comes from."""
+    made = new.recipe
+    when = datetime.fromtimestamp(new.seen.mtime_ns / 1e9, UTC) if made else datetime.now(UTC)
+    return Image(
+        id=new.seen.id,
+        sha256=new.sha256,
+        uri=new.seen.uri,
+        caption=made["prompt"] if made else "",
+        captions=(made["prompt"],) if made else (),  # those of files follow when it is committed
+        origin="generated" if made else "training",
+        width=new.size[0],
+        height=new.size[1],
+        created=when.isoformat(timespec="seconds"),
+        norm=norm,
+        recipe=made,
+        parents=parents_of(made) if made else (),
+        vector=vector,
+        thumbnail=new.thumbnail,
+    )
 
 
 def detail(embedder: Embedder) -> int:
