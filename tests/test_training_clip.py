@@ -24,12 +24,13 @@ from phosphene.sources import Item, scan
 from phosphene.training import clip
 from phosphene.training.average import Average
 from phosphene.training.budget import Budget, checked, cosine, set_rate
+from phosphene.training.clip_folder import begin
 from phosphene.training.contrast import BATCH, Lesson, Others, contrast, jumble
 from phosphene.training.curve import draw_curve
 from phosphene.training.examples import Examples, mirrored, read, shifted
 from phosphene.training.log import read_log
 from phosphene.training.phrases import Naming, Phrasebook, phrases
-from phosphene.training.run import Run
+from phosphene.training.run import Run, alone
 from phosphene.training.scenes import SEEDS, write
 
 
@@ -120,7 +121,7 @@ def test_half_of_a_batch_are_neighbours_of_the_other_half() -> None:
     examples = Examples(np.zeros((400, 64, 64, 3), dtype=np.uint8), [[f"{n}"] for n in range(400)])
     rivals = (np.arange(400)[:, None] + np.array([1, 2])) % 400
     with ThreadPoolExecutor(1) as threads:
-        model, splitter, _ = clip.begin(examples, None)
+        model, splitter, _ = begin(examples, None)
         book = Phrasebook(examples.captions)
         lesson = Lesson(
             model, splitter, splitter, examples, book, Naming(256, book.shares), rivals, None,
@@ -345,6 +346,26 @@ def test_an_interrupt_that_nobody_answers_does_not_end_a_training(tmp_path: Path
     finally:
         signal.signal(signal.SIGINT, before)
     assert run.steps == 3
+
+
+def test_two_trainings_never_share_a_folder(tmp_path: Path) -> None:
+    another = pytest.raises(ModelError, match="another process trains in")
+    with alone(tmp_path / "run"), another, alone(tmp_path / "run"):
+        pass
+    with alone(tmp_path / "run"):
+        pass
+
+
+def test_a_checkpoint_of_an_earlier_version_gives_its_weights(tmp_path: Path) -> None:
+    model = torch.nn.Linear(2, 2)
+    Run(tmp_path, {"model": model}, Budget(steps=3), {"width": 2}).save()
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del state["lessons"]
+    state["settings"]["examples"] = 40
+    torch.save(state, tmp_path / "checkpoint.pt")
+    fresh = torch.nn.Linear(2, 2)
+    Run(tmp_path, {"model": fresh}, Budget(steps=3), {"width": 2, "from": ""}, lessons="some")
+    assert torch.equal(fresh.weight, model.weight)
 
 
 def test_other_lessons_begin_anew_from_the_weights(tmp_path: Path) -> None:

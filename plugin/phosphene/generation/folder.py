@@ -23,6 +23,7 @@ from phosphene.nets.reader import Reader
 from phosphene.outputs import claim_folder, only
 from phosphene.records import Space
 from phosphene.training.gathering import LATENTS, LESSONS
+from phosphene.training.run import LOCK
 
 INDEX = "model_index.json"  # without it, nobody takes a folder for a generator
 STAGE = ".phosphene.new"  # where a generator is written before it replaces another one
@@ -53,7 +54,7 @@ def is_ours(folder: Path) -> bool:
 
 def is_run(folder: Path) -> bool:
     """Whether a folder is the training of a generator."""
-    return only(folder, (*STAGES, LESSONS, LATENTS))
+    return only(folder, (*STAGES, LESSONS, LATENTS, LOCK))
 
 
 def write(

@@ -39,7 +39,7 @@ from phosphene.training.autoencoding import digest
 from phosphene.training.budget import Budget, Progress
 from phosphene.training.gathering import LESSONS, Encoder, enough, gather, sample, shared
 from phosphene.training.lessons import Latents, Lessons
-from phosphene.training.run import OnNote
+from phosphene.training.run import OnNote, alone
 from phosphene.vectors import Pixels, Vectors
 
 SEEDS = (1, 2, 3, 4)  # of a sheet's columns
@@ -85,14 +85,15 @@ def train(
     images = [image for image in examples if image.vector is not None]
     enough(len(images))
     start = None if plan.start is None else open_generator(plan.start, "cpu")
-    training = Training(run_beside(folder), plan, start, str(pick_device(device)), on_step, on_note)
-    autoencoder = training.autoencoder(images)
-    size = autoencoder.config["size"]
-    encoder = Encoder(partial(encoded, autoencoder), size, digest(autoencoder))
-    lessons = gather(images, embedder, embedder.space.id, encoder, training.run, on_note=on_note)
-    reader = reading.fit(lessons, training.run / "reader", plan.reader, **training.stage("reader"))
-    denoiser = training.denoiser(lessons, autoencoder, reader)
-    return write(denoiser, autoencoder, reader, embedder.space, folder, licence=plan.licence)
+    with alone(run_beside(folder)):
+        training = Training(run_beside(folder), plan, start, str(pick_device(device)), on_step, on_note)
+        autoencoder = training.autoencoder(images)
+        size = autoencoder.config["size"]
+        encoder = Encoder(partial(encoded, autoencoder), size, digest(autoencoder))
+        lessons = gather(images, embedder, embedder.space.id, encoder, training.run, on_note=on_note)
+        reader = reading.fit(lessons, training.run / "reader", plan.reader, **training.stage("reader"))
+        denoiser = training.denoiser(lessons, autoencoder, reader)
+        return write(denoiser, autoencoder, reader, embedder.space, folder, licence=plan.licence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,70 +16,44 @@ What differs from the paper is there because minutes on a CPU are all that we as
 - texts run in parts of about the same length: the text tower is causal, so that nothing changes.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from open_clip.model import CLIP
-from safetensors import SafetensorError
-from safetensors.torch import load_model
-from safetensors.torch import save as safetensors_bytes
 from torch.nn import functional
 
-from phosphene.errors import ModelError
 from phosphene.files import write_whole
 from phosphene.nets import tokenizer as tokenizers
 from phosphene.nets.tokenizer import Tokenizer
-from phosphene.outputs import claim_folder, only
 from phosphene.records import Failure
 from phosphene.sources import Item
-from phosphene.training import checkpoint
 from phosphene.training.average import Average
 from phosphene.training.budget import Budget, Progress, Step, checked, cosine, set_rate
+from phosphene.training.clip_folder import (
+    RUN,
+    VECTORS,
+    begin,
+    claim,
+    configuration,
+    kept_tokenizer,
+    weights_digest,
+    write,
+)
 from phosphene.training.contrast import BATCH, HALVES, Lesson, encode_texts
-from phosphene.training.examples import ARRAY, PREPROCESS, SIZE, STATE, Examples, normal, read
+from phosphene.training.examples import Examples, normal, read, with_captions
 from phosphene.training.kept import load_arrays, save_arrays
 from phosphene.training.lessons import neighbours
 from phosphene.training.muon import Muon
 from phosphene.training.phrases import Naming, Phrasebook
-from phosphene.training.run import CHECKPOINT, CURVE, LASTING, LOG, OnNote, Run
+from phosphene.training.run import LASTING, OnNote, Run, alone
 from phosphene.vectors import Vectors
 
-RUN, VECTORS = "training", "vectors.npz"
-WEIGHTS, CONFIG = "open_clip_model.safetensors", "open_clip_config.json"
-KEPT = (STATE, ARRAY, VECTORS, "vectors.npy", CHECKPOINT, LOG, CURVE, tokenizers.FILE)  # what a run holds
-HINT = "`--from landscape` is the built-in one"
 AVERAGE = 0.99  # decay of the averaged weights, which are what is written
 RATES = {"filters": 1.5e-2, "matrices": 6e-3, "adamw": 1e-3, "naming": 3e-3}
-
-
-def small(vocabulary: int) -> dict[str, Any]:
-    """The configuration of the built-in model, in open_clip's words."""
-    return {
-        "embed_dim": 256,
-        "vision_cfg": {
-            "image_size": SIZE,
-            "layers": [1, 1, 1, 1],
-            "width": 32,
-            "head_width": 64,
-        },
-        "text_cfg": {
-            "context_length": 64,
-            "vocab_size": vocabulary,
-            "width": 128,
-            "heads": 4,
-            "layers": 3,
-            "pool_type": "eos",
-            "eos_id": 2,
-            "hf_tokenizer_name": "phosphene",
-        },
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,33 +103,14 @@ def train(
     claim(output, force=force, inputs=[*inputs, *([start] if start else [])])
     if start is not None:
         configuration(start)  # says what is wrong with it before the pictures are read
-    examples, failures = read(items, output / RUN, on_read=on_read)
-    recall = fit(
-        examples, output, budget, start=start, locked=locked, seed=seed, on_step=on_step, on_note=on_note
-    )
+    given = list(items)
+    with_captions(given)  # says that there are too few before a folder is made
+    with alone(output / RUN):
+        examples, failures = read(given, output / RUN, on_read=on_read)
+        recall = fit(
+            examples, output, budget, start=start, locked=locked, seed=seed, on_step=on_step, on_note=on_note
+        )
     return Trained(len(examples), failures, recall)
-
-
-def claim(folder: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> Path:
-    """The folder, where a model may be written, and its training in it; see `claim_folder`."""
-    claim_folder(folder, is_ours, force=force, inputs=inputs)
-    claim_folder(folder / RUN, is_run, force=force)
-    return folder
-
-
-def is_run(folder: Path) -> bool:
-    """Whether a folder is the training of a CLIP."""
-    return only(folder, KEPT)
-
-
-def is_ours(folder: Path) -> bool:
-    """Whether a folder is a model that phosphene trained, or begins to train."""
-    if (folder / RUN).is_dir() and is_run(folder / RUN):
-        return True
-    try:
-        return bool(configuration(folder)["text_cfg"]["hf_tokenizer_name"] == "phosphene")
-    except (ModelError, *checkpoint.DAMAGE):
-        return False
 
 
 def fit(
@@ -211,54 +166,6 @@ def fit(
     return recall
 
 
-def begin(
-    examples: Examples, start: Path | None, known: Tokenizer | None = None
-) -> tuple[CLIP, Tokenizer, dict[str, Any]]:
-    """A model, its tokenizer and its configuration: new ones, or those of the folder `start`.
-
-    `known` is the tokenizer of an earlier attempt. Raises ModelError where `start` holds no whole model.
-    """
-    if start is None:
-        splitter = known or tokenizers.learn(text for captions in examples.captions for text in captions)
-        config = small(splitter.size)
-    else:
-        config = configuration(start)
-    try:
-        if start is not None:
-            splitter = tokenizers.load(start, config["text_cfg"]["context_length"])
-        model = CLIP(**config).train().to(memory_format=torch.channels_last)
-        if start is not None:
-            load_model(model, start / WEIGHTS)
-    except (ModelError, SafetensorError, *checkpoint.DAMAGE) as error:
-        raise ModelError(f"the model in `{start}` cannot be trained on: {error}", HINT) from error
-    return model, splitter, config
-
-
-def configuration(folder: Path) -> dict[str, Any]:
-    """The shape of the model in `folder`. Raises ModelError where there is none."""
-    path = folder / CONFIG
-    if not path.exists():
-        raise ModelError(f"`{folder}` holds no model: there is no {path.name} in it", HINT)
-    try:
-        config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
-        return {**config}
-    except checkpoint.DAMAGE as error:
-        raise ModelError(f"`{path}` is damaged: {error}", HINT) from error
-
-
-def kept_tokenizer(folder: Path) -> Tokenizer | None:
-    """The tokenizer of an earlier attempt, whose weights know no other; None where there is none."""
-    try:
-        return tokenizers.load(folder, small(0)["text_cfg"]["context_length"])
-    except ModelError:
-        return None
-
-
-def weights_digest(folder: Path) -> str:
-    """What tells the model in a folder from others, wherever the folder lies."""
-    return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:16]
-
-
 @torch.inference_mode()
 def vectors_of(
     model: CLIP, examples: Examples, kept: Path, start: str, on_note: OnNote | None = None
@@ -301,19 +208,6 @@ def measure(model: CLIP, tokenizer: Tokenizer, examples: Examples) -> Recall:
     scores = texts @ pictures.T
     better = (scores > scores.diagonal()[:, None]).sum(dim=1)
     return Recall(float((better < 1).float().mean()), float((better < 10).float().mean()), len(examples))
-
-
-def write(model: CLIP, config: dict[str, Any], tokenizer: Tokenizer, folder: Path) -> None:
-    """Write a folder as open_clip reads it, the weights (from now on) in half precision."""
-    words = folder / tokenizers.FILE
-    if words.exists() and words.read_bytes() != tokenizer.text.encode():
-        (folder / CONFIG).unlink(missing_ok=True)  # written last: nobody loads weights with other words
-    weights = model.half().state_dict()  # leaves whole numbers as they are
-    plain = {name: value.contiguous() for name, value in weights.items()}
-    write_whole(folder / WEIGHTS, safetensors_bytes(plain))
-    tokenizer.save(folder)
-    card = {"model_cfg": config, "preprocess_cfg": PREPROCESS}
-    write_whole(folder / CONFIG, json.dumps(card, indent=2).encode())
 
 
 def optimizers(model: CLIP, naming: Naming, threads: ThreadPoolExecutor) -> dict[str, torch.optim.Optimizer]:

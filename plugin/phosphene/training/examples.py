@@ -93,8 +93,7 @@ def read(
     Raises ModelError where fewer than FEWEST are left.
     """
     everything = list(items)
-    captioned = [item for item in everything if any(map(str.strip, item.captions))]
-    _enough(len(captioned), len(captioned))
+    captioned = with_captions(everything)
     stated = [[str(item.path), _changed(item.path), item.captions] for item in captioned]
     digest = hashlib.sha256(json.dumps(stated).encode()).hexdigest()
     state = State.of(digest, folder)
@@ -108,6 +107,13 @@ def read(
     shape = (len(state.captions), SIZE, SIZE, 3)
     pictures = np.memmap(folder / ARRAY, np.uint8, "r", _place(0), shape)
     return Examples(pictures, state.captions, digest), failures
+
+
+def with_captions(items: Iterable[Item]) -> list[Item]:
+    """The items that have captions. Raises ModelError where they are too few."""
+    captioned = [item for item in items if any(map(str.strip, item.captions))]
+    _enough(len(captioned), len(captioned))
+    return captioned
 
 
 def _enough(count: int, captioned: int) -> None:

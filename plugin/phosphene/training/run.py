@@ -16,11 +16,13 @@ Ctrl-C and SIGTERM wait for the end of the step at hand, then the checkpoint is 
 import json
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from torch import nn
 
 from phosphene.errors import ModelError
@@ -33,10 +35,28 @@ from phosphene.training.checkpoint import Part, take_over
 from phosphene.training.curve import draw_curve
 from phosphene.training.log import Log, read_log
 
-CHECKPOINT, LOG, CURVE = "checkpoint.pt", "log.jsonl", "loss.png"
+CHECKPOINT, LOG, CURVE, LOCK = "checkpoint.pt", "log.jsonl", "loss.png", "training.lock"
 LASTING = ("model", "average")  # parts whose weights are worth keeping when the lessons change
 
 OnNote = Callable[[str], None]
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Be the only training in `folder`. Raises ModelError where another process trains there.
+
+    The lock is the operating system's: it ends with its process, however that ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ModelError(f"another process trains in `{folder}`", "wait for its end, or stop it") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 class Run:
@@ -117,21 +137,22 @@ class Run:
         path = self.folder / CHECKPOINT
         state = checkpoint.read(path)
         try:
-            self._compare(state["settings"])
+            self._compare(state)
             if state.get("lessons") == self._lessons:
                 self._go_on(state)
             else:
                 self._begin_anew(state)
                 if on_note:
-                    on_note(f"`{self.folder}` begins anew from the weights it has: its lessons have changed")
+                    weights = " from the weights it has" if self._lasting else ""
+                    on_note(f"`{self.folder}` begins anew{weights}: what it learns from has changed")
         except checkpoint.DAMAGE as error:
             raise checkpoint.damaged(path, error) from error
 
-    def _compare(self, settings: Mapping[str, Any]) -> None:
-        """Raises ModelError where settings are not those of this run."""
-        before = dict(settings)
-        if "examples" not in self._settings:
-            before.pop("examples", None)  # once a setting of all trainings; `lessons` says more
+    def _compare(self, state: Mapping[str, Any]) -> None:
+        """Raises ModelError where a checkpoint has other settings than this run."""
+        before = dict(state["settings"])
+        if "lessons" not in state:  # a checkpoint of an earlier version, which counted its examples instead
+            before = {"from": ""} | {key: value for key, value in before.items() if key != "examples"}
         if before == self._settings:
             return
         changed = sorted(
