@@ -1,6 +1,6 @@
 """How fast pictures are vectorised over HTTP, against the way of Weaviate's stock CLIP container.
 
-    python bench/inference.py [--space ViT-B-32] [--parallel 1 4 16] [--quick] [--json FILE]
+    python bench/inference.py [--space ViT-B-32] [--parallel 1 4 16] [--quick] [--delayed] [--json FILE]
 
 One picture a request, as Weaviate sends them, over connections that stay open. Pictures are JPEGs of
 1024×768 pixels that are drawn here; `ViT-B-32` has random weights, which changes no speed. Four
@@ -13,7 +13,9 @@ alone.
 - `no batching`: the same, with one picture in a forward pass;
 - `no outside decoding`: the same, with decoding in the thread of the model;
 - `stock`: the same model and the same wire format served as the stock container does it: one lock around
-  decoding and forward passes of one picture each, by open_clip's own preprocessing.
+  decoding and forward passes of one picture each, by open_clip's own preprocessing;
+- `no TCP_NODELAY`, with `--delayed`: the same as `phosphene`, on connections where the second half of an
+  answer waits for the client's acknowledgement of the first.
 """
 
 import argparse
@@ -23,6 +25,7 @@ import io
 import json
 import os
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -39,6 +42,7 @@ from typing import Any
 from add import draw, random_weights
 
 SERVICES = ("phosphene", "no batching", "no outside decoding", "stock")
+DELAYED = "no TCP_NODELAY"
 PICTURES = 32
 READY = 300  # seconds for an answer on a busy machine
 
@@ -54,7 +58,8 @@ def main() -> None:
         bodies = [body(content) for content in draw(folder / "pictures", PICTURES)]
         named = "/" in arguments.space or "@" in arguments.space or arguments.space == "landscape"
         space = arguments.space if named else random_weights(arguments.space, folder)
-        with running(space) as services:
+        names = (*SERVICES, DELAYED) if arguments.delayed else SERVICES
+        with running(space, names) as services:
             figures = measure(services, bodies, arguments.parallel, rounds, seconds)
     _print(figures)
     if arguments.json:
@@ -144,11 +149,11 @@ def body(content: bytes) -> bytes:
 
 
 @contextmanager
-def running(space: str) -> Iterator[dict[str, Service]]:
-    """The four services, each with its model loaded."""
+def running(space: str, names: Sequence[str]) -> Iterator[dict[str, Service]]:
+    """The services, each with its model loaded."""
     command = [sys.executable, __file__, "--space", space, "--serve"]
     processes = {
-        name: subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True) for name in SERVICES
+        name: subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True) for name in names
     }
     try:
         yield {
@@ -185,7 +190,22 @@ def run(name: str, space: str) -> None:
     listener = listen("127.0.0.1", 0)
     print(listener.getsockname()[1], flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    uvicorn.Server(configuration(application, limits, quiet=True)).run(sockets=[listener])
+    settings = configuration(application, limits, quiet=True)
+    if name == DELAYED:
+        settings.http = _delayed()
+    uvicorn.Server(settings).run(sockets=[listener])
+
+
+def _delayed() -> Any:
+    """The service's connection as it is without TCP_NODELAY."""
+    from phosphene.server.connection import Connection
+
+    class Delayed(Connection):
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+
+    return Delayed
 
 
 def stock(space: str) -> Any:
@@ -242,8 +262,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--space", default="ViT-B-32", help="an architecture gets random weights")
     parser.add_argument("--parallel", type=int, nargs="+", default=[1, 4, 16], metavar="N", help="clients")
     parser.add_argument("--quick", action="store_true", help="about a minute")
+    parser.add_argument("--delayed", action="store_true", help="a fifth service, without TCP_NODELAY")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
-    parser.add_argument("--serve", choices=SERVICES, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", choices=(*SERVICES, DELAYED), help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
