@@ -325,6 +325,30 @@ def test_a_picture_that_memory_is_too_short_for_is_named_and_tried_again(folder:
     assert counts(library, folder) == (1, 5, 0)
 
 
+def test_odd_captions_are_named_until_they_are_mended(folder: Path, library: Path) -> None:
+    (folder / "captions.json").write_text('{"0.jpg": "a tree"}')
+    (folder / "2.txt").write_bytes(b"a\0b")
+    added = add_to(library, folder)
+    assert (added.added, added.unchanged) == (5, 0)
+    assert [(Path(failure.uri).name, failure.reason) for failure in added.failures] == [
+        ("2.txt", "its captions cannot be read: it is no text"),
+        ("captions.json", "it is no COCO captions file: no `images`"),
+    ]
+    assert contents(library)["failures"] == []
+    (folder / "captions.json").unlink()
+    (folder / "2.txt").write_text("a boat")
+    assert counts(library, folder) == (0, 5, 0)
+    assert images(library)["2.jpg"].captions == ("a boat",)
+
+
+def test_the_fullest_caption_is_not_one_of_another_language(folder: Path, library: Path) -> None:
+    (folder / "1.txt").write_text("de.utf8=ein sehr großes rotes Haus\nen.utf8=a house", encoding="utf-8")
+    add_to(library, folder)
+    image = images(library)["1.jpg"]
+    assert image.caption == "en.utf8=a house"
+    assert len(image.captions) == 2
+
+
 def test_a_known_file_whose_drive_is_away_keeps_its_image(folder: Path, library: Path) -> None:
     (folder.parent / "drive").mkdir()
     (folder / "0.jpg").rename(folder.parent / "drive/0.jpg")

@@ -160,7 +160,7 @@ class _Scan:
         try:
             self._merge(file, listing(file, [file.parent], self.names))
         except ImageError as error:
-            self._pass_over(file, error.message.removeprefix(f"`{file}` "))
+            self._pass_over(file, error.message.replace(f"`{file}`", "it", 1))
 
     def _beside(self, picture: Path) -> list[str]:
         """The lines of the `.txt` file beside a picture: one caption each."""

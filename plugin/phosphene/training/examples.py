@@ -160,6 +160,8 @@ def _prepared(item: Item) -> Pixels | ImageError:
         return Preprocessing(PREPROCESS)(open_picture(item.path))
     except ImageError as error:
         return error
+    except MemoryError:
+        return ImageError("there is not enough memory for it")
 
 
 def _take(item: Item, prepared: Pixels | ImageError, state: State, file: BinaryIO) -> None:
