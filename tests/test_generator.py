@@ -1,5 +1,6 @@
 """The built-in generator: what it asks for, what it refuses and with which words, what it hands back."""
 
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from PIL.Image import Image as Picture
 from safetensors.torch import load_file, save_file
 
 from phosphene.errors import GenerationError, ModelError
-from phosphene.generation import Fit, Generated, Reference, Request, Step, builtin
+from phosphene.generation import Fit, Generated, Reference, Request, Step, saved
 from phosphene.generation.builtin import BATCH, BuiltinGenerator, digest, noise_seed, open_generator
 from phosphene.generation.guidance import Condition
 from phosphene.generation.training import write
@@ -105,7 +106,7 @@ def test_replaying_its_settings_gives_the_same_bits(generator: BuiltinGenerator)
 
 def test_another_sampler_is_another_generator(generator: BuiltinGenerator, folder: Path) -> None:
     """The same weights make other pictures then, which must not take the ids of the first ones."""
-    with patch.object(builtin, "SAMPLER", -1):
+    with patch.object(saved, "SAMPLER", -1):
         assert open_generator(folder, "cpu").abilities.weights != generator.abilities.weights
 
 
@@ -334,6 +335,93 @@ def test_missing_weights_are_refused_and_not_left_to_chance(folder: Path, tmp_pa
     save_file({name: one for name, one in load_file(weights).items() if "score" not in name}, weights)
     with pytest.raises(ModelError, match=r"denoiser lacks tokens\.score\.bias \(2 in all\)"):
         open_generator(tmp_path / "copied")
+
+
+# ── what a stranger may write into a generator's folder ───────────────────────────────────
+
+
+def edit(file: Path, **changes: Any) -> None:
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("model_index.json", {"denoiser": ["evil", "Evil"]}),
+        ("model_index.json", {"scheduler": ["evil", "Evil"]}),
+        ("model_index.json", {"_class_name": ["evil", "Evil"], "_name_or_path": "/etc"}),
+        ("denoiser/config.json", {"_class_name": "evil.Evil"}),
+        ("scheduler/scheduler_config.json", {"_class_name": "Evil", "solver_order": 10**9}),
+    ],
+)
+def test_names_of_classes_and_modules_are_not_followed(
+    folder: Path, tmp_path: Path, file: str, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied(folder, tmp_path / "copied")
+    (tmp_path / "evil.py").write_text(f"import os; os.mkdir({str(tmp_path / 'it-ran')!r})")
+    shutil.copy(tmp_path / "evil.py", tmp_path / "copied" / "denoiser")
+    monkeypatch.syspath_prepend(tmp_path)
+    edit(tmp_path / "copied" / file, **changes)
+
+    assert open_generator(tmp_path / "copied", "cpu").abilities.weights == digest(folder)
+    assert not (tmp_path / "it-ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "says"),
+    [
+        ("model_index.json", {"custom_pipeline": "evil/repo"}, "custom_pipeline"),
+        ("model_index.json", {"upscaler": ["os", "system"]}, "upscaler"),
+        ("model_index.json", {"steps": 10**9}, "steps"),
+        ("model_index.json", {"candidates": "4"}, "candidates"),
+        ("model_index.json", {"text_guidance": 1e400}, "text_guidance"),
+        ("model_index.json", {"dimension": 7}, "dimension"),
+        ("model_index.json", {"space": ["x"]}, "space"),
+        ("denoiser/config.json", {"auto_map": {"AutoModel": "evil.Evil"}}, "auto_map"),
+        ("denoiser/config.json", {"quantization_config": {}}, "quantization_config"),
+        ("denoiser/config.json", {"channels": [10**9, 10**9]}, "channels"),
+        ("denoiser/config.json", {"channels": [4096] * 8, "blocks": [32] * 8}, "not"),
+        ("denoiser/config.json", {"blocks": [10**9, 1]}, "blocks"),
+        ("denoiser/config.json", {"grid": 3}, "grid"),
+        ("denoiser/config.json", {"heads": 3}, "heads"),
+        ("denoiser/config.json", {"width": 4096}, "not"),
+        ("autoencoder/config.json", {"size": 10**6}, "size"),
+        ("autoencoder/config.json", {"channels": [16, 16]}, "cannot be loaded"),
+        ("reader/config.json", {"depth": 3}, "not"),
+    ],
+)
+def test_odd_configurations_are_named_before_they_cost_memory(
+    folder: Path, tmp_path: Path, file: str, changes: dict[str, Any], says: str
+) -> None:
+    copied(folder, tmp_path / "copied")
+    edit(tmp_path / "copied" / file, **changes)
+
+    with pytest.raises(ModelError, match="cannot be loaded") as raised:
+        open_generator(tmp_path / "copied", "cpu")
+    assert says in raised.value.message
+    assert raised.value.hint
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"[" * 100_000, b"\xff", b'{"steps": ' + b"9" * 5000 + b"}"])
+def test_odd_files_of_a_generator_are_named(folder: Path, tmp_path: Path, content: bytes) -> None:
+    for file in ("model_index.json", "reader/config.json", "reader/diffusion_pytorch_model.safetensors"):
+        shutil.rmtree(tmp_path / "copied", ignore_errors=True)
+        copied(folder, tmp_path / "copied")
+        (tmp_path / "copied" / file).write_bytes(content)
+        with pytest.raises(ModelError, match="cannot be loaded"):
+            open_generator(tmp_path / "copied", "cpu")
+
+
+def test_links_out_of_a_generator_and_pickles_are_not_read(folder: Path, tmp_path: Path) -> None:
+    weights = copied(folder, tmp_path / "copied")
+    weights.rename(tmp_path / "outside.safetensors")
+    weights.symlink_to(tmp_path / "outside.safetensors")
+    with pytest.raises(ModelError, match="outside of"):
+        open_generator(tmp_path / "copied", "cpu")
+    weights.unlink()
+    (weights.parent / "diffusion_pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'id'\ntR.")
+    with pytest.raises(ModelError, match="is not there"):
+        open_generator(tmp_path / "copied", "cpu")
 
 
 def test_bfloat16_is_written_into_the_settings(folder: Path) -> None:

@@ -9,7 +9,6 @@ tells the vectors of latents, so that nothing is decoded but what is kept.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -18,21 +17,26 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
-from diffusers.utils import logging
 from PIL import Image as pillow
 from PIL.Image import Image as Picture
-from safetensors import safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from phosphene.embedding.openclip import pick_device
-from phosphene.errors import ModelError
+from phosphene.errors import LibraryError, ModelError
 from phosphene.generation import Abilities, Generated, Mode, Request, Step
 from phosphene.generation.checks import check
 from phosphene.generation.fitting import fitted, fitted_mask, is_square
 from phosphene.generation.guidance import Condition
-from phosphene.generation.pipeline import SAMPLER, RetrievalPipeline, Start
+from phosphene.generation.pipeline import RetrievalPipeline, Start
+from phosphene.generation.saved import digest, read
 from phosphene.generation.starts import STARTS, first, pictured, small_mask
 
+# What reading a folder raises where it is damaged, or was never meant to be a generator.
+UNREADABLE = (
+    *(OSError, ValueError, LookupError, TypeError, RuntimeError, ArithmeticError, MemoryError),
+    *(RecursionError, SafetensorError, LibraryError),
+)
 BATCH = 8  # candidates at once
 MOST_REFERENCES = 64
 MODES: frozenset[Mode] = frozenset({"text-to-image", "image-to-image", "inpainting"})
@@ -205,42 +209,18 @@ def open_generator(folder: Path, device: str = "auto", *, bfloat16: bool = False
             f"`{folder}` holds no generator: there is no model_index.json in it",
             hint="`phosphene train diffusion -L LIBRARY` trains one for a library",
         )
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()  # what it would warn of is an error below
     try:
-        pipeline = RetrievalPipeline.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, local_files_only=True, low_cpu_mem_usage=False
-        )
-        for name, network in pipeline.networks.items():
-            check_whole(network, folder / name / "diffusion_pytorch_model.safetensors")
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        pipeline, weights = read(folder), digest(folder)
+    except UNREADABLE as error:
+        reason = error.message if isinstance(error, LibraryError) else error
         raise ModelError(
-            f"the generator in `{folder}` cannot be loaded: {error}",
-            hint="it is damaged or of another version: train or install it again",
+            f"the generator in `{folder}` cannot be loaded: {reason}",
+            hint="it is damaged, of another version or none of ours: train or install it again",
         ) from error
     pipeline.to(pick_device(device))
     for network in pipeline.networks.values():
         torch.nn.Module.to(network, memory_format=torch.channels_last)  # a quarter faster on a CPU
-    return BuiltinGenerator(pipeline, digest(folder), f"builtin/{folder.parent.name}", bfloat16=bfloat16)
-
-
-def check_whole(network: torch.nn.Module, weights: Path) -> None:
-    """Raise ValueError where a file lacks weights: diffusers would leave them to chance."""
-    with safe_open(weights, "pt") as file:
-        if missing := sorted(network.state_dict().keys() - file.keys()):
-            raise ValueError(f"{weights.parent.name} lacks {missing[0]} ({len(missing)} in all)")
-
-
-def digest(folder: Path) -> str:
-    """The sha256 of what decides its pictures: the sampler, and the shapes and weights of its networks."""
-    total = hashlib.sha256(f"sampler {SAMPLER}".encode())
-    for config in sorted(folder.glob("*/config.json")):
-        shape = json.loads(config.read_bytes())
-        kept = {key: value for key, value in shape.items() if not key.startswith("_")}
-        total.update(json.dumps([config.parent.name, kept], sort_keys=True).encode())
-        for weights in sorted(config.parent.glob("*.safetensors")):
-            total.update(hashlib.sha256(weights.read_bytes()).digest())
-    return total.hexdigest()
+    return BuiltinGenerator(pipeline, weights, f"builtin/{folder.parent.name}", bfloat16=bfloat16)
 
 
 def cast(network: Module, dtype: torch.dtype) -> Module:

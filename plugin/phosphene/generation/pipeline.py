@@ -9,12 +9,12 @@ Notation, as in the code:
 What it is guessed from, and how guesses are summed, is in `generation.guidance`. The reader says how
 near latents are to what was asked for, so that of several candidates the best alone need be decoded.
 
-Saved and loaded by `save_pretrained` and `from_pretrained`; knows nothing of files of users or of libraries.
+Saved by `save_pretrained` and read by `generation.saved`; knows nothing of files of users or of libraries.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -80,18 +80,6 @@ class RetrievalPipeline(DiffusionPipeline):
             neighbour_strength=neighbour_strength,
             licence=licence,
         )
-
-    @classmethod
-    def from_pretrained(cls, *arguments: Any, **options: Any) -> Self:
-        """As in diffusers, but with the weights in memory of their own.
-
-        Where a weight begins in a file decides how some processors add up, and so a picture's last bit.
-        """
-        pipeline: Self = super().from_pretrained(*arguments, **options)
-        for network in pipeline.networks.values():
-            own = {name: weight.clone() for name, weight in network.state_dict().items()}
-            network.load_state_dict(own, assign=True)
-        return pipeline
 
     @property
     def networks(self) -> dict[str, torch.nn.Module]:
