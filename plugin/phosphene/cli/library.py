@@ -111,7 +111,7 @@ def search(
     protocol: str,
     out: Path | None,
 ) -> None:
-    """Find pictures by words, by a picture, or by a sum of both.
+    r"""Find pictures by words, by a picture, or by a sum of both.
 
       phosphene search a red house in the snow at night
       phosphene search ./one-like-this.jpg -n 20 -o hits.png
@@ -119,10 +119,17 @@ def search(
       phosphene search id:5f0c2a44-... --json
       phosphene search a boat --diversity 0.5
 
-    A term is text, a picture (./ / ~/) or id:ID; + and - stand alone between terms, and N: before
-    a term weighs it. The score is the cosine similarity, at most 1: compare it within one search
-    only. With --diversity the hits are chosen one by one, each near to the query and unlike those
-    before it. In a pipe the columns are rank, score, origin, caption and file, separated by tabs.
+    A term is text, a picture or id:ID. It is a picture where it begins like a path (./ / ~/) or ends
+    like a picture's name (.jpg, .png …); pictures on the web are not fetched. + and - stand alone
+    between terms, and N: before a term weighs it, unless a number follows, as in 16:9.
+
+    The score is the cosine similarity, at most 1: compare it within one search only. With --diversity
+    the hits are chosen one by one, each near to the query and unlike those before it.
+
+    In a pipe the columns are rank, score, origin, caption and file, separated by tabs. A file is its
+    path, byte by byte, but for control characters; these, and in captions marks that change the
+    direction of text, are written as escapes such as \x1b. On a terminal so is all that cannot be
+    printed. --json holds everything as it is.
     """
     from phosphene.query import parse
     from phosphene.render.sheet import contact_sheet
