@@ -200,7 +200,7 @@ def test_adding_says_what_it_did_in_one_object(drawn: Path, library: Path, tmp_p
 def test_a_bad_file_is_named_with_its_reason(library: Path, tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture")
     result = run("-L", library, "add", tmp_path / "text.png")
-    assert result.exit_code == 0
+    assert result.exit_code == 1
     assert f"skipped {tmp_path / 'text.png'}: " in result.stderr
     assert result.stdout.startswith("added 0, unchanged 0, failed 1")
 
