@@ -189,7 +189,7 @@ class Journal:
             rows = self._rows("SELECT vector FROM texts WHERE key = ?", (_key(text, space),))
         except DamagedJournal:
             return None
-        return np.frombuffer(rows[0][0], dtype="<f4").astype(np.float32) if rows else None
+        return _floats(rows[0][0]) if rows else None
 
     def keep_text_vector(self, text: str, space: str, vector: Vector) -> None:
         """Keep the vector of a text; where that cannot be written, a search works all the same."""
@@ -247,10 +247,20 @@ class Journal:
                 place, uri=True, timeout=WAIT, isolation_level=None, check_same_thread=False
             )
         try:
+            self._refuse_programs()
             self._migrate()
         except PhospheneError:
             self._database.close()
             raise
+
+    def _refuse_programs(self) -> None:
+        """Raise DamagedJournal for triggers and views: a stranger's would run at our next write or read."""
+        found = self._rows("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')")
+        if found:
+            raise DamagedJournal(
+                f"`{self.path}` is no journal of phosphene: it has a {found[0][0]}",
+                hint=f"`phosphene -L {quote(str(self.path.parent))} repair` makes it again from the store",
+            )
 
     def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._explained():
@@ -301,7 +311,25 @@ def _many(values: Iterable[str]) -> tuple[str]:
 
 def _seen(row: tuple[Any, ...]) -> Seen:
     uri, size, mtime_ns, id, captions = row
-    return Seen(uri, size, mtime_ns, id, tuple(json.loads(captions)))
+    return Seen(uri, size, mtime_ns, id, _captions(captions))
+
+
+def _captions(text: object) -> tuple[str, ...]:
+    """The captions of a row; none where another program wrote something else there."""
+    try:
+        captions = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return ()
+    listed = captions if isinstance(captions, list) else []
+    return tuple(caption for caption in listed if isinstance(caption, str))
+
+
+def _floats(content: object) -> Vector | None:
+    """The numbers (d,) of a row; None where they are none, so that the text is embedded again."""
+    if not isinstance(content, bytes) or not content or len(content) % 4:
+        return None
+    vector = np.frombuffer(content, dtype="<f4").astype(np.float32)
+    return vector if np.isfinite(vector).all() and vector.any() else None
 
 
 def _key(text: str, space: str) -> bytes:

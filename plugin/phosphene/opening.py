@@ -60,11 +60,26 @@ def compatible(asked: Space, space: Space, library: str) -> None:
 
 
 def _folder(folder: Path, asked: str | Space | None, *, create: bool, load: Load) -> Opened:
+    _refuse_links(folder)
     before = Manifest.read(folder)
     space, embedder = _settle(before, asked, str(folder), create=create, load=load)
     if before is None:
         Manifest(space).write(folder)
     return Opened(str(folder), folder, open_store(folder / "store", space), embedder)
+
+
+def _refuse_links(folder: Path) -> None:
+    """Raises LibraryError where what is written to is a link that leads out of the library.
+
+    A stranger's link would let `add` and `remove` change another library, and the journal any other file.
+    """
+    parts = [folder / name for name in ("journal.sqlite", "pictures", "generator", "store")]
+    for part in (*parts, *folder.glob("store/*"), *folder.glob("store/*.lance/*")):
+        if part.is_symlink() and not part.resolve().is_relative_to(folder.resolve()):
+            raise LibraryError(
+                f"`{part}` is a link that leads out of the library",
+                hint="move what it leads to into the library, or make the whole library's folder a link",
+            )
 
 
 def _server(address: Address, asked: str | Space | None, *, create: bool, load: Load) -> Opened:

@@ -55,7 +55,8 @@ class Terms:
     def _text(self, text: str) -> Vector:
         """Kept in the journal, so that a repeated query loads no model."""
         space = self.store.space.id
-        if (kept := self.journal.text_vector(text, space)) is not None:
+        kept = self.journal.text_vector(text, space)
+        if kept is not None and len(kept) == self.store.space.dimension:
             return kept
         embedder = self.load()
         vector: Vector = embedder.texts([text])[0]

@@ -1,6 +1,7 @@
 """Libraries of strangers: what is in them is data, whatever it says."""
 
 import json
+import sqlite3
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,10 @@ def test_a_copy_brings_no_other_file_of_this_machine_along(trial: Trial, how: st
 
     told = run("copy", trial.library, trial.folder / "mine.lib", "--json")
 
-    assert told.exit_code == 0, told.output
-    assert json.loads(told.stdout)["without_file"] >= 1
+    if how == "link to a folder":
+        assert "leads out of the library" in told.stderr
+    else:
+        assert json.loads(told.stdout)["without_file"] >= 1
     assert not (trial.folder / "mine.lib" / "pictures" / picture.name).exists()
 
 
@@ -223,3 +226,50 @@ def test_vectors_without_a_direction_are_passed_over() -> None:
 
     assert usable.tolist() == [True, False, False, False, True, True]
     np.testing.assert_allclose(np.linalg.norm(scaled[usable], axis=1), 1, atol=1e-6)
+
+
+# ── the other files of a library ──────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("part", ["journal.sqlite", "pictures", "store", "store/images.lance/_versions"])
+def test_links_out_of_a_library_are_refused_before_anything_is_written(trial: Trial, part: str) -> None:
+    outside = trial.folder / "outside"
+    (trial.library / part).rename(outside)
+    (trial.library / part).symlink_to(outside)
+
+    told = trial.run("search", HOUSE)
+
+    assert told.exit_code == 1
+    assert "leads out of the library" in told.stderr
+
+
+def test_a_library_that_is_a_link_itself_is_used(trial: Trial) -> None:
+    (trial.folder / "link.lib").symlink_to(trial.library)
+
+    assert run("-L", trial.folder / "link.lib", "search", "id:" + trial.generated()[0]).exit_code == 0
+
+
+def test_a_journal_with_programs_is_not_used(trial: Trial) -> None:
+    with sqlite3.connect(trial.library / "journal.sqlite") as database:
+        database.execute("CREATE TRIGGER evil AFTER INSERT ON texts BEGIN DELETE FROM files; END")
+    database.close()
+
+    assert trial.run("search", "a text that nobody asked for yet").exit_code == 0
+
+    with sqlite3.connect(trial.library / "journal.sqlite") as database:
+        assert database.execute("SELECT count(*) FROM files").fetchone()[0] > 0
+    database.close()
+
+
+@pytest.mark.parametrize("vector", [b"", b"abc", b"\x00" * 1024, b"\xff" * 1024, b"\x00\x00\x80?", "text", 7])
+def test_an_odd_kept_text_is_embedded_again(trial: Trial, vector: object) -> None:
+    trial.run("search", HOUSE)
+    with sqlite3.connect(trial.library / "journal.sqlite") as database:
+        database.execute("UPDATE texts SET vector = ?", (vector,))
+        database.execute("UPDATE files SET captions = '[1, {}'")
+    database.close()
+
+    told = trial.run("search", HOUSE)
+
+    assert told.exit_code == 0, told.output
+    assert "nan" not in told.stdout
