@@ -11,7 +11,15 @@ from phosphene.errors import PhospheneError
 def home() -> Path:
     """The folder of models and of URL libraries' pictures; `PHOSPHENE_HOME` moves it."""
     named = os.environ.get("PHOSPHENE_HOME")
-    return expanded(named) if named else user_data_path("phosphene", appauthor=False)
+    if named:
+        return expanded(named)
+    try:
+        return user_data_path("phosphene", appauthor=False)
+    except RuntimeError as error:
+        raise PhospheneError(
+            "your home folder is not known, nor PHOSPHENE_HOME, where libraries and models are kept",
+            hint="set HOME or PHOSPHENE_HOME, or name a library by `-L`",
+        ) from error
 
 
 def expanded(place: str | Path) -> Path:

@@ -10,6 +10,7 @@ import click
 import pytest
 from PIL import Image
 
+from command import run
 from phosphene.cli import streams
 from phosphene.cli.output import Output
 from trial import Trial
@@ -142,3 +143,15 @@ def test_a_deleted_working_folder_is_an_error_in_words(trial: Trial) -> None:
 def test_a_tilde_without_a_home_is_an_error_in_words(trial: Trial) -> None:
     result = trial.run("status", "-L", "~nobody-of-this-name/library")
     assert result.exit_code == 1 and "is not known" in result.stderr and "HOME" in result.stderr
+
+
+def test_a_user_without_a_home_is_an_error_in_words(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_: int) -> None:
+        raise KeyError("uid not found")
+
+    for name in ("HOME", "PHOSPHENE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    result = run("status")
+    assert result.exit_code == 1 and "your home folder is not known" in result.stderr
+    assert trial.run("status").exit_code == 0
