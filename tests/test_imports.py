@@ -38,8 +38,8 @@ LAYERS = (
     {"sources", "embedding", "journal", "store"},
     {"gallery", "query"},
     {"absence", "ingest", "search", "novelty", "render", "training", "transfer", "visit"},
-    {"explore", "generation", "opening"},
-    {"library"},
+    {"check", "explore", "generation", "opening"},
+    {"library", "repair"},
     {"server"},
     {"cli"},
 )

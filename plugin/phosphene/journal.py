@@ -88,13 +88,15 @@ class ReadOnlyJournal(LibraryError):
 class Journal:
     """What was seen, in short transactions: after a kill, each has happened or has not.
 
-    Safe in many threads. Opening it changes nothing but a missing file or one of an older version. A file
-    that may only be read is only read. Instead of a `damaged` one an empty journal in memory is used,
-    until `restart`. Raises LibraryError for a file of a newer version, StoreError where it cannot be written.
+    Safe in many threads. Opening it changes nothing but a missing file or one of an older version, and
+    without `writing` not even those. A file that may only be read is only read. Instead of a `damaged` one
+    an empty journal in memory is used, until `restart`. Raises LibraryError for a file of a newer version,
+    StoreError where it cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, writing: bool = True) -> None:
         self.path = path
+        self._writing = writing
         self.damaged = _is_cut(path)
         self._lock = threading.RLock()
         self._open()
@@ -135,6 +137,10 @@ class Journal:
     def ids(self) -> set[str]:
         """The images of all files that were added."""
         return {row[0] for row in self._rows("SELECT DISTINCT id FROM files")}
+
+    def files(self) -> list[Seen]:
+        """All files that were added."""
+        return [_seen(row) for row in self._rows("SELECT * FROM files ORDER BY uri")]
 
     def record(self, seen: Iterable[Seen], refused: Iterable[Refused] = ()) -> None:
         """Write down a batch: what was added, and what was not. All of it or nothing.
@@ -230,12 +236,13 @@ class Journal:
 
     def _open(self) -> None:
         """Open the file, or what stands for one that is damaged or may only be read."""
-        for place in [MEMORY] if self.damaged else _places(self.path):
+        places = [MEMORY] if self.damaged else _places(self.path, self._writing)
+        for place in places:
             try:
                 self._connect(place)
                 return
             except ReadOnlyJournal:  # the next place asks for less
-                if place == _places(self.path)[-1]:
+                if place == places[-1]:
                     raise
             except DamagedJournal:
                 self.damaged = True
@@ -353,10 +360,10 @@ def _error(error: sqlite3.Error, path: Path) -> PhospheneError:
     return kind(f"`{path}` cannot be used: {error}", hint="is the folder there, and may you write it?")
 
 
-def _places(path: Path) -> list[str]:
-    """What SQLite is asked to open, in turn: without the right to write, the file as it is, or none."""
+def _places(path: Path, writing: bool) -> list[str]:
+    """What SQLite is asked to open, in turn: where nothing is to be written, the file as it is, or none."""
     uri = path.absolute().as_uri()
-    if not path.parent.exists() or _may_write(path):
+    if writing and (not path.parent.exists() or _may_write(path)):
         return [uri]
     return [f"{uri}?mode=ro", f"{uri}?mode=ro&immutable=1", MEMORY]
 

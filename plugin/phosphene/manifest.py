@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from phosphene.errors import LibraryError
@@ -92,11 +93,17 @@ def _space(content: object, place: str) -> Space:
 def _damaged(place: str, reason: str) -> LibraryError:
     return LibraryError(
         f"the manifest of `{place}` is damaged: {reason}",
-        hint="restore it from a backup, or add the pictures anew",
+        hint=_repair(place),
     )
 
 
+def _repair(library: str) -> str:
+    return f"`phosphene -L {quote(library)} repair` writes it again"
+
+
 def _refuse_foreign(folder: Path) -> None:
+    if (folder / "store" / "images.lance").exists():
+        raise LibraryError(f"the manifest of `{folder}` is missing", hint=_repair(str(folder)))
     if folder.exists() and not folder.is_dir():
         raise LibraryError(
             f"`{folder}` is a file, not a library", hint="name a folder that phosphene may make"

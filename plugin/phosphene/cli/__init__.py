@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from phosphene import __version__
-from phosphene.cli import copy, demo, doctor, library, make, models, schema, serve, train, wander
+from phosphene.cli import check, copy, demo, doctor, library, make, models, schema, serve, train, wander
 from phosphene.cli.faults import told
 from phosphene.cli.options import COMMON, Settings, helpful
 from phosphene.cli.streams import fill, plain, prepare, write
@@ -89,6 +89,8 @@ for _command in (
     wander.atlas,
     wander.walk,
     library.status,
+    check.check,
+    check.repair,
     models.models,
     schema.schema,
     copy.copy,

@@ -24,7 +24,7 @@ from itertools import islice
 from phosphene.config import cores
 from phosphene.embedding import Embedder
 from phosphene.errors import StoreError
-from phosphene.ingest.commit import agree, commit
+from phosphene.ingest.commit import commit, fill, lost
 from phosphene.ingest.lock import writing
 from phosphene.ingest.worker import Found, Worker, one_core_each
 from phosphene.interrupt import uninterrupted
@@ -96,17 +96,35 @@ def add(
     was committed before is kept, and the same call goes on from there.
     """
     everything = list(items)
-    files = [item for item in everything if not item.fault]
-    faults = [item for item in everything if item.fault]
     tell = on_progress or (lambda progress: None)
-    with writing(journal.folder, lambda who: tell(Progress(0, len(files), note=f"waiting for {who}"))):
+    waiting = len([item for item in everything if not item.fault])
+    with writing(journal.folder, lambda who: tell(Progress(0, waiting, note=f"waiting for {who}"))):
         if journal.problems():
             aside = journal.restart()
-            tell(Progress(0, len(files), note=f"the journal was damaged: it is in `{aside}`, and made again"))
-        agree(store, journal)
-        run = _Run(embedder, store, journal, tell)
-        run.failures += [Failure(to_uri(item.path, journal.folder), item.fault) for item in faults]
-        return run.over(files, batch)
+            tell(Progress(0, waiting, note=f"the journal was damaged: it is in `{aside}`, and made again"))
+        if not journal.ids():  # it was damaged or lost, or the library is a copy
+            fill(store, journal)
+        return add_locked(
+            everything, embedder=embedder, store=store, journal=journal, on_progress=tell, batch=batch
+        )
+
+
+def add_locked(
+    items: Iterable[Item],
+    *,
+    embedder: Embedder,
+    store: Store,
+    journal: Journal,
+    on_progress: OnProgress | None = None,
+    batch: int = BATCH,
+) -> Added:
+    """The same for the one process that is writing already, see `lock`."""
+    everything = list(items)
+    files = [item for item in everything if not item.fault]
+    faults = [item for item in everything if item.fault]
+    run = _Run(embedder, store, journal, on_progress or (lambda progress: None))
+    run.failures += [Failure(to_uri(item.path, journal.folder), item.fault) for item in faults]
+    return run.over(files, batch)
 
 
 class _Run:
@@ -114,6 +132,7 @@ class _Run:
 
     def __init__(self, embedder: Embedder, store: Store, journal: Journal, tell: OnProgress) -> None:
         self.embedder, self.store, self.journal, self.tell = embedder, store, journal, tell
+        self.lost = lost(store, journal)
         self.flight: deque[Future[list[Found]]] = deque()
         self.waiting: list[Found] = []
         self.failures: list[Failure] = []
@@ -123,7 +142,7 @@ class _Run:
     def over(self, files: Sequence[Item], batch: int) -> Added:
         self.total = len(files)
         stop = threading.Event()
-        worker = Worker(self.embedder, self.journal, stop)
+        worker = Worker(self.embedder, self.journal, stop, self.lost)
         with one_core_each() as initializer, ThreadPoolExecutor(cores(), initializer=initializer) as pool:
             try:
                 news = self._news(files)
@@ -153,11 +172,14 @@ class _Run:
             before: dict[str, Seen | Refused] = {**self.journal.refused(uris), **self.journal.known(uris)}
             for uri, item in chunk:
                 was = before.get(uri)
-                if was is None or _stamp(item) != (was.size, was.mtime_ns):
+                if was is None or self._is_lost(was) or _stamp(item) != (was.size, was.mtime_ns):
                     yield item
                 else:
                     self._count_as_before(was, item)
             self._tick()
+
+    def _is_lost(self, was: Seen | Refused) -> bool:
+        return isinstance(was, Seen) and was.id in self.lost
 
     def _count_as_before(self, was: Seen | Refused, item: Item) -> None:
         self.done += 1

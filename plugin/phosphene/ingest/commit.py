@@ -44,18 +44,15 @@ def commit(found: Sequence[Found], store: Store, journal: Journal) -> int:
     return len(fresh)
 
 
-def agree(store: Store, journal: Journal) -> None:
-    """Bring the journal in line with the store, which decides what a library holds.
+def lost(store: Store, journal: Journal) -> frozenset[str]:
+    """The images that the journal knows and the store does not have: their files are to be added again.
 
-    Files of images that are not in the store are forgotten: they are to be added again. It happens where
-    the store lost its newest version, or was emptied, restored or changed from elsewhere. A journal that
-    is empty is filled: it was lost or damaged, or the library is a copy.
+    It happens where the store lost its newest version, or was emptied, restored or changed from elsewhere.
     """
     noted = journal.ids()
-    if not noted:
-        fill(store, journal)
-    elif store.count(Filter(only=frozenset(noted))) != len(noted):
-        journal.forget(noted - {image.id for image in store.iterate()})
+    if store.count(Filter(only=frozenset(noted))) == len(noted):
+        return frozenset()
+    return frozenset(noted - {image.id for image in store.iterate()})
 
 
 def fill(store: Store, journal: Journal) -> int:

@@ -45,9 +45,15 @@ class _New:
 
 
 class Worker:
-    """Looks at batches of files, in many threads at once, until `stop` is set."""
+    """Looks at batches of files, in many threads at once, until `stop` is set.
 
-    def __init__(self, embedder: Embedder, journal: Journal, stop: threading.Event) -> None:
+    Images that the store has `lost` are embedded, although the journal holds them.
+    """
+
+    def __init__(
+        self, embedder: Embedder, journal: Journal, stop: threading.Event, lost: frozenset[str] = frozenset()
+    ) -> None:
+        self.lost = lost
         self.embedder, self.journal, self.stop = embedder, journal, stop
         self.at_least = detail(embedder)
 
@@ -73,7 +79,7 @@ class Worker:
             return Refused(uri, -1, -1, error.message)
         digest = sha256(file.content).hexdigest()
         seen = Seen(uri, file.size, file.mtime_ns, image_id(digest), item.captions)
-        if self.journal.holds(seen.id):
+        if self._is_known(seen.id):
             return seen
         try:
             decoded = decode(file.content, at_least=self.at_least)
@@ -82,9 +88,12 @@ class Worker:
         size, picture = (decoded.width, decoded.height), decoded.picture
         if recipe := _recipe(file.content, uri):
             seen = replace(seen, id=generated_id(recipe))
-            if self.journal.holds(seen.id):
+            if self._is_known(seen.id):
                 return seen
         return _New(seen, digest, size, thumbnail(picture), self.embedder.prepare(picture), recipe)
+
+    def _is_known(self, id: str) -> bool:
+        return id not in self.lost and self.journal.holds(id)
 
     def _embedded(self, new: Sequence[_New]) -> Iterator[Image]:
         """The images, in order."""

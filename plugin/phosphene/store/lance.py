@@ -35,7 +35,7 @@ from phosphene.store.diversity import checked, diverse
 from phosphene.store.folder import clearly, lock
 from phosphene.store.odd import Odd
 from phosphene.store.properties import fitting, image_of
-from phosphene.store.rows import images_of, known_rows, rows_of, rows_of_thumbnails
+from phosphene.store.rows import images_of, known_rows, raw_rows, rows_of, rows_of_thumbnails
 from phosphene.store.tables import Tables
 from phosphene.vectors import Vector, unit
 
@@ -225,8 +225,15 @@ class LanceStore:
         """Whether files were damaged when it was opened, so that only what is whole is read."""
         return self._tables.damaged
 
+    def as_stored(self) -> Iterator[tuple[dict[str, Any], float]]:
+        """All rows, also those that are passed over elsewhere, and the lengths of their vectors."""
+        with clearly(self._folder, "read"):
+            batches = self._tables.images.search().to_batches(BATCH)
+        while (batch := self._after(batches)) is not None:
+            yield from raw_rows(batch)
+
     def mend(self) -> None:
-        """Make what can be read the newest version. Damaged files are moved aside, not deleted."""
+        """Make all rows that can be read the newest version. Damaged files are moved aside, not deleted."""
         self._tables.mend()
 
     # ── how it is done ────────────────────────────────────────────────────────────────────

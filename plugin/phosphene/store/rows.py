@@ -49,6 +49,12 @@ def known_rows(rows: Iterable[dict[str, Any]], odd: Odd) -> Iterator[dict[str, A
             odd.pass_over(row["id"], "is no id")
 
 
+def raw_rows(batch: pa.RecordBatch) -> Iterator[tuple[dict[str, Any], float]]:
+    """The rows of a batch as they are, without their vectors, and the length of each vector."""
+    lengths = np.linalg.norm(_matrix(batch.column(schema.VECTOR)).astype(np.float64), axis=1)
+    return zip(batch.drop_columns([schema.VECTOR]).to_pylist(), lengths.tolist(), strict=True)
+
+
 def _with_vectors(batch: pa.RecordBatch, odd: Odd) -> Iterator[Image]:
     vectors, usable = sound(_matrix(batch.column(schema.VECTOR)))
     rows = batch.drop_columns([schema.VECTOR]).to_pylist()

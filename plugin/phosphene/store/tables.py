@@ -6,8 +6,9 @@ read, see `versions`, with a warning. The next write moves the damaged files out
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,7 +21,7 @@ from phosphene.errors import Damage
 from phosphene.files import aside_in
 from phosphene.store.durable import Durable
 from phosphene.store.folder import clearly, lock
-from phosphene.store.versions import Recovered, mend, recover, view
+from phosphene.store.versions import Fragment, Recovered, mend, recover, view
 
 NAMES = ("images", "thumbnails")
 
@@ -56,9 +57,10 @@ class Tables:
             table.flush()
 
     def mend(self) -> None:
-        """Make what can be read the newest version, and move what cannot aside."""
-        with self.writing():
-            pass
+        """Make what can be read the newest version, and move what cannot aside. Every row is read."""
+        with clearly(self._folder, "write to"), lock(self._folder):
+            self._mend(readable)
+            self.flush()
 
     def _open(self) -> None:
         found = {name: recover(path) for name, path in self._paths.items()}
@@ -84,14 +86,14 @@ class Tables:
         warnings.warn(Damage(str(self._folder), images.rows), stacklevel=2)
         return place
 
-    def _mend(self) -> None:
+    def _mend(self, check: Callable[[Recovered], Recovered] = lambda found: found) -> None:
         aside = aside_in(self._folder.parent) / self._folder.name
-        aside.mkdir(parents=True, exist_ok=True)
         indexed = True
         for name, path in self._paths.items():
-            found = recover(path)
+            found = check(recover(path))
             if found.version is None and name == "thumbnails":
                 if path.exists():
+                    aside.mkdir(parents=True, exist_ok=True)
                     path.rename(aside / path.name)
                 lancedb.connect(self._folder).create_table(name, schema=schema.blobs())
             elif not found.whole:
@@ -110,3 +112,24 @@ class Tables:
         damaged = self._paths["images"] / "_indices"
         (aside / damaged.parent.name).mkdir(parents=True, exist_ok=True)
         damaged.rename(aside / damaged.parent.name / damaged.name)
+
+
+def readable(found: Recovered) -> Recovered:
+    """What was recovered, without the files that end as they should and are damaged before."""
+    if found.version is None or _is_readable(found, found.kept):
+        return found
+    kept = tuple(fragment for fragment in found.kept if _is_readable(found, (fragment,)))
+    return replace(found, kept=kept)
+
+
+def _is_readable(found: Recovered, fragments: tuple[Fragment, ...]) -> bool:
+    """Whether every row of these can be read."""
+    with TemporaryDirectory(prefix="phosphene-") as place:
+        view(replace(found, kept=fragments), Path(place))
+        table = lancedb.connect(place).open_table(found.table.stem)
+        try:
+            for _ in table.search().to_batches():
+                pass
+        except (OSError, RuntimeError, ValueError):  # what LanceDB raises, see `folder`
+            return False
+    return True

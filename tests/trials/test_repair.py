@@ -1,0 +1,191 @@
+"""Libraries that were damaged, as a power cut, a failing disk or a stranger leaves them, and their repair."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import phosphene
+from conftest import Trial
+from phosphene.journal import Journal
+from phosphene.store.lance import LanceStore
+
+
+def state(trial: Trial) -> dict[str, Any]:
+    """All that the library holds but times, vectors and thumbnails, which `check` looks at."""
+    with phosphene.open(trial.library) as library:
+        return {
+            image.id: replace(image, created="", norm=round(image.norm, 2))
+            for image in library.store.iterate()
+        }
+
+
+def versions(trial: Trial, table: str = "images") -> list[Path]:
+    """The newest first."""
+    return sorted((trial.library / f"store/{table}.lance/_versions").glob("*.manifest"))
+
+
+def kept_files(trial: Trial) -> list[bytes]:
+    """The contents of all files but those that say nothing, or that a whole journal goes on in."""
+    journal = trial.library / "journal.sqlite"
+    whole = {journal} if not Journal(journal, writing=False).problems() else set()
+    files = {path for path in trial.library.rglob("*") if path.is_file()} - whole
+    return [path.read_bytes() for path in files if path.name != "latest_version_hint.json"]
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def every_manifest(trial: Trial) -> None:
+    for manifest in versions(trial):
+        empty(manifest)
+
+
+def a_damaged_row(trial: Trial) -> None:
+    """A vector that is not of length 1, as another program may write it."""
+    store = LanceStore.open(trial.library / "store")
+    with store._tables.writing():
+        store._tables.images.update(where=f"id = '{trial.generated()[0]}'", values={"vector": [0.5] * 256})
+
+
+def damaged_inside(trial: Trial) -> None:
+    """The newest data file ends as it should, and is damaged before."""
+    data = (trial.library / "store/images.lance/data").iterdir()
+    newest = max(data, key=lambda file: file.stat().st_mtime_ns)
+    content = newest.read_bytes()
+    newest.write_bytes(b"\xff" * (len(content) // 2) + content[len(content) // 2 :])
+
+
+def unfinished(trial: Trial) -> None:
+    part = trial.library / "pictures" / ".a.png.1234.part"
+    part.write_bytes(b"half")
+    os.utime(part, (1, 1))
+
+
+DAMAGES: dict[str, Callable[[Trial], object]] = {
+    "the newest manifest is empty": lambda trial: empty(versions(trial)[0]),
+    "the two newest manifests are empty": lambda trial: [empty(path) for path in versions(trial)[:2]],
+    "every manifest is empty": every_manifest,
+    "the thumbnails' newest manifest is empty": lambda trial: empty(versions(trial, "thumbnails")[0]),
+    "the thumbnails are gone": lambda trial: shutil.rmtree(trial.library / "store/thumbnails.lance"),
+    "a data file is damaged inside": damaged_inside,
+    "the store is gone": lambda trial: shutil.rmtree(trial.library / "store"),
+    "a row is damaged": a_damaged_row,
+    "the journal is empty": lambda trial: empty(trial.library / "journal.sqlite"),
+    "the journal is gone": lambda trial: (trial.library / "journal.sqlite").unlink(),
+    "the journal is cut": lambda trial: os.truncate(trial.library / "journal.sqlite", 5000),
+    "the manifest is empty": lambda trial: empty(trial.library / "library.json"),
+    "the manifest is gone": lambda trial: (trial.library / "library.json").unlink(),
+    "a file is unfinished": unfinished,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_damaged_is_found_and_brought_back_and_nothing_is_deleted(trial: Trial, damage: str) -> None:
+    before = state(trial)
+    assert trial.run("check").exit_code == 0
+    DAMAGES[damage](trial)
+    left = kept_files(trial)
+
+    checked = trial.run("check")
+    assert checked.exit_code == 1
+    assert checked.stdout
+    assert kept_files(trial) == left, "checking wrote something"
+
+    assert trial.run("repair").exit_code == 0
+    after = state(trial)
+    assert after.keys() == before.keys()
+    assert after == before
+    now = kept_files(trial)
+    assert [content for content in left if content not in now] == []
+
+    assert trial.run("check").stdout == ""
+    again = trial.run("repair")
+    assert (again.exit_code, again.stdout) == (0, "nothing to repair: the library is whole\n")
+    assert trial.run("add", trial.pictures).stdout.startswith("added 0, unchanged 30")
+    assert trial.run("search", "a house", "-n", 1).exit_code == 0
+
+
+def test_without_manifest_and_store_the_space_must_be_named(trial: Trial) -> None:
+    before = state(trial)
+    (trial.library / "library.json").unlink()
+    every_manifest(trial)
+
+    refused = trial.run("repair")
+    assert refused.exit_code == 1 and "--space SPACE" in refused.stderr
+    assert trial.run("repair", "--space", "landscape").exit_code == 0
+    assert state(trial).keys() == before.keys()
+
+
+def test_what_cannot_be_brought_back_is_named(trial: Trial) -> None:
+    made = trial.generated()[0]
+    (trial.library / f"pictures/{made}.png").unlink()
+
+    for command in ("check", "repair"):
+        found = trial.run(command)
+        assert found.exit_code == 1
+        assert f"have no picture any more: {made}" in found.stdout
+    record = trial.run("check", "--json").stdout
+    assert made in record and '"part": "picture"' in record
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_file_that_changed_is_found_by_its_size_or_by_its_bytes(trial: Trial, deep: bool) -> None:
+    photo = Path("photo.png")
+    shutil.copy(next(trial.pictures.glob("*.png")), photo)
+    photo.write_bytes(photo.read_bytes() + b"x")
+    assert trial.run("add", photo).exit_code == 0
+    content = photo.read_bytes()
+    photo.write_bytes(content[:-1] + b"y" if deep else content + b"z")
+
+    assert trial.run("check").exit_code == (0 if deep else 1)
+    found = trial.run("check", "--deep")
+    assert found.exit_code == 1 and "are not what their files hold now" in found.stdout
+
+
+def test_pictures_of_another_library_do_not_get_in_by_a_forged_name(trial: Trial) -> None:
+    """A file that is no picture of ours stays where it is, and is no image."""
+    before = state(trial)
+    shutil.copy(next(trial.pictures.glob("*.png")), trial.library / "pictures" / "not-ours.png")
+    assert trial.run("check").exit_code == 0
+    assert trial.run("repair").exit_code == 0
+    assert state(trial) == before
+
+
+def test_a_folder_that_is_no_library_is_named(trial: Trial, tmp_path: Path) -> None:
+    for command in ("check", "repair"):
+        result = trial.run("-L", tmp_path, command)
+        assert result.exit_code == 1 and "there is no library in" in result.stderr
+
+
+def test_a_command_says_that_the_store_is_damaged_and_goes_on(trial: Trial) -> None:
+    empty(versions(trial)[0])
+    result = trial.run("status")
+    assert result.exit_code == 0
+    assert result.stderr.count("is damaged, perhaps by a power cut") == 1
+    assert "phosphene repair" in result.stderr
+
+
+def test_a_repair_that_is_stopped_goes_on(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C after each step in turn: run again, it ends in the same library."""
+    from phosphene import repair
+
+    before = state(trial)
+    every_manifest(trial)
+    say = repair._Run._say
+
+    def stop(run: Any, done: str) -> None:
+        say(run, done)
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        monkeypatch.setattr(repair._Run, "_say", stop)
+        assert trial.run("repair").exit_code == 130
+    monkeypatch.setattr(repair._Run, "_say", say)
+    assert trial.run("repair").exit_code == 0
+    assert state(trial).keys() == before.keys()
