@@ -32,7 +32,7 @@ HEAVY = {
 LAYERS = (
     {"records", "errors"},
     {"files"},
-    {"config", "drift", "interrupt", "keys", "outputs", "vectors", "schema"},
+    {"config", "drift", "interrupt", "keys", "outputs", "sqlite", "vectors", "schema"},
     {"images", "lineage", "manifest", "nets"},
     {"marks", "recipes"},
     {"sources", "embedding", "journal", "store"},

@@ -380,6 +380,43 @@ def test_what_may_not_be_read_is_named(folder: Path, library: Path, tmp_path: Pa
     ]
 
 
+# ── what was lost ─────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("loss", ["gone", "empty", "damaged", "cut"])
+def test_without_its_journal_add_looks_at_every_file_again_and_embeds_none(
+    folder: Path, library: Path, loss: str
+) -> None:
+    add_to(library, folder)
+    before, file = contents(library), library / "journal.sqlite"
+    if loss == "gone":
+        file.unlink()
+    else:
+        content = file.read_bytes()
+        file.write_bytes({"empty": b"", "damaged": b"no database " * 99, "cut": content[:5000]}[loss])
+
+    embedder, notes = Counting(), list[str]()
+    added = add_to(library, folder, embedder=embedder, on_progress=lambda told: notes.append(told.note))
+
+    assert (added.added, added.unchanged, embedder.count) == (0, 5, 0)
+    assert contents(library) == before
+    assert any("the journal was damaged" in note for note in notes) == (loss in ("damaged", "cut"))
+    assert len(list(library.glob("set-aside/*/journal.sqlite"))) == (loss in ("damaged", "cut"))
+
+
+def test_images_that_the_store_lost_are_added_again(folder: Path, library: Path) -> None:
+    """The newest version of a store may be lost to a power cut; the journal knows the files."""
+    add_to(library, folder)
+    before = contents(library)
+    store = Kept(library)
+    lost = [image.id for image in store.iterate()][:2]
+    store.delete(lost)
+
+    assert counts(library, folder / "0.jpg") in {(0, 1, 0), (1, 0, 0)}
+    add_to(library, folder)
+    assert contents(library) == before
+
+
 # ── while it runs ─────────────────────────────────────────────────────────────────────────
 
 

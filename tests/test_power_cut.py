@@ -207,3 +207,19 @@ def test_without_any_whole_version_it_is_an_error_that_names_the_repair(tmp_path
     with pytest.raises(StoreError, match="none of its versions is whole") as caught:
         open_store(tmp_path / "store", SPACE)
     assert "repair" in caught.value.hint
+
+
+def test_a_manifest_that_names_a_file_elsewhere_is_not_used_and_moves_nothing(tmp_path: Path) -> None:
+    """A stranger may have written it."""
+    victim = tmp_path / "victim.txt"
+    victim.write_text("mine")
+    written(tmp_path, made(5), made(5, start=5))
+    name = newest(tmp_path, part="data").name.encode()
+    forged = b"../../../" + b"/" * (len(name) - 9 - len(victim.name)) + victim.name.encode()
+    manifest = newest(tmp_path)
+    manifest.write_bytes(manifest.read_bytes().replace(name, forged))
+
+    opened(tmp_path).upsert(made(5, start=5))
+
+    assert victim.read_text() == "mine"
+    assert LanceStore.open(tmp_path / "store").count() == 10

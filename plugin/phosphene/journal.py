@@ -9,7 +9,6 @@ Places are uris: absolute paths, or relative to the library's folder, see `sourc
 """
 
 import json
-import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,16 +21,14 @@ from typing import Any
 
 import numpy as np
 
-from phosphene.errors import LibraryError, PhospheneError, StoreError
+from phosphene.errors import LibraryError, PhospheneError
 from phosphene.files import aside_in
 from phosphene.records import Failure
+from phosphene.sqlite import MEMORY, DamagedDatabase, ReadOnlyDatabase, explained, is_cut, places
 from phosphene.vectors import Vector
 
 WAIT = 30.0  # seconds, for another process to finish its commit
 KEPT_TEXTS = 4096  # vectors of texts; the oldest go first
-
-MEMORY = "file::memory:"  # a database of this connection alone
-HEADER = 100  # bytes of a SQLite file that describe it
 
 MANY = "(SELECT value FROM json_each(?))"  # any number of values as one parameter
 
@@ -77,14 +74,6 @@ class Refused:
     reason: str
 
 
-class DamagedJournal(LibraryError):
-    """A file that is no SQLite database, or no longer a whole one."""
-
-
-class ReadOnlyJournal(LibraryError):
-    """A file that may only be read, where more is needed."""
-
-
 class Journal:
     """What was seen, in short transactions: after a kill, each has happened or has not.
 
@@ -97,7 +86,7 @@ class Journal:
     def __init__(self, path: Path, *, writing: bool = True) -> None:
         self.path = path
         self._writing = writing
-        self.damaged = _is_cut(path)
+        self.damaged = is_cut(path)
         self._lock = threading.RLock()
         self._open()
 
@@ -193,7 +182,7 @@ class Journal:
         """The kept vector (d,) of a text in a space (its id), or None."""
         try:
             rows = self._rows("SELECT vector FROM texts WHERE key = ?", (_key(text, space),))
-        except DamagedJournal:
+        except DamagedDatabase:
             return None
         return _floats(rows[0][0]) if rows else None
 
@@ -216,7 +205,7 @@ class Journal:
             return ["it is no whole SQLite database"]
         try:
             found = [str(row[0]) for row in self._rows("PRAGMA quick_check")]
-        except DamagedJournal as error:
+        except DamagedDatabase as error:
             return [error.message]
         return [] if found == ["ok"] else found
 
@@ -236,15 +225,15 @@ class Journal:
 
     def _open(self) -> None:
         """Open the file, or what stands for one that is damaged or may only be read."""
-        places = [MEMORY] if self.damaged else _places(self.path, self._writing)
-        for place in places:
+        asked = [MEMORY] if self.damaged else places(self.path, self._writing)
+        for place in asked:
             try:
                 self._connect(place)
                 return
-            except ReadOnlyJournal:  # the next place asks for less
-                if place == places[-1]:
+            except ReadOnlyDatabase:  # the next place asks for less
+                if place == asked[-1]:
                     raise
-            except DamagedJournal:
+            except DamagedDatabase:
                 self.damaged = True
                 return self._connect(MEMORY)
 
@@ -261,10 +250,10 @@ class Journal:
             raise
 
     def _refuse_programs(self) -> None:
-        """Raise DamagedJournal for triggers and views: a stranger's would run at our next write or read."""
+        """Raise DamagedDatabase for triggers and views: a stranger's would run at our next write or read."""
         found = self._rows("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')")
         if found:
-            raise DamagedJournal(
+            raise DamagedDatabase(
                 f"`{self.path}` is no journal of phosphene: it has a {found[0][0]}",
                 hint=f"`phosphene -L {quote(str(self.path.parent))} repair` makes it again from the store",
             )
@@ -309,7 +298,7 @@ class Journal:
             try:
                 yield
             except sqlite3.Error as error:
-                raise _error(error, self.path) from error
+                raise explained(error, self.path) from error
 
 
 def _many(values: Iterable[str]) -> tuple[str]:
@@ -342,44 +331,3 @@ def _floats(content: object) -> Vector | None:
 def _key(text: str, space: str) -> bytes:
     """Texts are kept as digests: they may be long, are private, and need not be Unicode."""
     return sha256(f"{space}\0{text}".encode("utf-8", "surrogatepass")).digest()
-
-
-def _error(error: sqlite3.Error, path: Path) -> PhospheneError:
-    name = getattr(error, "sqlite_errorname", "")
-    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-        return StoreError(
-            f"`{path}` cannot be written: {error}",
-            hint="free some space, then run the same again: what was added before is kept",
-        )
-    if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-        return DamagedJournal(
-            f"`{path}` is damaged: {error}",
-            hint=f"`phosphene -L {quote(str(path.parent))} repair` makes it again from the store",
-        )
-    kind = ReadOnlyJournal if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) else LibraryError
-    return kind(f"`{path}` cannot be used: {error}", hint="is the folder there, and may you write it?")
-
-
-def _places(path: Path, writing: bool) -> list[str]:
-    """What SQLite is asked to open, in turn: where nothing is to be written, the file as it is, or none."""
-    uri = path.absolute().as_uri()
-    if writing and (not path.parent.exists() or _may_write(path)):
-        return [uri]
-    return [f"{uri}?mode=ro", f"{uri}?mode=ro&immutable=1", MEMORY]
-
-
-def _may_write(path: Path) -> bool:
-    return os.access(path.parent, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
-
-
-def _is_cut(path: Path) -> bool:
-    """Whether a database is shorter than its header says (https://sqlite.org/fileformat.html)."""
-    try:
-        with path.open("rb") as file:
-            header, size = file.read(HEADER), os.fstat(file.fileno()).st_size
-    except OSError:
-        return False
-    if size == 0 or path.with_name(f"{path.name}-journal").exists():
-        return False  # SQLite makes an empty one anew, and rolls back what was not finished
-    pages, bytes_each = int.from_bytes(header[28:32]), int.from_bytes(header[16:18])
-    return len(header) < HEADER or size < pages * (65_536 if bytes_each == 1 else bytes_each)

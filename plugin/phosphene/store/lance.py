@@ -14,7 +14,7 @@ A write is on the disk when it returns, and a store that a power cut damaged is 
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from math import isfinite, isqrt
@@ -31,6 +31,7 @@ from phosphene.errors import StoreError
 from phosphene.manifest import space_of
 from phosphene.records import Filter, Hit, Image, Space
 from phosphene.store import EVERYTHING
+from phosphene.store.conditions import among, condition
 from phosphene.store.diversity import checked, diverse
 from phosphene.store.folder import clearly, lock
 from phosphene.store.odd import Odd
@@ -56,11 +57,6 @@ FRAGMENTS, IMAGES_PER_FRAGMENT = 32, 2_000
 # A reader may be in the middle of an old version: its files stay this long after they are replaced.
 GRACE = {"images": timedelta(minutes=10), "thumbnails": timedelta(minutes=1)}  # only images are iterated
 
-# Every image that phosphene did not generate is a training image, whatever another program wrote there.
-ORIGINS = {
-    "generated": "origin = 'generated'",
-    "training": "(origin IS NULL OR origin <> 'generated')",
-}
 
 BATCH = 1024  # images at a time while iterating
 
@@ -145,7 +141,7 @@ class LanceStore:
 
     def delete(self, ids: Sequence[str]) -> int:
         """Take images and their thumbnails out; returns how many were there."""
-        named = _among(ids)
+        named = among(ids)
         with self._tables.writing():
             self._tables.images.checkout_latest()
             self._tables.thumbnails.checkout_latest()
@@ -192,7 +188,7 @@ class LanceStore:
                 [*self._columns, schema.VECTOR] if vectors else self._columns
             )
             if where != EVERYTHING:
-                search = search.where(_condition(where))
+                search = search.where(condition(where))
             batches = search.to_batches(BATCH)
         while (batch := self._after(batches)) is not None:
             yield from images_of(batch, self._odd)
@@ -200,14 +196,14 @@ class LanceStore:
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails (encoded pictures) of these ids."""
         with clearly(self._folder, "read"):
-            found = self._tables.thumbnails.search().select(["id", "thumbnail"]).where(_among(ids)).to_arrow()
+            found = self._tables.thumbnails.search().select(["id", "thumbnail"]).where(among(ids)).to_arrow()
         there = zip(found["id"].to_pylist(), found["thumbnail"].to_pylist(), strict=True)
         return {id: content for id, content in there if content and isinstance(content, bytes)}
 
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many images there are."""
         with clearly(self._folder, "read"):
-            return int(self._tables.images.count_rows(None if where == EVERYTHING else _condition(where)))
+            return int(self._tables.images.count_rows(None if where == EVERYTHING else condition(where)))
 
     def exact(self) -> bool:
         """Whether `near` compares with every image (true) or asks an index (false)."""
@@ -244,7 +240,7 @@ class LanceStore:
             search = self._tables.images.search(query, vector_column_name=schema.VECTOR)
             search = search.distance_type("cosine").select([*self._columns, "_distance"]).limit(count)
             if where != EVERYTHING:
-                search = search.where(_condition(where))
+                search = search.where(condition(where))
             if not self._tables.indexed or self._at_most(where) <= self._exact_up_to:
                 search = search.bypass_vector_index()
             else:  # 0: and more cells, until there are enough
@@ -301,22 +297,3 @@ def _merge(table: Any, rows: pa.Table) -> None:
     table.checkout_latest()
     merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
     merge.use_index(False).execute(rows)
-
-
-def _condition(where: Filter) -> str:
-    """A filter as SQL."""
-    parts = [] if where.origin is None else [ORIGINS[where.origin]]
-    if where.only is not None:
-        parts.append(_among(where.only))
-    if where.without:
-        parts.append(f"NOT {_among(where.without)}")
-    return " AND ".join(parts) or "true"
-
-
-def _among(ids: Collection[str]) -> str:
-    return f"id IN ({', '.join(map(_quoted, ids))})" if ids else "false"
-
-
-def _quoted(text: str) -> str:
-    """A SQL string: only the quote is special, and doubled."""
-    return "'" + text.replace("'", "''") + "'"

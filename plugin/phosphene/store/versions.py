@@ -13,7 +13,7 @@ Of the manifest format (protobuf, https://lance.org/format/table) only the parts
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from phosphene.files import write_whole
@@ -56,7 +56,7 @@ class Fragment:
 
     rows: int
     parts: tuple[Part, ...]
-    described: bytes
+    described: bytes = field(repr=False)
 
     @property
     def whole(self) -> bool:
@@ -69,7 +69,7 @@ class Version:
     """A manifest that can be read, and what it names."""
 
     manifest: Path
-    content: bytes
+    content: bytes = field(repr=False)
     fragments: tuple[Fragment, ...]
 
     @classmethod
@@ -241,7 +241,7 @@ def _fragment(message: int | bytes, described: bytes, table: Path) -> Fragment:
     for key, value, _ in fields:
         if key == FRAGMENT_FILES:
             file = list(_fields(value))
-            parts.append(Part(table / "data" / _text(file, FILE_PATH), _number(file, FILE_BYTES)))
+            parts.append(Part(table / "data" / _name(file, FILE_PATH), _number(file, FILE_BYTES)))
         elif key == FRAGMENT_DELETIONS:
             file = list(_fields(value))
             ending = DELETIONS[_number(file, DELETIONS_TYPE)]
@@ -256,10 +256,13 @@ def _number(fields: list[Field], key: int) -> int:
     return next((value for name, value, _ in fields if name == key and isinstance(value, int)), 0)
 
 
-def _text(fields: list[Field], key: int) -> str:
-    return next(
-        (os.fsdecode(value) for name, value, _ in fields if name == key and isinstance(value, bytes)), ""
-    )
+def _name(fields: list[Field], key: int) -> str:
+    """The name of a file. Raises ValueError for one that leads elsewhere: a stranger may have written it."""
+    texts = (value for name, value, _ in fields if name == key and isinstance(value, bytes))
+    text = os.fsdecode(next(texts, b""))
+    if text in ("", ".", "..") or set(text) & set("/\\\0"):
+        raise ValueError("no name of a file")
+    return text
 
 
 def _fields(message: int | bytes) -> Iterator[Field]:
