@@ -190,8 +190,8 @@ class Kills:
             return
         where = self.copied if kind == "copy" else self.library
         promised = (self.copies if kind == "copy" else self.present - gone) | kept
-        if not where.exists():
-            return
+        if not promised and not (where / "library.json").exists():
+            return  # killed before there was a library
         state = _state(where)
         there = set(state["ids"]) - set(state["broken"])
         named = [id for id in promised if id not in there] + [id for id in gone if id in there]
@@ -323,7 +323,8 @@ def looked_at(library: Path, tell: Tell) -> None:
 
 def _left_by_kills(finding: Finding) -> bool:
     """What a kill may leave, and the next run or a repair rights: work that was not reported yet."""
-    return finding.part in ("journal", "left over") or "lie in `pictures`" in finding.message
+    begun = "there is no store in" in finding.message or "lie in `pictures`" in finding.message
+    return finding.part in ("journal", "left over") or begun
 
 
 # ── truncations ───────────────────────────────────────────────────────────────────────────
