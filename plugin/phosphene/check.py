@@ -189,7 +189,9 @@ def _files(store: Store, images: dict[str, Image], journal: Journal, *, deep: bo
     if found.unsure:
         folders = [str(folder) for folder in found.unsure]
         count = sum(found.unsure.values())
-        yield Finding("file", f"{count:,} files are out of reach: {_listed(folders)}", tuple(folders))
+        yield Finding(
+            "file", f"images whose files are out of reach: {count:,} (in {_listed(folders)})", tuple(folders)
+        )
     changed = [image.uri for image in _there(images.values(), journal) if _changed(image, journal, deep)]
     if changed:
         yield _found("file", "are not what their files hold now", changed)
@@ -205,7 +207,7 @@ def _pictures(images: dict[str, Image], folder: Path, *, deep: bool) -> Iterator
     if lost := [path.stem for path in orphans(images, folder)]:
         yield _found("picture", "lie in `pictures` and are not in the store", lost)
     if parts := [str(path.relative_to(folder)) for path in left_over(folder)]:
-        yield Finding("left over", f"{len(parts):,} unfinished files: {_listed(parts)}", tuple(parts))
+        yield Finding("left over", f"unfinished files: {len(parts):,} ({_listed(parts)})", tuple(parts))
 
 
 def _unlike(image: Image, folder: Path, deep: bool) -> str:
@@ -261,7 +263,7 @@ def _is_picture(content: bytes | None) -> bool:
 
 
 def _found(part: Part, reason: str, about: Sequence[str]) -> Finding:
-    return Finding(part, f"{len(about):,} images {reason}: {_listed(about)}", tuple(about))
+    return Finding(part, f"images that {reason}: {len(about):,} ({_listed(about)})", tuple(about))
 
 
 def _listed(names: Sequence[str]) -> str:

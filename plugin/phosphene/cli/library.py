@@ -295,8 +295,8 @@ def _say_unsure(settings: Settings, folders: Mapping[Path, int]) -> None:
     if not folders:
         return
     settings.output.note(
-        f"kept {sum(folders.values()):,} pictures that are not found, but may not be gone: their folders are"
-        " missing, empty or unreadable. Is a drive not mounted? --under FOLDER says that they are gone"
+        f"not found, but kept: {sum(folders.values()):,}. Their folders are missing, empty or unreadable."
+        " Is a drive not mounted? Say with --under FOLDER which ones are gone for good"
     )
     for folder, count in list(folders.items())[:NAMED]:
         settings.output.note(f"  {visible(str(folder))}: {count:,}")
