@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from phosphene.config import cores
 from weaviate_server import HOW, Server, binary
 
 CHROMIUM = Path(os.environ.get("PHOSPHENE_CHROMIUM", "/usr/bin/chromium"))
@@ -15,6 +16,16 @@ CHROMIUM = Path(os.environ.get("PHOSPHENE_CHROMIUM", "/usr/bin/chromium"))
 def pytest_configure() -> None:
     """Ctrl-C is heard: where a shell runs the tests in its background, they and all they start would not."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    share_cores()
+
+
+def share_cores() -> None:
+    """Let torch take only this worker's share of the cores.
+
+    Two workers that each take all of them wait for one another most of the time.
+    """
+    if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+        os.environ["OMP_NUM_THREADS"] = str(max(1, cores() // int(workers)))
 
 
 def need(part: str, there: bool, how: str) -> None:
