@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from parts import need
 from phosphene.config import cores
 from weaviate_server import HOW, Server, binary
 
@@ -26,15 +27,6 @@ def share_cores() -> None:
     """
     if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
         os.environ["OMP_NUM_THREADS"] = str(max(1, cores() // int(workers)))
-
-
-def need(part: str, there: bool, how: str) -> None:
-    """Skip a test whose part is missing, or fail it where PHOSPHENE_REQUIRE names the part."""
-    if there:
-        return
-    if part in os.environ.get("PHOSPHENE_REQUIRE", "").split(","):
-        pytest.fail(f"{part} is required and not here: {how}")
-    pytest.skip(f"needs {part}: {how}")
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import phosphene
-from conftest import need
+from parts import need
 from pictures import Colours, jpeg
 from serving import PATIENCE, Service, base64_of, serving
 from weaviate_server import HOW, VERSION, Server, binary, cluster

@@ -37,8 +37,7 @@ with phosphene.open(sys.argv[1]) as a, phosphene.open(sys.argv[2], space=a.space
 
 def library(folder: Path, images: Sequence[Image], space: Space = SPACE) -> Path:
     """A library of these images; generated ones have a file."""
-    Manifest(space).write(folder)
-    with phosphene.open(folder) as opened:
+    with phosphene.open(folder, space=space, create=True) as opened:
         opened.store.upsert(images)
         for image in images:
             if image.origin == "generated":
@@ -164,8 +163,10 @@ def test_the_checksum_is_of_ids_properties_and_vectors_in_any_order(old: Path) -
 
 
 def test_what_is_lost_on_the_way_is_named(old: Path, tmp_path: Path) -> None:
-    Manifest(SPACE).write(tmp_path / "new")
-    with phosphene.open(old) as source, phosphene.open(tmp_path / "new") as target:
+    with (
+        phosphene.open(old) as source,
+        phosphene.open(tmp_path / "new", space=SPACE, create=True) as target,
+    ):
         lost = made(1)[0].id
 
         def meddle(done: int, total: int) -> None:

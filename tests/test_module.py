@@ -14,7 +14,7 @@ from weaviate.classes.query import MetadataQuery, Move
 from weaviate.collections import Collection
 
 import phosphene
-from conftest import need
+from parts import need
 from phosphene.embedding import open_embedder
 from phosphene.training.scenes import SEEDS, write
 from phosphene.vectors import Vector

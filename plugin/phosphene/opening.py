@@ -65,7 +65,18 @@ def _folder(folder: Path, asked: str | Space | None, *, create: bool, load: Load
     space, embedder = _settle(before, asked, str(folder), create=create, load=load)
     if before is None:
         Manifest(space).write(folder)
+    elif not create:
+        _refuse_storeless(folder)
     return Opened(str(folder), folder, open_store(folder / "store", space), embedder)
+
+
+def _refuse_storeless(folder: Path) -> None:
+    """Raises LibraryError where the store of a library is gone: it would look like an empty library."""
+    if not (folder / "store" / "images.lance").is_dir():
+        raise LibraryError(
+            f"the library `{folder}` has no store: `{folder / 'store'}` is missing or empty",
+            hint=f"`phosphene -L {quote(str(folder))} repair` makes it again from pictures and journal",
+        )
 
 
 def _refuse_links(folder: Path) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from conftest import need
 from oracle import made
+from parts import need
 from phosphene.errors import PhospheneError
 from phosphene.records import Image, Space
 from phosphene.store.address import Address

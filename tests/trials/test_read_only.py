@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Trial
+from trial import Trial
 
 QUICK = ("--steps", 1, "--candidates", 1, "-k", 2, "--seed", 7)
 

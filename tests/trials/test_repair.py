@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import phosphene
-from conftest import Trial
 from phosphene.journal import Journal
 from phosphene.store.lance import LanceStore
+from trial import Trial
 
 
 def state(trial: Trial) -> dict[str, Any]:
@@ -189,3 +189,13 @@ def test_a_repair_that_is_stopped_goes_on(trial: Trial, monkeypatch: pytest.Monk
     monkeypatch.setattr(repair._Run, "_say", say)
     assert trial.run("repair").exit_code == 0
     assert state(trial).keys() == before.keys()
+
+
+def test_a_library_without_its_store_is_not_taken_for_an_empty_one(trial: Trial) -> None:
+    shutil.rmtree(trial.library / "store")
+    for words in (["status"], ["search", "a house"], ["show", trial.generated()[0]]):
+        refused = trial.run(*words)
+        assert refused.exit_code == 1
+        assert "has no store" in refused.stderr and "repair` makes it again" in refused.stderr
+    assert not (trial.library / "store").exists()
+    assert trial.run("add", trial.pictures).exit_code == 0

@@ -11,8 +11,8 @@ from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
 
 import phosphene
-from conftest import Trial
 from phosphene.lineage import KEY, generated_id
+from trial import Trial
 
 QUICK = ("-n", 1, "--steps", 1, "--candidates", 1)
 

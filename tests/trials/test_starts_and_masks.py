@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from conftest import Trial
+from trial import Trial
 
 QUICK = ("-n", 1, "--seed", 1, "--candidates", 1, "--steps", 1, "-k", 0)
 
