@@ -315,9 +315,10 @@ def repaired(models: Models, library: Path, tell: Tell) -> None:
 def looked_at(library: Path, tell: Tell) -> None:
     """Tell which images a library holds, which of them are broken, and what a kill must not leave."""
     findings = check_folder(library)
-    store = phosphene.open(library).store
-    broken = [id for finding in findings if finding.part != "journal" for id in finding.about]
-    wrong = [finding.message for finding in findings if not _left_by_kills(finding)]
+    store = phosphene.open(library, create=True).store  # a kill may have come before there was a store
+    faults = [finding for finding in findings if not _left_by_kills(finding)]
+    broken = [id for finding in faults for id in finding.about]
+    wrong = [finding.message for finding in faults]
     tell({"ids": [image.id for image in store.iterate()], "broken": broken, "wrong": wrong})
 
 
