@@ -209,10 +209,21 @@ def test_a_page_that_is_damaged_is_found_and_stops_no_search(journal: Journal) -
 
     opened = Journal(journal.path)
 
-    assert opened.problems()
     assert [opened.text_vector(f"text {number}", "here") for number in range(40)].count(None) > 20
     opened.keep_text_vector("another", "here", vector)
+    assert opened.problems()
+    assert opened.damaged
+    assert opened.ids() == set()
     opened.close()
+
+
+def test_what_was_removed_is_remembered_until_it_comes_back(journal: Journal) -> None:
+    assert journal.removed() == set()
+    journal.record([A, B])
+    journal.remove(["id-a", "id-b", "id-generated"])
+    assert (journal.ids(), journal.removed()) == (set(), {"id-a", "id-b", "id-generated"})
+    journal.take_back(["id-a", "id-other"])
+    assert journal.removed() == {"id-b", "id-generated"}
 
 
 def test_an_empty_file_is_a_new_journal(tmp_path: Path) -> None:

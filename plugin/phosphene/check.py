@@ -80,7 +80,7 @@ def check(
         findings += _files(store, images, journal, deep=deep)
     except StoreError as error:
         findings.append(Finding("store", error.message))
-    return [*findings, *_pictures(images, journal.folder, deep=deep)]
+    return [*findings, *_pictures(images, journal, deep=deep)]
 
 
 def open_whole(folder: Path) -> tuple[LanceStore | None, list[Finding]]:
@@ -96,10 +96,12 @@ def open_whole(folder: Path) -> tuple[LanceStore | None, list[Finding]]:
     return store, [Finding("store", f"files are damaged: {store.count():,} images can be read")]
 
 
-def orphans(images: Iterable[str], folder: Path) -> list[Path]:
-    """Generated pictures, by their recipes, that no image of the library is."""
-    known = set(images)
-    return [path for path in _pngs(folder) if path.stem not in known and _recipe_id(path) == path.stem]
+def orphans(images: Iterable[str], journal: Journal) -> list[Path]:
+    """Generated pictures, by their recipes, that are no image and were not removed."""
+    known = {*images, *journal.removed()}
+    return [
+        path for path in _pngs(journal.folder) if path.stem not in known and _recipe_id(path) == path.stem
+    ]
 
 
 def left_over(folder: Path) -> list[Path]:
@@ -197,14 +199,15 @@ def _files(store: Store, images: dict[str, Image], journal: Journal, *, deep: bo
         yield _found("file", "are not what their files hold now", changed)
 
 
-def _pictures(images: dict[str, Image], folder: Path, *, deep: bool) -> Iterator[Finding]:
+def _pictures(images: dict[str, Image], journal: Journal, *, deep: bool) -> Iterator[Finding]:
     """Generated pictures of the library's own, and what else lies beside them."""
+    folder = journal.folder
     wrong: dict[str, list[str]] = {}
     for image in images.values():
         if not was_added(image) and not is_remote(image.uri) and (reason := _unlike(image, folder, deep)):
             wrong.setdefault(reason, []).append(image.id)
     yield from (_found("picture", reason, ids) for reason, ids in wrong.items())
-    if lost := [path.stem for path in orphans(images, folder)]:
+    if lost := [path.stem for path in orphans(images, journal)]:
         yield _found("picture", "lie in `pictures` and are not in the store", lost)
     if parts := [str(path.relative_to(folder)) for path in left_over(folder)]:
         yield Finding("left over", f"unfinished files: {len(parts):,} ({_listed(parts)})", tuple(parts))

@@ -46,7 +46,8 @@ MIGRATIONS = (
     """,
 )
 
-# Made with its first row and in no migration, so that a library that may only be read opens as before.
+# Made with their first rows and in no migration, so that a library that may only be read opens as before.
+REMOVED = "CREATE TABLE IF NOT EXISTS removed (id TEXT PRIMARY KEY) WITHOUT ROWID"
 STARTS = "CREATE TABLE IF NOT EXISTS starts (sha256 TEXT PRIMARY KEY, uri TEXT NOT NULL) WITHOUT ROWID"
 
 
@@ -151,6 +152,24 @@ class Journal:
         with self._transaction() as database:
             database.execute(f"DELETE FROM files WHERE id IN {MANY}", _many(ids))
 
+    def remove(self, ids: Iterable[str]) -> None:
+        """Forget the files of these images, and remember that the user took them out."""
+        named = _many(ids)
+        with self._transaction() as database:
+            database.execute(REMOVED)
+            database.execute(f"DELETE FROM files WHERE id IN {MANY}", named)
+            database.execute(f"INSERT OR IGNORE INTO removed {MANY[1:-1]}", named)
+
+    def removed(self) -> set[str]:
+        """The images that the user took out and that have not come back."""
+        return {row[0] for row in self._rows("SELECT id FROM removed")} if self._has("removed") else set()
+
+    def take_back(self, ids: Iterable[str]) -> None:
+        """Images that had been taken out are in the library again."""
+        if back := self.removed() & set(ids):
+            with self._transaction() as database:
+                database.execute(f"DELETE FROM removed WHERE id IN {MANY}", _many(back))
+
     def failures(self) -> list[Failure]:
         """All files that could not be added, with the reasons."""
         return [Failure(*row) for row in self._rows("SELECT uri, reason FROM refused ORDER BY uri")]
@@ -171,7 +190,7 @@ class Journal:
 
     def remembered(self, sha256: str) -> str | None:
         """Where the file of these bytes lay when a picture was last made from it, as a uri, or None."""
-        if not self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'starts'"):
+        if not self._has("starts"):
             return None
         rows = self._rows("SELECT uri FROM starts WHERE sha256 = ?", (sha256,))
         return str(rows[0][0]) if rows else None
@@ -200,14 +219,23 @@ class Journal:
     # ── damage ────────────────────────────────────────────────────────────────────────────
 
     def problems(self) -> list[str]:
-        """What SQLite finds wrong with the file: nothing where it is whole."""
+        """What SQLite finds wrong with the file: nothing where it is whole.
+
+        From then on an empty journal in memory stands for a damaged one, as if it had been found at once.
+        """
         if self.damaged:
             return ["it is no whole SQLite database"]
         try:
             found = [str(row[0]) for row in self._rows("PRAGMA quick_check")]
         except DamagedDatabase as error:
-            return [error.message]
-        return [] if found == ["ok"] else found
+            found = [error.message]
+        if found == ["ok"]:
+            return []
+        with self._lock:
+            self._database.close()
+            self.damaged = True
+            self._open()
+        return found
 
     def restart(self) -> Path:
         """Move a damaged file aside and begin with an empty one. Returns where the old one is now."""
@@ -261,6 +289,9 @@ class Journal:
     def _rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._explained():
             return self._database.execute(statement, values).fetchall()
+
+    def _has(self, table: str) -> bool:
+        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)))
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -209,7 +209,7 @@ class Library:
     def remove(self, ids: Sequence[str]) -> int:
         """Take images out of the library. Files that were added stay; descendants keep the id."""
         require_writable(self.folder)
-        self.journal.forget(ids)  # first: a kill in between costs a second look, and no record is wrong
+        self.journal.remove(ids)  # first: a kill in between costs a second look, and no record is wrong
         return self.store.delete(ids)
 
     def status(self) -> Status:
@@ -303,7 +303,9 @@ class Library:
         avoided = [parse(words).told for words in negative]
         plan = self.studio.plan(query.told, request, negative=avoided, init=start, mask=masked)
         plans = [_reseeded(plan, first + place) for place in range(count)]
-        return self._studio(into).make(plans, on_step)
+        made = self._studio(into).make(plans, on_step)
+        (into or self).journal.take_back(one.image.id for one in made)
+        return made
 
     def walk(
         self,
@@ -332,6 +334,8 @@ class Library:
         way = f"{parse(start).told} → {parse(end).told}"
         plans = [self._plan_at(stop, f"{way} at {stop.t:.2f}", neighbours, seed) for stop in stops]
         made = self._studio(into).make(plans, on_step, keep=keep)
+        if keep:
+            (into or self).journal.take_back(one.image.id for one in made)
         return [
             replace(stop, made=one.picture, seed=seed, kept=one.image if keep else None)
             for stop, one in zip(stops, made, strict=False)

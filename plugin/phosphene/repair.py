@@ -179,7 +179,7 @@ class _Run:
 
     def _generated(self, store: Store, journal: Journal) -> None:
         """Bring generated pictures back by their recipes."""
-        paths = orphans((image.id for image in store.iterate()), self.folder)
+        paths = orphans((image.id for image in store.iterate()), journal)
         self._add([Item(path) for path in paths], store, journal, "generated pictures by their recipes")
         journal.forget(path.stem for path in paths)  # they are the library's own, not added ones
 

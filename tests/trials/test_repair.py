@@ -67,6 +67,13 @@ def unfinished(trial: Trial) -> None:
     os.utime(part, (1, 1))
 
 
+def damaged_pages(trial: Trial) -> None:
+    """The journal's first page is whole, so that it opens, and those of its tables are not."""
+    journal = trial.library / "journal.sqlite"
+    content = journal.read_bytes()
+    journal.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+
+
 DAMAGES: dict[str, Callable[[Trial], object]] = {
     "the newest manifest is empty": lambda trial: empty(versions(trial)[0]),
     "the two newest manifests are empty": lambda trial: [empty(path) for path in versions(trial)[:2]],
@@ -78,6 +85,7 @@ DAMAGES: dict[str, Callable[[Trial], object]] = {
     "a row is damaged": a_damaged_row,
     "the journal is empty": lambda trial: empty(trial.library / "journal.sqlite"),
     "the journal is gone": lambda trial: (trial.library / "journal.sqlite").unlink(),
+    "the journal's pages are damaged": damaged_pages,
     "the journal is cut": lambda trial: os.truncate(trial.library / "journal.sqlite", 5000),
     "the manifest is empty": lambda trial: empty(trial.library / "library.json"),
     "the manifest is gone": lambda trial: (trial.library / "library.json").unlink(),
@@ -199,3 +207,21 @@ def test_a_library_without_its_store_is_not_taken_for_an_empty_one(trial: Trial)
         assert "has no store" in refused.stderr and "repair` makes it again" in refused.stderr
     assert not (trial.library / "store").exists()
     assert trial.run("add", trial.pictures).exit_code == 0
+
+
+def test_a_generated_picture_that_was_removed_does_not_come_back_by_a_repair(trial: Trial) -> None:
+    """Its file stays, as `remove` promises; the same command makes the image again."""
+    made = trial.generated()[0]
+    assert trial.run("remove", made, "--yes").exit_code == 0
+    assert trial.run("check").exit_code == 0
+    empty(trial.library / "library.json")
+    assert trial.run("repair").exit_code == 0
+    assert made in trial.generated()
+    assert trial.run("show", made).exit_code == 1
+
+    quick = ("--steps", 1, "--candidates", 1, "-k", 2, "--seed", 7)
+    assert trial.run("generate", "a red house", "-n", 2, *quick).exit_code == 0
+    assert trial.run("show", made).exit_code == 0
+    shutil.rmtree(trial.library / "store")
+    assert trial.run("repair").exit_code == 0
+    assert trial.run("show", made).exit_code == 0

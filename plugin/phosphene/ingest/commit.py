@@ -41,6 +41,7 @@ def commit(found: Sequence[Found], store: Store, journal: Journal) -> int:
     if replaced := [id for id, image in stored.items() if not after[id] and was_added(image)]:
         store.delete(replaced)
     journal.record(seen.values(), refused)
+    journal.take_back(file.id for file in seen.values())
     return len(fresh)
 
 
