@@ -3,30 +3,16 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
-from math import isnan
 from pathlib import Path
-from typing import Any
 
 import click
 
-from phosphene.cli.options import INPUT, Settings, command, helpful
+from phosphene.cli.options import INPUT, SEED, Number, Settings, command, helpful
 from phosphene.cli.output import PARTS
 from phosphene.cli.streams import visible
 
-
-class Minutes(click.FloatRange):
-    """Minutes above 0 and up to a year; NaN, which is below no bound and above none, is refused."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read a number in the range."""
-        minutes = float(super().convert(value, param, ctx))
-        if isnan(minutes):
-            self.fail(f"{value!r} is no number of minutes", param, ctx)
-        return minutes
-
-
-LENGTH, STEPS = Minutes(0, 525_600, min_open=True), click.IntRange(1, 10**9)
-SEED = click.IntRange(0, 2**63 - 1)
+LENGTH = Number(0, 525_600, min_open=True)  # minutes, up to a year
+STEPS = click.IntRange(1, 10**9)
 FORCE = click.option(
     "--force", is_flag=True, help="Write into a folder that holds other files; only equal names are replaced."
 )
