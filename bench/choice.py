@@ -16,7 +16,7 @@ from judge import TWIN, read, shown
 from made import NEIGHBOURS, make
 from pool import FOLDER, Pool, Task, caption_of, filled, found, share
 
-from phosphene.training.scenes import SEEDS
+from phosphene.landscape.scenes import SEEDS
 
 POOL = 20_000  # as many as in bench/quality.py: among fewer, neighbours are further away
 TEXT, NEAR = (2.0, 3.5, 5.0, 7.0), (2.0, 3.5, 5.0, 7.0)

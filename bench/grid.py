@@ -16,7 +16,7 @@ from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 from pool import FOLDER, Pool, Task, filled, handwritten
 
-from phosphene.training.scenes import SEEDS
+from phosphene.landscape.scenes import SEEDS
 
 COLUMNS, SIDE, GAP, TEXT = 4, 132, 4, 18  # prompts side by side; the rest in pixels
 HEADER = ("nearest real", "text", "text + neighbours")

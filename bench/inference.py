@@ -175,7 +175,7 @@ def run(name: str, space: str) -> None:
     from phosphene.embedding import open_embedder
     from phosphene.server import Limits, app
     from phosphene.server.metrics import Metrics
-    from phosphene.server.running import configuration, listen
+    from phosphene.server.runner import configuration, listen
     from phosphene.server.vectorizer import Vectorizer
 
     limits = Limits(batch=1) if name == "no batching" else Limits()

@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from phosphene.files import write_whole
-from phosphene.training.scenes import Scene, labels
-from phosphene.training.scenes.captions import Label
-from phosphene.training.scenes.scene import COLOURED, COLOURS, LANDS, SHAPES, STYLES, TIMES, WEATHERS
+from phosphene.landscape.scenes import Scene, labels
+from phosphene.landscape.scenes.captions import Label
+from phosphene.landscape.scenes.scene import COLOURED, COLOURS, LANDS, SHAPES, STYLES, TIMES, WEATHERS
 
 SIDE, CELLS = 64, 8  # pixels that it sees, and cells in which it looks for things, a side
 JUDGE, TWIN = Path(__file__).parent / "judge.safetensors", Path("runs/judge-twin.safetensors")

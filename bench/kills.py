@@ -40,15 +40,16 @@ from PIL import Image as Pillow
 
 import phosphene
 from phosphene import ingest
-from phosphene.check import Finding, check_folder
 from phosphene.embedding import Embedder, open_embedder
 from phosphene.errors import PhospheneError
-from phosphene.generation import Generator, making, open_generator
+from phosphene.generation import Generator, making
 from phosphene.generation.studio import Studio
+from phosphene.generators import open_generator
 from phosphene.journal import Seen
 from phosphene.library import Library
-from phosphene.repair import repair
-from phosphene.transfer import Place, copy
+from phosphene.maintenance.check import Finding, check_folder
+from phosphene.maintenance.copying import Place, copy
+from phosphene.maintenance.repair import repair
 
 KINDS = ("add", "generate", "remove", "copy", "train")
 FILES = 24  # pictures of an `add`

@@ -19,12 +19,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from phosphene.files import write_whole
+from phosphene.landscape.scenes import captions, compose, draw
 from phosphene.training.budget import Budget, cosine, set_rate
 from phosphene.training.checkpoint import Part
 from phosphene.training.diffusion import halves
 from phosphene.training.muon import Muon
 from phosphene.training.run import Run
-from phosphene.training.scenes import captions, compose, draw
 
 FOLDER = Path("runs/judge")
 FIRST = (5_000_000, 6_000_000)  # the judge's training seeds, and its twin's; a generator's are below

@@ -17,15 +17,15 @@ from pool import Found, Pool, Task, by_kind, found, kind_of, share
 from torch import Tensor
 
 from phosphene.generation import Request
-from phosphene.generation.builtin import BuiltinGenerator, to_picture
-from phosphene.generation.guidance import Condition
 from phosphene.generation.making import Plan
+from phosphene.generation.novelty import Baseline, measure
 from phosphene.generation.studio import Made
+from phosphene.generators.retrieval.generator import BuiltinGenerator, to_picture
+from phosphene.generators.retrieval.guidance import Condition
+from phosphene.landscape.scenes import compose
+from phosphene.landscape.scenes.captions import Label
 from phosphene.library import Library
-from phosphene.novelty import Baseline, measure
 from phosphene.records import Filter
-from phosphene.training.scenes import compose
-from phosphene.training.scenes.captions import Label
 from phosphene.vectors import Vector
 
 NEIGHBOURS = 6

@@ -25,10 +25,10 @@ from pool import FOLDER, PROMPTS, TRAINING, Pool, Task, filled, found, share
 
 from phosphene.generation import Request
 from phosphene.generation.making import Plan
-from phosphene.lineage import rounded
+from phosphene.landscape.scenes import SEEDS
+from phosphene.landscape.scenes.captions import Label
 from phosphene.query import parse
-from phosphene.training.scenes import SEEDS
-from phosphene.training.scenes.captions import Label
+from phosphene.recipes.lineage import rounded
 
 POOL = 2_000
 MOST_SHOWN, MOST_LOST = 0.25, 0.02  # what a negative that works keeps to

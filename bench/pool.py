@@ -11,12 +11,12 @@ import numpy as np
 from PIL.Image import Image as Picture
 
 import phosphene
+from phosphene.landscape.scenes import captions, compose, labels, write
+from phosphene.landscape.scenes.captions import Label
 from phosphene.library import Library
-from phosphene.lineage import rounded
 from phosphene.query import parse
+from phosphene.recipes.lineage import rounded
 from phosphene.records import Filter, Image
-from phosphene.training.scenes import captions, compose, labels, write
-from phosphene.training.scenes.captions import Label
 from phosphene.vectors import Vector
 
 FOLDER = Path("runs/quality")

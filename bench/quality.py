@@ -28,8 +28,8 @@ from pool import FOLDER, caption_of, elsewhere, filled, handwritten
 from retrieval import prompted, retrieval, scores
 
 import phosphene
+from phosphene.landscape.scenes import SEEDS
 from phosphene.library import Library
-from phosphene.training.scenes import SEEDS
 
 TRAINED = range(1_000_000, 1_040_000)  # the shipped generator's scenes, as its card says
 

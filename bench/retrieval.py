@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from pool import Pool, Task, by_kind, caption_of, found, seed_of, share, truth
 
+from phosphene.landscape.scenes import captions, compose
 from phosphene.records import Filter
-from phosphene.training.scenes import captions, compose
 
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 

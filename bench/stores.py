@@ -28,8 +28,8 @@ import numpy as np
 
 from phosphene.records import Filter, Image, Space
 from phosphene.store import Store
-from phosphene.store.address import Address
-from phosphene.store.lance import LanceStore
+from phosphene.store.lance.store import LanceStore
+from phosphene.store.weaviate.address import Address
 from phosphene.vectors import Vectors, unit
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -83,7 +83,7 @@ def lance(folder: Path, space: Space, vectors: Vectors, sizes: list[int]) -> Col
 
 def weaviate(folder: Path, space: Space, vectors: Vectors, sizes: list[int]) -> Columns:
     """The figures of one server that is started here."""
-    from phosphene.store.weaviate import WeaviateStore
+    from phosphene.store.weaviate.store import WeaviateStore
 
     with _running(Server(folder)) as server:
         assert server.process is not None, "it runs"

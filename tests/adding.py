@@ -91,7 +91,7 @@ def add_to(
 
 def lance(library: Path) -> Store:
     """The store that users have, on an embedder that needs no model."""
-    from phosphene.store.lance import LanceStore
+    from phosphene.store.lance.store import LanceStore
 
     return LanceStore.create(library / "store", Colours.space)
 

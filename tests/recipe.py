@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from phosphene.lineage import FORMAT, encode
+from phosphene.recipes.lineage import FORMAT, encode
 from phosphene.vectors import unit
 
 VECTOR = unit(np.arange(1, 9, dtype=np.float32))

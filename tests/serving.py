@@ -17,7 +17,7 @@ from phosphene.errors import VectorError
 from phosphene.records import Space
 from phosphene.server import Limits, app
 from phosphene.server.metrics import Metrics
-from phosphene.server.running import address, configuration, listen
+from phosphene.server.runner import address, configuration, listen
 from phosphene.server.vectorizer import Vectorizer
 from phosphene.vectors import Pixels, Vectors
 

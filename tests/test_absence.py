@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from adding import add_to, lance
-from phosphene import absence
-from phosphene.absence import Missing, missing
 from phosphene.journal import Journal
+from phosphene.maintenance import missing as absence
+from phosphene.maintenance.missing import Missing, missing
 from pictures import jpeg
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from phosphene.errors import LibraryError
-from phosphene.store.address import Address, Endpoint, Foreign
+from phosphene.store.weaviate.address import Address, Endpoint, Foreign
 
 
 def test_host_and_collection_are_enough() -> None:

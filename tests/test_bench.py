@@ -20,7 +20,7 @@ import negative  # noqa: E402
 import pool as pools  # noqa: E402
 import quality  # noqa: E402
 
-from phosphene.training.scenes import SEEDS, captions, compose, draw, labels  # noqa: E402
+from phosphene.landscape.scenes import SEEDS, captions, compose, draw, labels  # noqa: E402
 
 TINY = quality.Extent(pool=40, pairs=20, captions=2, prompts=1, trained=100)
 FRESH = SEEDS["demo"][5000:5048]

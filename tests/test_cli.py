@@ -21,7 +21,7 @@ from command import lines, process, run
 from phosphene.cli import help_pages, phosphene
 from phosphene.cli.output import shortened
 from phosphene.cli.streams import visible
-from phosphene.training.scenes import SEEDS, write
+from phosphene.landscape.scenes import SEEDS, write
 
 PROMPT = "a red house in the snow at night"
 COMMANDS = Path(__file__).parent.parent / "docs" / "commands.md"

@@ -14,20 +14,20 @@ from click.testing import CliRunner, Result
 
 import phosphene
 from oracle import SPACE, made
-from phosphene import transfer
 from phosphene.cli import phosphene as command
 from phosphene.errors import LibraryError, StoreError
 from phosphene.library import Library
+from phosphene.maintenance import copying as transfer
+from phosphene.maintenance.copying import Copied, Place, checksum, copy, digests
 from phosphene.manifest import Manifest
 from phosphene.records import Image, Space
-from phosphene.store.lance import LanceStore
-from phosphene.transfer import Copied, Place, checksum, copy, digests
+from phosphene.store.lance.store import LanceStore
 from pictures import drawn, encoded
 from weaviate_server import Server
 
 # A copy in batches of five, which says after each how far it is.
 SMALL_BATCHES = """
-import sys, phosphene, phosphene.transfer as transfer
+import sys, phosphene, phosphene.maintenance.copying as transfer
 transfer.BATCH = 5
 with phosphene.open(sys.argv[1]) as a, phosphene.open(sys.argv[2], space=a.space, create=True) as b:
     say = lambda done, total: print(done, flush=True)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from phosphene import schema
-from phosphene.drift import Drift, drift, mended
+from phosphene.store.weaviate.schema_diff import Drift, drift, mended
 
 
 def answered() -> dict[str, Any]:

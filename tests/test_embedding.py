@@ -26,8 +26,8 @@ from phosphene.embedding.identity import identify
 from phosphene.embedding.openclip import OpenClip
 from phosphene.embedding.weights import known, resolve
 from phosphene.errors import ModelError
+from phosphene.landscape.scenes import SEEDS, Scene, captions, compose, draw
 from phosphene.nets import tokenizer
-from phosphene.training.scenes import SEEDS, Scene, captions, compose, draw
 from phosphene.vectors import Vectors
 from tiny import tiny_clip
 

@@ -11,12 +11,12 @@ from PIL import Image as pillow
 from PIL.Image import Image as Picture
 
 from phosphene.errors import VectorError
-from phosphene.explore.atlas import Atlas, Point, atlas, draw_atlas, project
+from phosphene.explore.map import Atlas, Point, atlas, draw_atlas, project
 from phosphene.explore.walk import walk, waypoints
 from phosphene.records import Image, Origin, Space
 from phosphene.render.colours import GLOW, ROOM
 from phosphene.store import Store
-from phosphene.store.lance import LanceStore
+from phosphene.store.lance.store import LanceStore
 from phosphene.vectors import Vector, unit
 
 DIMENSION = 8

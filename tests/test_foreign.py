@@ -22,12 +22,12 @@ from phosphene.cli import phosphene as command
 from phosphene.embedding import open_embedder
 from phosphene.errors import LibraryError, StoreError, VectorError
 from phosphene.images import THUMBNAIL, open_picture
+from phosphene.landscape.scenes import SEEDS, write
 from phosphene.records import Filter, Space
-from phosphene.store.address import Address
-from phosphene.store.foreign import ForeignStore
-from phosphene.store.loading import load, small
-from phosphene.store.reading import Reading, reading
-from phosphene.training.scenes import SEEDS, write
+from phosphene.store.weaviate.address import Address
+from phosphene.store.weaviate.external import ForeignStore
+from phosphene.store.weaviate.external_pictures import load, small
+from phosphene.store.weaviate.external_schema import Reading, reading
 from phosphene.vectors import Vectors, unit
 from pictures import drawn, encoded, jpeg
 from weaviate_server import Server

@@ -16,14 +16,21 @@ from PIL.Image import Image as Picture
 from safetensors.torch import load_file, save_file
 
 from phosphene.errors import GenerationError, ModelError
-from phosphene.generation import Fit, Generated, Reference, Request, Step, saved
-from phosphene.generation.builtin import BATCH, BuiltinGenerator, digest, noise_seed, open_generator
-from phosphene.generation.guidance import Condition
-from phosphene.generation.training import write
+from phosphene.generation import Fit, Generated, Reference, Request, Step
+from phosphene.generators.retrieval import saved
+from phosphene.generators.retrieval.generator import (
+    BATCH,
+    BuiltinGenerator,
+    digest,
+    noise_seed,
+    open_generator,
+)
+from phosphene.generators.retrieval.guidance import Condition
 from phosphene.nets.autoencoder import FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.reader import Reader
 from phosphene.records import Space
+from phosphene.training.generator import write
 from phosphene.vectors import unit
 
 DIMENSION, DEPTH, GRID = 12, 4, 4

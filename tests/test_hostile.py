@@ -28,9 +28,9 @@ from phosphene.embedding.reading import forget, readable
 from phosphene.errors import ImageError
 from phosphene.server import Limits, outline, pictures
 from phosphene.server.connection import Connection, room
+from phosphene.server.errors import Refusal
 from phosphene.server.log import Lines, Seldom
-from phosphene.server.refusals import Refusal
-from phosphene.server.wire import parsed
+from phosphene.server.schemas import parsed
 from pictures import drawn, encoded, jpeg
 from serving import Held, Service, base64_of, serving, wait
 

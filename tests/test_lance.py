@@ -20,9 +20,10 @@ import pytest
 from oracle import SPACE, Oracle, made, vectors_like_embeddings
 from phosphene.errors import PhospheneError, StoreError
 from phosphene.records import Filter, Image, Space
-from phosphene.store import folder as store_folder
-from phosphene.store import lance, open_store
-from phosphene.store.lance import LanceStore
+from phosphene.store import open_store
+from phosphene.store.lance import folder as store_folder
+from phosphene.store.lance import store as lance
+from phosphene.store.lance.store import LanceStore
 from phosphene.vectors import unit
 
 QUERY = unit(np.arange(8) - 2.0)

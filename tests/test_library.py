@@ -12,12 +12,12 @@ import pytest
 import phosphene
 from phosphene.errors import GenerationError, LibraryError, QueryError
 from phosphene.generation import Request
-from phosphene.generation.builtin import BATCH
 from phosphene.generation.studio import TRAINING
+from phosphene.generators.retrieval.generator import BATCH
 from phosphene.images import no_picture, open_picture
+from phosphene.landscape.scenes import SEEDS, write
 from phosphene.library import Library
 from phosphene.records import Image, Origin
-from phosphene.training.scenes import SEEDS, write
 
 PROMPT = "a red house in the snow at night"
 

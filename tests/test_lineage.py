@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Pillow
 
 from phosphene.images import save_png
-from phosphene.lineage import (
+from phosphene.recipes.lineage import (
     decode,
     descendants,
     encode,

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from PIL import Image as Pillow
 
-from phosphene.lineage import parameters
-from phosphene.marks import COMMENT_TAG, UNICODE, marked
 from phosphene.outputs import is_ours
 from phosphene.recipes import in_content, in_picture
+from phosphene.recipes.lineage import parameters
+from phosphene.recipes.marks import COMMENT_TAG, UNICODE, marked
 from recipe import RECIPE, changed
 
 PICTURE = Pillow.new("RGB", (64, 64), "green")

@@ -16,7 +16,7 @@ from weaviate.collections import Collection
 import phosphene
 from parts import need
 from phosphene.embedding import open_embedder
-from phosphene.training.scenes import SEEDS, write
+from phosphene.landscape.scenes import SEEDS, write
 from phosphene.vectors import Vector
 from serving import PATIENCE, Service, base64_of, serving
 from weaviate_server import HOW, Server, binary

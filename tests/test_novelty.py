@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from oracle import Oracle
-from phosphene import novelty
-from phosphene.novelty import Baseline, measure
+from phosphene.generation import novelty
+from phosphene.generation.novelty import Baseline, measure
 from phosphene.records import Image, Origin, Space
 from phosphene.vectors import unit
 

@@ -12,7 +12,7 @@ from command import run
 from oracle import SPACE, made
 from phosphene.errors import PassedOver
 from phosphene.records import Filter
-from phosphene.store.address import Address
+from phosphene.store.weaviate.address import Address
 from phosphene.vectors import unit
 from weaviate_server import Server
 

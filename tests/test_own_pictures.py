@@ -9,7 +9,7 @@ import pytest
 
 from adding import add_to, contents, lance
 from phosphene.images import png, save_png
-from phosphene.lineage import encode, generated_id, parents_of, texts
+from phosphene.recipes.lineage import encode, generated_id, parents_of, texts
 from phosphene.records import Image
 from phosphene.vectors import unit
 from pictures import Colours, drawn

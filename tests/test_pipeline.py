@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from phosphene.generation.guidance import Condition
-from phosphene.generation.pipeline import RetrievalPipeline, Start, new_scheduler
+from phosphene.generators.retrieval.guidance import Condition
+from phosphene.generators.retrieval.pipeline import RetrievalPipeline, Start, new_scheduler
 from phosphene.nets.autoencoder import FACTOR, Autoencoder, on_sphere
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
 from phosphene.nets.reader import Reader
@@ -313,9 +313,9 @@ def test_saved_pipeline_makes_the_same_pictures_in_a_fresh_process(tmp_path: Pat
     np.savez(tmp_path / "asked.npz", text=TEXTS[0], near=NEAR)
     script = """
 import sys, numpy as np
-from phosphene.generation.guidance import Condition
+from phosphene.generators.retrieval.guidance import Condition
 from pathlib import Path
-from phosphene.generation.saved import read
+from phosphene.generators.retrieval.saved import read
 asked = np.load(sys.argv[1] + "/asked.npz")
 pipeline = read(Path(sys.argv[1]) / "saved")
 assert pipeline.config["space"] == "tiny:0" and pipeline.config["dimension"] == 12, pipeline.config

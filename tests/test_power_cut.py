@@ -12,8 +12,9 @@ import pytest
 from oracle import SPACE, made
 from phosphene.errors import Damage, StoreError
 from phosphene.records import Image
-from phosphene.store import durable, open_store
-from phosphene.store.lance import LanceStore
+from phosphene.store import open_store
+from phosphene.store.lance import durable
+from phosphene.store.lance.store import LanceStore
 
 Cut = Callable[[Path], object]
 

@@ -9,8 +9,8 @@ from PIL import Image as Pillow
 
 from phosphene.errors import ImageError
 from phosphene.images import save_png
-from phosphene.lineage import READABLE, encode, texts
 from phosphene.recipes import LONGEST, in_picture, parse, read, roles
+from phosphene.recipes.lineage import READABLE, encode, texts
 from recipe import PARENT, RECIPE, START, VECTOR, changed
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from phosphene.training.scenes import SEEDS, captions, compose, draw, labels, write
-from phosphene.training.scenes.scene import COLOURS, KINDS, LANDS, SHAPES, STYLES, TIMES
+from phosphene.landscape.scenes import SEEDS, captions, compose, draw, labels, write
+from phosphene.landscape.scenes.scene import COLOURS, KINDS, LANDS, SHAPES, STYLES, TIMES
 
 SCENES = [compose(seed) for seed in range(3000)]
 
@@ -126,6 +126,6 @@ def test_several_processes_write_what_one_writes(tmp_path: Path) -> None:
 
 
 def test_drawing_loads_neither_torch_nor_a_store() -> None:
-    code = "import sys, phosphene.training.scenes; print({'torch', 'lancedb'} & set(sys.modules))"
+    code = "import sys, phosphene.landscape.scenes; print({'torch', 'lancedb'} & set(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "set()"

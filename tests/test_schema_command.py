@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from phosphene import schema
 from phosphene.cli import phosphene
-from phosphene.drift import drift
+from phosphene.store.weaviate.schema_diff import drift
 from weaviate_server import KEY, Server
 
 MODULE = {"multi2vec-clip": {"imageFields": ["thumbnail"]}}

@@ -5,7 +5,7 @@ import pytest
 
 from phosphene.errors import QueryError, VectorError
 from phosphene.query import Query, Term, parse
-from phosphene.search import Terms, vector_of
+from phosphene.query.terms import Terms, vector_of
 
 BASIS = {"red": np.array([1, 0, 0]), "snow": np.array([0, 1, 0]), "trees": np.array([0, 0, 1])}
 

@@ -23,7 +23,7 @@ import phosphene
 from phosphene.embedding import Embedder, open_embedder
 from phosphene.errors import ModelError, ServerError
 from phosphene.server import Limits
-from phosphene.server.running import KEEP_ALIVE, listen, serve
+from phosphene.server.runner import KEEP_ALIVE, listen, serve
 from pictures import cut, drawn, encoded, jpeg, png_header, turned
 from serving import PATIENCE, Held, Service, base64_of, serving, wait
 

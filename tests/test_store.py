@@ -15,7 +15,7 @@ from oracle import SPACE, Oracle, made
 from phosphene.errors import LibraryError, QueryError, StoreError, VectorError
 from phosphene.records import Filter, Hit, Image, Space
 from phosphene.store import EVERYTHING, Store, open_store
-from phosphene.store.address import Address
+from phosphene.store.weaviate.address import Address
 from phosphene.vectors import unit
 from weaviate_server import Server
 

@@ -20,6 +20,7 @@ from PIL import Image
 from phosphene.embedding import open_embedder
 from phosphene.errors import ModelError
 from phosphene.interrupt import terminable
+from phosphene.landscape.scenes import SEEDS, write
 from phosphene.sources import Item, scan
 from phosphene.training import clip
 from phosphene.training.average import Average
@@ -31,7 +32,6 @@ from phosphene.training.examples import Examples, mirrored, read, shifted
 from phosphene.training.log import read_log
 from phosphene.training.phrases import Naming, Phrasebook, phrases
 from phosphene.training.run import Run, alone
-from phosphene.training.scenes import SEEDS, write
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image as pillow
 
 from phosphene.errors import LibraryError, ModelError, OutputError, StoreError
-from phosphene.generation.builtin import open_generator
-from phosphene.generation.folder import write
-from phosphene.generation.guidance import Condition
-from phosphene.generation.training import Plan, train
+from phosphene.generators.retrieval.folder import write
+from phosphene.generators.retrieval.generator import open_generator
+from phosphene.generators.retrieval.guidance import Condition
 from phosphene.nets.autoencoder import FACTOR, Autoencoder
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT
 from phosphene.nets.reader import Reader
@@ -33,6 +32,7 @@ from phosphene.training.budget import Budget
 from phosphene.training.course import begin
 from phosphene.training.diffusion import MOST, Settings
 from phosphene.training.gathering import Encoder, gather
+from phosphene.training.generator import Plan, train
 from phosphene.training.lessons import NEAREST, Latents, Lessons, arrange, neighbours
 from phosphene.training.log import read_log
 from phosphene.training.muon import orthogonal

@@ -20,16 +20,16 @@ import phosphene
 from oracle import SPACE, Oracle, made, vectors_like_embeddings
 from phosphene import schema
 from phosphene.cli import phosphene as command
-from phosphene.drift import drift
 from phosphene.errors import LibraryError, StoreError, VectorError
+from phosphene.landscape.scenes import SEEDS, captions, compose, write
+from phosphene.maintenance.copying import Place, copy
 from phosphene.records import Filter, Hit, Space
 from phosphene.store import open_store
-from phosphene.store import weaviate as module
-from phosphene.store.address import Address
 from phosphene.store.diversity import diverse
-from phosphene.store.weaviate import WeaviateStore
-from phosphene.training.scenes import SEEDS, captions, compose, write
-from phosphene.transfer import Place, copy
+from phosphene.store.weaviate import store as module
+from phosphene.store.weaviate.address import Address
+from phosphene.store.weaviate.schema_diff import drift
+from phosphene.store.weaviate.store import WeaviateStore
 from phosphene.vectors import unit
 from weaviate_server import Server, free_ports
 

@@ -22,32 +22,33 @@ from types import TracebackType
 from PIL.Image import Image as Picture
 
 from phosphene import ingest
-from phosphene.absence import Missing, missing
 from phosphene.embedding import Embedder, open_embedder
 from phosphene.embedding.consent import name_of
 from phosphene.errors import ImageError, QueryError, StartWarning
-from phosphene.explore.atlas import Atlas, atlas
+from phosphene.explore.map import Atlas, atlas
 from phosphene.explore.walk import Stop, walk
 from phosphene.files import require_writable
-from phosphene.gallery import Gallery
-from phosphene.generation import Fit, Generator, Request, open_generator
+from phosphene.generation import Fit, Generator, Request
 from phosphene.generation.fitting import remarks
 from phosphene.generation.given import Given
 from phosphene.generation.making import OnStep, Plan, Source
 from phosphene.generation.replaying import Replayed, check_space, references_of, request_of
 from phosphene.generation.studio import Made, Studio
+from phosphene.generators import open_generator
 from phosphene.images import open_mask, open_picture
 from phosphene.ingest import Added, Progress
 from phosphene.journal import Journal
-from phosphene.lineage import descendants, rounded
+from phosphene.maintenance.copying import Place
+from phosphene.maintenance.missing import Missing, missing
 from phosphene.opening import Opened, compatible, opened, same_space
+from phosphene.picture_loader import Gallery
 from phosphene.query import Query, parse
+from phosphene.query.terms import Terms, find, vector_of
 from phosphene.recipes import Recipe, check, in_picture
+from phosphene.recipes.lineage import descendants, rounded
 from phosphene.records import Filter, Hit, Image, Origin, Space
-from phosphene.search import Terms, find, vector_of
 from phosphene.sources import is_remote, scan, to_path
-from phosphene.store.address import Address
-from phosphene.transfer import Place
+from phosphene.store.weaviate.address import Address
 from phosphene.vectors import Vector
 
 THE_SAME = 0.99  # cosine of two texts that say one thing: `a house` and `a home` have 0.999

@@ -17,7 +17,7 @@ from phosphene.errors import LibraryError
 from phosphene.manifest import Manifest
 from phosphene.records import Space
 from phosphene.store import Store, open_store
-from phosphene.store.address import Address
+from phosphene.store.weaviate.address import Address
 
 Load = Callable[[str], Embedder]  # a model by its name
 
@@ -94,8 +94,8 @@ def _refuse_links(folder: Path) -> None:
 
 
 def _server(address: Address, asked: str | Space | None, *, create: bool, load: Load) -> Opened:
-    from phosphene.store.register import registered
-    from phosphene.store.weaviate import WeaviateStore
+    from phosphene.store.weaviate.registry import registered
+    from phosphene.store.weaviate.store import WeaviateStore
 
     before = registered(address)
     space, embedder = _settle(before, asked, address.url, create=create, load=load)
@@ -106,7 +106,7 @@ def _server(address: Address, asked: str | Space | None, *, create: bool, load: 
 
 
 def _visit(address: Address, load: Load) -> Opened:
-    from phosphene.visit import visit
+    from phosphene.store.weaviate.probe import visit
 
     there = visit(address, lambda name: _named(name, load)[1])
     return Opened(address.url, there.folder, there.store, there.embedder)

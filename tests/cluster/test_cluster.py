@@ -15,10 +15,10 @@ import pytest
 from oracle import made
 from parts import need
 from phosphene.errors import PhospheneError
+from phosphene.maintenance.copying import digest
 from phosphene.records import Image, Space
-from phosphene.store.address import Address
-from phosphene.store.weaviate import WeaviateStore
-from phosphene.transfer import digest
+from phosphene.store.weaviate.address import Address
+from phosphene.store.weaviate.store import WeaviateStore
 from weaviate_server import HOW, Server, binary, cluster
 
 pytestmark = [

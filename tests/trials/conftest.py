@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from command import run
-from phosphene.training.scenes import SEEDS, write
+from phosphene.landscape.scenes import SEEDS, write
 from trial import GENERATED, PICTURES, Trial
 
 

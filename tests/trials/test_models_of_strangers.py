@@ -16,9 +16,9 @@ from phosphene.embedding import consent, open_embedder
 from phosphene.embedding.identity import identify
 from phosphene.embedding.weights import resolve
 from phosphene.errors import LibraryError, ModelError
+from phosphene.landscape.scenes import SEEDS, write
 from phosphene.manifest import Manifest
 from phosphene.records import Space
-from phosphene.training.scenes import SEEDS, write
 from tiny import tiny_clip
 
 RUNS = """import pathlib

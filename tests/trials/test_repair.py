@@ -11,7 +11,7 @@ import pytest
 
 import phosphene
 from phosphene.journal import Journal
-from phosphene.store.lance import LanceStore
+from phosphene.store.lance.store import LanceStore
 from trial import Trial
 
 
@@ -181,7 +181,7 @@ def test_a_command_says_that_the_store_is_damaged_and_goes_on(trial: Trial) -> N
 
 def test_a_repair_that_is_stopped_goes_on(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C after each step in turn: run again, it ends in the same library."""
-    from phosphene import repair
+    from phosphene.maintenance import repair
 
     before = state(trial)
     every_manifest(trial)

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngInfo
 
 import phosphene
-from phosphene.lineage import KEY, generated_id
+from phosphene.recipes.lineage import KEY, generated_id
 from trial import Trial
 
 QUICK = ("-n", 1, "--steps", 1, "--candidates", 1)

@@ -14,7 +14,7 @@ import pytest
 from command import run
 from phosphene.errors import StoreError
 from phosphene.files import write_whole
-from phosphene.store.lance import LanceStore
+from phosphene.store.lance.store import LanceStore
 from pictures import drawn, encoded
 from trial import Trial
 

@@ -12,7 +12,7 @@ import click
 
 from phosphene import __version__
 from phosphene.cli import check, copy, demo, doctor, library, make, models, schema, serve, train, wander
-from phosphene.cli.faults import told
+from phosphene.cli.errors import told
 from phosphene.cli.options import COMMON, Settings, helpful
 from phosphene.cli.streams import fill, plain, prepare, write
 

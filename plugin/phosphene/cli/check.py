@@ -12,7 +12,7 @@ from phosphene.cli.output import Column
 from phosphene.cli.streams import visible
 
 if TYPE_CHECKING:
-    from phosphene.check import Finding
+    from phosphene.maintenance.check import Finding
 
 FINDINGS = (Column("part", "part"), Column("message", "what is wrong", path=True))
 
@@ -30,8 +30,8 @@ def check(settings: Settings, deep: bool) -> None:
     Nothing is written and no model loads. The exit code is 1 where something is wrong; most of
     it `phosphene repair` brings back.
     """
-    from phosphene.check import check as check_parts
-    from phosphene.check import check_folder
+    from phosphene.maintenance.check import check as check_parts
+    from phosphene.maintenance.check import check_folder
 
     output, folder = settings.output, _folder(settings)
     with output.progress("checking") as advance:
@@ -68,7 +68,7 @@ def repair(settings: Settings, space: str | None) -> None:
     """
     from phosphene.embedding import open_embedder
     from phosphene.errors import LibraryError
-    from phosphene.repair import repair as bring_back
+    from phosphene.maintenance.repair import repair as bring_back
 
     output, folder = settings.output, _folder(settings)
     if folder is None:
@@ -101,7 +101,7 @@ def _summary(done: int, left: int) -> str:
 def _folder(settings: Settings) -> Path | None:
     """The folder of the library; None for one on a server."""
     from phosphene.config import default_library
-    from phosphene.store.address import Address
+    from phosphene.store.weaviate.address import Address
 
     place = settings.library or default_library()
     return None if Address.is_one(place) else Path(place).expanduser().absolute()

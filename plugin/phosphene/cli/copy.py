@@ -21,8 +21,8 @@ def copy(settings: Settings, source: str, target: str) -> None:
     A generator that was trained for A stays there.
     """
     import phosphene
-    from phosphene.transfer import Place
-    from phosphene.transfer import copy as transfer
+    from phosphene.maintenance.copying import Place
+    from phosphene.maintenance.copying import copy as transfer
 
     output, device = settings.output, settings.device
     with (

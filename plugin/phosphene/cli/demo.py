@@ -136,7 +136,7 @@ def is_drawn(folder: Path) -> bool:
 def draw(telling: Telling) -> None:
     """Draw what is not there yet, with a COCO captions file beside."""
     from phosphene.config import cores
-    from phosphene.training.scenes import SEEDS, write
+    from phosphene.landscape.scenes import SEEDS, write
 
     folder, seeds = telling.folder / "pictures", SEEDS["demo"][:PICTURES]
     with telling.step(f"draw {PICTURES:,} landscapes into {nearby(folder)}") as advance:

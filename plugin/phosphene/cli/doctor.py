@@ -165,11 +165,11 @@ def _library(settings: Settings) -> Finding:
 def _is_there(name: str) -> bool:
     """Whether there is something to open. Raises what a server, or the lack of one, says."""
     from phosphene.config import expanded
-    from phosphene.store.address import Address
+    from phosphene.store.weaviate.address import Address
 
     if not Address.is_one(name):
         return expanded(name).exists()
-    from phosphene.store.register import registered
+    from phosphene.store.weaviate.registry import registered
 
     address = Address.parse(name)
     return address.foreign is not None or registered(address) is not None

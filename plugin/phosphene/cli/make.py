@@ -34,10 +34,10 @@ from phosphene.cli.pictures import (
 
 if TYPE_CHECKING:
     from phosphene.generation import Step
+    from phosphene.generation.novelty import Nearest, Novelty
     from phosphene.generation.replaying import Replayed
     from phosphene.generation.studio import Made
     from phosphene.library import Library
-    from phosphene.novelty import Nearest, Novelty
 
 
 def _nearness(novelty: Mapping[str, Any]) -> str:
@@ -172,7 +172,7 @@ def replay(settings: Settings, source: str, init: str | None, mask: Path | None,
     versions give the same pixels if it was made alone (--candidates 1); beside other candidates,
     or on another machine, one may differ by a grey level.
     """
-    from phosphene.search import file_or_id
+    from phosphene.query.terms import file_or_id
 
     settings.claim(out, reads=_files(source, init, mask))
     output = settings.output

@@ -56,8 +56,8 @@ def write_picture(output: Output, picture: "Picture", path: Path) -> None:
 
 def write_generated(output: Output, image: "Image", picture: "Picture", path: Path) -> None:
     """Write a generated picture with its recipe and the marks that say a model made it, and name it."""
-    from phosphene.marks import marked
     from phosphene.outputs import write
+    from phosphene.recipes.marks import marked
 
     assert image.recipe is not None, "what was generated has a recipe"
     write(path, marked(picture, image.recipe, FORMATS[path.suffix.lower()]))

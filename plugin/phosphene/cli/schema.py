@@ -13,8 +13,8 @@ from phosphene.cli.streams import write
 from phosphene.errors import LibraryError
 
 if TYPE_CHECKING:
-    from phosphene.drift import Drift
-    from phosphene.store.address import Address
+    from phosphene.store.weaviate.address import Address
+    from phosphene.store.weaviate.schema_diff import Drift
 
 MODULE = click.option("--module", is_flag=True, help="Weaviate's multi2vec-clip vectorises thumbnails.")
 ADDRESS = click.argument("address", metavar="[ADDRESS]", required=False)
@@ -57,8 +57,8 @@ def show(settings: Settings, address: str | None, module: bool) -> None:
 
     Asks no server. Without an address the collection is called Image.
     """
-    from phosphene.store.address import Address
-    from phosphene.store.collection import wanted
+    from phosphene.store.weaviate.address import Address
+    from phosphene.store.weaviate.collection import wanted
 
     named = address or (settings.library if Address.is_one(settings.library or "") else None)
     posted = wanted(Address.parse(named or UNNAMED), module=module)
@@ -78,8 +78,8 @@ def check(context: click.Context, settings: Settings, address: str | None, modul
     Properties that the collection has beside ours are no drift; nor are a number of replicas and
     the module, where neither the address nor --module asks for them.
     """
-    from phosphene.store.address import Address
-    from phosphene.store.collection import Collection, compared
+    from phosphene.store.weaviate.address import Address
+    from phosphene.store.weaviate.collection import Collection, compared
 
     text = _named(settings, address)
     place, mend = Address.parse(text), f"`phosphene schema apply {quote(text)}`"
@@ -106,8 +106,8 @@ def apply(settings: Settings, address: str | None, module: bool) -> None:
     Missing properties and named vectors are added and settings changed where Weaviate changes
     them. Of what it never changes it says so, names the steps to a new collection, and exits 1.
     """
-    from phosphene.store.address import Address
-    from phosphene.store.collection import Collection, compared, wanted
+    from phosphene.store.weaviate.address import Address
+    from phosphene.store.weaviate.collection import Collection, compared, wanted
 
     text, output = _named(settings, address), settings.output
     place = Address.parse(text)
@@ -137,7 +137,7 @@ def apply(settings: Settings, address: str | None, module: bool) -> None:
 def _named(settings: Settings, given: str | None) -> str:
     """The address of the command, else the library of the common options."""
     from phosphene.config import default_library
-    from phosphene.store.address import Address
+    from phosphene.store.weaviate.address import Address
 
     text = given or settings.library or default_library()
     if not Address.is_one(text):

@@ -141,11 +141,11 @@ def diffusion(
     may go on from a generator of another space: all is kept but what reads vectors of another size.
     It learns to make the kind of picture that the library holds, at 256 pixels.
     """
-    from phosphene.generation import SHIPPED
-    from phosphene.generation.folder import claim, run_beside
-    from phosphene.generation.training import Plan
-    from phosphene.generation.training import train as learn
+    from phosphene.generators import SHIPPED
+    from phosphene.generators.retrieval.folder import claim, run_beside
     from phosphene.training.budget import Budget
+    from phosphene.training.generator import Plan
+    from phosphene.training.generator import train as learn
 
     autoencoder, reader, denoiser = (Budget(minutes=share * minutes) for share in STAGES.values())
     plan = Plan(

@@ -15,7 +15,7 @@ from phosphene.cli.pictures import write_picture
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-    from phosphene.explore.atlas import Atlas
+    from phosphene.explore.map import Atlas
     from phosphene.explore.walk import Stop
     from phosphene.library import Library
     from phosphene.records import Hit
@@ -115,7 +115,7 @@ def walk(
 
 def draw_map(library: "Library", atlas: "Atlas", title: str = "") -> "Picture":
     """The atlas with the library's small pictures; generated ones framed and tied to their parents."""
-    from phosphene.explore.atlas import draw_atlas
+    from phosphene.explore.map import draw_atlas
 
     images = {image.id: image for image in library.store.get([point.id for point in atlas.points])}
     made = [image for image in images.values() if image.origin == "generated"]

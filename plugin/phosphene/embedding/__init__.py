@@ -12,7 +12,7 @@ from PIL.Image import Image as Picture
 from phosphene.records import Space
 from phosphene.vectors import Pixels, Vectors
 
-SHIPPED = Path(__file__).parent.parent / "weights" / "landscape" / "clip"
+SHIPPED = Path(__file__).parent.parent / "landscape" / "weights" / "clip"
 DEFAULT_SPACE = "ViT-B-32-256/datacomp_s34b_b86k"  # why this one: docs/decisions.md
 
 

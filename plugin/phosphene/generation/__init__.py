@@ -5,16 +5,12 @@ Generators never search, so what they were handed is exactly the lineage.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from PIL.Image import Image as Picture
 
-from phosphene.errors import GenerationError
-from phosphene.records import Space
 from phosphene.vectors import Vector
 
-SHIPPED = Path(__file__).parent.parent / "weights" / "landscape" / "diffusion"
 Mode = Literal["text-to-image", "image-to-image", "inpainting"]
 Fit = Literal["crop", "pad", "stretch"]  # how a start that is not square becomes one
 
@@ -107,21 +103,3 @@ class Generator(Protocol):
         `on_step` that returns False stops it: the pictures of unfinished batches do not come.
         """
         ...
-
-
-def open_generator(own: Path, space: Space, *, device: str = "auto") -> Generator:
-    """The generator for a library's space: the library's own, or the one that phosphene ships.
-
-    Raises GenerationError where neither speaks the space's vectors, ModelError for damaged weights.
-    """
-    from phosphene.generation import builtin
-
-    for folder in (own, SHIPPED):
-        if (folder / "model_index.json").exists():
-            generator = builtin.open_generator(folder, device)
-            if generator.abilities.space == space.id:
-                return generator
-    raise GenerationError(
-        f"no generator speaks the vectors of {space.id} (`{space.name}`)",
-        hint="`phosphene train diffusion -L LIBRARY` trains a small one on the library's own pictures",
-    )

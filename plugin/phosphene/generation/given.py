@@ -18,10 +18,10 @@ from phosphene.errors import GenerationError, ImageError, QueryError
 from phosphene.generation.making import Source
 from phosphene.images import digest, image_id, open_picture
 from phosphene.journal import Journal
-from phosphene.lineage import generated_id, parents_of
+from phosphene.query.terms import file_or_id, find
 from phosphene.recipes import in_picture
+from phosphene.recipes.lineage import generated_id, parents_of
 from phosphene.records import Image
-from phosphene.search import file_or_id, find
 from phosphene.sources import is_remote, to_path, to_uri
 from phosphene.store import Store
 from phosphene.store.odd import is_id

@@ -16,7 +16,7 @@ from phosphene.config import cores
 from phosphene.embedding import Embedder
 from phosphene.generation import Generated, Generator, Request, Step
 from phosphene.images import png, thumbnail
-from phosphene.lineage import FORMAT, WITH_INIT, encode, generated_id, parents_of, texts
+from phosphene.recipes.lineage import FORMAT, WITH_INIT, encode, generated_id, parents_of, texts
 from phosphene.records import Image
 from phosphene.vectors import Vector
 

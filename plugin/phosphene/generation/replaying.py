@@ -9,10 +9,10 @@ from PIL.Image import Image as Picture
 from phosphene.errors import GenerationError
 from phosphene.generation import Reference, Request
 from phosphene.generation.making import Source
-from phosphene.lineage import decode, neighbours
+from phosphene.maintenance.copying import Place
 from phosphene.recipes import HINT, Recipe
+from phosphene.recipes.lineage import decode, neighbours
 from phosphene.records import Image, Space
-from phosphene.transfer import Place
 from phosphene.vectors import there
 
 

@@ -13,13 +13,13 @@ from phosphene.embedding import Embedder
 from phosphene.files import write_whole
 from phosphene.generation import Generator, Reference, Request
 from phosphene.generation.making import Draft, OnStep, Plan, Source, make
+from phosphene.generation.novelty import Baseline, Novelty, measure
 from phosphene.generation.replaying import Replayed, largest_difference
 from phosphene.images import no_picture, small_picture
 from phosphene.interrupt import uninterrupted
-from phosphene.novelty import Baseline, Novelty, measure
+from phosphene.maintenance.copying import Place
 from phosphene.records import Filter, Image
 from phosphene.store import Store
-from phosphene.transfer import Place
 from phosphene.vectors import Vector, away, there
 
 TRAINING = Filter(origin="training")

@@ -19,8 +19,8 @@ from phosphene.embedding import Embedder
 from phosphene.errors import ImageError
 from phosphene.images import THUMBNAIL, decode, image_id, read, thumbnail
 from phosphene.journal import Journal, Refused, Seen
-from phosphene.lineage import generated_id, parents_of
 from phosphene.recipes import Recipe, in_content
+from phosphene.recipes.lineage import generated_id, parents_of
 from phosphene.records import Image
 from phosphene.sources import Item, to_uri
 from phosphene.vectors import Pixels, Vector

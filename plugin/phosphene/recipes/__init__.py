@@ -14,7 +14,7 @@ from typing import Any
 
 from phosphene.errors import ImageError
 from phosphene.images import DESCRIPTION, read_texts, texts_in
-from phosphene.lineage import KEY, READABLE
+from phosphene.recipes.lineage import KEY, READABLE
 from phosphene.records import Role
 
 Recipe = dict[str, Any]

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from phosphene.errors import VectorError
-from phosphene.lineage import decode
 from phosphene.recipes.bounds import HEAVIEST, LARGEST_SIDE, MOST_GUIDANCE, MOST_STEPS, SEEDS
+from phosphene.recipes.lineage import decode
 
 
 def _decodable(text: str) -> str:

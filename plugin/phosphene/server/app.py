@@ -8,12 +8,12 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from phosphene import __version__
-from phosphene.server import refusals
-from phosphene.server.gate import Gate
+from phosphene.server import errors
+from phosphene.server.errors import SOON, Refusal
 from phosphene.server.hosts import Hosts
-from phosphene.server.refusals import SOON, Refusal
+from phosphene.server.middleware import Gate
+from phosphene.server.schemas import Answer, check_type
 from phosphene.server.vectorizer import Vectorizer
-from phosphene.server.wire import Answer, check_type
 
 
 def create(vectorizer: Vectorizer, *, token: str = "", hosts: Iterable[str] = ()) -> FastAPI:
@@ -34,7 +34,7 @@ def create(vectorizer: Vectorizer, *, token: str = "", hosts: Iterable[str] = ()
         redirect_slashes=False,
         openapi_url=None,  # nobody's business but Weaviate's
     )
-    refusals.install(app)
+    errors.install(app)
     app.add_middleware(Gate, token=token, hosts=Hosts(hosts), metrics=vectorizer.metrics)
     _health(app, vectorizer)
     _vectors(app, vectorizer)
@@ -50,7 +50,7 @@ def _health(app: FastAPI, vectorizer: Vectorizer) -> None:
 
     @app.api_route("/.well-known/ready", methods=["GET", "HEAD"])
     async def ready() -> Response:
-        return Response(status_code=204) if vectorizer.embedder else refusals.answer(503, "loading", SOON)
+        return Response(status_code=204) if vectorizer.embedder else errors.answer(503, "loading", SOON)
 
     @app.get("/meta")
     async def meta() -> dict[str, object]:

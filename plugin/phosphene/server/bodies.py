@@ -13,7 +13,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from phosphene.server import MIB, Limits
-from phosphene.server.refusals import CLOSE, SOON, Refusal
+from phosphene.server.errors import CLOSE, SOON, Refusal
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic_core import from_json
 
-from phosphene.server.refusals import Refusal
+from phosphene.server.errors import Refusal
 
 LONG = 256  # bytes of a string that is taken out
 QUOTES = 1 << 18  # quotation marks of a whole text: looking at so many takes less than 0.1 s

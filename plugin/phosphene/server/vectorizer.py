@@ -14,13 +14,13 @@ from phosphene.embedding import Embedder
 from phosphene.errors import ImageError, VectorError
 from phosphene.ingest.worker import detail
 from phosphene.server import MIB, Limits
-from phosphene.server.batches import Batches, Item
+from phosphene.server.batcher import Batches, Item
 from phosphene.server.bodies import Bodies, Place
+from phosphene.server.errors import SOON, Refusal
 from phosphene.server.memory import give_back
 from phosphene.server.metrics import Kind, Metrics
 from phosphene.server.pictures import check_size, content, prepared
-from phosphene.server.refusals import SOON, Refusal
-from phosphene.server.wire import Answer, Ask, parsed
+from phosphene.server.schemas import Answer, Ask, parsed
 from phosphene.vectors import Pixels, Vectors
 
 SMALL = 64 << 10  # bytes of a body that is parsed at once: that takes 1 ms at most

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from phosphene.errors import LibraryError
 from phosphene.records import Filter, Hit, Image, Space
-from phosphene.store.address import Address
+from phosphene.store.weaviate.address import Address
 from phosphene.vectors import Vector
 
 EVERYTHING = Filter()
@@ -89,12 +89,12 @@ def open_store(place: Path | Address, space: Space) -> Store:
 
 
 def _embedded(folder: Path, space: Space) -> Store:
-    from phosphene.store.lance import LanceStore
+    from phosphene.store.lance.store import LanceStore
 
     return LanceStore.open(folder) if LanceStore.is_in(folder) else LanceStore.create(folder, space)
 
 
 def _server(address: Address, space: Space) -> Store:
-    from phosphene.store.weaviate import WeaviateStore
+    from phosphene.store.weaviate.store import WeaviateStore
 
     return WeaviateStore.create(address, space)

@@ -1,0 +1,1 @@
+"""The built-in generator: a small retrieval-augmented latent diffusion pipeline."""

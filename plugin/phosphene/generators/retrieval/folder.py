@@ -1,0 +1,115 @@
+"""The folder of a trained generator: whose it is, and how it is written over.
+
+Only files of a generator's own names are ever replaced, one by one, and nothing else is deleted: whatever
+lies beside them stays.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+
+from phosphene.errors import StoreError
+from phosphene.files import inside, sync, sync_folder
+from phosphene.generators.retrieval.generator import cast
+from phosphene.generators.retrieval.pipeline import RetrievalPipeline, new_scheduler
+from phosphene.interrupt import uninterrupted
+from phosphene.nets.autoencoder import Autoencoder
+from phosphene.nets.denoiser import Denoiser
+from phosphene.nets.reader import Reader
+from phosphene.outputs import claim_folder, only
+from phosphene.records import Space
+from phosphene.training.gathering import LATENTS, LESSONS
+from phosphene.training.run import LOCK
+
+INDEX = "model_index.json"  # without it, nobody takes a folder for a generator
+STAGE = ".phosphene.new"  # where a generator is written before it replaces another one
+STAGES = ("autoencoder", "reader", "denoiser")  # the trainings, in their order
+
+
+def run_beside(folder: Path) -> Path:
+    """Where the training of a generator lies: `FOLDER.training`."""
+    named = folder if folder.name not in ("", "..") else folder.resolve()
+    return named.with_name(f"{named.name}.training")
+
+
+def claim(folder: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> Path:
+    """The folder, where a generator may be written, and its training beside it; see `claim_folder`."""
+    claim_folder(folder, is_ours, force=force, inputs=inputs)
+    claim_folder(run_beside(folder), is_run, force=force)
+    return folder
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether a folder is a generator that phosphene trained, or was just about to replace."""
+    try:
+        index = json.loads((folder / INDEX).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return (folder / STAGE).is_dir()
+    return isinstance(index, dict) and index.get("_class_name") == RetrievalPipeline.__name__
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is the training of a generator."""
+    return only(folder, (*STAGES, LESSONS, LATENTS, LOCK))
+
+
+def write(
+    denoiser: Denoiser,
+    autoencoder: Autoencoder,
+    reader: Reader,
+    space: Space,
+    folder: Path,
+    *,
+    licence: str = "",
+) -> RetrievalPipeline:
+    """Put a generator together and write it as `folder`, whose generator it replaces, in half precision.
+
+    What is returned computes with those rounded weights, in full precision.
+    """
+    pipeline = RetrievalPipeline(
+        cast(denoiser, torch.float16),
+        cast(autoencoder, torch.float16),
+        cast(reader, torch.float16),
+        new_scheduler(),
+        space=space.id,
+        dimension=space.dimension,
+        licence=licence,
+    )
+    _save(pipeline, folder)
+    for network in (denoiser, autoencoder, reader):
+        cast(network, torch.float32)
+    return pipeline
+
+
+def _save(pipeline: RetrievalPipeline, folder: Path) -> None:
+    """Save a generator beside the one that it replaces, and then put its files in place."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stage = inside(folder, STAGE)
+    try:
+        pipeline.save_pretrained(stage, safe_serialization=True)
+        with uninterrupted():
+            _replace(folder, stage)
+    except SafetensorError as error:  # what safetensors makes of an error of the system
+        raise StoreError(f"`{folder}` cannot be written: {error}", "is there room on the disk?") from error
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _replace(folder: Path, stage: Path) -> None:
+    """Move the files of a generator into place. Until the last one is, the folder counts as no generator."""
+    mode = (stage / INDEX).stat().st_mode & 0o777  # what the umask leaves
+    files = [path.relative_to(stage) for path in sorted(stage.rglob("*")) if path.is_file()]
+    for file in files:
+        (stage / file).chmod(mode)  # safetensors lets nobody else read what it writes
+        with (stage / file).open("rb") as written:
+            sync(written.fileno())
+    (folder / INDEX).unlink(missing_ok=True)
+    for file in sorted(files, key=lambda file: file.name == INDEX):
+        target = inside(folder, str(file))
+        target.parent.mkdir(exist_ok=True)
+        (stage / file).replace(target)
+        sync_folder(target.parent)

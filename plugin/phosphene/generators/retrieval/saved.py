@@ -1,0 +1,161 @@
+"""A generator read from a folder, which may be a stranger's: numbers and names, never code.
+
+diffusers' own loader would import whatever module `model_index.json` names, follow `auto_map`, and look for
+further files that other files name. Here three networks are read, of classes that stand in this module, from
+a configuration with known keys and bounded values and from one safetensors file each. The scheduler is always
+our own. `RetrievalPipeline.save_pretrained` writes such a folder.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from phosphene.files import inside
+from phosphene.generators.retrieval.pipeline import SAMPLER, RetrievalPipeline, new_scheduler
+from phosphene.nets.autoencoder import FACTOR, Autoencoder
+from phosphene.nets.denoiser import Denoiser
+from phosphene.nets.reader import Reader
+from phosphene.recipes.bounds import MOST_CANDIDATES, MOST_GUIDANCE, MOST_STEPS
+
+INDEX, CONFIG, WEIGHTS = "model_index.json", "config.json", "diffusion_pytorch_model.safetensors"
+LARGEST = 1 << 20  # bytes of a configuration
+NETWORKS: Mapping[str, Callable[..., Any]] = {
+    "autoencoder": Autoencoder,
+    "denoiser": Denoiser,
+    "reader": Reader,
+}
+Check = Callable[[Any], bool]
+
+
+def _whole(most: int, least: int = 1) -> Check:
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def _number(most: float) -> Check:
+    return lambda value: type(value) in (int, float) and isfinite(value) and 0 <= value <= most
+
+
+def _text(longest: int) -> Check:
+    return lambda value: isinstance(value, str) and len(value) <= longest
+
+
+def _levels(most: int) -> Check:
+    """A number for each of some levels."""
+    return lambda value: isinstance(value, list) and 0 < len(value) <= 8 and all(map(_whole(most), value))
+
+
+DIMENSION, DEPTH, CHANNELS = _whole(65_535), _whole(256), _levels(4096)
+SHAPES: Mapping[str, Mapping[str, Check]] = {
+    "autoencoder": {"size": _whole(1024, 16), "depth": DEPTH, "channels": CHANNELS, "blocks": _whole(32)},
+    "denoiser": {
+        **{"dimension": DIMENSION, "grid": _whole(64), "depth": DEPTH, "channels": CHANNELS},
+        **{"width": _whole(4096), "heads": _whole(64), "blocks": _levels(32), "pieces": _whole(64)},
+    },
+    "reader": {"dimension": DIMENSION, "depth": DEPTH, "channels": CHANNELS},
+}
+SETTINGS: Mapping[str, Check] = {
+    **{"space": _text(4096), "dimension": DIMENSION, "licence": _text(4096), "neighbours": _whole(64, 0)},
+    **{"steps": _whole(MOST_STEPS), "candidates": _whole(MOST_CANDIDATES)},
+    **dict.fromkeys(("text_guidance", "neighbour_guidance"), _number(MOST_GUIDANCE)),
+    "neighbour_strength": _number(1),
+}
+
+
+def read(folder: Path) -> RetrievalPipeline:
+    """The pipeline that a folder holds, in full precision. Raises ValueError that says what is wrong."""
+    index = _settings(folder, INDEX)
+    settings = {key: value for key, value in index.items() if key not in (*NETWORKS, "scheduler")}
+    _check(INDEX, settings, SETTINGS)
+    networks = {name: _network(folder, name) for name in NETWORKS}
+    _fit(settings, **networks)
+    return RetrievalPipeline(**networks, scheduler=new_scheduler(), **settings)
+
+
+def digest(folder: Path) -> str:
+    """The sha256 of what decides its pictures: the sampler, and the shapes and weights of its networks."""
+    total = hashlib.sha256(f"sampler {SAMPLER}".encode())
+    for name in sorted(NETWORKS):
+        shape = _settings(folder, f"{name}/{CONFIG}")
+        total.update(json.dumps([name, shape], sort_keys=True).encode())
+        with _file(folder, f"{name}/{WEIGHTS}").open("rb") as weights:
+            total.update(hashlib.file_digest(weights, "sha256").digest())
+    return total.hexdigest()
+
+
+def _network(folder: Path, name: str) -> Any:
+    """One network with its weights. What the configuration asks for must be what the file holds."""
+    shape = _settings(folder, f"{name}/{CONFIG}")
+    _check(f"{name}/{CONFIG}", shape, SHAPES[name])
+    make = partial(NETWORKS[name], **shape)
+    with torch.device("meta"):  # shapes without memory
+        wanted = {key: tuple(value.shape) for key, value in make().state_dict().items()}
+    weights = _weights(_file(folder, f"{name}/{WEIGHTS}"), wanted)
+    network: nn.Module = make()
+    network.load_state_dict(weights, assign=True)
+    return network.eval()
+
+
+def _weights(file: Path, wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """The weights of these names and shapes, in memory of their own and in full precision.
+
+    Where a weight begins in a file decides how some processors add up, and so a picture's last bit.
+    """
+    name = file.parent.name
+    with safe_open(file, "pt") as opened:
+        if missing := sorted(wanted.keys() - opened.keys()):
+            raise ValueError(f"{name} lacks {missing[0]} ({len(missing)} in all)")
+        shapes = {key: tuple(opened.get_slice(key).get_shape()) for key in wanted}
+        if odd := [key for key in wanted if shapes[key] != wanted[key]]:
+            raise ValueError(f"{name} has {odd[0]} as {shapes[odd[0]]}, not {wanted[odd[0]]}")
+        return {key: opened.get_tensor(key).to(torch.float32, copy=True) for key in wanted}
+
+
+def _fit(settings: Mapping[str, Any], autoencoder: Any, denoiser: Any, reader: Any) -> None:
+    """Raise ValueError where the networks are not made for each other."""
+    shape = denoiser.config
+    for key, others in (("depth", (autoencoder, reader)), ("dimension", (reader,))):
+        if any(other.config[key] != shape[key] for other in others):
+            raise ValueError(f"its networks have different values of `{key}`")
+    if settings.get("dimension", shape["dimension"]) != shape["dimension"]:
+        raise ValueError(f"{INDEX} and the denoiser have different values of `dimension`")
+    if autoencoder.config["size"] != FACTOR * shape["grid"]:
+        raise ValueError(f"the autoencoder's `size` is not {FACTOR} times the denoiser's `grid`")
+    if shape["grid"] % 2 ** (len(shape["channels"]) - 1):
+        raise ValueError("the denoiser's `grid` cannot be halved at every level")
+    if any(channels % shape["heads"] for channels in shape["channels"]):
+        raise ValueError("the denoiser's `channels` are no multiples of its `heads`")
+
+
+def _settings(folder: Path, name: str) -> dict[str, Any]:
+    """The JSON object in a file, without diffusers' own notes in it."""
+    file = _file(folder, name)
+    if file.stat().st_size > LARGEST:
+        raise ValueError(f"{name} is larger than {LARGEST:,} bytes")
+    found = json.loads(file.read_bytes())
+    if not isinstance(found, dict):
+        raise ValueError(f"{name} is no JSON object")
+    return {key: value for key, value in found.items() if not key.startswith("_")}
+
+
+def _check(name: str, found: Mapping[str, Any], allowed: Mapping[str, Check]) -> None:
+    for key, value in found.items():
+        if key not in allowed:
+            raise ValueError(f"{name} has the key {key[:80]!r}, which no generator of phosphene has")
+        if not allowed[key](value):
+            raise ValueError(f"{name} has an odd value of `{key}`: {str(value)[:80]!r}")
+
+
+def _file(folder: Path, name: str) -> Path:
+    """A file of the generator, which is no link to somewhere else."""
+    file = inside(folder, name)
+    if not file.is_file():
+        raise ValueError(f"{name} is not there")
+    return file

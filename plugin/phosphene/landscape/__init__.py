@@ -1,0 +1,1 @@
+"""The built-in world: drawn landscapes, their captions, and the weights that were trained on them."""

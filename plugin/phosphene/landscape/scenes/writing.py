@@ -1,0 +1,79 @@
+"""Writes scenes as PNG files with their captions in COCO's captions format."""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from phosphene.landscape.scenes.captions import captions
+from phosphene.landscape.scenes.drawing import draw
+from phosphene.landscape.scenes.scene import compose
+
+
+def write(
+    folder: Path,
+    seeds: Sequence[int],
+    *,
+    size: int = 256,
+    workers: int = 2,
+    on_picture: Callable[[int], None] | None = None,
+) -> Path:
+    """Draw a picture per seed into `folder`, then write and return its captions.json.
+
+    Pictures that are already there stay as they are, so a stopped run is taken up where it ended.
+    `on_picture` is told each seed once its picture is there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in drawn(partial(write_picture, folder, size), seeds, workers):
+        if on_picture:
+            on_picture(seed)
+    path = folder / "captions.json"
+    replace(path, json.dumps(coco(seeds, size), separators=(",", ":")).encode())
+    return path
+
+
+def drawn(task: Callable[[int], int], seeds: Sequence[int], workers: int) -> Iterator[int]:
+    """Yield each seed when its picture is done, drawn here or by several processes."""
+    if workers <= 1 or len(seeds) < 32:
+        yield from map(task, seeds)
+        return
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(seeds)), mp_context=spawn) as pool:
+        yield from pool.map(task, seeds, chunksize=16)
+
+
+def write_picture(folder: Path, size: int, seed: int) -> int:
+    """Draw one picture, unless it is there, and return its seed."""
+    path = folder / file_name(seed)
+    if not path.exists():
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        draw(compose(seed), size).save(part, format="PNG", compress_level=1)
+        part.replace(path)
+    return seed
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write under a temporary name, then rename, so that nobody reads half a file."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def file_name(seed: int) -> str:
+    """Return a picture's name."""
+    return f"{seed:07d}.png"
+
+
+def coco(seeds: Sequence[int], size: int) -> dict[str, object]:
+    """Return the captions as COCO writes them; an image's id is its seed."""
+    images = [{"id": seed, "file_name": file_name(seed), "width": size, "height": size} for seed in seeds]
+    annotations = [
+        {"id": seed * 5 + number, "image_id": seed, "caption": caption.text}
+        for seed in seeds
+        for number, caption in enumerate(captions(compose(seed)))
+    ]
+    info = {"description": "Landscapes drawn by phosphene.landscape.scenes", "version": "1"}
+    return {"info": info, "images": images, "annotations": annotations}

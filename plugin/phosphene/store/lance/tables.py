@@ -1,0 +1,135 @@
+"""The two tables of an embedded store: opened, kept from power cuts, and repaired.
+
+LanceDB leaves it to the system when its files reach the disk. A write returns only when they have, see
+`durable`. Where a power cut came before that, the newest version may be damaged. What is whole is then
+read, see `versions`, with a warning. The next write moves the damaged files out of the way.
+"""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import lancedb
+
+from phosphene import schema
+from phosphene.errors import Damage
+from phosphene.files import aside_in
+from phosphene.store.lance.durable import Durable
+from phosphene.store.lance.folder import clearly, lock
+from phosphene.store.lance.versions import Fragment, Recovered, mend, recover, view
+
+NAMES = ("images", "thumbnails")
+
+
+class Tables:
+    """The tables in a folder. `indexed` is false where the index of the images is damaged."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._paths = {name: folder / f"{name}.lance" for name in NAMES}
+        self._durable = [Durable(path) for path in self._paths.values()]
+        self._view: TemporaryDirectory[str] | None = None
+        with clearly(folder, "read"):
+            self._open()
+
+    @property
+    def damaged(self) -> bool:
+        """Whether not all of the files were whole when the tables were opened."""
+        return self._view is not None
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Be the only writer. At the end what was written is on the disk."""
+        with clearly(self._folder, "write to"), lock(self._folder):
+            if self.damaged:
+                self._mend()
+            yield
+            self.flush()
+
+    def flush(self) -> None:
+        """Bring what was committed to the disk."""
+        for table in self._durable:
+            table.flush()
+
+    def mend(self) -> None:
+        """Make what can be read the newest version, and move what cannot aside. Every row is read."""
+        with clearly(self._folder, "write to"), lock(self._folder):
+            self._mend(readable)
+            self.flush()
+
+    def _open(self) -> None:
+        found = {name: recover(path) for name, path in self._paths.items()}
+        self.indexed = found["images"].indexed
+        place = self._folder if all(each.clean for each in found.values()) else self._viewed(**found)
+        # An interval of zero: every read looks for a newer version first (0.3 ms).
+        database = lancedb.connect(place, read_consistency_interval=timedelta(0))
+        # Any: what LanceDB annotates is not always what it returns.
+        self.images: Any = database.open_table("images")
+        self.thumbnails: Any = database.open_table("thumbnails")
+
+    def _viewed(self, images: Recovered, thumbnails: Recovered) -> Path:
+        """A folder that shows what is whole; it is there as long as these tables are used."""
+        if images.version is None:
+            raise ValueError("none of its versions is whole")
+        self._view = TemporaryDirectory(prefix="phosphene-")
+        place = Path(self._view.name)
+        view(images, place)
+        if thumbnails.version is None:
+            lancedb.connect(place).create_table("thumbnails", schema=schema.blobs())
+        else:
+            view(thumbnails, place)
+        warnings.warn(Damage(str(self._folder), images.rows), stacklevel=2)
+        return place
+
+    def _mend(self, check: Callable[[Recovered], Recovered] = lambda found: found) -> None:
+        aside = aside_in(self._folder.parent) / self._folder.name
+        indexed = True
+        for name, path in self._paths.items():
+            found = check(recover(path))
+            if found.version is None and name == "thumbnails":
+                if path.exists():
+                    aside.mkdir(parents=True, exist_ok=True)
+                    path.rename(aside / path.name)
+                lancedb.connect(self._folder).create_table(name, schema=schema.blobs())
+            elif not found.whole:
+                mend(found, aside)
+            indexed = indexed and found.indexed
+        if not indexed:
+            self._drop_index(aside)
+        self._view = None
+        self._open()
+
+    def _drop_index(self, aside: Path) -> None:
+        """Without its index a store compares with every image, and the next write builds another one."""
+        table = lancedb.connect(self._folder).open_table("images")
+        for index in table.list_indices():
+            table.drop_index(index.name)
+        damaged = self._paths["images"] / "_indices"
+        (aside / damaged.parent.name).mkdir(parents=True, exist_ok=True)
+        damaged.rename(aside / damaged.parent.name / damaged.name)
+
+
+def readable(found: Recovered) -> Recovered:
+    """What was recovered, without the files that end as they should and are damaged before."""
+    if found.version is None or _is_readable(found, found.kept):
+        return found
+    kept = tuple(fragment for fragment in found.kept if _is_readable(found, (fragment,)))
+    return replace(found, kept=kept)
+
+
+def _is_readable(found: Recovered, fragments: tuple[Fragment, ...]) -> bool:
+    """Whether every row of these can be read."""
+    with TemporaryDirectory(prefix="phosphene-") as place:
+        view(replace(found, kept=fragments), Path(place))
+        table = lancedb.connect(place).open_table(found.table.stem)
+        try:
+            for _ in table.search().to_batches():
+                pass
+        except (OSError, RuntimeError, ValueError):  # what LanceDB raises, see `folder`
+            return False
+    return True

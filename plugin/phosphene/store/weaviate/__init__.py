@@ -1,0 +1,1 @@
+"""The store on a server: a collection of Weaviate, on one node or a cluster."""
