@@ -44,12 +44,12 @@ def table(pool: Pool, tasks: Sequence[Task]) -> Iterator[str]:
     yield "|---|" + "---|" * len(NEAR)
     shares: dict[tuple[float, float], float] = {}
     for text, near in product(TEXT, NEAR):
-        shares[text, near] = judged(pool, tasks, text_guidance=text, neighbour_guidance=near)
+        shares[text, near] = judged(pool, tasks, guidance_scale=text, image_guidance_scale=near)
         if near == NEAR[-1]:
             yield f"| {text:g} | {' | '.join(f'{shares[text, each]:.3f}' for each in NEAR)} |"
     text, near = max(shares, key=lambda pair: shares[pair])
     yield f"\nBest: {text:g} and {near:g}. With these:"
-    best = {"text_guidance": text, "neighbour_guidance": near}
+    best = {"guidance_scale": text, "image_guidance_scale": near}
     for name, values in (("neighbour_strength", STRENGTHS), ("steps", STEPS), ("candidates", CANDIDATES)):
         yield f"\n| {name.replace('_', ' ')} | share |\n|---|---|"
         for value in values:

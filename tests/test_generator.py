@@ -94,7 +94,7 @@ def test_requests_that_go_at_another_pace_share_a_call(generator: BuiltinGenerat
     requests = [
         REQUEST,
         replace(REQUEST, steps=2),
-        replace(REQUEST, text_guidance=1.0),
+        replace(REQUEST, guidance_scale=1.0),
         replace(REQUEST, init=scenery, strength=0.5),
         Request(SPACE.id, seed=1, steps=2, candidates=1),
     ]
@@ -106,7 +106,12 @@ def test_requests_that_go_at_another_pace_share_a_call(generator: BuiltinGenerat
 
 def test_replaying_its_settings_gives_the_same_bits(generator: BuiltinGenerator) -> None:
     [first] = generator.generate([replace(REQUEST, steps=None)])
-    kept = {name: first.settings[name] for name in ("seed", "steps", "text_guidance", "neighbour_guidance")}
+    kept = {
+        "seed": first.settings["seed"],
+        "steps": first.settings["steps"],
+        "guidance_scale": first.settings["text_guidance"],
+        "image_guidance_scale": first.settings["neighbour_guidance"],
+    }
     [second] = generator.generate([replace(REQUEST, **kept, size=tuple(first.settings["size"]))])
     assert np.array_equal(pixels(first.picture), pixels(second.picture))
 
@@ -298,8 +303,8 @@ def test_stopping_keeps_the_batches_that_were_finished(generator: BuiltinGenerat
         ({"strength": 0.0}, "strength of 0.0"),
         ({"strength": 1.5}, "strength of 1.5"),
         ({"strength": float("nan")}, "strength of nan"),
-        ({"text_guidance": -1.0}, "text guidance of -1.0"),
-        ({"neighbour_guidance": float("inf")}, "neighbour guidance of inf"),
+        ({"guidance_scale": -1.0}, "`guidance_scale` is -1.0"),
+        ({"image_guidance_scale": float("inf")}, "`image_guidance_scale` is inf"),
         ({"neighbour_strength": 0.0}, "neighbour strength of 0.0"),
         ({"mask": pillow.new("L", (8, 8))}, "a mask, but no picture"),
         ({"mask": pillow.new("L", (8, 8)), "init": pillow.new("RGB", (8, 8))}, "makes nothing anew"),

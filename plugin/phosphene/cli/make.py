@@ -98,8 +98,18 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
     type=STEPS,
     help=f"Steps of the solver from noise; from a picture the share of them that is left.  {ITS_OWN}",
 )
-@click.option("--text-guidance", type=GUIDANCE, help=f"How strongly the text leads.  {ITS_OWN}")
-@click.option("--neighbour-guidance", type=GUIDANCE, help=f"How strongly the neighbours lead.  {ITS_OWN}")
+@click.option(
+    "--guidance",
+    "guidance_scale",
+    type=GUIDANCE,
+    help=f"How closely a picture follows the prompt.  {ITS_OWN}",
+)
+@click.option(
+    "--image-guidance",
+    "image_guidance_scale",
+    type=GUIDANCE,
+    help=f"How closely a picture follows the neighbours.  {ITS_OWN}",
+)
 @click.option(
     "--neighbour-strength",
     type=SHARE,

@@ -46,8 +46,8 @@ class Request:
     strength: float = 1.0  # image-to-image starts at this noise level, in (0, 1]
     size: tuple[int, int] | None = None  # width, height
     steps: int | None = None
-    text_guidance: float | None = None
-    neighbour_guidance: float | None = None
+    guidance_scale: float | None = None
+    image_guidance_scale: float | None = None
     neighbour_strength: float | None = None  # candidates start from neighbours' pictures at this noise level
 
 
@@ -67,7 +67,7 @@ class Generated:
     """One picture that was made, and the settings it was really made with (for the recipe)."""
 
     picture: Picture
-    settings: Mapping[str, Any]  # generator, steps, text_guidance, neighbour_guidance, size, seed …
+    settings: Mapping[str, Any]  # generator, steps, guidance_scale, image_guidance_scale, size, seed …
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,11 +58,12 @@ def _check_numbers(request: Request, abilities: Abilities) -> None:
             f"{request.candidates} candidates; from 1 to {MOST_CANDIDATES} are possible",
             hint=f"{abilities.candidates} are usual",
         )
-    for name, guidance in (("text", request.text_guidance), ("neighbour", request.neighbour_guidance)):
-        if guidance is not None and not 0 <= guidance <= MOST_GUIDANCE:
+    for name in ("guidance_scale", "image_guidance_scale"):
+        scale = getattr(request, name)
+        if scale is not None and not 0 <= scale <= MOST_GUIDANCE:
             raise GenerationError(
-                f"a {name} guidance of {guidance}; from 0 (ignored) to 100 are possible",
-                hint="1 follows it plainly, 3 closely",
+                f"`{name}` is {scale}, and must be between 0 and {MOST_GUIDANCE:g}",
+                hint="at 1 a picture follows loosely, at 3 closely",
             )
     if any(not (np.isfinite(reference.weight) and reference.weight >= 0) for reference in request.references):
         raise GenerationError(

@@ -68,8 +68,8 @@ def request_of(
         strength=recipe.get("strength", 1.0),
         size=(recipe["size"][0], recipe["size"][1]),
         steps=recipe["steps"],
-        text_guidance=recipe["text_guidance"],
-        neighbour_guidance=recipe["neighbour_guidance"],
+        guidance_scale=recipe["text_guidance"],
+        image_guidance_scale=recipe["neighbour_guidance"],
         neighbour_strength=recipe.get("neighbour_strength", 1.0),  # those of old started from noise
     )
 

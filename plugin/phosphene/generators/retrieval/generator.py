@@ -126,8 +126,8 @@ class BuiltinGenerator:
             conditions,
             [noise_seed(request) for request in tries],
             steps=pace.steps,
-            text_guidance=pace.text_guidance,
-            neighbour_guidance=pace.neighbour_guidance,
+            text_guidance=pace.guidance_scale,
+            neighbour_guidance=pace.image_guidance_scale,
             start=self._start(tries, pace) if pace.starts else None,
             bfloat16=self.bfloat16,
             output_type="latent",
@@ -141,16 +141,16 @@ class BuiltinGenerator:
         ]
 
     def _pace(self, request: Request) -> "_Pace":
-        def chosen(name: str) -> Any:
+        def chosen(name: str, default: str = "") -> Any:
             given = getattr(request, name)
-            return self.pipeline.config[name] if given is None else given
+            return self.pipeline.config[default or name] if given is None else given
 
         neighbour_strength = chosen("neighbour_strength") if pictured(request) else 1.0
         return _Pace(
             candidates=chosen("candidates"),
             steps=chosen("steps"),
-            text_guidance=chosen("text_guidance"),
-            neighbour_guidance=chosen("neighbour_guidance"),
+            guidance_scale=chosen("guidance_scale", "text_guidance"),
+            image_guidance_scale=chosen("image_guidance_scale", "neighbour_guidance"),
             strength=request.strength if request.init is not None else neighbour_strength,
             starts=request.init is not None or neighbour_strength < 1,
             masked=request.mask is not None,
@@ -172,8 +172,8 @@ class BuiltinGenerator:
             "generator": self.abilities.name,
             "weights": self.abilities.weights,
             "steps": pace.steps,
-            "text_guidance": pace.text_guidance,
-            "neighbour_guidance": pace.neighbour_guidance,
+            "text_guidance": pace.guidance_scale,
+            "neighbour_guidance": pace.image_guidance_scale,
             "size": list(self.abilities.size),
             "seed": request.seed,
         }
@@ -195,8 +195,8 @@ class _Pace(NamedTuple):
 
     candidates: int
     steps: int
-    text_guidance: float
-    neighbour_guidance: float
+    guidance_scale: float
+    image_guidance_scale: float
     strength: float
     starts: bool
     masked: bool
