@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from installing import install_plugins
 from parts import need
 from phosphene.config import cores
 from weaviate_server import HOW, Server, binary
@@ -35,6 +36,23 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("PHOSPHENE_HOME", str(tmp_path_factory.getbasetemp() / "home"))
     monkeypatch.delenv("PHOSPHENE_LIBRARY", raising=False)
     yield
+
+
+@pytest.fixture(scope="session")
+def installed_plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the toy plugins, which all test processes of a run share."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return install_plugins(shared / "plugins")
+
+
+@pytest.fixture
+def plugins(installed_plugins: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The toy plugins of tests/plugins are installed, for this process and for those that it starts."""
+    monkeypatch.syspath_prepend(str(installed_plugins))
+    paths = [str(installed_plugins), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    return installed_plugins
 
 
 @pytest.fixture(scope="session")

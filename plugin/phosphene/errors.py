@@ -8,6 +8,7 @@ PhospheneError          message: value, place, what is allowed; hint: the next s
 ├── ModelError          weights that cannot be found, loaded or trusted
 ├── GenerationError     a request that the generator cannot serve
 ├── VectorError         vectors that do not fit: dimension, opposite, zero
+├── PluginError         a plugin that is not there, or whose package cannot be imported
 ├── ServerError         an address that cannot be served at
 └── OutputError         a place where something lies that must not be overwritten
 """
@@ -48,6 +49,10 @@ class GenerationError(PhospheneError):
 
 class VectorError(PhospheneError):
     """Vectors that do not fit together."""
+
+
+class PluginError(PhospheneError):
+    """A plugin that is not installed, is ambiguous, or cannot be imported."""
 
 
 class ServerError(PhospheneError):
