@@ -31,7 +31,7 @@ from PIL import Image, ImageDraw
 
 import phosphene
 from phosphene.config import cores
-from phosphene.embedding.openclip import load_model
+from phosphene.embedding.loading import load_model
 from phosphene.embedding.weights import fetch
 from phosphene.images import open_picture
 from phosphene.ingest import BATCH

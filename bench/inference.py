@@ -215,7 +215,8 @@ def stock(space: str) -> Any:
     from open_clip.transform import PreprocessCfg, image_transform_v2
     from PIL import Image
 
-    from phosphene.embedding.openclip import load_model, pick_device
+    from phosphene.device import pick_device
+    from phosphene.embedding.loading import load_model
     from phosphene.embedding.weights import fetch
 
     weights, device, lock = fetch(space), pick_device("auto"), threading.Lock()

@@ -21,7 +21,7 @@ from open_clip.model import CLIP
 from PIL import Image
 from safetensors.torch import load_file
 
-from phosphene.embedding import DEFAULT_SPACE, SHIPPED, names, open_embedder, weights
+from phosphene.embedding import DEFAULT_MODEL, SHIPPED, names, open_embedder, weights
 from phosphene.embedding.identity import identify
 from phosphene.embedding.openclip import OpenClip
 from phosphene.embedding.weights import known, resolve
@@ -79,7 +79,7 @@ def refused(name: str) -> ModelError:
     ("text", "kind", "model", "rest"),
     [
         ("landscape", "built-in", "", ""),
-        (DEFAULT_SPACE, "tag", "ViT-B-32-256", "datacomp_s34b_b86k"),
+        (DEFAULT_MODEL, "tag", "ViT-B-32-256", "datacomp_s34b_b86k"),
         ("hf-hub:timm/ViT-B-16-SigLIP", "hub", "timm/ViT-B-16-SigLIP", ""),
         ("local-dir:/a/b@c:d", "folder", "", "/a/b@c:d"),
         ("RN50@/weights/mine.pt", "file", "RN50", "/weights/mine.pt"),
@@ -113,7 +113,7 @@ def test_weights_that_want_another_activation_are_not_run_in_the_wrong_one() -> 
 
 
 def test_known_repositories_are_those_of_open_clip() -> None:
-    assert DEFAULT_SPACE in weights.TAGS
+    assert DEFAULT_MODEL in weights.TAGS
     for name, repository in weights.TAGS.items():
         config = open_clip.get_pretrained_cfg(*name.split("/"))
         assert config["hf_hub"] == f"{repository}/"
@@ -125,7 +125,7 @@ def test_known_repositories_are_those_of_open_clip() -> None:
 def test_known_models_say_which_are_here() -> None:
     here = {model.name: model.here for model in known()}
     assert here["landscape"]
-    assert not here[DEFAULT_SPACE]
+    assert not here[DEFAULT_MODEL]
 
 
 # ── vectors ───────────────────────────────────────────────────────────────────────────────

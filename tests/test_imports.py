@@ -33,7 +33,7 @@ HEAVY = {
 LAYERS = (
     {"records", "errors"},
     {"files"},
-    {"config", "interrupt", "keys", "outputs", "journal.sqlite", "plugins", "vectors", "schema"},
+    {"config", "device", "interrupt", "keys", "outputs", "journal.sqlite", "plugins", "vectors", "schema"},
     {"images", "recipes.lineage", "manifest", "nets"},
     {"recipes"},
     {"sources", "embedding", "journal", "store"},

@@ -473,7 +473,7 @@ def test_a_model_that_is_not_there_ends_the_command(tmp_path: Path) -> None:
 
 
 def test_what_names_no_space_is_said_before_a_port_is_opened() -> None:
-    with pytest.raises(ModelError, match="`landscapes` names no space"):
+    with pytest.raises(ModelError, match="`landscapes` is not the name of a model"):
         serve("landscapes", host="not an address")
 
 

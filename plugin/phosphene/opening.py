@@ -11,7 +11,7 @@ from pathlib import Path
 from shlex import quote
 
 from phosphene.config import default_library, expanded, home
-from phosphene.embedding import DEFAULT_SPACE, Embedder
+from phosphene.embedding import DEFAULT_MODEL, Embedder
 from phosphene.embedding.consent import is_listed, remember
 from phosphene.errors import LibraryError
 from phosphene.manifest import Manifest
@@ -131,7 +131,7 @@ def _settle(
             )
         if isinstance(asked, Space):
             return asked, None
-        return _named(asked or DEFAULT_SPACE, load)
+        return _named(asked or DEFAULT_MODEL, load)
     if isinstance(asked, Space):
         compatible(asked, before.space, library)
     elif asked is not None and (asked != before.space.name or not is_listed(asked)):

@@ -135,10 +135,10 @@ def _child(what: str, code: str, fix: str, *arguments: str) -> Finding:
 
 
 def _models() -> Iterator[Finding]:
-    from phosphene.embedding import DEFAULT_SPACE
+    from phosphene.embedding import DEFAULT_MODEL
     from phosphene.embedding.weights import resolve
 
-    for name in ("landscape", DEFAULT_SPACE):
+    for name in ("landscape", DEFAULT_MODEL):
         try:
             yield Finding(f"model {name}", "ok", str(resolve(name).file))
         except PhospheneError as error:

@@ -84,10 +84,10 @@ def serve(
     --host nor --allow-host gives it. The log is JSON on stderr, without the requests with -q;
     /metrics is for Prometheus. It ends at Ctrl-C or SIGTERM, after the requests that it has begun.
     """
-    from phosphene.embedding import DEFAULT_SPACE
+    from phosphene.embedding import DEFAULT_MODEL
     from phosphene.server import Limits, running
 
-    space = space or DEFAULT_SPACE
+    space = space or DEFAULT_MODEL
     settings.kept = "every request that was begun has been answered"
     limits = Limits(
         body=body * MIB,

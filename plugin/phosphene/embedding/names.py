@@ -1,4 +1,4 @@
-"""How a space is written: `landscape`, `NAME/TAG`, `hf-hub:ORG/NAME`, `local-dir:PATH`, `NAME@FILE`."""
+"""Names of models: `landscape`, `NAME/TAG`, `hf-hub:ORG/NAME`, `local-dir:PATH`, `NAME@FILE` or a plugin."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,18 +6,22 @@ from typing import Literal
 
 from phosphene.config import expanded
 from phosphene.errors import ModelError
+from phosphene.plugins import installed
 
 BUILT_IN = "landscape"
+SHIPPED = Path(__file__).parent.parent / "landscape" / "weights" / "clip"  # the folder of the built-in model
+DEFAULT_MODEL = "ViT-B-32-256/datacomp_s34b_b86k"  # why this one: docs/decisions.md
+SCHEMES = (BUILT_IN, "hf-hub", "local-dir")  # no plugin can have these names
 NOTATION = (
-    "a space is `landscape`, `NAME/TAG` of open_clip, `hf-hub:ORG/NAME`, `local-dir:PATH`, "
+    "a model is `landscape`, `NAME/TAG` of open_clip, `hf-hub:ORG/NAME`, `local-dir:PATH`, "
     "or `NAME@FILE` for a bare checkpoint"
 )
-Kind = Literal["built-in", "tag", "hub", "folder", "file"]
+Kind = Literal["built-in", "tag", "hub", "folder", "file", "plugin"]
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A space's name, taken apart. `model` is an architecture or a repository, `rest` a tag or a path."""
+    """A model's name in its parts: `model` is an architecture, a repository or a plugin."""
 
     text: str
     kind: Kind
@@ -31,7 +35,7 @@ class Named:
 
 
 def parse(text: str) -> Named:
-    """Take a space's name apart. Raises ModelError where it is none."""
+    """Take a model's name apart. Raises ModelError where it is not one."""
     scheme, _, rest = text.partition(":")
     if text == BUILT_IN:
         return Named(text, "built-in")
@@ -45,4 +49,8 @@ def parse(text: str) -> Named:
     model, slash, tag = text.partition("/")
     if slash and model and tag and not set("/:@") & set(tag) and ":" not in model:
         return Named(text, "tag", model=model, rest=tag)
-    raise ModelError(f"`{text}` names no space", NOTATION)
+    plugins = [plugin.name for plugin in installed("embedders")]
+    if scheme in plugins:
+        return Named(text, "plugin", model=scheme, rest=rest)
+    others = "".join(f", or `{name}` of a plugin" for name in plugins)
+    raise ModelError(f"`{text}` is not the name of a model", NOTATION + others)

@@ -14,12 +14,14 @@ import numpy as np
 import torch
 from PIL.Image import Image as Picture
 
-from phosphene.embedding import Cut, Embedded
+from phosphene.device import pick_device
+from phosphene.embedding.embedder import Cut, Embedded
+from phosphene.embedding.hub import Absent
+from phosphene.embedding.identity import identify
 from phosphene.embedding.loading import load_model, load_tokenizer
 from phosphene.embedding.preprocessing import Preprocessing
 from phosphene.embedding.reading import forget, readable
-from phosphene.embedding.weights import Weights
-from phosphene.errors import ModelError
+from phosphene.embedding.weights import Weights, fetch, resolve
 from phosphene.records import Space
 from phosphene.vectors import Pixels, Vectors, unit
 
@@ -93,16 +95,13 @@ class OpenClip:
         return self._parts
 
 
-def pick_device(name: str) -> torch.device:
-    """The device of a name; `auto` takes the fastest there is. Raises ModelError where it is not there."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return torch.device(next(device for device, found in there.items() if found))
-    kind = name.partition(":")[0]
-    if not there.get(kind, False):
-        devices = ", ".join(f"`{device}`" for device, found in there.items() if found)
-        raise ModelError(f"there is no device `{name}` here", f"there is {devices}; `auto` chooses")
-    return torch.device(name)
+def open_model(name: str, *, device: str = "auto", on_fetch: Callable[[int], None] | None = None) -> OpenClip:
+    """The embedder of a model of open_clip, see `embedding.open_embedder`."""
+    try:
+        weights = resolve(name)
+    except Absent:
+        weights = fetch(name, on_progress=on_fetch)
+    return OpenClip(weights, identify(weights), device)
 
 
 def _fits(tokenizer: Callable[..., torch.Tensor], text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Where a space's weights lie: found here without loading them, and mostly without importing torch.
+"""Where the weights of a model of open_clip lie. They are found without loading them, mostly without torch.
 
 `resolve` looks on this machine only; `fetch` downloads from the hub (`HF_ENDPOINT`, `HF_HOME`).
 A model from the hub lies in a folder as open_clip writes it, so that from here on there are two
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from phosphene.embedding import SHIPPED, allowed, hub, plain
+from phosphene.embedding import allowed, hub, plain
 from phosphene.embedding.hub import CONFIG, TOKENIZERS, WEIGHTS, listed
-from phosphene.embedding.names import NOTATION, Named, parse
+from phosphene.embedding.names import NOTATION, SHIPPED, Named, parse
 from phosphene.errors import ModelError
 
 TOKENIZER, TEXT_MODEL = "tokenizer_config.json", plain.CONFIG  # what such a repository has at least
@@ -99,6 +99,10 @@ def fetch(name: str, *, on_progress: Callable[[int], None] | None = None) -> Wei
 def _found(name: str) -> Weights:
     """The weights, and what lies beside them."""
     named = parse(name)
+    if named.kind == "plugin":
+        raise ModelError(
+            f"`{name}` is a plugin, which keeps its own weights", hint=f"`--model {name}` opens it"
+        )
     if named.kind == "built-in":
         return _folder(name, SHIPPED)
     if named.kind == "folder":

@@ -24,8 +24,8 @@ import torch
 from PIL import Image as pillow
 from PIL.Image import Image as Picture
 
+from phosphene.device import pick_device
 from phosphene.embedding import Embedder
-from phosphene.embedding.openclip import pick_device
 from phosphene.generators.retrieval.folder import claim, run_beside, write
 from phosphene.generators.retrieval.generator import BuiltinGenerator, open_generator, to_picture
 from phosphene.generators.retrieval.guidance import Condition

@@ -1,6 +1,6 @@
 """A toy embedder: a picture's vector is what it looks like at 4×4 pixels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 
 import numpy as np
@@ -39,6 +39,6 @@ class ToyEmbedder:
         return Embedded(unit(raw), np.linalg.norm(raw, axis=1))
 
 
-def toy(name: str, device: str) -> ToyEmbedder:
+def toy(name: str, *, device: str = "auto", on_fetch: Callable[[int], None] | None = None) -> ToyEmbedder:
     """Open the embedder: the entry point that phosphene calls."""
     return ToyEmbedder()

@@ -22,7 +22,7 @@ from PIL.Image import Image as Picture
 from safetensors import SafetensorError
 from torch import Tensor
 
-from phosphene.embedding.openclip import pick_device
+from phosphene.device import pick_device
 from phosphene.errors import LibraryError, ModelError
 from phosphene.generation import Abilities, Generated, Mode, Request, Step
 from phosphene.generation.checks import check

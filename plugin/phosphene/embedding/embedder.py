@@ -1,0 +1,73 @@
+"""The Embedder seam: what turns texts and pictures into unit vectors of one space."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image as Picture
+
+from phosphene.records import Space
+from phosphene.vectors import Pixels, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The unit vectors (n, d) of pictures, and the lengths (n,) that they had before normalisation.
+
+    vector × norm is the model's raw output, which generators with an image encoder need.
+    """
+
+    vectors: Vectors
+    norms: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A text that is longer than the model's context, and the part of it that is used."""
+
+    text: str
+    used: str
+
+
+class Embedder(Protocol):
+    """Turns texts and pictures into unit vectors of one space.
+
+    Every implementation passes the conformance suite in `phosphene.testing.embedders`.
+    """
+
+    @property
+    def space(self) -> Space:
+        """The space of the vectors. Its id changes whenever the vectors would change."""
+        ...
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        """The unit vectors (n, d) of texts. A text beyond the context is cut, see `cut`."""
+        ...
+
+    def cut(self, text: str) -> Cut | None:
+        """The part of a text that is used where it is longer than the context; None where it fits."""
+        ...
+
+    def prepare(self, picture: Picture) -> Pixels:
+        """One RGB picture at the model's size, uint8 (height, width, 3). Many threads call it at once."""
+        ...
+
+    def pictures(self, prepared: Sequence[Pixels]) -> Embedded:
+        """The vectors of a batch of prepared pictures. Many threads call it at once."""
+        ...
+
+
+class OpenEmbedder(Protocol):
+    """What the entry point of an embedder is: a function that opens it."""
+
+    def __call__(
+        self, name: str, *, device: str = "auto", on_fetch: Callable[[int], None] | None = None
+    ) -> Embedder:
+        """Open the embedder that `name` (`plugin` or `plugin:…`, as a user wrote it) stands for.
+
+        `device` is `auto`, `cpu`, `cuda` or `mps`. Where weights are downloaded, `on_fetch` is told how
+        many bytes have come since it was last called. Raises ModelError where it cannot be opened.
+        """
+        ...
