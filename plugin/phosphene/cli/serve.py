@@ -85,7 +85,7 @@ def serve(
     /metrics is for Prometheus. It ends at Ctrl-C or SIGTERM, after the requests that it has begun.
     """
     from phosphene.embedding import DEFAULT_MODEL
-    from phosphene.server import Limits, running
+    from phosphene.server import Limits, runner
 
     space = space or DEFAULT_MODEL
     settings.kept = "every request that was begun has been answered"
@@ -98,7 +98,7 @@ def serve(
         batch=batch,
         gather=gather / 1000,
     )
-    running.serve(
+    runner.serve(
         space,
         host=host,
         port=port,
