@@ -28,7 +28,7 @@ from phosphene.generators.retrieval.generator import (
 from phosphene.generators.retrieval.guidance import Condition
 from phosphene.nets.autoencoder import FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
-from phosphene.nets.reader import Reader
+from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.records import Space
 from phosphene.training.generator import write
 from phosphene.vectors import unit
@@ -46,12 +46,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     denoiser = Denoiser(DIMENSION, grid=GRID, depth=DEPTH, channels=(16, 32), width=32, heads=2)
     autoencoder = Autoencoder(LARGE, DEPTH, (8, 8, 8))
-    reader = Reader(DIMENSION, DEPTH, (8, 16))
+    latent_encoder = LatentEncoder(DIMENSION, DEPTH, (8, 16))
     for weights in [*denoiser.parameters(), *autoencoder.parameters()]:
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=0.1)
     folder = tmp_path_factory.mktemp("generators") / "tiny" / "diffusion"
-    write(denoiser, autoencoder, reader, SPACE, folder, licence="Apache-2.0")
+    write(denoiser, autoencoder, latent_encoder, SPACE, folder, licence="Apache-2.0")
     return folder
 
 
@@ -201,7 +201,7 @@ def test_of_the_candidates_the_one_that_reads_nearest_comes(generator: BuiltinGe
     assert latents is not None
     nearness = generator.pipeline.nearness(latents, [condition] * 5)
     wanted = VECTORS[1:4].sum(0) if led == "neighbours" else VECTORS[0]
-    read = generator.pipeline.reader(latents).detach().numpy()
+    read = generator.pipeline.latent_encoder(latents).detach().numpy()
     assert np.allclose(nearness.numpy(), read @ wanted, atol=1e-5)
 
     [kept] = generator.generate([replace(request, candidate=3, candidates=5)])
@@ -399,7 +399,7 @@ def test_names_of_classes_and_modules_are_not_followed(
         ("denoiser/config.json", {"width": 4096}, "not"),
         ("autoencoder/config.json", {"size": 10**6}, "size"),
         ("autoencoder/config.json", {"channels": [16, 16]}, "cannot be loaded"),
-        ("reader/config.json", {"depth": 3}, "not"),
+        ("latent_encoder/config.json", {"depth": 3}, "not"),
     ],
 )
 def test_odd_configurations_are_named_before_they_cost_memory(
@@ -416,7 +416,11 @@ def test_odd_configurations_are_named_before_they_cost_memory(
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"[" * 100_000, b"\xff", b'{"steps": ' + b"9" * 5000 + b"}"])
 def test_odd_files_of_a_generator_are_named(folder: Path, tmp_path: Path, content: bytes) -> None:
-    for file in ("model_index.json", "reader/config.json", "reader/diffusion_pytorch_model.safetensors"):
+    for file in (
+        "model_index.json",
+        "latent_encoder/config.json",
+        "latent_encoder/diffusion_pytorch_model.safetensors",
+    ):
         shutil.rmtree(tmp_path / "copied", ignore_errors=True)
         copied(folder, tmp_path / "copied")
         (tmp_path / "copied" / file).write_bytes(content)

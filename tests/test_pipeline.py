@@ -18,7 +18,7 @@ from phosphene.generators.retrieval.guidance import Condition
 from phosphene.generators.retrieval.pipeline import RetrievalPipeline, Start, new_scheduler
 from phosphene.nets.autoencoder import FACTOR, Autoencoder, on_sphere
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
-from phosphene.nets.reader import Reader
+from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.vectors import AVOIDED, Vectors, unit
 
 DIMENSION, DEPTH, GRID = 12, 4, 4
@@ -42,8 +42,10 @@ def tiny_denoiser() -> Denoiser:
 def tiny_pipeline() -> RetrievalPipeline:
     torch.manual_seed(1)
     autoencoder = Autoencoder(SIZE, DEPTH, (8, 8, 8)).eval()
-    reader = Reader(DIMENSION, DEPTH, (8, 16)).eval()
-    return RetrievalPipeline(tiny_denoiser(), autoencoder, reader, new_scheduler(), space="tiny:0", steps=4)
+    latent_encoder = LatentEncoder(DIMENSION, DEPTH, (8, 16)).eval()
+    return RetrievalPipeline(
+        tiny_denoiser(), autoencoder, latent_encoder, new_scheduler(), space="tiny:0", steps=4
+    )
 
 
 def some_latents(count: int) -> Tensor:
@@ -290,7 +292,7 @@ def test_what_is_near_to_a_negative_counts_as_further_from_what_is_asked_for(
     pipeline: RetrievalPipeline, led: dict[str, Any]
 ) -> None:
     latents = some_latents(6)
-    like_it = pipeline.reader(latents).detach() @ torch.from_numpy(FAR[0])
+    like_it = pipeline.latent_encoder(latents).detach() @ torch.from_numpy(FAR[0])
     plain, led_away = (
         pipeline.nearness(latents, [Condition(**led, negative=negative)] * 6) for negative in (None, FAR[:1])
     )

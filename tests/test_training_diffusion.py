@@ -25,14 +25,15 @@ from phosphene.generators.retrieval.generator import open_generator
 from phosphene.generators.retrieval.guidance import Condition
 from phosphene.nets.autoencoder import FACTOR, Autoencoder
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT
-from phosphene.nets.reader import Reader
+from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.records import Image, Space
-from phosphene.training import autoencoding, diffusion, reading
+from phosphene.training import autoencoding, diffusion
 from phosphene.training.budget import Budget
 from phosphene.training.course import begin
 from phosphene.training.diffusion import MOST, Settings
 from phosphene.training.gathering import Encoder, gather
 from phosphene.training.generator import Plan, train
+from phosphene.training.latent_encoder import train_latent_encoder
 from phosphene.training.lessons import NEAREST, Latents, Lessons, arrange, neighbours
 from phosphene.training.log import read_log
 from phosphene.training.muon import orthogonal
@@ -82,8 +83,8 @@ def tiny_autoencoder() -> Autoencoder:
     return Autoencoder(GRID * FACTOR, DEPTH, (8, 8, 8))
 
 
-def tiny_reader() -> Reader:
-    return Reader(DIMENSION, DEPTH, (8, 16))
+def tiny_latent_encoder() -> LatentEncoder:
+    return LatentEncoder(DIMENSION, DEPTH, (8, 16))
 
 
 def colour_library(folder: Path, count: int = 40) -> list[Image]:
@@ -279,7 +280,9 @@ def test_loss_falls_and_the_colours_are_learnt(tmp_path: Path) -> None:
     denoiser = diffusion.fit(colour_lessons(), tmp_path / "run", Budget(steps=150), TINY)
     losses = [line["loss"] for line in read_log(tmp_path / "run" / "log.jsonl")]
     assert np.mean(losses[-3:]) < 0.5 * losses[0]
-    pipeline = write(denoiser, tiny_autoencoder(), tiny_reader(), ColourWords.space, tmp_path / "generator")
+    pipeline = write(
+        denoiser, tiny_autoencoder(), tiny_latent_encoder(), ColourWords.space, tmp_path / "generator"
+    )
     guesses: list[torch.Tensor] = []
     pipeline(
         [Condition(DIRECTIONS[name]) for name in COLOURS], range(4), text_guidance=1.5,
@@ -305,13 +308,13 @@ def test_autoencoder_learns_to_give_back_what_it_was_given(tmp_path: Path) -> No
     assert float((again - clean).abs().mean()) < 0.7 * float(clean.abs().mean())
 
 
-def test_reader_learns_to_tell_the_vectors_of_latents(tmp_path: Path) -> None:
+def test_latent_encoder_learns_to_tell_the_vectors_of_latents(tmp_path: Path) -> None:
     lessons = colour_lessons()
-    reader = reading.fit(lessons, tmp_path, Budget(steps=60))
+    latent_encoder = train_latent_encoder(lessons, tmp_path, Budget(steps=60))
     losses = [line["loss"] for line in read_log(tmp_path / "log.jsonl")]
     assert losses[-1] < 0.5 * losses[0]
     with torch.no_grad():
-        read = reader(torch.from_numpy(lessons.latents[:4].astype(np.float32))).numpy()
+        read = latent_encoder(torch.from_numpy(lessons.latents[:4].astype(np.float32))).numpy()
     assert (read @ np.stack(list(DIRECTIONS.values())).T).argmax(1).tolist() == [0, 1, 2, 3]
 
 
@@ -323,7 +326,7 @@ def test_command_trains_all_networks_and_writes_a_generator(tmp_path: Path) -> N
         images, ColourWords(), tmp_path / "generator", plan,
         device="cpu", on_step=lambda stage, progress: stages.append(stage),
     )  # fmt: skip
-    assert stages == ["autoencoder"] * 2 + ["reader"] + ["denoiser"] * 3
+    assert stages == ["autoencoder"] * 2 + ["latent_encoder"] + ["denoiser"] * 3
     generator = open_generator(tmp_path / "generator", "cpu")
     assert generator.abilities.space == "colours:0"
     assert generator.abilities.size == (SIZE, SIZE)
@@ -333,7 +336,7 @@ def test_command_trains_all_networks_and_writes_a_generator(tmp_path: Path) -> N
 
 
 def trained(images: Sequence[Image], folder: Path, steps: tuple[int, int, int], **extra: Any) -> list[str]:
-    """Train for so many steps of autoencoder, reader and denoiser; what a user is told."""
+    """Train the autoencoder, the latent encoder and the denoiser for so many steps; return the notes."""
     told: list[str] = []
     plan = Plan(*(Budget(steps=count) for count in steps), SIZE, TINY, start=extra.pop("start", None))
     train(images, ColourWords(), folder, plan, device="cpu", on_note=told.append, **extra)
@@ -372,7 +375,7 @@ def test_an_autoencoder_that_had_half_of_its_minutes_stays(tmp_path: Path) -> No
     assert trained(images, folder, (4, 2, 4)) == [
         "the autoencoder stays as it is, so that what is learnt of its latents counts"
     ]
-    assert steps_of(folder) == {"autoencoder": 2, "reader": 2, "denoiser": 4}
+    assert steps_of(folder) == {"autoencoder": 2, "latent_encoder": 2, "denoiser": 4}
     assert (tmp_path / "generator.training" / "lessons.npz").read_bytes() == before
     assert encoders_agree(folder)
 
@@ -382,8 +385,11 @@ def test_an_autoencoder_that_had_little_is_trained_further_and_encodes_anew(tmp_
     trained(images, folder, (1, 2, 3))
     told = trained(images, folder, (4, 3, 4))
     assert "trained further" in told[0]
-    assert [("reader" in text, "denoiser" in text) for text in told[1:]] == [(True, False), (False, True)]
-    assert steps_of(folder) == {"autoencoder": 4, "reader": 3, "denoiser": 4}
+    assert [("latent_encoder" in text, "denoiser" in text) for text in told[1:]] == [
+        (True, False),
+        (False, True),
+    ]
+    assert steps_of(folder) == {"autoencoder": 4, "latent_encoder": 3, "denoiser": 4}
     assert encoders_agree(folder)
     log = read_log(tmp_path / "generator.training" / "denoiser" / "log.jsonl")
     assert [line["step"] for line in log] == [0]  # it began anew
@@ -424,7 +430,7 @@ def test_a_generator_does_not_go_on_from_the_folder_that_it_replaces(tmp_path: P
 
 def tiny_write(folder: Path) -> None:
     denoiser = diffusion.new_denoiser(colour_lessons(), TINY)
-    write(denoiser, tiny_autoencoder(), tiny_reader(), ColourWords.space, folder)
+    write(denoiser, tiny_autoencoder(), tiny_latent_encoder(), ColourWords.space, folder)
 
 
 def test_a_generator_replaces_its_own_files_alone(tmp_path: Path) -> None:

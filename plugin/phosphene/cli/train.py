@@ -16,7 +16,7 @@ STEPS = click.IntRange(1, 10**9)
 FORCE = click.option(
     "--force", is_flag=True, help="Write into a folder that holds other files; only equal names are replaced."
 )
-STAGES = {"autoencoder": 0.1, "reader": 0.05, "denoiser": 0.85}  # shares of the minutes
+STAGES = {"autoencoder": 0.1, "latent_encoder": 0.05, "denoiser": 0.85}  # shares of the minutes
 
 
 @click.group("train")
@@ -147,10 +147,10 @@ def diffusion(
     from phosphene.training.generator import Plan
     from phosphene.training.generator import train as learn
 
-    autoencoder, reader, denoiser = (Budget(minutes=share * minutes) for share in STAGES.values())
+    autoencoder, latent_encoder, denoiser = (Budget(minutes=share * minutes) for share in STAGES.values())
     plan = Plan(
         autoencoder,
-        reader,
+        latent_encoder,
         denoiser,
         start=SHIPPED if start == Path("landscape") else start,
         seed=seed,

@@ -3,8 +3,8 @@
     plan = Plan(Budget(minutes=10), Budget(minutes=5), Budget(minutes=90))
     train(library.examples(), library.embedder, library.folder / "generator", plan)
 
-First the autoencoder learns to fold pictures into latents and back; then, once all pictures are
-latents, the reader learns to tell their vectors, and the denoiser to make such latents from vectors.
+First the autoencoder learns to turn pictures into latents and back. Once all pictures are latents, the
+latent encoder learns to predict their vectors, and the denoiser learns to make such latents from vectors.
 
 The run lies beside the generator, in `FOLDER.training`: lessons, checkpoints, logs, loss curves and
 sheets of samples. The same call goes on where a killed one left off.
@@ -32,12 +32,13 @@ from phosphene.generators.retrieval.guidance import Condition
 from phosphene.generators.retrieval.pipeline import RetrievalPipeline, new_scheduler
 from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import Denoiser
-from phosphene.nets.reader import Reader
+from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.records import Image
-from phosphene.training import autoencoding, diffusion, reading
+from phosphene.training import autoencoding, diffusion
 from phosphene.training.autoencoding import digest
 from phosphene.training.budget import Budget, Progress
 from phosphene.training.gathering import LESSONS, Encoder, enough, gather, sample, shared
+from phosphene.training.latent_encoder import train_latent_encoder
 from phosphene.training.lessons import Latents, Lessons
 from phosphene.training.run import OnNote, alone
 from phosphene.vectors import Pixels, Vectors
@@ -55,7 +56,7 @@ class Plan:
     """What to train, and for how long."""
 
     autoencoder: Budget
-    reader: Budget
+    latent_encoder: Budget
     denoiser: Budget
     size: int = 256  # pixels of a side
     settings: diffusion.Settings = field(default_factory=diffusion.Settings)
@@ -77,8 +78,8 @@ def train(
 ) -> RetrievalPipeline:
     """Train on a library's training images and write the generator into `folder`.
 
-    `on_step` is told the stage, `autoencoder`, `reader` or `denoiser`, and how far it is; `on_note` what
-    a user should know. Raises ModelError where there are too few pictures, or where the run beside the
+    `on_step` gets the stage (`autoencoder`, `latent_encoder` or `denoiser`) and how far it is; `on_note` gets
+    what a user should know. Raises ModelError where there are too few pictures, or where the run beside the
     folder has other settings, and OutputError where the folder holds what phosphene did not make.
     """
     claim(folder, force=force, inputs=[plan.start] if plan.start else [])
@@ -91,9 +92,9 @@ def train(
         size = autoencoder.config["size"]
         encoder = Encoder(partial(encoded, autoencoder), size, digest(autoencoder))
         lessons = gather(images, embedder, embedder.space.id, encoder, training.run, on_note=on_note)
-        reader = reading.fit(lessons, training.run / "reader", plan.reader, **training.stage("reader"))
-        denoiser = training.denoiser(lessons, autoencoder, reader)
-        return write(denoiser, autoencoder, reader, embedder.space, folder, licence=plan.licence)
+        latent_encoder = training.latent_encoder(lessons)
+        denoiser = training.denoiser(lessons, autoencoder, latent_encoder)
+        return write(denoiser, autoencoder, latent_encoder, embedder.space, folder, licence=plan.licence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,12 @@ class Training:
         folder, stage = self.run / "autoencoder", self.stage("autoencoder")
         return autoencoding.fit(pictures, folder, self.plan.autoencoder, lessons=told, **stage)
 
-    def denoiser(self, lessons: Lessons, autoencoder: Autoencoder, reader: Reader) -> Denoiser:
+    def latent_encoder(self, lessons: Lessons) -> LatentEncoder:
+        """The latent encoder, trained."""
+        folder, budget = self.run / "latent_encoder", self.plan.latent_encoder
+        return train_latent_encoder(lessons, folder, budget, **self.stage("latent_encoder"))
+
+    def denoiser(self, lessons: Lessons, autoencoder: Autoencoder, latent_encoder: LatentEncoder) -> Denoiser:
         """The denoiser, trained; now and then a sheet shows what it makes."""
         captions, near = _shown(lessons)
         settings = self.plan.settings
@@ -149,7 +155,7 @@ class Training:
             self.plan.denoiser,
             shaped(settings, self.start.pipeline.denoiser) if self.start else settings,
             on_sheet=lambda denoiser: sheet(
-                RetrievalPipeline(denoiser, autoencoder, reader, new_scheduler()), captions, near
+                RetrievalPipeline(denoiser, autoencoder, latent_encoder, new_scheduler()), captions, near
             ),
             **self.stage("denoiser"),
         )

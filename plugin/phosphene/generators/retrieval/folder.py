@@ -14,12 +14,13 @@ from safetensors import SafetensorError
 
 from phosphene.errors import StoreError
 from phosphene.files import inside, sync, sync_folder
+from phosphene.generators.retrieval import former_names
 from phosphene.generators.retrieval.generator import cast
 from phosphene.generators.retrieval.pipeline import RetrievalPipeline, new_scheduler
 from phosphene.interrupt import uninterrupted
 from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import Denoiser
-from phosphene.nets.reader import Reader
+from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.outputs import claim_folder, only
 from phosphene.records import Space
 from phosphene.training.gathering import LATENTS, LESSONS
@@ -27,7 +28,7 @@ from phosphene.training.run import LOCK
 
 INDEX = "model_index.json"  # without it, nobody takes a folder for a generator
 STAGE = ".phosphene.new"  # where a generator is written before it replaces another one
-STAGES = ("autoencoder", "reader", "denoiser")  # the trainings, in their order
+STAGES = ("autoencoder", "latent_encoder", "denoiser")  # the trainings, in their order
 
 
 def run_beside(folder: Path) -> Path:
@@ -54,13 +55,13 @@ def is_ours(folder: Path) -> bool:
 
 def is_run(folder: Path) -> bool:
     """Whether a folder is the training of a generator."""
-    return only(folder, (*STAGES, LESSONS, LATENTS, LOCK))
+    return only(folder, (*STAGES, *former_names.NETWORKS.values(), LESSONS, LATENTS, LOCK))
 
 
 def write(
     denoiser: Denoiser,
     autoencoder: Autoencoder,
-    reader: Reader,
+    latent_encoder: LatentEncoder,
     space: Space,
     folder: Path,
     *,
@@ -73,14 +74,14 @@ def write(
     pipeline = RetrievalPipeline(
         cast(denoiser, torch.float16),
         cast(autoencoder, torch.float16),
-        cast(reader, torch.float16),
+        cast(latent_encoder, torch.float16),
         new_scheduler(),
         space=space.id,
         dimension=space.dimension,
         licence=licence,
     )
     _save(pipeline, folder)
-    for network in (denoiser, autoencoder, reader):
+    for network in (denoiser, autoencoder, latent_encoder):
         cast(network, torch.float32)
     return pipeline
 

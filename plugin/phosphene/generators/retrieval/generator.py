@@ -4,8 +4,8 @@ A generator is a folder as `RetrievalPipeline.save_pretrained` writes it. The pi
 in batches of requests that take the same steps; each depends on its own request alone.
 
 Of each picture several candidates are made, and the one is kept whose vector lies nearest to what was
-asked for, as DALL-E had its pictures chosen by CLIP (Ramesh et al. 2021). Here the pipeline's reader
-tells the vectors of latents, so that nothing is decoded but what is kept.
+asked for, as DALL-E had its pictures chosen by CLIP (Ramesh et al. 2021). Here the pipeline's latent encoder
+predicts the vectors of latents, so that nothing is decoded but what is kept.
 """
 
 import hashlib

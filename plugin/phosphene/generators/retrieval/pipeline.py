@@ -6,8 +6,8 @@ Notation, as in the code:
             (flow matching; Lipman et al. 2023), walked from sigma 1 to 0 by UniPC (Zhao et al. 2023)
     clean   the network's guess of the clean latents, which the autoencoder makes pictures of
 
-What it is guessed from, and how guesses are summed, is in `generation.guidance`. The reader says how
-near latents are to what was asked for, so that of several candidates the best alone need be decoded.
+What it is guessed from, and how guesses are summed, is in `guidance`. The latent encoder says how near
+latents are to what was asked for, so that only the best of several candidates has to be decoded.
 
 Saved by `save_pretrained` and read by `generation.saved`; knows nothing of files of users or of libraries.
 """
@@ -25,7 +25,7 @@ from torch import Tensor
 from phosphene.generators.retrieval.guidance import GUIDED, Branches, Condition, Guide
 from phosphene.nets.autoencoder import Autoencoder, within_sphere
 from phosphene.nets.denoiser import Denoiser
-from phosphene.nets.reader import Reader
+from phosphene.nets.latent_encoder import LatentEncoder
 
 SHIFT = 3.0  # how much the steps crowd where there is much noise; best for 6 to 8 steps
 SAMPLER = 2  # counts up where the same weights begin to walk another way from noise, and make other pictures
@@ -52,7 +52,7 @@ class RetrievalPipeline(DiffusionPipeline):
         self,
         denoiser: Denoiser,
         autoencoder: Autoencoder,
-        reader: Reader,
+        latent_encoder: LatentEncoder,
         scheduler: UniPCMultistepScheduler,
         *,
         space: str = "",
@@ -67,7 +67,7 @@ class RetrievalPipeline(DiffusionPipeline):
     ) -> None:
         super().__init__()
         self.register_modules(  # type: ignore[no-untyped-call]
-            denoiser=denoiser, autoencoder=autoencoder, reader=reader, scheduler=scheduler
+            denoiser=denoiser, autoencoder=autoencoder, latent_encoder=latent_encoder, scheduler=scheduler
         )
         self.register_to_config(  # type: ignore[no-untyped-call]
             space=space,
@@ -157,7 +157,7 @@ class RetrievalPipeline(DiffusionPipeline):
     def nearness(self, latents: Tensor, conditions: Sequence[Condition]) -> Tensor:
         """How near latents (b, …) are to their conditions' texts, or without one to the neighbours; (b,)."""
         wanted = torch.from_numpy(np.stack([c.wanted(self.config["dimension"]) for c in conditions]))
-        nearness: Tensor = (self.reader(latents) * wanted.to(self.device)).sum(1)
+        nearness: Tensor = (self.latent_encoder(latents) * wanted.to(self.device)).sum(1)
         return nearness
 
     def _noise(self, seeds: Sequence[int]) -> Tensor:

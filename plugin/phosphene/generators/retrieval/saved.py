@@ -19,10 +19,11 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from phosphene.files import inside
+from phosphene.generators.retrieval import former_names
 from phosphene.generators.retrieval.pipeline import SAMPLER, RetrievalPipeline, new_scheduler
 from phosphene.nets.autoencoder import FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
-from phosphene.nets.reader import Reader
+from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.recipes.bounds import MOST_CANDIDATES, MOST_GUIDANCE, MOST_STEPS
 
 INDEX, CONFIG, WEIGHTS = "model_index.json", "config.json", "diffusion_pytorch_model.safetensors"
@@ -30,7 +31,7 @@ LARGEST = 1 << 20  # bytes of a configuration
 NETWORKS: Mapping[str, Callable[..., Any]] = {
     "autoencoder": Autoencoder,
     "denoiser": Denoiser,
-    "reader": Reader,
+    "latent_encoder": LatentEncoder,
 }
 Check = Callable[[Any], bool]
 
@@ -59,7 +60,7 @@ SHAPES: Mapping[str, Mapping[str, Check]] = {
         **{"dimension": DIMENSION, "grid": _whole(64), "depth": DEPTH, "channels": CHANNELS},
         **{"width": _whole(4096), "heads": _whole(64), "blocks": _levels(32), "pieces": _whole(64)},
     },
-    "reader": {"dimension": DIMENSION, "depth": DEPTH, "channels": CHANNELS},
+    "latent_encoder": {"dimension": DIMENSION, "depth": DEPTH, "channels": CHANNELS},
 }
 SETTINGS: Mapping[str, Check] = {
     **{"space": _text(4096), "dimension": DIMENSION, "licence": _text(4096), "neighbours": _whole(64, 0)},
@@ -72,7 +73,8 @@ SETTINGS: Mapping[str, Check] = {
 def read(folder: Path) -> RetrievalPipeline:
     """The pipeline that a folder holds, in full precision. Raises ValueError that says what is wrong."""
     index = _settings(folder, INDEX)
-    settings = {key: value for key, value in index.items() if key not in (*NETWORKS, "scheduler")}
+    parts = {*NETWORKS, *former_names.NETWORKS.values(), "scheduler"}
+    settings = {key: value for key, value in index.items() if key not in parts}
     _check(INDEX, settings, SETTINGS)
     networks = {name: _network(folder, name) for name in NETWORKS}
     _fit(settings, **networks)
@@ -82,25 +84,26 @@ def read(folder: Path) -> RetrievalPipeline:
 def digest(folder: Path) -> str:
     """The sha256 of what decides its pictures: the sampler, and the shapes and weights of its networks."""
     total = hashlib.sha256(f"sampler {SAMPLER}".encode())
-    for name in sorted(NETWORKS):
-        shape = _settings(folder, f"{name}/{CONFIG}")
-        total.update(json.dumps([name, shape], sort_keys=True).encode())
+    for network in sorted(NETWORKS):
+        name = former_names.stored_name(folder, network)
+        total.update(json.dumps([name, _json(folder, f"{name}/{CONFIG}")], sort_keys=True).encode())
         with _file(folder, f"{name}/{WEIGHTS}").open("rb") as weights:
             total.update(hashlib.file_digest(weights, "sha256").digest())
     return total.hexdigest()
 
 
-def _network(folder: Path, name: str) -> Any:
+def _network(folder: Path, network: str) -> Any:
     """One network with its weights. What the configuration asks for must be what the file holds."""
+    name = former_names.stored_name(folder, network)
     shape = _settings(folder, f"{name}/{CONFIG}")
-    _check(f"{name}/{CONFIG}", shape, SHAPES[name])
-    make = partial(NETWORKS[name], **shape)
+    _check(f"{name}/{CONFIG}", shape, SHAPES[network])
+    make = partial(NETWORKS[network], **shape)
     with torch.device("meta"):  # shapes without memory
         wanted = {key: tuple(value.shape) for key, value in make().state_dict().items()}
     weights = _weights(_file(folder, f"{name}/{WEIGHTS}"), wanted)
-    network: nn.Module = make()
-    network.load_state_dict(weights, assign=True)
-    return network.eval()
+    made: nn.Module = make()
+    made.load_state_dict(weights, assign=True)
+    return made.eval()
 
 
 def _weights(file: Path, wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
@@ -110,18 +113,19 @@ def _weights(file: Path, wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Ten
     """
     name = file.parent.name
     with safe_open(file, "pt") as opened:
-        if missing := sorted(wanted.keys() - opened.keys()):
+        stored = former_names.weight_names(opened.keys())
+        if missing := sorted(wanted.keys() - stored.keys()):
             raise ValueError(f"{name} lacks {missing[0]} ({len(missing)} in all)")
-        shapes = {key: tuple(opened.get_slice(key).get_shape()) for key in wanted}
+        shapes = {key: tuple(opened.get_slice(stored[key]).get_shape()) for key in wanted}
         if odd := [key for key in wanted if shapes[key] != wanted[key]]:
             raise ValueError(f"{name} has {odd[0]} as {shapes[odd[0]]}, not {wanted[odd[0]]}")
-        return {key: opened.get_tensor(key).to(torch.float32, copy=True) for key in wanted}
+        return {key: opened.get_tensor(stored[key]).to(torch.float32, copy=True) for key in wanted}
 
 
-def _fit(settings: Mapping[str, Any], autoencoder: Any, denoiser: Any, reader: Any) -> None:
+def _fit(settings: Mapping[str, Any], autoencoder: Any, denoiser: Any, latent_encoder: Any) -> None:
     """Raise ValueError where the networks are not made for each other."""
     shape = denoiser.config
-    for key, others in (("depth", (autoencoder, reader)), ("dimension", (reader,))):
+    for key, others in (("depth", (autoencoder, latent_encoder)), ("dimension", (latent_encoder,))):
         if any(other.config[key] != shape[key] for other in others):
             raise ValueError(f"its networks have different values of `{key}`")
     if settings.get("dimension", shape["dimension"]) != shape["dimension"]:
@@ -135,6 +139,11 @@ def _fit(settings: Mapping[str, Any], autoencoder: Any, denoiser: Any, reader: A
 
 
 def _settings(folder: Path, name: str) -> dict[str, Any]:
+    """The settings in a file, under today's names."""
+    return former_names.renamed_settings(_json(folder, name))
+
+
+def _json(folder: Path, name: str) -> dict[str, Any]:
     """The JSON object in a file, without diffusers' own notes in it."""
     file = _file(folder, name)
     if file.stat().st_size > LARGEST:

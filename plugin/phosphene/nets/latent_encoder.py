@@ -1,7 +1,7 @@
-"""Latents to the vector that a space would give of their picture, without ever drawing it.
+"""The latent encoder: it predicts the vector of a picture from its latents, without decoding them.
 
-Of many candidates only one is kept. This says which, at a fraction of what it would cost to decode and
-embed all of them: it is a student of the space's picture tower (distillation; Hinton et al. 2015).
+Of many candidates only one is kept. The latent encoder says which one, at a fraction of what it would cost to
+decode and embed all of them. It is distilled from the picture tower of the space (Hinton et al. 2015).
 """
 
 import torch
@@ -11,7 +11,7 @@ from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
 
-class Reader(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
+class LatentEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
     """Latents (b, depth, grid, grid) to unit vectors (b, dimension); `channels` from fine to coarse."""
 
     @register_to_config  # type: ignore[untyped-decorator]

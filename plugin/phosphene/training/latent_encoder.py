@@ -1,4 +1,4 @@
-"""Train the reader: to say of latents what vector the space gave of their picture (see `nets.reader`)."""
+"""Train the latent encoder: it learns to predict the vector of the picture that latents decode to."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from phosphene.nets.reader import Reader
+from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.training.budget import Budget
 from phosphene.training.course import Course, OnStep, begin
 from phosphene.training.lessons import Lessons
@@ -21,28 +21,28 @@ NOISE = 0.3  # strongest noise on the latents, whose mean square is 1: what is g
 RATES = {"muon": 0.01, "adamw": 2e-3}
 
 
-def fit(
+def train_latent_encoder(
     lessons: Lessons,
     folder: Path,
     budget: Budget,
     *,
-    start: Reader | None = None,
+    start: LatentEncoder | None = None,
     origin: str = "",
     seed: int = 0,
     device: str = "cpu",
     on_step: OnStep | None = None,
     on_note: OnNote | None = None,
-) -> Reader:
+) -> LatentEncoder:
     """Train on lessons; the averaged network. `start`, which `origin` tells from others, is one to go on
     from, see `begin`.
 
     The run lies in `folder`; the same call goes on where a killed one left off.
     """
     torch.manual_seed(seed)
-    model: Reader = Reader(lessons.dimension, lessons.latents.shape[1])  # type: ignore[call-overload, unused-ignore]
+    model: LatentEncoder = LatentEncoder(lessons.dimension, lessons.latents.shape[1])  # type: ignore[call-overload, unused-ignore]
     if start is not None:
         begin(model, start)
-    course: Course[Reader, Batch] = Course(
+    course: Course[LatentEncoder, Batch] = Course(
         model,
         folder,
         budget,
@@ -85,7 +85,7 @@ def draw(lessons: Lessons, random: np.random.Generator, device: str = "cpu") -> 
     return Batch(*(torch.from_numpy(array).to(device) for array in (noisy, lessons.own[chosen])))
 
 
-def gradients(model: Reader, weights: Sequence[Tensor], part: Batch) -> Learnt:
+def gradients(model: LatentEncoder, weights: Sequence[Tensor], part: Batch) -> Learnt:
     """The share that a part of a batch has in the loss, and in its gradients."""
     cosines = (model(part.latents) * part.vectors).sum(1)
     loss = (1 - cosines).sum() / BATCH
