@@ -6,7 +6,7 @@ A package registers an object under a name, as an entry point of one of four gro
     flickr = "phosphene_flickr:Flickr"
 
 Installing the package is all it takes. Nothing of it is imported before somebody asks for that name.
-What the object must be able to do is written at each seam's Protocol; see docs/plugins.md.
+What the object must be able to do is written at each seam's Protocol.
 """
 
 from collections.abc import Callable, Iterable, Mapping
