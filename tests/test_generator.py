@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from phosphene.errors import GenerationError, ModelError
 from phosphene.generation import Fit, Generated, Reference, Request, Step
+from phosphene.generators import SHIPPED
 from phosphene.generators.retrieval import saved
 from phosphene.generators.retrieval.generator import (
     BATCH,
@@ -26,6 +27,7 @@ from phosphene.generators.retrieval.generator import (
     open_generator,
 )
 from phosphene.generators.retrieval.guidance import Condition
+from phosphene.generators.retrieval.pipeline import RetrievalPipeline
 from phosphene.nets.autoencoder import FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
@@ -443,3 +445,27 @@ def test_links_out_of_a_generator_and_pickles_are_not_read(folder: Path, tmp_pat
 def test_bfloat16_is_written_into_the_settings(folder: Path) -> None:
     [made] = open_generator(folder, "cpu", bfloat16=True).generate([REQUEST])
     assert made.settings["precision"] == "bfloat16"
+
+
+def test_a_folder_with_the_former_name_of_a_network_is_the_same_generator(
+    folder: Path, tmp_path: Path
+) -> None:
+    former = tmp_path / "former"
+    shutil.copytree(folder, former)
+    (former / "latent_encoder").rename(former / "reader")
+    index = json.loads((former / "model_index.json").read_text())
+    index["reader"] = ["phosphene.nets.reader", "Reader"]
+    del index["latent_encoder"]
+    (former / "model_index.json").write_text(json.dumps(index))
+    assert saved.digest(former) == saved.digest(folder)
+    here, there = saved.read(folder).latent_encoder, saved.read(former).latent_encoder
+    assert all(torch.equal(weight, there.state_dict()[name]) for name, weight in here.state_dict().items())
+
+
+def test_the_shipped_generator_is_the_one_that_old_recipes_name() -> None:
+    assert saved.digest(SHIPPED) == "f96b5bd096ebd52b544c26ad856f18e880c96bcf184573d25569c0c9c326724a"
+
+
+def test_diffusers_loads_the_shipped_generator() -> None:
+    loaded = RetrievalPipeline.from_pretrained(SHIPPED)
+    assert set(loaded.components) == {"autoencoder", "denoiser", "latent_encoder", "scheduler"}

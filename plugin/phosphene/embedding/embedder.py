@@ -32,10 +32,7 @@ class Cut:
 
 
 class Embedder(Protocol):
-    """Turns texts and pictures into unit vectors of one space.
-
-    Every implementation passes the conformance suite in `phosphene.testing.embedders`.
-    """
+    """Turns texts and pictures into unit vectors of one space."""
 
     @property
     def space(self) -> Space:

@@ -2,8 +2,8 @@
 
 **Two guidances**, as InstructPix2Pix (Brooks et al. 2023, eq. 3) and Re-Imagen (Chen et al. 2023) have them:
 
-    clean = nothing + neighbour_guidance * (neighbours - nothing) + text_guidance * (both - neighbours)
-                    + text_guidance * (nothing - negative)
+    clean = nothing + image_guidance_scale * (neighbours - nothing) + guidance_scale * (both - neighbours)
+                    + guidance_scale * (nothing - negative)
 
 where each word is the guess from those tokens alone. The last term, a direction of its own, is
 how Composable Diffusion (Liu et al. 2022) says NOT: it works without a text too.

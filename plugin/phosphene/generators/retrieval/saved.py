@@ -82,11 +82,16 @@ def read(folder: Path) -> RetrievalPipeline:
 
 
 def digest(folder: Path) -> str:
-    """The sha256 of what decides its pictures: the sampler, and the shapes and weights of its networks."""
+    """The sha256 of what decides its pictures: the sampler, and the shapes and weights of its networks.
+
+    Networks count by their first names, so that renaming one makes no other generator of it.
+    """
     total = hashlib.sha256(f"sampler {SAMPLER}".encode())
     for network in sorted(NETWORKS):
         name = former_names.stored_name(folder, network)
-        total.update(json.dumps([name, _json(folder, f"{name}/{CONFIG}")], sort_keys=True).encode())
+        shape = _json(folder, f"{name}/{CONFIG}")
+        first_name = former_names.NETWORKS.get(network, network)
+        total.update(json.dumps([first_name, shape], sort_keys=True).encode())
         with _file(folder, f"{name}/{WEIGHTS}").open("rb") as weights:
             total.update(hashlib.file_digest(weights, "sha256").digest())
     return total.hexdigest()
