@@ -93,7 +93,7 @@ def image(number: int, vector: np.ndarray) -> Image:
         uri=f"pictures/{number}.png" if generated else f"/home/me/{number}.jpg",
         caption=f"a house, number {number}, in the snow",
         captions=(f"a house, number {number}, in the snow", "a house"),
-        origin="generated" if generated else "training",
+        origin="generated" if generated else "imported",
         width=640,
         height=480 + number,
         created="2026-01-31T12:00:00Z",

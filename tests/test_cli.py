@@ -29,7 +29,7 @@ HIT = ["rank", "id", "score", "origin", "uri", "caption"]
 MADE = ["id", "uri", "prompt", "seed", "score", "parents", "novelty"]
 NOVELTY = ["nearest", "similarity", "percentile", "exact", "without_parents"]
 ADDED = ["added", "unchanged", "failed", "failures", "images_per_second"]
-STATUS = ["library", "store", "space", "dimension", "images", "training", "generated"]
+STATUS = ["library", "store", "space", "dimension", "images", "imported", "generated"]
 ESCAPE = "\x1b"
 
 
@@ -71,7 +71,7 @@ def test_a_search_gives_one_json_object_per_hit(filled: Path) -> None:
     assert [hit["rank"] for hit in hits] == [1, 2, 3, 4, 5]
     assert sorted((hit["score"] for hit in hits), reverse=True) == [hit["score"] for hit in hits]
     assert all(Path(hit["uri"]).is_file() for hit in hits)
-    assert {hit["origin"] for hit in hits} == {"training"}
+    assert {hit["origin"] for hit in hits} == {"imported"}
 
 
 def test_two_prompts_rank_differently(filled: Path) -> None:
@@ -178,7 +178,7 @@ def test_the_library_may_come_from_the_environment(filled: Path) -> None:
 def test_status_has_these_fields(filled: Path) -> None:
     [status] = lines("-L", filled, "status")
     assert list(status) == STATUS
-    assert (status["images"], status["training"], status["generated"]) == (60, 60, 0)
+    assert (status["images"], status["imported"], status["generated"]) == (60, 60, 0)
     assert status["space"] == "landscape"
 
 
@@ -337,7 +337,7 @@ def test_generated_pictures_are_told_with_their_lineage(library: Path) -> None:
         assert list(entry["novelty"]["without_parents"]) == ["nearest", "similarity", "percentile"]
         assert entry["novelty"]["exact"] is True and entry["prompt"] == PROMPT
         assert Path(entry["uri"]).is_file()
-    parents = [hit["id"] for hit in lines("-L", library, "search", PROMPT, "-n", 3, "--origin", "training")]
+    parents = [hit["id"] for hit in lines("-L", library, "search", PROMPT, "-n", 3, "--origin", "imported")]
     assert [parent["id"] for parent in made[0]["parents"]] == parents
     [shown] = lines("-L", library, "show", made[0]["id"])
     assert [parent["id"] for parent in shown["parents"]] == parents and shown["recipe"]["seed"] == 5

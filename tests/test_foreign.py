@@ -163,7 +163,7 @@ def test_an_object_is_an_image_with_plain_values_for_what_it_does_not_say(
     [image] = store.get([collection.ids[3]], vectors=True)
 
     assert (image.id, image.caption, image.captions) == (collection.ids[3], "number 3", ("number 3",))
-    assert (image.origin, image.sha256, image.width, image.height) == ("training", "", 320, 0)
+    assert (image.origin, image.sha256, image.width, image.height) == ("imported", "", 320, 0)
     assert (image.recipe, image.parents) == (None, ())
     assert image.uri.endswith(f"/Theirs/{image.id}")
     assert image.created.endswith("+00:00")

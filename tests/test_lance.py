@@ -197,7 +197,7 @@ def test_any_folder_name_will_do(tmp_path: Path, name: str) -> None:
 def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     store = open_store(tmp_path, SPACE)
     store.upsert(made(3))
-    store.near(QUERY, 2, Filter(origin="training"))
+    store.near(QUERY, 2, Filter(origin="imported"))
     store.delete([made(1)[0].id])
 
     assert capfd.readouterr() == ("", "")

@@ -246,12 +246,12 @@ def test_diverse_hits_are_the_nearest_and_then_what_is_like_none_of_them(
     for each in (store, oracle):
         each.upsert(made(120))
 
-    found = store.near(QUERY, 12, Filter(origin="training"), diversity=diversity)
+    found = store.near(QUERY, 12, Filter(origin="imported"), diversity=diversity)
 
-    expected = oracle.near(QUERY, 12, Filter(origin="training"), diversity=diversity)
+    expected = oracle.near(QUERY, 12, Filter(origin="imported"), diversity=diversity)
     assert [hit.image for hit in found] == [hit.image for hit in expected]
     assert [hit.score for hit in found] == pytest.approx([hit.score for hit in expected], abs=1e-5)
-    assert found[0] == store.near(QUERY, 1, Filter(origin="training"))[0]
+    assert found[0] == store.near(QUERY, 1, Filter(origin="imported"))[0]
 
 
 @pytest.mark.parametrize("diversity", [-0.1, 1.1, float("nan")])
@@ -265,14 +265,14 @@ def test_a_diversity_that_is_no_share_is_refused(again: Callable[[], Store], div
 
 
 FILTERS = {
-    "training": Filter(origin="training"),
+    "imported": Filter(origin="imported"),
     "generated": Filter(origin="generated"),
     "only": Filter(only=frozenset(image.id for image in made(60)[::7])),
     "only none": Filter(only=frozenset()),
     "only unknown": Filter(only=frozenset([NOWHERE, "it's", ""])),
     "without": Filter(without=frozenset(image.id for image in made(60)[::2])),
     "all three": Filter(
-        origin="training",
+        origin="imported",
         only=frozenset(image.id for image in made(40)),
         without=frozenset(image.id for image in made(20)),
     ),

@@ -199,7 +199,7 @@ def test_more_than_a_server_gives_at_once_is_compared_here(
     oracle = Oracle()
     for each in (store, oracle):
         each.upsert(made(60))
-    where = Filter(origin="training", without=frozenset([made(1)[0].id]))
+    where = Filter(origin="imported", without=frozenset([made(1)[0].id]))
 
     hits, expected = (each.near(QUERY, 30, where) for each in (store, oracle))
     chosen, best = (each.near(QUERY, 6, where, diversity=0.5) for each in (store, oracle))
@@ -436,7 +436,7 @@ def test_every_command_runs_on_a_server(url: str, drawn: Path, tmp_path: Path) -
     }
     hit = run(url, "search", "a house", "-n", "1", "--diversity", "0.3")
     made = run(url, "generate", "a house", "-n", "1", "-k", "2", "--steps", "1", "--seed", "3")
-    assert hit["origin"] == "training" and len(made["parents"]) == 2
+    assert hit["origin"] == "imported" and len(made["parents"]) == 2
     assert run(url, "show", made["id"])["recipe"]["seed"] == 3
     assert run(url, "map", "-o", str(tmp_path / "map.png"))
     assert run(url, "walk", "a house", "the sea", "--steps", "2", "-o", str(tmp_path / "walk.png"))
@@ -467,7 +467,7 @@ def test_what_an_emptied_store_lacks_is_added_again(url: str, drawn: Path) -> No
         gone = [image.id for image in itertools.islice(library.store.iterate(), 3)]
         others = made(3, dimension=library.space.dimension)
         library.store.delete(gone)
-        library.store.upsert([replace(image, origin="training") for image in others])  # the count is equal
+        library.store.upsert([replace(image, origin="imported") for image in others])  # the count is equal
 
         added = library.add([drawn])
 

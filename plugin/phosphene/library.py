@@ -46,13 +46,12 @@ from phosphene.query import Query, parse
 from phosphene.query.terms import Terms, find, vector_of
 from phosphene.recipes import Recipe, check, in_picture
 from phosphene.recipes.lineage import descendants, rounded
-from phosphene.records import Filter, Hit, Image, Origin, Space
+from phosphene.records import GENERATED, IMPORTED, Filter, Hit, Image, Origin, Space
 from phosphene.sources import is_remote, scan, to_path
 from phosphene.store.weaviate.address import Address
 from phosphene.vectors import Vector
 
 THE_SAME = 0.99  # cosine of two texts that say one thing: `a house` and `a home` have 0.999
-TRAINING, GENERATED = Filter(origin="training"), Filter(origin="generated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Status:
     space: str
     dimension: int
     images: int
-    training: int
+    imported: int
     generated: int
 
 
@@ -215,14 +214,14 @@ class Library:
 
     def status(self) -> Status:
         """What the library holds, and in which space."""
-        training, generated = self.store.count(TRAINING), self.store.count(GENERATED)
+        imported, generated = self.store.count(IMPORTED), self.store.count(GENERATED)
         return Status(
             self.url,
             "weaviate" if Address.is_one(self.url) else "lancedb",
             self.space.name,
             self.space.dimension,
-            training + generated,
-            training,
+            imported + generated,
+            imported,
             generated,
         )
 
@@ -244,7 +243,7 @@ class Library:
         count: int = 4,
         *,
         neighbours: int = 6,
-        origin: Origin | None = "training",
+        origin: Origin | None = "imported",
         seed: int | None = None,
         negative: Sequence[str] = (),
         init: Path | str | None = None,
@@ -321,7 +320,7 @@ class Library:
         into: "Library | None" = None,
         on_step: OnStep | None = None,
     ) -> list[Stop]:
-        """Walk the great circle between two queries: at every waypoint the nearest real picture.
+        """Walk the great circle between two queries: at every waypoint the nearest imported picture.
 
         With `generate` also a new one, all from the same noise so that only the place differs; they
         are stored only with `keep`, and `into` another library where one is given.
@@ -370,12 +369,12 @@ class Library:
     # ── looking at the whole ──────────────────────────────────────────────────────────────
 
     def map(self, *, limit: int = 2000) -> Atlas:
-        """Where images lie on the two axes of most variance: `limit` training ones, all generated."""
+        """Where images lie on the two axes of most variance: `limit` imported ones, all generated."""
         return atlas(self.store, limit)
 
     def examples(self) -> Iterator[Image]:
-        """The training images as a training reads them: with vectors, and with absolute paths."""
-        for image in self.store.iterate(TRAINING, vectors=True):
+        """The imported images as a training reads them: with vectors, and with absolute paths."""
+        for image in self.store.iterate(IMPORTED, vectors=True):
             yield replace(image, uri=str(self.path(image)))
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
@@ -396,7 +395,7 @@ class Library:
         if image.recipe is None:
             wrong = (
                 "was added, not generated: it has no recipe"
-                if image.origin == "training"
+                if image.origin == "imported"
                 else "has no recipe that can be read"
             )
             raise QueryError(
@@ -432,7 +431,7 @@ class Library:
 
     def _plan_at(self, stop: Stop, prompt: str, neighbours: int, seed: int) -> Plan:
         target = rounded(stop.vector)
-        nearest = self.studio.neighbours(target, neighbours, TRAINING)
+        nearest = self.studio.neighbours(target, neighbours, IMPORTED)
         request = Request(self.space.id, seed, text=target, references=nearest, neighbour_strength=1.0)
         return self.studio.plan(prompt, request)
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from phosphene.vectors import Vector
 
-Origin = Literal["training", "generated"]
+Origin = Literal["imported", "generated"]
 Role = Literal["neighbour", "init"]
 
 
@@ -45,7 +45,7 @@ class Image:
     uri: str  # absolute path, or one relative to the library's folder for generated ones
     caption: str  # the fullest caption
     captions: tuple[str, ...]
-    origin: Origin
+    origin: Origin  # `imported`: a user added it; `generated`: phosphene made it
     width: int
     height: int
     created: str  # RFC 3339, UTC; empty where another program put it there and did not say
@@ -71,6 +71,9 @@ class Filter:
     origin: Origin | None = None
     only: frozenset[str] | None = None
     without: frozenset[str] = frozenset()
+
+
+IMPORTED, GENERATED = Filter(origin="imported"), Filter(origin="generated")
 
 
 @dataclass(frozen=True, slots=True)

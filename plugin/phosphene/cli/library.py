@@ -166,7 +166,7 @@ def hit_records(library: "Library", hits: "Sequence[Hit]") -> list[dict[str, Any
 
 def labels(hits: "Sequence[Hit]") -> list[str]:
     """What stands below hits in the terminal: rank, score, and a star for what was generated."""
-    star = {"generated": " *", "training": ""}
+    star = {"generated": " *", "imported": ""}
     return [f"{rank}  {hit.score:.3f}{star[hit.image.origin]}" for rank, hit in enumerate(hits, start=1)]
 
 
@@ -315,5 +315,5 @@ def status(settings: Settings) -> None:
     """
     with settings.open() as library:
         state = library.status()
-    names = ("library", "store", "space", "dimension", "images", "training", "generated")
+    names = ("library", "store", "space", "dimension", "images", "imported", "generated")
     settings.output.fields({name: getattr(state, name) for name in names})

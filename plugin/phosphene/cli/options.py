@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from phosphene.records import Origin
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-ORIGINS = click.Choice(["training", "generated", "all"])
+ORIGINS = click.Choice(["imported", "generated", "all"])
 MOST = 1_000_000  # of anything that is counted: more would be a slip, and stores count in 32 bits
 SEEDS = 2**53  # JSON's readers, jq among them, hold whole numbers below it exactly
 

@@ -22,14 +22,12 @@ from phosphene.records import Filter, Image
 from phosphene.store import Store
 from phosphene.vectors import Vector, away, there
 
-TRAINING = Filter(origin="training")
-
 
 @dataclass(frozen=True, slots=True)
 class Made:
     """A generated picture: `score` is its cosine to its own prompt.
 
-    `novelty` is None in a library without training images.
+    `novelty` is None in a library without imported images.
     """
 
     image: Image

@@ -121,7 +121,7 @@ def _image(new: _New, vector: Vector, norm: float) -> Image:
         uri=new.seen.uri,
         caption=made["prompt"] if made else "",
         captions=(made["prompt"],) if made else (),  # those of files follow when it is committed
-        origin="generated" if made else "training",
+        origin="generated" if made else "imported",
         width=new.size[0],
         height=new.size[1],
         created=when.isoformat(timespec="seconds"),

@@ -43,7 +43,7 @@ def image_of(id: str, properties: Mapping[str, Any], vector: Vector | None = Non
     """The image of an id, its properties and perhaps its vector (d,).
 
     Other programs may have written them: what is missing, or of another type than ours, has a plain value.
-    Every image that phosphene did not generate is a training image.
+    Every image that phosphene did not generate counts as imported; libraries of format 1 say `training`.
     """
     said = properties.get
     recipe = _recipe(id, said("recipe"))
@@ -53,7 +53,7 @@ def image_of(id: str, properties: Mapping[str, Any], vector: Vector | None = Non
         uri=_text(said("uri")),
         caption=_text(said("caption")),
         captions=tuple(text for text in _list(said("captions")) if isinstance(text, str)),
-        origin="generated" if said("origin") == "generated" else "training",
+        origin="generated" if said("origin") == "generated" else "imported",
         width=_size(said("width")),
         height=_size(said("height")),
         created=_text(said("created")) if instant(_text(said("created"))) else "",

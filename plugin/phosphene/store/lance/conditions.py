@@ -4,10 +4,11 @@ from collections.abc import Collection
 
 from phosphene.records import Filter
 
-# Every image that phosphene did not generate is a training image, whatever another program wrote there.
+# Every image that phosphene did not generate counts as imported, whatever its row says: another program
+# may have written it, and libraries of format 1 say `training`.
 ORIGINS = {
     "generated": "origin = 'generated'",
-    "training": "(origin IS NULL OR origin <> 'generated')",
+    "imported": "(origin IS NULL OR origin <> 'generated')",
 }
 
 

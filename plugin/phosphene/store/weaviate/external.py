@@ -1,7 +1,7 @@
 """Somebody else's Weaviate collection as a Store that is only read.
 
 Ids are the server's. What the collection does not say has a plain value: no sha256, a size of 0 x 0,
-the time when the server got the object; all are training images. Objects without the vector that was
+the time when the server got the object; all are imported images. Objects without the vector that was
 named are no images. Scores are cosines, whatever the distance and the length of the vectors.
 """
 
@@ -224,7 +224,7 @@ class ForeignStore:
             uri=place or f"{self._address}/{found.uuid}",
             caption=max(captions, key=len, default=""),
             captions=captions,
-            origin="training",
+            origin="imported",
             width=properties.get("width") or 0,
             height=properties.get("height") or 0,
             created=found.metadata.creation_time.isoformat(timespec="seconds"),

@@ -278,7 +278,7 @@ def _condition(where: Filter) -> Any:
 
 
 def _made(origin: Origin) -> Any:
-    """Every image that phosphene did not generate is a training image, whatever else it says."""
+    """Every image that phosphene did not generate counts as imported, whatever else it says."""
     origins = Condition.by_property("origin")
     return origins.equal(origin) if origin == "generated" else origins.not_equal("generated")
 
