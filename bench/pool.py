@@ -67,7 +67,7 @@ class Pool:
 
 def filled(folder: Path, seeds: Sequence[int]) -> Pool:
     """The pool of these seeds; what is drawn and added already stays."""
-    library = phosphene.open(folder / "library", space="landscape", create=True)
+    library = phosphene.open(folder / "library", model="landscape", create=True)
     if library.store.count(IMPORTED) < len(seeds):
         workers = 1 if len(seeds) < FEW else os.cpu_count() or 1
         write(folder / "pictures", seeds, size=256, workers=workers)

@@ -29,7 +29,7 @@ HIT = ["rank", "id", "score", "origin", "uri", "caption"]
 MADE = ["id", "uri", "prompt", "seed", "score", "parents", "novelty"]
 NOVELTY = ["nearest", "similarity", "percentile", "exact", "without_parents"]
 ADDED = ["added", "unchanged", "failed", "failures", "images_per_second"]
-STATUS = ["library", "store", "space", "dimension", "images", "imported", "generated"]
+STATUS = ["library", "store", "model", "dimension", "images", "imported", "generated"]
 ESCAPE = "\x1b"
 
 
@@ -43,7 +43,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def filled(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library of them; tests only read it."""
     folder = tmp_path_factory.mktemp("libraries") / "filled"
-    assert run("-L", folder, "add", drawn, "--space", "landscape").exit_code == 0
+    assert run("-L", folder, "add", drawn, "--model", "landscape").exit_code == 0
     return folder
 
 
@@ -179,7 +179,7 @@ def test_status_has_these_fields(filled: Path) -> None:
     [status] = lines("-L", filled, "status")
     assert list(status) == STATUS
     assert (status["images"], status["imported"], status["generated"]) == (60, 60, 0)
-    assert status["space"] == "landscape"
+    assert status["model"] == "landscape"
 
 
 # ── adding ────────────────────────────────────────────────────────────────────────────────
@@ -252,7 +252,7 @@ def test_a_folder_without_a_picture_is_an_error(library: Path, tmp_path: Path) -
 
 def test_a_folder_of_something_else_is_refused_and_left_alone(drawn: Path, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
-    result = run("-L", tmp_path, "add", drawn, "--space", "landscape")
+    result = run("-L", tmp_path, "add", drawn, "--model", "landscape")
     assert result.exit_code == 1 and "not a library" in result.stderr and "hint: " in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
@@ -448,7 +448,7 @@ def wait_for(ready: Callable[[], bool], ended: subprocess.Popen[str], seconds: f
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_adding_that_is_stopped_goes_on_where_it_was(sign: signal.Signals, code: int, tmp_path: Path) -> None:
     pictures, library = noise(tmp_path / "pictures", 1500), tmp_path / "library"
-    adding = process("-L", library, "add", pictures, "--space", "landscape")
+    adding = process("-L", library, "add", pictures, "--model", "landscape")
     wait_for(lambda: any(library.glob("store/**/data/*")), adding)
     adding.send_signal(sign)
     _, said = adding.communicate(timeout=60)
@@ -570,7 +570,7 @@ def test_doctor_finds_what_is_needed(filled: Path) -> None:
 
 
 def test_models_are_listed_with_what_is_here(filled: Path) -> None:
-    found = {entry["space"]: entry for entry in lines("models")}
+    found = {entry["model"]: entry for entry in lines("models")}
     assert found["landscape"]["here"] is True
 
 

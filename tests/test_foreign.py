@@ -105,7 +105,7 @@ def store(collection: Theirs) -> Iterator[ForeignStore]:
 
 
 def read(settings: dict[str, Any], options: str = "") -> Reading:
-    return reading(Address.parse(f"weaviate://host/Theirs?space=x{options}"), settings)
+    return reading(Address.parse(f"weaviate://host/Theirs?model=x{options}"), settings)
 
 
 def test_the_only_vector_needs_no_name_and_one_of_several_does() -> None:
@@ -346,7 +346,7 @@ def scenes(weaviate: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def visited(scenes: str) -> str:
     """An address that `-L` takes."""
-    return f"{scenes}&space=landscape"
+    return f"{scenes}&model=landscape"
 
 
 def test_a_search_finds_what_a_library_of_the_same_pictures_finds(visited: str, tmp_path: Path) -> None:
@@ -457,7 +457,7 @@ def test_nothing_is_added_to_it_or_removed(visited: str, tmp_path: Path) -> None
 
 def test_vectors_of_another_dimension_are_refused_with_both_named(collection: Theirs) -> None:
     with pytest.raises(LibraryError, match=r"have 32 numbers, and those of `landscape`.* 256"):
-        phosphene.open(f"{collection.url}&space=landscape")
+        phosphene.open(f"{collection.url}&model=landscape")
 
 
 def test_vectors_of_another_model_are_refused_where_their_pictures_say_so(
@@ -466,20 +466,20 @@ def test_vectors_of_another_model_are_refused_where_their_pictures_say_so(
     with pytest.raises(
         LibraryError, match=r"are not of `landscape`.*8 stored pictures.*mean cosine"
     ) as caught:
-        phosphene.open(weaviate.url("Noise", image="photo", space="landscape"))
+        phosphene.open(weaviate.url("Noise", image="photo", model="landscape"))
     assert "/Noise` are not of" in caught.value.message
 
-    with phosphene.open(weaviate.url("Noise", space="landscape")) as unseen:  # nothing can be compared
+    with phosphene.open(weaviate.url("Noise", model="landscape")) as unseen:  # nothing can be compared
         assert unseen.status().images == 16
 
 
 @pytest.mark.parametrize(
     ("name", "options", "wrong"),
     [
-        ("Scenes", {"image": "photo"}, "does not say of which space"),
-        ("Absent", {"space": "landscape"}, "there is no collection `Absent`"),
-        ("Scenes", {"space": "landscape", "image": "nope"}, "the property `nope`"),
-        ("Empty", {"space": "landscape"}, "holds nothing"),
+        ("Scenes", {"image": "photo"}, "does not say which model made"),
+        ("Absent", {"model": "landscape"}, "there is no collection `Absent`"),
+        ("Scenes", {"model": "landscape", "image": "nope"}, "the property `nope`"),
+        ("Empty", {"model": "landscape"}, "holds nothing"),
     ],
 )
 def test_an_address_that_cannot_be_read_says_why(

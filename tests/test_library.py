@@ -33,7 +33,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def filled(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library of them."""
     folder = tmp_path_factory.mktemp("filled") / "library"
-    with phosphene.open(folder, space="landscape", create=True) as library:
+    with phosphene.open(folder, model="landscape", create=True) as library:
         assert library.add([drawn]).added == 120
     return folder
 

@@ -428,7 +428,7 @@ def test_a_store_of_another_space_is_refused_by_both_names(
         open_store(tmp_path / "store" if kind == "lance" else collection(tmp_path), other)
 
     assert f"`{other.name}` ({other.id})" in caught.value.message
-    assert f"--space {other.name}" in caught.value.hint
+    assert f"--model {other.name}" in caught.value.hint
 
 
 def test_text_that_is_no_unicode_is_refused_by_name(again: Callable[[], Store]) -> None:

@@ -173,7 +173,7 @@ def test_the_nearest_of_the_demos_own_library_are_found(url: str, tmp_path: Path
     seeds = SEEDS["demo"][:1000]
     write(tmp_path / "pictures", seeds)
     with (
-        phosphene.open(tmp_path / "library", space="landscape", create=True) as exact,
+        phosphene.open(tmp_path / "library", model="landscape", create=True) as exact,
         phosphene.open(url, space=exact.space, create=True) as served,
     ):
         exact.add([tmp_path / "pictures"])
@@ -426,7 +426,7 @@ def run(url: str, *words: str) -> Any:
 
 
 def test_every_command_runs_on_a_server(url: str, drawn: Path, tmp_path: Path) -> None:
-    assert run(url, "add", str(drawn), "--space", "landscape")["added"] == 12
+    assert run(url, "add", str(drawn), "--model", "landscape")["added"] == 12
     assert run(url, "add", str(drawn)) == {
         "added": 0,
         "unchanged": 12,
@@ -462,7 +462,7 @@ def test_the_demo_runs_on_a_server(url: str, tmp_path: Path, monkeypatch: pytest
 
 
 def test_what_an_emptied_store_lacks_is_added_again(url: str, drawn: Path) -> None:
-    with phosphene.open(url, space="landscape", create=True) as library:
+    with phosphene.open(url, model="landscape", create=True) as library:
         library.add([drawn])
         gone = [image.id for image in itertools.islice(library.store.iterate(), 3)]
         others = made(3, dimension=library.space.dimension)
@@ -478,7 +478,7 @@ def test_what_an_emptied_store_lacks_is_added_again(url: str, drawn: Path) -> No
 def test_another_machine_sees_thumbnail_and_recipe(
     url: str, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with phosphene.open(url, space="landscape", create=True) as library:
+    with phosphene.open(url, model="landscape", create=True) as library:
         library.add([drawn])
         [new] = library.generate("a house", 1, neighbours=2, seed=5, steps=1)
         assert library.path(new.image).is_relative_to(library.folder)

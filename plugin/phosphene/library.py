@@ -69,7 +69,7 @@ class Status:
 
     library: str
     store: str
-    space: str
+    model: str
     dimension: int
     images: int
     imported: int
@@ -79,20 +79,22 @@ class Status:
 def open(
     url: str | Path | None = None,
     *,
-    space: str | Space | None = None,
+    model: str | None = None,
+    space: Space | None = None,
     create: bool = False,
     device: str = "auto",
     on_fetch: Callable[[int], None] | None = None,
 ) -> "Library":
     """Open a library by its folder or its address (None: the user's default one), or make it with `create`.
 
-    `space` names the model of a new library, see `phosphene.embedding`, or is the space of another
-    library, and then no model loads; an existing one keeps its own. Raises LibraryError where there
-    is no library, or one of another space, and ModelError where the model of a new one cannot be had.
+    `model` names the embedding model of a new library, see `phosphene.embedding`; a library that exists
+    keeps its own. `space`, instead of `model`, is the space of another library: then no model loads.
+    Raises LibraryError where there is no library, or one of another space, and ModelError where the
+    model cannot be had.
     `on_fetch` is told how many bytes of a model have come since it was last called.
     """
     load = partial(open_embedder, device=device, on_fetch=on_fetch)
-    return Library(opened(url, space, create=create, load=load), device=device)
+    return Library(opened(url, space or model, create=create, load=load), device=device)
 
 
 class Library:

@@ -53,9 +53,9 @@ def compatible(asked: Space, space: Space, library: str) -> None:
     """Raises LibraryError where a library is of another space than is asked for."""
     if asked.id != space.id:
         raise LibraryError(
-            f"the library `{library}` is of the space {space.id} (`{space.name}`), "
-            f"not of {asked.id} (`{asked.name}`): their vectors do not mix",
-            hint="leave out `--space`, or make another library: `phosphene -L NEW add PATH… --space SPACE`",
+            f"the library `{library}` was made with the model `{space.name}` ({space.id}), "
+            f"not with `{asked.name}` ({asked.id}), and their vectors do not mix",
+            hint="leave out `--model`, or make another library: `phosphene -L NEW add PATH… --model MODEL`",
         )
 
 

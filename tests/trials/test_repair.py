@@ -125,8 +125,8 @@ def test_without_manifest_and_store_the_space_must_be_named(trial: Trial) -> Non
     every_manifest(trial)
 
     refused = trial.run("repair")
-    assert refused.exit_code == 1 and "--space SPACE" in refused.stderr
-    assert trial.run("repair", "--space", "landscape").exit_code == 0
+    assert refused.exit_code == 1 and "--model MODEL" in refused.stderr
+    assert trial.run("repair", "--model", "landscape").exit_code == 0
     assert state(trial).keys() == before.keys()
 
 

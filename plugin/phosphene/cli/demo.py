@@ -103,7 +103,7 @@ def demo(settings: Settings, folder: Path) -> None:
     settings.kept = "what is done stays; the same command goes on from there"
     draw(telling)
     settings.library = settings.library or str(telling.folder / "library")
-    with settings.open(space="landscape", create=True) as library:
+    with settings.open(model="landscape", create=True) as library:
         before = library.status()
         add(telling, library)
         first = search(telling, library)

@@ -159,7 +159,7 @@ def _library(settings: Settings) -> Finding:
             state = library.status()
     except PhospheneError as error:
         return Finding("library", "bad", error.message, error.hint)
-    return Finding("library", "ok", f"{state.library}: {state.images:,} images in the space {state.space}")
+    return Finding("library", "ok", f"{state.library}: {state.images:,} images, model {state.model}")
 
 
 def _is_there(name: str) -> bool:

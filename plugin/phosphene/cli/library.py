@@ -38,12 +38,12 @@ HITS = (
 
 @command("add")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
-@click.option("--space", metavar="NAME", help="The encoder of a new library, see below.")
-def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
+@click.option("--model", metavar="NAME", help="The model of a new library, see below.")
+def add(settings: Settings, paths: Sequence[Path], model: str | None) -> None:
     """Add pictures: folders, files, or COCO captions files.
 
       phosphene -L photos.lib add ~/Pictures
-      phosphene -L drawn.lib add drawings/ --space landscape
+      phosphene -L drawn.lib add drawings/ --model landscape
       phosphene -L weaviate://localhost/Photos add ~/Pictures
       phosphene -L coco.lib add annotations/captions_val2017.json
 
@@ -53,15 +53,15 @@ def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
     One that cannot be read is named, and the pictures are added without it. The exit code is 1
     where nothing could be added and nothing was there.
 
-    A library is made in one space and stays in it: `landscape` (built in, for the landscapes that
+    A library is made with one model and keeps it: `landscape` (built in, for the landscapes that
     phosphene draws), NAME/TAG (open_clip's pretrained tags), hf-hub:ORG/NAME, local-dir:FOLDER or
-    NAME@FILE. Without --space it is a CLIP model for photographs.
+    NAME@FILE. Without --model it is a CLIP model for photographs.
     """
     from phosphene.sources import scan
 
     output = settings.output
     next(scan(paths))  # where there is no picture, no library is made either
-    with settings.open(space=space, create=True) as library, output.progress("adding") as advance:
+    with settings.open(model=model, create=True) as library, output.progress("adding") as advance:
 
         def tell(progress: "Progress") -> None:
             if progress.note:
@@ -315,5 +315,5 @@ def status(settings: Settings) -> None:
     """
     with settings.open() as library:
         state = library.status()
-    names = ("library", "store", "space", "dimension", "images", "imported", "generated")
+    names = ("library", "store", "model", "dimension", "images", "imported", "generated")
     settings.output.fields({name: getattr(state, name) for name in names})

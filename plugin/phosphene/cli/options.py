@@ -69,13 +69,13 @@ class Settings:
             if out is not None:
                 claim(out, force=self.force, inputs=inputs)
 
-    def open(self, *, space: str | None = None, create: bool = False) -> "Library":
+    def open(self, *, model: str | None = None, create: bool = False) -> "Library":
         """The library that this command works on."""
         import phosphene
 
         with self.output.fetching("fetching the model") as count:
             return phosphene.open(
-                self.library, space=space, create=create, device=self.device, on_fetch=count
+                self.library, model=model, create=create, device=self.device, on_fetch=count
             )
 
 

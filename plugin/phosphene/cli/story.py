@@ -76,7 +76,7 @@ def _drawn(story: Story) -> Section:
         f"A program drew {len(every):,} landscapes and wrote captions for each. A small CLIP, trained on "
         "other drawings of this kind, turned every picture into a vector, and the vectors went into a store "
         f"that is {place}.",
-        _command(story, "add", quote(nearby(story.folder / "pictures")), "--space landscape"),
+        _command(story, "add", quote(nearby(story.folder / "pictures")), "--model landscape"),
         [_picture(story, image, LARGE) for image in every[:: max(1, len(every) // SAMPLE)][:SAMPLE]],
     )
 

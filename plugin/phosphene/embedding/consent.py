@@ -2,7 +2,7 @@
 
 A library or a collection may be a stranger's, so its word is not enough: the name in its manifest is never
 followed to a folder, a file or a repository. What counts is the identity of its space. Where the user has
-named a model of that identity on this machine, by `--space` or by `phosphene models trust`, the model is
+named a model of that identity on this machine, by `--model` or by `phosphene models trust`, the model is
 found again by the user's own name for it.
 """
 

@@ -60,21 +60,22 @@ def repair(
     folder: Path,
     load: Load,
     *,
-    space: str | None = None,
+    model: str | None = None,
     on_done: Callable[[str], None] = lambda done: None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Repaired:
     """Repair the library in a folder. The model is loaded only where pictures have to be embedded again.
 
-    `space` names it where neither manifest nor store say which one it is. `on_done` is told of each step.
-    Raises LibraryError where there is no library, or where nothing says of which space it is.
+    `model` names the embedding model where neither the manifest nor the store says which one it is.
+    `on_done` is told of each step.
+    Raises LibraryError where there is no library, or where nothing says which model it was made with.
     """
     check = check_folder(folder)
     if not check:
         return Repaired((), ())
     require_writable(folder)
     with writing(folder, on_done):
-        run = _Run(folder, load, space, on_done, on_progress)
+        run = _Run(folder, load, model, on_done, on_progress)
         run.over()
     return Repaired(tuple(run.done), tuple(check_folder(folder)))
 
@@ -133,8 +134,8 @@ class _Run:
     def _asked_space(self) -> Space:
         if self.asked is None:
             raise LibraryError(
-                f"neither the manifest nor the store of `{self.folder}` can be read, and they say its space",
-                hint=f"name it: `phosphene -L {quote(str(self.folder))} repair --space SPACE`",
+                f"neither the manifest nor the store of `{self.folder}` can be read: they say its model",
+                hint=f"name it: `phosphene -L {quote(str(self.folder))} repair --model MODEL`",
             )
         return self._embedder(self.asked).space
 

@@ -83,7 +83,7 @@ def open_store(place: Path | Address, space: Space) -> Store:
         raise LibraryError(
             f"`{place}` holds vectors of `{store.space.name}` ({store.space.id}),"
             f" not of `{space.name}` ({space.id})",
-            hint=f"make a new library with `--space {space.name}`, or ask this one in its own space",
+            hint=f"make a new library with `--model {space.name}`, or open this one without `--model`",
         )
     return store
 

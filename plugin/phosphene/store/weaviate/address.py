@@ -3,7 +3,7 @@
     weaviate://host:8080/Collection
     weaviate://one,two,three/Collection?grpc=50051,50052,50053&replicas=3&consistency=quorum
     weaviates://mine.example.com/Collection?tenant=me&timeout=30      TLS
-    weaviate://host/Theirs?vector=clip&image=photo&caption=title&space=ViT-B-32/openai
+    weaviate://host/Theirs?vector=clip&image=photo&caption=title&model=ViT-B-32/openai
 
 The key comes from `WEAVIATE_API_KEY`, never from here: an address is shown and logged.
 """
@@ -20,11 +20,11 @@ PORTS, TLS_PORTS = (8080, 50051), (443, 443)  # REST and gRPC, as Weaviate has t
 NAME = re.compile(r"[A-Z][_0-9A-Za-z]{0,254}")
 CONSISTENCIES = ("one", "quorum", "all")
 OURS = ("grpc", "tenant", "replicas", "consistency", "timeout")
-THEIRS = ("vector", "image", "caption", "space")
+THEIRS = ("vector", "image", "caption", "model")
 TENANT = re.compile(r"[-_0-9A-Za-z]{1,64}")  # what Weaviate takes
 TIMEOUT = 10.0  # seconds
 # A user, key or password before the host. It may hold `/`, `?` and `#`, which end a host. An `@` in an
-# option, as in `space=NAME@FILE`, is none: it comes after the `=` of one of our options.
+# option, as in `model=NAME@FILE`, is none: it comes after the `=` of one of our options.
 USER = re.compile(rf"(\w+://)(?:(?![?&](?:{'|'.join(OURS + THEIRS)})=).)*@", re.DOTALL)
 
 Consistency = Literal["one", "quorum", "all"]
@@ -51,7 +51,7 @@ class Foreign:
     vector: str  # empty: the collection's only vector
     image: str  # empty: no property holds the picture
     caption: str
-    space: str
+    model: str
 
 
 @dataclass(frozen=True, slots=True)

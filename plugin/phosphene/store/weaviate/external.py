@@ -51,7 +51,7 @@ class ForeignStore:
         if settings is None:
             raise LibraryError(
                 f"there is no collection `{address.collection}` at `{address}`",
-                hint="name one that is there: `weaviate://HOST/Collection?space=SPACE&…`",
+                hint="name one that is there: `weaviate://HOST/Collection?model=MODEL&…`",
             )
         return cls(address, reading(address, settings), space)
 

@@ -1,8 +1,8 @@
-"""Visiting somebody else's collection: the folder that belongs to it here, and whether the space fits.
+"""Visiting somebody else's collection: the folder that belongs to it here, and whether the model fits.
 
-A space is believed once: it must have the vectors' dimension, and where the collection has pictures, a
-few of them are embedded anew and must come out as they are stored. That is remembered, so that the next
-visit loads no model.
+The model that the address names is checked once: it must have the vectors' dimension, and where the
+collection has pictures, a few of them are embedded anew and must come out as they are stored. The result
+is remembered, so that the next visit loads no model.
 """
 
 import hashlib
@@ -43,19 +43,19 @@ class Visit:
 def visit(address: Address, load: Callable[[str], Embedder]) -> Visit:
     """Open the collection of an address that says how to read it; `load` opens a model by its name.
 
-    Raises LibraryError where there is none, or where its vectors are not of the space that is named,
+    Raises LibraryError where there is none, or where its vectors are not of the model that is named,
     StoreError where no server answers, and ModelError where the model cannot be had.
     """
     assert address.foreign is not None, "an address that says how to read"
-    if not address.foreign.space:
+    if not address.foreign.model:
         raise LibraryError(
-            f"the address of `{address}` does not say of which space its vectors are",
-            hint="add the model that made them: `&space=ViT-B-32/openai`, see `phosphene models`",
+            f"the address of `{address}` does not say which model made its vectors",
+            hint="add the model that made them: `&model=ViT-B-32/openai`, see `phosphene models`",
         )
     folder = _folder(address)
     if believed := Manifest.read(folder):
         return Visit(_opened(address, believed.space), folder, None)
-    embedder = load(address.foreign.space)
+    embedder = load(address.foreign.model)
     with ExitStack() as unless_refused:
         store = _opened(address, embedder.space)
         unless_refused.callback(store.close)
@@ -75,14 +75,14 @@ def _opened(address: Address, space: Space) -> ForeignStore:
             raise LibraryError(
                 f"the vectors of `{address}` have {found} numbers, and those of `{space.name}`"
                 f" ({space.id}) {space.dimension}: another model made them",
-                hint="name that model in `space=`",
+                hint="name that model in `model=`",
             )
         unless_refused.pop_all()
     return store
 
 
 def _folder(address: Address) -> Path:
-    """Where its journal lies: another one for another server, tenant, vector, property or space."""
+    """Where its journal lies: another one for another server, tenant, vector, property or model."""
     told = repr((address.endpoints, address.tenant, astuple(address.foreign) if address.foreign else ()))
     return home() / "visits" / f"{address.collection}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
@@ -110,7 +110,7 @@ def _compare(address: Address, embedder: Embedder, store: ForeignStore) -> None:
             f"the vectors of `{address}` are not of `{embedder.space.name}` ({embedder.space.id}):"
             f" {len(pictured)} stored pictures, embedded anew, have a mean cosine of {cosine:.3f}"
             f" to them, not {ALIKE} or more",
-            hint="name the model that made them in `space=`; where `image=` holds other pictures than"
+            hint="name the model that made them in `model=`; where `image=` holds other pictures than"
             " were embedded, such as previews, leave it out",
         )
 

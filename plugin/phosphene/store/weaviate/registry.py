@@ -36,7 +36,7 @@ def registered(address: Address) -> Manifest | None:
         raise LibraryError(
             f"`{address}` is a collection of something else, not a library",
             hint="name another collection; or read this one as it is: "
-            f"`{address}?vector=NAME&image=PROPERTY&caption=PROPERTY&space=SPACE`",
+            f"`{address}?vector=NAME&image=PROPERTY&caption=PROPERTY&model=MODEL`",
         )
     return manifest if there else None
 
