@@ -29,7 +29,13 @@ class Oracle:
         return [self.images[id] for id in ids if id in self.images]
 
     def near(
-        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: bool = False,
     ) -> list[Hit]:
         if diversity:
             return self._diverse(vector, count, where, 1 - diversity)

@@ -206,8 +206,8 @@ def test_scores_are_cosines_whatever_the_distance(
     query = vectors_like_embeddings(1, DIMENSION, seed=7)[0]
     store = opened(collection.url)
 
-    hits = store.near(query, 10)
-    vectors = [image.vector for image in store.get([hit.image.id for hit in hits], vectors=True)]
+    hits = store.near(query, 10, vectors=True)
+    vectors = [hit.image.vector for hit in hits]
     store.close()
 
     cosines = unit(collection.vectors) @ query

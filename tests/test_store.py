@@ -264,6 +264,23 @@ def test_a_diversity_that_is_no_share_is_refused(again: Callable[[], Store], div
         store.near(QUERY, 3, diversity=diversity)
 
 
+@pytest.mark.parametrize("diversity", [0.0, 0.5])
+def test_hits_bring_their_vectors_only_where_they_are_asked_for(
+    again: Callable[[], Store], diversity: float
+) -> None:
+    store = again()
+    store.upsert(made(60))
+    stored = {image.id: image.vector for image in made(60)}
+
+    with_vectors = store.near(QUERY, 10, Filter(origin="training"), diversity=diversity, vectors=True)
+    without = store.near(QUERY, 10, Filter(origin="training"), diversity=diversity)
+
+    assert [hit.image.id for hit in with_vectors] == [hit.image.id for hit in without]
+    assert all(np.array_equal(hit.image.vector, stored[hit.image.id]) for hit in with_vectors)
+    if not isinstance(store, Oracle):
+        assert diversity or all(hit.image.vector is None for hit in without)
+
+
 FILTERS = {
     "imported": Filter(origin="imported"),
     "generated": Filter(origin="generated"),

@@ -38,12 +38,19 @@ class Store(Protocol):
         ...
 
     def near(
-        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: bool = False,
     ) -> list[Hit]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
-        With a `diversity` in (0, 1] those that are far from each other, too, in the order in which
-        `store.diversity` chooses them. Raises QueryError for one outside [0, 1].
+        With a `diversity` in (0, 1] the hits are also far from each other, in the order in which
+        `store.diversity` chooses them. With `vectors` the images carry their vectors. Raises QueryError
+        for a diversity outside [0, 1].
         """
         ...
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from phosphene.errors import QueryError
 from phosphene.records import Filter, Hit
-from phosphene.vectors import Vector, Vectors
+from phosphene.vectors import Vector, Vectors, there
 
 if TYPE_CHECKING:
     from phosphene.store import Store
@@ -33,14 +33,11 @@ def checked(diversity: float) -> float:
 
 def diverse(store: "Store", vector: Vector, count: int, where: Filter, diversity: float) -> list[Hit]:
     """The `count` hits that are chosen from the pool of a store, in the order of the choice."""
-    pool = store.near(vector, POOL * count, where)
-    images = store.get([hit.image.id for hit in pool], vectors=True)
-    vectors = {image.id: image.vector for image in images if image.vector is not None}
-    there = [hit for hit in pool if hit.image.id in vectors]  # without those that were removed meanwhile
-    if not there:
+    pool = store.near(vector, POOL * count, where, vectors=True)
+    if not pool:
         return []
-    stacked = np.stack([vectors[hit.image.id] for hit in there])
-    return [there[place] for place in chosen([hit.score for hit in there], stacked, count, diversity)]
+    vectors = np.stack([there(hit.image.vector) for hit in pool])
+    return [pool[place] for place in chosen([hit.score for hit in pool], vectors, count, diversity)]
 
 
 def chosen(scores: Sequence[float], vectors: Vectors, count: int, diversity: float) -> list[int]:

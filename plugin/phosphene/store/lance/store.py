@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from math import isfinite, isqrt
+from math import isqrt
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,10 +34,10 @@ from phosphene.store import EVERYTHING
 from phosphene.store.diversity import checked, diverse
 from phosphene.store.lance.conditions import among, condition
 from phosphene.store.lance.folder import clearly, lock
-from phosphene.store.lance.rows import images_of, known_rows, raw_rows, rows_of, rows_of_thumbnails
+from phosphene.store.lance.rows import hits_of, images_of, raw_rows, rows_of, rows_of_thumbnails
 from phosphene.store.lance.tables import Tables
 from phosphene.store.odd import Odd
-from phosphene.store.properties import fitting, image_of
+from phosphene.store.properties import fitting
 from phosphene.vectors import Vector, unit
 
 # Up to this many images every one is compared: 0.1 s for 512 dimensions on 2 idle cores. Above,
@@ -157,7 +157,13 @@ class LanceStore:
         return [found[id] for id in ids if id in found]
 
     def near(
-        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: bool = False,
     ) -> list[Hit]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
@@ -171,9 +177,9 @@ class LanceStore:
             return diverse(self, query, count, where, diversity)
         asked = count
         while True:
-            rows = self._nearest(query, asked, where)
-            hits = [_hit(row) for row in known_rows(rows, self._odd) if _is_compared(row)]
-            if len(hits) >= count or len(rows) < asked:
+            found = self._nearest(query, asked, where, vectors)
+            hits = hits_of(found, self._odd)
+            if len(hits) >= count or len(found) < asked:
                 return hits[:count]
             asked *= 2  # some of the nearest were no images
 
@@ -234,19 +240,19 @@ class LanceStore:
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
 
-    def _nearest(self, query: Vector, count: int, where: Filter) -> list[dict[str, Any]]:
+    def _nearest(self, query: Vector, count: int, where: Filter, vectors: bool) -> pa.Table:
         """The rows of the nearest vectors, with their `_distance`."""
+        columns = [*self._columns, "_distance", *([schema.VECTOR] if vectors else [])]
         with clearly(self._folder, "search"):
             search = self._tables.images.search(query, vector_column_name=schema.VECTOR)
-            search = search.distance_type("cosine").select([*self._columns, "_distance"]).limit(count)
+            search = search.distance_type("cosine").select(columns).limit(count)
             if where != EVERYTHING:
                 search = search.where(condition(where))
             if not self._tables.indexed or self._at_most(where) <= self._exact_up_to:
                 search = search.bypass_vector_index()
             else:  # 0: and more cells, until there are enough
                 search = search.minimum_nprobes(isqrt(self.count()) // VISITED).maximum_nprobes(0)
-            rows: list[dict[str, Any]] = search.to_arrow().to_pylist()
-            return rows
+            return search.to_arrow()
 
     def _rows(self, images: Sequence[Image]) -> pa.Table:
         vectors = np.stack([fitting(image.vector, self.space) for image in images])
@@ -274,15 +280,6 @@ class LanceStore:
         """The next batch, None after the last."""
         with clearly(self._folder, "read"):
             return next(batches, None)
-
-
-def _hit(row: dict[str, Any]) -> Hit:
-    return Hit(image_of(row["id"], row), float(np.clip(1 - row["_distance"], -1, 1)))
-
-
-def _is_compared(row: dict[str, Any]) -> bool:
-    """Whether a row of a search has a vector that could be compared with the query."""
-    return row["_distance"] is not None and isfinite(row["_distance"])
 
 
 def _index(rows: int) -> IvfFlat:

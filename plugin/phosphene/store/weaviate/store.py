@@ -103,7 +103,13 @@ class WeaviateStore:
         return [found[id] for id in ids if id in found]
 
     def near(
-        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: bool = False,
     ) -> list[Hit]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
@@ -125,12 +131,14 @@ class WeaviateStore:
                 filters=_condition(where),
                 return_properties=NAMES,
                 return_metadata=MetadataQuery(distance=True),
+                include_vector=[VECTOR] if vectors else False,
                 diversity_selection=Diversity.mmr(limit=count, balance=1 - share) if share else None,
             ),
         )
+        distances = {str(each.uuid): each.metadata.distance or 0.0 for each in answer.objects}
         return [
-            Hit(image_of_object(each), float(np.clip(1 - (each.metadata.distance or 0.0), -1, 1)))
-            for each in answer.objects
+            Hit(image, float(np.clip(1 - distances[image.id], -1, 1)))
+            for image in self._usable(map(image_of_object, answer.objects), vectors)
         ]
 
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
