@@ -28,7 +28,7 @@ from phosphene.store import open_store
 from phosphene.store.diversity import diverse
 from phosphene.store.weaviate import store as module
 from phosphene.store.weaviate.address import Address
-from phosphene.store.weaviate.schema_diff import drift
+from phosphene.store.weaviate.schema_diff import diff
 from phosphene.store.weaviate.store import WeaviateStore
 from phosphene.vectors import unit
 from weaviate_server import Server, free_ports
@@ -76,7 +76,7 @@ def fails(url: str, deed: str = "count") -> StoreError:
 def test_the_collection_is_as_the_file_says(weaviate: Server, store: WeaviateStore) -> None:
     name = store._address.collection
 
-    assert drift({**schema.collection(), "class": name}, settings(weaviate, name)) == []
+    assert diff({**schema.collection(), "class": name}, settings(weaviate, name)) == []
 
 
 def test_replicas_hold_for_both_collections(weaviate: Server, url: str) -> None:

@@ -13,7 +13,7 @@ from phosphene import schema
 from phosphene.errors import StoreError
 from phosphene.keys import masked, weaviate_key
 from phosphene.store.weaviate.address import Address, Endpoint
-from phosphene.store.weaviate.schema_diff import Drift, Json, drift, mended
+from phosphene.store.weaviate.schema_diff import Difference, Json, diff, patched
 
 MODULE = {"multi2vec-clip": {"imageFields": ["thumbnail"]}}
 
@@ -29,15 +29,15 @@ def wanted(address: Address, *, module: bool = False) -> dict[str, Any]:
     return posted
 
 
-def compared(address: Address, found: Json, *, module: bool = False) -> list[Drift]:
-    """The drift of a collection; what the address leaves open is fine whatever it is."""
+def schema_diff(address: Address, found: Json, *, module: bool = False) -> list[Difference]:
+    """How a collection differs from the schema. A setting that the address leaves open may have any value."""
     posted = wanted(address, module=module)
     if address.replicas is None:
         del posted["replicationConfig"]
     vectorizer = found.get("vectorConfig", {}).get("image", {}).get("vectorizer")
     if not module and vectorizer == MODULE:
         del posted["vectorConfig"]["image"]["vectorizer"]
-    return drift(posted, found)
+    return diff(posted, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,14 @@ class Collection:
         """Make it. Raises StoreError with the server's reason where it cannot be made."""
         content(self.address, self.ask("POST", "/v1/schema", posted))
 
-    def mend(self, found: Json, drifts: list[Drift]) -> None:
+    def mend(self, found: Json, differences: list[Difference]) -> None:
         """Set right what can be: properties one by one, all other settings at once."""
-        properties = [each for each in drifts if each.added and each.path[0] == "properties"]
+        properties = [each for each in differences if each.added and each.path[0] == "properties"]
         for each in properties:
             content(self.address, self.ask("POST", f"{self._path}/properties", each.wanted))
-        if settings := [each for each in drifts if each not in properties]:
+        if settings := [each for each in differences if each not in properties]:
             now = self.ask("GET", self._path).json() if properties else found
-            content(self.address, self.ask("PUT", self._path, mended(now, settings)))
+            content(self.address, self.ask("PUT", self._path, patched(now, settings)))
 
     @property
     def _path(self) -> str:

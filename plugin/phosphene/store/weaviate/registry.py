@@ -14,7 +14,7 @@ from phosphene import schema
 from phosphene.errors import LibraryError, StoreError
 from phosphene.manifest import Manifest
 from phosphene.store.weaviate.address import Address
-from phosphene.store.weaviate.collection import Collection, compared, content, wanted
+from phosphene.store.weaviate.collection import Collection, content, schema_diff, wanted
 
 COMPANION = "PhospheneLibrary"
 IDS = uuid.UUID("5b0f7c52-3f0e-5b62-9d7f-6c1f1f0f6a55")  # the namespace of the objects' ids
@@ -140,7 +140,7 @@ def _tenant_is_there(address: Address) -> bool:
 
 
 def _has_other_settings(address: Address, settings: dict[str, Any]) -> bool:
-    return any(not each.mutable for each in compared(address, settings))
+    return any(not each.mutable for each in schema_diff(address, settings))
 
 
 def _is_empty(address: Address) -> bool:
