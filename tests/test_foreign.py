@@ -105,7 +105,7 @@ def store(collection: Theirs) -> Iterator[ForeignStore]:
 
 
 def read(settings: dict[str, Any], options: str = "") -> Reading:
-    return reading(Address.parse(f"weaviate://host/Theirs?model=x{options}"), settings)
+    return reading(Address.parse(f"weaviate://host/Theirs?space=x{options}"), settings)
 
 
 def test_the_only_vector_needs_no_name_and_one_of_several_does() -> None:
@@ -344,15 +344,15 @@ def scenes(weaviate: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def visited(scenes: str) -> str:
-    """An address that `-L` takes."""
+def address(scenes: str) -> str:
+    """The address of the landscapes, as `-L` takes it."""
     return f"{scenes}&model=landscape"
 
 
-def test_a_search_finds_what_a_library_of_the_same_pictures_finds(visited: str, tmp_path: Path) -> None:
-    with phosphene.open(visited) as library:
+def test_a_search_finds_what_a_library_of_the_same_pictures_finds(address: str, tmp_path: Path) -> None:
+    with phosphene.open(address) as library:
         pictures = library.store.thumbnails([image.id for image in library.store.iterate()])
-        hits, again = library.search(PROMPT, 16), lines("-L", visited, "search", PROMPT, "-n", 16)
+        hits, again = library.search(PROMPT, 16), lines("-L", address, "search", PROMPT, "-n", 16)
         vectors = {image.id: image.vector for image in library.store.iterate(vectors=True)}
         target = library.vector(PROMPT)
 
@@ -362,25 +362,25 @@ def test_a_search_finds_what_a_library_of_the_same_pictures_finds(visited: str, 
     )
     assert [hit.score for hit in hits] == pytest.approx(cosines, abs=1e-5)
     assert [hit["id"] for hit in again] == [hit.image.id for hit in hits]
-    assert all(hit["uri"] == f"{visited.split('?')[0]}/{hit['id']}" for hit in again)
+    assert all(hit["uri"] == f"{address.split('?')[0]}/{hit['id']}" for hit in again)
 
 
-def test_the_space_is_believed_once_and_then_no_model_loads(visited: str) -> None:
-    with phosphene.open(visited) as library:
+def test_a_probe_is_remembered_so_that_no_model_loads_again(address: str) -> None:
+    with phosphene.open(address) as library:
         library.search(PROMPT)
-    with phosphene.open(visited) as again:
+    with phosphene.open(address) as again:
         assert again.search(PROMPT)
-        assert again.url == visited
+        assert again.url == address
         assert (again.status().store, again.status().images) == ("weaviate", 16)
         assert "embedder" not in vars(again)
 
 
-def test_it_is_shown_mapped_and_walked(visited: str, tmp_path: Path) -> None:
-    [hit] = lines("-L", visited, "search", PROMPT, "-n", 1)
+def test_it_is_shown_mapped_and_walked(address: str, tmp_path: Path) -> None:
+    [hit] = lines("-L", address, "search", PROMPT, "-n", 1)
 
-    [shown] = lines("-L", visited, "show", hit["id"][:8], "-o", tmp_path / "family.png")
-    lines("-L", visited, "map", "-o", tmp_path / "map.png")
-    stops = lines("-L", visited, "walk", PROMPT, "a boat", "--steps", 3, "-o", tmp_path / "walk.png")
+    [shown] = lines("-L", address, "show", hit["id"][:8], "-o", tmp_path / "family.png")
+    lines("-L", address, "map", "-o", tmp_path / "map.png")
+    stops = lines("-L", address, "walk", PROMPT, "a boat", "--steps", 3, "-o", tmp_path / "walk.png")
 
     assert (shown["id"], shown["uri"]) == (hit["id"], hit["uri"])
     assert len(stops) == 3
@@ -389,11 +389,11 @@ def test_it_is_shown_mapped_and_walked(visited: str, tmp_path: Path) -> None:
 
 
 def test_what_is_generated_goes_into_another_library_and_keeps_the_foreign_parents(
-    visited: str, tmp_path: Path
+    address: str, tmp_path: Path
 ) -> None:
     words = (
         "-L",
-        visited,
+        address,
         "generate",
         PROMPT,
         "-n",
@@ -414,49 +414,49 @@ def test_what_is_generated_goes_into_another_library_and_keeps_the_foreign_paren
     assert refused.exit_code == 1
     assert "phosphene only reads it" in refused.stderr
     assert "--into LIB" in refused.stderr
-    nearest = lines("-L", visited, "search", PROMPT, "-n", 3)
+    nearest = lines("-L", address, "search", PROMPT, "-n", 3)
     assert [parent["id"] for parent in made["parents"]] == [hit["id"] for hit in nearest]
     [shown] = lines("-L", tmp_path / "mine", "show", made["id"])
     assert [parent["id"] for parent in shown["parents"]] == [hit["id"] for hit in nearest]
     assert made["uri"] == str(tmp_path / "mine" / "pictures" / f"{made['id']}.png")
-    [replayed] = lines("-L", visited, "replay", made["uri"])
+    [replayed] = lines("-L", address, "replay", made["uri"])
     assert replayed["identical"]
 
 
-def test_a_walk_keeps_what_it_made_in_another_library(visited: str, tmp_path: Path) -> None:
-    words = ("-L", visited, "walk", PROMPT, "a boat", "--steps", 2, "--generate", "--keep")
+def test_a_walk_keeps_what_it_made_in_another_library(address: str, tmp_path: Path) -> None:
+    words = ("-L", address, "walk", PROMPT, "a boat", "--steps", 2, "--generate", "--keep")
     stops = lines(*words, "--into", tmp_path / "mine", "-o", tmp_path / "walk.png")
 
     assert all(Path(stop["generated"]["uri"]).is_file() for stop in stops)
     assert lines("-L", tmp_path / "mine", "status")[0]["generated"] == 2
-    usage = run("-L", visited, "walk", PROMPT, "a boat", "--into", tmp_path / "mine")
+    usage = run("-L", address, "walk", PROMPT, "a boat", "--into", tmp_path / "mine")
     assert usage.exit_code == 2
 
 
-def test_it_can_be_copied_into_a_library_of_ones_own(visited: str, tmp_path: Path) -> None:
-    [first] = lines("copy", visited, tmp_path / "mine")
-    [second] = lines("copy", visited, tmp_path / "mine")
+def test_it_can_be_copied_into_a_library_of_ones_own(address: str, tmp_path: Path) -> None:
+    [first] = lines("copy", address, tmp_path / "mine")
+    [second] = lines("copy", address, tmp_path / "mine")
 
     assert (first["copied"], second["copied"], second["unchanged"]) == (16, 0, 16)
-    own, foreign = (lines("-L", place, "search", PROMPT) for place in (tmp_path / "mine", visited))
+    own, foreign = (lines("-L", place, "search", PROMPT) for place in (tmp_path / "mine", address))
     assert [(hit["id"], hit["uri"]) for hit in own] == [(hit["id"], hit["uri"]) for hit in foreign]
 
 
-def test_nothing_is_added_to_it_or_removed(visited: str, tmp_path: Path) -> None:
+def test_nothing_is_added_to_it_or_removed(address: str, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(jpeg(1))
-    [hit] = lines("-L", visited, "search", PROMPT, "-n", 1)
+    [hit] = lines("-L", address, "search", PROMPT, "-n", 1)
 
-    added = run("-L", visited, "add", tmp_path / "a.jpg")
-    removed = run("-L", visited, "remove", hit["id"], "--yes")
+    added = run("-L", address, "add", tmp_path / "a.jpg")
+    removed = run("-L", address, "remove", hit["id"], "--yes")
 
     for result in (added, removed):
         assert result.exit_code == 1
         assert "phosphene only reads it" in result.stderr
-    assert lines("-L", visited, "status")[0]["images"] == 16
+    assert lines("-L", address, "status")[0]["images"] == 16
 
 
 def test_vectors_of_another_dimension_are_refused_with_both_named(collection: Theirs) -> None:
-    with pytest.raises(LibraryError, match=r"have 32 numbers, and those of `landscape`.* 256"):
+    with pytest.raises(LibraryError, match=r"have 32 numbers, but those of `landscape`.* 256"):
         phosphene.open(f"{collection.url}&model=landscape")
 
 
@@ -476,10 +476,10 @@ def test_vectors_of_another_model_are_refused_where_their_pictures_say_so(
 @pytest.mark.parametrize(
     ("name", "options", "wrong"),
     [
-        ("Scenes", {"image": "photo"}, "does not say which model made"),
+        ("Scenes", {"image": "photo"}, "does not name the model"),
         ("Absent", {"model": "landscape"}, "there is no collection `Absent`"),
         ("Scenes", {"model": "landscape", "image": "nope"}, "the property `nope`"),
-        ("Empty", {"model": "landscape"}, "holds nothing"),
+        ("Empty", {"model": "landscape"}, "no object of"),
     ],
 )
 def test_an_address_that_cannot_be_read_says_why(

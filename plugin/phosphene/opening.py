@@ -39,7 +39,7 @@ def opened(url: str | Path | None, space: str | Space | None, *, create: bool, l
         return _folder(expanded(text).absolute(), space, create=create, load=load)
     address = Address.parse(text)
     if address.foreign:
-        return _visit(address, load)
+        return _external(address, load)
     return _server(address, space, create=create, load=load)
 
 
@@ -105,11 +105,11 @@ def _server(address: Address, asked: str | Space | None, *, create: bool, load: 
     return Opened(address.url, folder, store, embedder)
 
 
-def _visit(address: Address, load: Load) -> Opened:
-    from phosphene.store.weaviate.probe import visit
+def _external(address: Address, load: Load) -> Opened:
+    from phosphene.store.weaviate.probe import probe
 
-    there = visit(address, lambda name: _named(name, load)[1])
-    return Opened(address.url, there.folder, there.store, there.embedder)
+    probed = probe(address, lambda name: _named(name, load)[1])
+    return Opened(address.url, probed.folder, probed.store, probed.embedder)
 
 
 def _folder_of(address: Address) -> Path:
