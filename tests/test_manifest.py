@@ -21,7 +21,7 @@ def test_an_empty_folder_and_a_missing_one_have_no_manifest_yet(tmp_path: Path) 
     assert Manifest.read(tmp_path / "missing") is None
 
 
-def test_what_a_killed_write_left_behind_makes_no_folder_foreign(tmp_path: Path) -> None:
+def test_what_a_killed_write_left_behind_makes_no_folder_one_of_something_else(tmp_path: Path) -> None:
     (tmp_path / f".{NAME}.abc.part").write_text("{")
 
     assert Manifest.read(tmp_path) is None

@@ -32,7 +32,7 @@ class Manifest:
         """
         file = folder / NAME
         if not file.exists():
-            _refuse_foreign(folder)
+            _refuse_other_folder(folder)
             return None
         with file.open("rb") as opened:
             return cls.parse(opened.read(LARGEST + 1), str(folder))
@@ -101,7 +101,7 @@ def _repair(library: str) -> str:
     return f"`phosphene -L {quote(library)} repair` writes it again"
 
 
-def _refuse_foreign(folder: Path) -> None:
+def _refuse_other_folder(folder: Path) -> None:
     if (folder / "store" / "images.lance").exists():
         raise LibraryError(f"the manifest of `{folder}` is missing", hint=_repair(str(folder)))
     if folder.exists() and not folder.is_dir():

@@ -38,7 +38,7 @@ def opened(url: str | Path | None, space: str | Space | None, *, create: bool, l
     if not Address.is_one(text):
         return _folder(expanded(text).absolute(), space, create=create, load=load)
     address = Address.parse(text)
-    if address.foreign:
+    if address.external:
         return _external(address, load)
     return _server(address, space, create=create, load=load)
 

@@ -172,7 +172,7 @@ def _is_there(name: str) -> bool:
     from phosphene.store.weaviate.registry import registered
 
     address = Address.parse(name)
-    return address.foreign is not None or registered(address) is not None
+    return address.external is not None or registered(address) is not None
 
 
 def _space(settings: Settings) -> Finding:

@@ -1,4 +1,4 @@
-"""Somebody else's Weaviate collection as a Store that is only read.
+"""An external Weaviate collection, which phosphene did not make, as a read-only Store.
 
 Ids are the server's. What the collection does not say has a plain value: no sha256, a size of 0 x 0,
 the time when the server got the object; all are imported images. Objects without the vector that was
@@ -32,7 +32,7 @@ PICTURES = 8  # pictures asked for at once: an answer has at most 100 MB, and or
 CREATED = MetadataQuery(creation_time=True)
 
 
-class ForeignStore:
+class ExternalStore:
     """A collection that phosphene did not make."""
 
     def __init__(self, address: Address, reading: Reading, space: Space) -> None:
@@ -144,8 +144,8 @@ class ForeignStore:
 
     def _refuse(self) -> NoReturn:
         raise StoreError(
-            f"`{self._address}` is somebody else's collection: phosphene only reads it",
-            hint="generate into a library of your own with `--into LIB`, or `phosphene copy` it into one",
+            f"`{self._address}` is an external collection, which phosphene only reads",
+            hint="generate into a library of your own with `--into LIB`, or copy it into one with `phosphene copy`",
         )
 
     # ── how it is done ────────────────────────────────────────────────────────────────────

@@ -1,4 +1,4 @@
-"""How somebody else's collection is read: what its settings say about its vectors and pictures."""
+"""How an external collection is read: what its settings say about its vectors and pictures."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ def reading(address: Address, settings: Json) -> Reading:
     Raises LibraryError for a vector or a property that is not there or of no use, and names those
     that are.
     """
-    asked = address.foreign
+    asked = address.external
     assert asked is not None, "an address that says how to read"
     name, vector = _vector(address, asked.vector, settings)
     index = vector.get("vectorIndexConfig") or {}

@@ -22,7 +22,7 @@ from phosphene.images import open_picture
 from phosphene.manifest import Manifest
 from phosphene.records import Space
 from phosphene.store.weaviate.address import Address
-from phosphene.store.weaviate.external import ForeignStore
+from phosphene.store.weaviate.external import ExternalStore
 from phosphene.vectors import Vector
 
 COMPARED = 8  # pictures that are embedded again
@@ -36,7 +36,7 @@ MIN_COSINE = 0.99
 class Probed:
     """An open collection and the folder of its journal. `embedder` is None if no model had to load."""
 
-    store: ForeignStore
+    store: ExternalStore
     folder: Path
     embedder: Embedder | None
 
@@ -47,8 +47,8 @@ def probe(address: Address, load: Callable[[str], Embedder]) -> Probed:
     Raises LibraryError if there is no such collection or its vectors are not of the named space,
     StoreError if no server answers, and ModelError if the model cannot be loaded.
     """
-    assert address.foreign is not None, "an address that says how to read"
-    if not address.foreign.model:
+    assert address.external is not None, "an address that says how to read"
+    if not address.external.model:
         raise LibraryError(
             f"the address of `{address}` does not name the model of the collection's vectors",
             hint="add the model that made them: `&model=ViT-B-32/openai`, see `phosphene models`",
@@ -56,7 +56,7 @@ def probe(address: Address, load: Callable[[str], Embedder]) -> Probed:
     folder = _folder(address)
     if known := Manifest.read(folder):
         return Probed(_opened(address, known.space), folder, None)
-    embedder = load(address.foreign.model)
+    embedder = load(address.external.model)
     with ExitStack() as on_error:
         store = _opened(address, embedder.space)
         on_error.callback(store.close)
@@ -66,10 +66,10 @@ def probe(address: Address, load: Callable[[str], Embedder]) -> Probed:
     return Probed(store, folder, embedder)
 
 
-def _opened(address: Address, space: Space) -> ForeignStore:
+def _opened(address: Address, space: Space) -> ExternalStore:
     """The open store. Raises LibraryError if its vectors have another dimension than the space."""
     with ExitStack() as on_error:
-        store = ForeignStore.open(address, space)
+        store = ExternalStore.open(address, space)
         on_error.callback(store.close)
         found = _dimension(store, address)
         if found != space.dimension:
@@ -84,7 +84,7 @@ def _opened(address: Address, space: Space) -> ForeignStore:
 
 def _folder(address: Address) -> Path:
     """Where its journal lies. Another server, tenant, vector, property or space has another folder."""
-    key = repr((address.endpoints, address.tenant, astuple(address.foreign) if address.foreign else ()))
+    key = repr((address.endpoints, address.tenant, astuple(address.external) if address.external else ()))
     name = f"{address.collection}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     folder, former = home() / "external" / name, home() / "visits" / name  # its name before 0.2
     if former.is_dir() and not folder.exists():
@@ -93,7 +93,7 @@ def _folder(address: Address) -> Path:
     return folder
 
 
-def _dimension(store: ForeignStore, address: Address) -> int:
+def _dimension(store: ExternalStore, address: Address) -> int:
     """How many numbers a vector has. Raises LibraryError if the collection has no vector."""
     for image in store.iterate(vectors=True):
         if image.vector is not None:
@@ -104,7 +104,7 @@ def _dimension(store: ForeignStore, address: Address) -> int:
     )
 
 
-def _compare(address: Address, embedder: Embedder, store: ForeignStore) -> None:
+def _compare(address: Address, embedder: Embedder, store: ExternalStore) -> None:
     """Raises LibraryError if the stored vectors are not what their pictures embed to."""
     samples = _samples(store)
     if not samples:
@@ -121,7 +121,7 @@ def _compare(address: Address, embedder: Embedder, store: ForeignStore) -> None:
         )
 
 
-def _samples(store: ForeignStore) -> list[tuple[Vector, Picture]]:
+def _samples(store: ExternalStore) -> list[tuple[Vector, Picture]]:
     """A few stored vectors (d,) with their pictures, where those can be read."""
     found: list[tuple[Vector, Picture]] = []
     images = islice(store.iterate(vectors=True), SEARCHED)

@@ -1,4 +1,4 @@
-"""Somebody else's collection: read, searched and generated from, and never written to."""
+"""External collections: they are read, searched and generated from, and never written to."""
 
 import base64
 import json
@@ -25,7 +25,7 @@ from phosphene.images import THUMBNAIL, open_picture
 from phosphene.landscape.scenes import SEEDS, write
 from phosphene.records import Filter, Space
 from phosphene.store.weaviate.address import Address
-from phosphene.store.weaviate.external import ForeignStore
+from phosphene.store.weaviate.external import ExternalStore
 from phosphene.store.weaviate.external_pictures import load, small
 from phosphene.store.weaviate.external_schema import Reading, reading
 from phosphene.vectors import Vectors, unit
@@ -85,8 +85,8 @@ def theirs(server: Server, name: str, *, length: float = 1.0, **settings: Any) -
     return Theirs(server.url(name, vector="clip", image="photo", caption="title"), ids, vectors)
 
 
-def opened(url: str, space: Space = SPACE) -> ForeignStore:
-    return ForeignStore.open(Address.parse(url), space)
+def opened(url: str, space: Space = SPACE) -> ExternalStore:
+    return ExternalStore.open(Address.parse(url), space)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def collection(weaviate: Server) -> Theirs:
 
 
 @pytest.fixture
-def store(collection: Theirs) -> Iterator[ForeignStore]:
+def store(collection: Theirs) -> Iterator[ExternalStore]:
     store = opened(collection.url)
     yield store
     store.close()
@@ -158,7 +158,7 @@ def test_properties_of_our_names_and_types_are_read_and_pictures_are_not() -> No
 
 
 def test_an_object_is_an_image_with_plain_values_for_what_it_does_not_say(
-    store: ForeignStore, collection: Theirs
+    store: ExternalStore, collection: Theirs
 ) -> None:
     [image] = store.get([collection.ids[3]], vectors=True)
 
@@ -171,7 +171,7 @@ def test_an_object_is_an_image_with_plain_values_for_what_it_does_not_say(
 
 
 def test_images_come_in_the_order_asked_for_and_unknown_ids_are_passed_over(
-    store: ForeignStore, collection: Theirs
+    store: ExternalStore, collection: Theirs
 ) -> None:
     asked = [collection.ids[5], str(uuid.uuid4()), "no-uuid", collection.ids[2], collection.ids[5]]
 
@@ -182,7 +182,7 @@ def test_images_come_in_the_order_asked_for_and_unknown_ids_are_passed_over(
     ]
 
 
-def test_objects_without_the_vector_are_no_images(store: ForeignStore, collection: Theirs) -> None:
+def test_objects_without_the_vector_are_no_images(store: ExternalStore, collection: Theirs) -> None:
     assert {image.id for image in store.iterate(vectors=True)} == set(collection.ids)
     assert all(image.vector is not None for image in store.iterate(vectors=True))
 
@@ -219,7 +219,7 @@ def test_scores_are_cosines_whatever_the_distance(
     )
 
 
-def test_filters_hold(store: ForeignStore, collection: Theirs) -> None:
+def test_filters_hold(store: ExternalStore, collection: Theirs) -> None:
     query, ids = unit(collection.vectors[0]), collection.ids
     only, without = frozenset(ids[:4]), frozenset(ids[:2])
 
@@ -239,13 +239,13 @@ def test_filters_hold(store: ForeignStore, collection: Theirs) -> None:
     assert store.count(Filter(origin="generated")) == 0
 
 
-def test_a_vector_of_another_dimension_is_refused(store: ForeignStore) -> None:
+def test_a_vector_of_another_dimension_is_refused(store: ExternalStore) -> None:
     with pytest.raises(VectorError, match=r"shape \(8,\) does not fit `their/model`"):
         store.near(np.ones(8, dtype=np.float32), 3)
 
 
 def test_thumbnails_are_made_from_blobs_and_grey_where_there_is_none(
-    store: ForeignStore, collection: Theirs
+    store: ExternalStore, collection: Theirs
 ) -> None:
     made = store.thumbnails(collection.ids[:2])
 
@@ -296,9 +296,9 @@ def test_where_there_is_no_picture_a_grey_one_stands_in(content: bytes | None) -
     assert len(colours) == 1
 
 
-def test_writing_is_refused_with_the_way_out(store: ForeignStore, collection: Theirs) -> None:
+def test_writing_is_refused_with_the_way_out(store: ExternalStore, collection: Theirs) -> None:
     for attempt in (lambda: store.upsert([]), lambda: store.delete(collection.ids[:1])):
-        with pytest.raises(StoreError, match="somebody else's collection: phosphene only reads it") as caught:
+        with pytest.raises(StoreError, match="an external collection, which phosphene only reads") as caught:
             attempt()
         assert "--into LIB" in caught.value.hint
 
@@ -388,7 +388,7 @@ def test_it_is_shown_mapped_and_walked(address: str, tmp_path: Path) -> None:
         assert (tmp_path / name).stat().st_size > 1000
 
 
-def test_what_is_generated_goes_into_another_library_and_keeps_the_foreign_parents(
+def test_what_is_generated_goes_into_another_library_and_keeps_the_external_parents(
     address: str, tmp_path: Path
 ) -> None:
     words = (
@@ -412,7 +412,7 @@ def test_what_is_generated_goes_into_another_library_and_keeps_the_foreign_paren
     [made] = lines(*words, "--into", tmp_path / "mine")
 
     assert refused.exit_code == 1
-    assert "phosphene only reads it" in refused.stderr
+    assert "which phosphene only reads" in refused.stderr
     assert "--into LIB" in refused.stderr
     nearest = lines("-L", address, "search", PROMPT, "-n", 3)
     assert [parent["id"] for parent in made["parents"]] == [hit["id"] for hit in nearest]
@@ -438,8 +438,8 @@ def test_it_can_be_copied_into_a_library_of_ones_own(address: str, tmp_path: Pat
     [second] = lines("copy", address, tmp_path / "mine")
 
     assert (first["copied"], second["copied"], second["unchanged"]) == (16, 0, 16)
-    own, foreign = (lines("-L", place, "search", PROMPT) for place in (tmp_path / "mine", address))
-    assert [(hit["id"], hit["uri"]) for hit in own] == [(hit["id"], hit["uri"]) for hit in foreign]
+    own, external = (lines("-L", place, "search", PROMPT) for place in (tmp_path / "mine", address))
+    assert [(hit["id"], hit["uri"]) for hit in own] == [(hit["id"], hit["uri"]) for hit in external]
 
 
 def test_nothing_is_added_to_it_or_removed(address: str, tmp_path: Path) -> None:
@@ -451,7 +451,7 @@ def test_nothing_is_added_to_it_or_removed(address: str, tmp_path: Path) -> None
 
     for result in (added, removed):
         assert result.exit_code == 1
-        assert "phosphene only reads it" in result.stderr
+        assert "which phosphene only reads" in result.stderr
     assert lines("-L", address, "status")[0]["images"] == 16
 
 
