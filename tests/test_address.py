@@ -102,7 +102,7 @@ def test_what_is_no_address_is_named(text: str, wrong: str) -> None:
         "https://me:secret@h/Photos",
         "weaviate://h/Photos?api_key=secret",
         "weaviate://h/Photos?secret",
-        "weaviate://h/Photos?space=landscape&key=me@secret",
+        "weaviate://h/Photos?model=landscape&key=me@secret",
     ],
 )
 def test_a_key_in_an_address_is_refused_and_not_repeated(text: str) -> None:

@@ -105,7 +105,7 @@ def store(collection: Theirs) -> Iterator[ExternalStore]:
 
 
 def read(settings: dict[str, Any], options: str = "") -> Reading:
-    return reading(Address.parse(f"weaviate://host/Theirs?space=x{options}"), settings)
+    return reading(Address.parse(f"weaviate://host/Theirs?model=x{options}"), settings)
 
 
 def test_the_only_vector_needs_no_name_and_one_of_several_does() -> None:

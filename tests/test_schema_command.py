@@ -213,7 +213,7 @@ def test_the_key_is_sent_and_a_wrong_one_refused(weaviate: Server, monkeypatch: 
     wrong = run("schema", "check", weaviate.url("Locked"))
 
     assert (right.exit_code, wrong.exit_code) == (0, 1)
-    assert "refuses (401)" in wrong.stderr
+    assert "refuses the request (401)" in wrong.stderr
     assert "WEAVIATE_API_KEY" in wrong.stderr
     assert "wrong`" not in wrong.stderr
 
@@ -222,5 +222,5 @@ def test_what_the_server_cannot_do_is_said_in_its_own_words(weaviate: Server) ->
     result = run("schema", "apply", weaviate.url("TooMany", replicas=3))
 
     assert result.exit_code == 1
-    assert "refuses (422)" in result.stderr
+    assert "refuses the request (422)" in result.stderr
     assert "not find enough weaviate nodes for replication" in result.stderr

@@ -61,11 +61,11 @@ def with_options(url: str, **options: object) -> str:
     return "&".join([url, *(f"{name}={value}" for name, value in options.items())])
 
 
-def fails(url: str, deed: str = "count") -> StoreError:
-    """What a deed on a library at an address raises; the space is known, so only the store is asked."""
+def fails(url: str, action: str = "count") -> StoreError:
+    """What a action on a library at an address raises; the space is known, so only the store is asked."""
     store = WeaviateStore(Address.parse(url), SPACE)
     with pytest.raises(StoreError) as caught:
-        store.count() if deed == "count" else store.upsert(made(3))
+        store.count() if action == "count" else store.upsert(made(3))
     store.close()
     return caught.value
 
@@ -120,7 +120,7 @@ def test_a_collection_of_something_else_is_refused_and_left_alone(weaviate: Serv
     httpx.post(f"{weaviate.base}/v1/schema", json=theirs).raise_for_status()
     before = settings(weaviate, name)
 
-    with pytest.raises(LibraryError, match="something else") as caught:
+    with pytest.raises(LibraryError, match="of another program") as caught:
         phosphene.open(url, space=SPACE, create=True)
 
     assert "vector=NAME" in caught.value.hint
@@ -145,8 +145,8 @@ def test_a_dropped_collection_may_be_made_again_in_another_space(weaviate: Serve
         assert library.space.id == "other:1"
 
 
-def test_the_companion_is_no_library(weaviate: Server) -> None:
-    with pytest.raises(LibraryError, match="keeps which collections"):
+def test_the_registry_itself_is_no_library(weaviate: Server) -> None:
+    with pytest.raises(LibraryError, match="keeps the list of libraries"):
         phosphene.open(weaviate.url("PhospheneLibrary"), space=SPACE, create=True)
 
 
@@ -194,8 +194,8 @@ def ids(hits: list[Hit]) -> set[str]:
 def test_more_than_a_server_gives_at_once_is_compared_here(
     store: WeaviateStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST", 20)
-    monkeypatch.setattr(module, "READ", 7)
+    monkeypatch.setattr(module, "MAX_RESULTS", 20)
+    monkeypatch.setattr(module, "PAGE_SIZE", 7)
     oracle = Oracle()
     for each in (store, oracle):
         each.upsert(made(60))
@@ -265,7 +265,7 @@ def test_a_server_that_is_down_is_named(weaviate: Server) -> None:
     error = fails(f"weaviate://127.0.0.1:{port}/Gone?timeout=1")
 
     assert f"127.0.0.1:{port} does not answer" in error.message
-    assert "is the server running" in error.hint
+    assert "check that the server is running" in error.hint
     with pytest.raises(StoreError, match=f"{port}"):
         phosphene.open(f"weaviate://127.0.0.1:{port}/Gone?timeout=1")
 

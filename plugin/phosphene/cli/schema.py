@@ -79,11 +79,11 @@ def check(context: click.Context, settings: Settings, address: str | None, modul
     module count only if the address or --module asks for them.
     """
     from phosphene.store.weaviate.address import Address
-    from phosphene.store.weaviate.collection import Collection, schema_diff
+    from phosphene.store.weaviate.collection import CollectionSchema, schema_diff
 
     text = _named(settings, address)
     place, fix = Address.parse(text), f"`phosphene schema apply {quote(text)}`"
-    found = Collection(place).read()
+    found = CollectionSchema(place).read()
     if found is None:
         raise LibraryError(f"there is no collection at `{place}`", hint=f"{fix} makes it")
     differences = schema_diff(place, found, module=module)
@@ -107,11 +107,11 @@ def apply(settings: Settings, address: str | None, module: bool) -> None:
     For the others the command prints the steps to a new collection, and exits with 1.
     """
     from phosphene.store.weaviate.address import Address
-    from phosphene.store.weaviate.collection import Collection, schema_diff, wanted
+    from phosphene.store.weaviate.collection import CollectionSchema, schema_diff, wanted
 
     text, output = _named(settings, address), settings.output
     place = Address.parse(text)
-    collection = Collection(place)
+    collection = CollectionSchema(place)
     found = collection.read()
     if found is None:
         collection.create(wanted(place, module=module))
@@ -121,7 +121,7 @@ def apply(settings: Settings, address: str | None, module: bool) -> None:
     mutable = [each for each in differences if each.mutable]
     fixed = [each for each in differences if not each.mutable]
     if mutable:
-        collection.mend(found, mutable)
+        collection.update(found, mutable)
     output.summary(
         _said(place, mutable, fixed),
         {

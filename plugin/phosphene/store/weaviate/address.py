@@ -20,11 +20,11 @@ PORTS, TLS_PORTS = (8080, 50051), (443, 443)  # REST and gRPC, as Weaviate has t
 NAME = re.compile(r"[A-Z][_0-9A-Za-z]{0,254}")
 CONSISTENCIES = ("one", "quorum", "all")
 OPTIONS = ("grpc", "tenant", "replicas", "consistency", "timeout")
-EXTERNAL_OPTIONS = ("vector", "image", "caption", "space")
+EXTERNAL_OPTIONS = ("vector", "image", "caption", "model")
 TENANT = re.compile(r"[-_0-9A-Za-z]{1,64}")  # what Weaviate takes
 TIMEOUT = 10.0  # seconds
 # A user, key or password before the host. It may hold `/`, `?` and `#`, which end a host. An `@` in an
-# option, as in `space=NAME@FILE`, is none: it comes after the `=` of one of our options.
+# option, as in `model=NAME@FILE`, is none: it comes after the `=` of one of our options.
 USER = re.compile(rf"(\w+://)(?:(?![?&](?:{'|'.join(OPTIONS + EXTERNAL_OPTIONS)})=).)*@", re.DOTALL)
 
 Consistency = Literal["one", "quorum", "all"]
@@ -51,7 +51,7 @@ class External:
     vector: str  # empty: the collection's only vector
     image: str  # empty: no property holds the picture
     caption: str
-    space: str
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,4 +204,6 @@ def _shown(text: str) -> str:
 
 def _shown_option(option: str) -> str:
     name, equals, _ = option.partition("=")
-    return option if name in OPTIONS + EXTERNAL_OPTIONS else f"{name if equals else ''}{equals}…" if option else ""
+    if not option or name in OPTIONS + EXTERNAL_OPTIONS:
+        return option
+    return f"{name}=…" if equals else "…"

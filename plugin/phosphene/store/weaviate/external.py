@@ -19,16 +19,16 @@ from phosphene.store import EVERYTHING
 from phosphene.store.diversity import checked, diverse
 from phosphene.store.properties import fitting
 from phosphene.store.weaviate.address import Address
-from phosphene.store.weaviate.collection import Collection as Settings
+from phosphene.store.weaviate.collection import CollectionSchema
 from phosphene.store.weaviate.connection import Connection
 from phosphene.store.weaviate.external_pictures import load, small
 from phosphene.store.weaviate.external_schema import Reading, reading
 from phosphene.store.weaviate.objects import known
 from phosphene.vectors import Vector, unit
 
-MOST = 10_000  # objects that a server gives at once: QUERY_MAXIMUM_RESULTS
-PAGE = 200  # objects asked for at once
-PICTURES = 8  # pictures asked for at once: an answer has at most 100 MB, and originals may be large
+MAX_RESULTS = 10_000  # objects that a server gives at once: QUERY_MAXIMUM_RESULTS
+PAGE_SIZE = 200  # objects asked for at once
+PICTURE_BATCH = 8  # pictures asked for at once: an answer has at most 100 MB, and originals may be large
 CREATED = MetadataQuery(creation_time=True)
 
 
@@ -47,7 +47,7 @@ class ExternalStore:
 
         Raises LibraryError where there is none, or it has no such vector or properties.
         """
-        settings = Settings(address).read()
+        settings = CollectionSchema(address).read()
         if settings is None:
             raise LibraryError(
                 f"there is no collection `{address.collection}` at `{address}`",
@@ -81,7 +81,11 @@ class ExternalStore:
             return []
         if checked(diversity):
             return diverse(self, query, count, where, diversity)
-        hits = self._nearest(query, limit, where, vectors) if limit <= MOST else self._compared(query, where)
+        hits = (
+            self._nearest(query, limit, where, vectors)
+            if limit <= MAX_RESULTS
+            else self._compared(query, where)
+        )
         there = (hit for hit in hits if hit.image.id not in where.without)
         return heapq.nlargest(count, there, key=lambda hit: hit.score)
 
@@ -100,7 +104,7 @@ class ExternalStore:
         """The pictures themselves, as the collection has them or where it says they are."""
         if not self._reading.image:
             return {}
-        objects = self._by_id(ids, [self._reading.image], size=PICTURES)
+        objects = self._by_id(ids, [self._reading.image], size=PICTURE_BATCH)
         places = {str(each.uuid): each.properties.get(self._reading.image) for each in objects}
         loaded = {id: load(place, encoded=self._reading.blob) for id, place in places.items() if place}
         return {id: picture for id, picture in loaded.items() if picture is not None}
@@ -108,7 +112,7 @@ class ExternalStore:
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """Small pictures of these ids; a grey one where there is no picture."""
         made: dict[str, bytes] = {}
-        for batch in _batches(ids, PICTURES):  # not all the originals at once in memory
+        for batch in _batches(ids, PICTURE_BATCH):  # not all the originals at once in memory
             pictures = self.pictures(batch)
             made |= {id: small(pictures.get(id)) for id in batch}
         return made
@@ -119,7 +123,7 @@ class ExternalStore:
             return 0
         if where.only is not None:
             return len(self.get(sorted(where.only - where.without)))
-        total = self._connection.ask_collection(
+        total = self._connection.request_collection(
             "count", lambda found: found.aggregate.over_all(total_count=True).total_count
         )
         return int(total or 0) - len(self.get(sorted(where.without)))
@@ -145,16 +149,16 @@ class ExternalStore:
     def _refuse(self) -> NoReturn:
         raise StoreError(
             f"`{self._address}` is an external collection, which phosphene only reads",
-            hint="generate into a library of your own with `--into LIB`, or copy it into one with `phosphene copy`",
+            hint="generate into a library of your own with `--into LIB`, or `phosphene copy` it into one",
         )
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
 
     def _by_id(
-        self, ids: Sequence[str], properties: list[str], *, vectors: bool = False, size: int = PAGE
+        self, ids: Sequence[str], properties: list[str], *, vectors: bool = False, size: int = PAGE_SIZE
     ) -> Iterator[Any]:
         for batch in _batches(known(ids), size):
-            answer = self._connection.ask_collection(
+            answer = self._connection.request_collection(
                 "read",
                 lambda found, batch=batch: found.query.fetch_objects(
                     filters=Condition.by_id().contains_any(list(batch)),
@@ -170,10 +174,10 @@ class ExternalStore:
         """Every object, a page at a time; each goes on where the one before ended."""
         after: str | None = None
         while True:
-            answer = self._connection.ask_collection(
+            answer = self._connection.request_collection(
                 "read",
                 lambda found, after=after: found.query.fetch_objects(
-                    limit=PAGE,
+                    limit=PAGE_SIZE,
                     after=after,
                     return_properties=self._reading.properties,
                     return_metadata=CREATED,
@@ -188,7 +192,7 @@ class ExternalStore:
     def _nearest(self, query: Vector, limit: int, where: Filter, vectors: bool) -> list[Hit]:
         """What the server finds; for other distances than the cosine, vectors come along to be compared."""
         only = None if where.only is None else Condition.by_id().contains_any(known([*where.only]))
-        answer = self._connection.ask_collection(
+        answer = self._connection.request_collection(
             "search",
             lambda found: found.query.near_vector(
                 near_vector=query.tolist(),

@@ -27,7 +27,7 @@ from phosphene.store.odd import Odd
 from phosphene.store.properties import fitting
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.connection import Connection
-from phosphene.store.weaviate.failures import Unwritten
+from phosphene.store.weaviate.failures import WriteRejected
 from phosphene.store.weaviate.objects import NAMES, VECTOR, decoded, image_of_object, known, object_of
 from phosphene.store.weaviate.registry import register, registered
 from phosphene.vectors import Vector, unit
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-MOST = 10_000  # objects that a server gives, or deletes, at once: QUERY_MAXIMUM_RESULTS
-WRITTEN = 256  # images in a request: 7 MB with thumbnails of 20 KB, of the 100 MB that gRPC carries
-READ = 500  # images in a page, with vectors of 512 numbers 2 MB
-SEEN = 200  # thumbnails in a page
-DIVERSE_FROM = (1, 37)  # the first version that chooses diverse hits by itself
-NAMED = 3  # refused objects that an error names
+MAX_RESULTS = 10_000  # objects that a server gives, or deletes, at once: QUERY_MAXIMUM_RESULTS
+WRITE_BATCH = 256  # images in a request: 7 MB with thumbnails of 20 KB, of the 100 MB that gRPC carries
+PAGE_SIZE = 500  # images in a page, with vectors of 512 numbers 2 MB
+THUMBNAIL_BATCH = 200  # thumbnails in a page
+MMR_SINCE = (1, 37)  # the first version that chooses diverse hits by itself
+MAX_NAMED = 3  # refused objects that an error names
 
 
 class WeaviateStore:
@@ -85,14 +85,14 @@ class WeaviateStore:
         objects = [object_of(image, image.thumbnail or kept.get(image.id)) for image in last.values()]
         # The last one twice: a server writes the log of its vector index one request late, and a search
         # would never find again what it had not written when it was killed.
-        for batch in chain(_batches(objects, WRITTEN), [objects[-1:]] if objects else []):
-            self._connection.ask_collection("write to", lambda found, batch=batch: _insert(found, batch))
+        for batch in chain(_batches(objects, WRITE_BATCH), [objects[-1:]] if objects else []):
+            self._connection.request_collection("write to", lambda found, batch=batch: _insert(found, batch))
 
     def delete(self, ids: Sequence[str]) -> int:
         """Take images and their thumbnails out; returns how many were there."""
         return sum(
-            self._connection.ask_collection("write to", lambda found, batch=batch: _delete(found, batch))
-            for batch in _batches(known(ids), READ)
+            self._connection.request_collection("write to", lambda found, batch=batch: _delete(found, batch))
+            for batch in _batches(known(ids), PAGE_SIZE)
         )
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
@@ -120,9 +120,9 @@ class WeaviateStore:
             return []
         if share and not self._chooses(count):
             return diverse(self, query, count, where, share)
-        if count > MOST:
+        if count > MAX_RESULTS:
             return self._nearest_of_all(query, count, where)
-        answer = self._connection.ask_collection(
+        answer = self._connection.request_collection(
             "search",
             lambda found: found.query.near_vector(
                 near_vector=query.tolist(),
@@ -155,7 +155,7 @@ class WeaviateStore:
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails (encoded pictures) of these ids."""
         found: dict[str, bytes] = {}
-        for batch in _batches(known(ids), SEEN):
+        for batch in _batches(known(ids), THUMBNAIL_BATCH):
             for each in self._objects(batch, ["thumbnail"], vectors=False):
                 if content := decoded(each.properties.get("thumbnail")):
                     found[str(each.uuid)] = content
@@ -165,7 +165,7 @@ class WeaviateStore:
         """How many images there are."""
         if where.only is None:
             return self._count(where)
-        batches = _batches(known(sorted(where.only - where.without)), MOST)
+        batches = _batches(known(sorted(where.only - where.without)), MAX_RESULTS)
         return sum(self._count(Filter(where.origin, frozenset(batch))) for batch in batches)
 
     def exact(self) -> bool:
@@ -188,13 +188,13 @@ class WeaviateStore:
 
     def _count(self, where: Filter) -> int:
         condition = _condition(where)
-        answer = self._connection.ask_collection(
+        answer = self._connection.request_collection(
             "count", lambda found: found.aggregate.over_all(total_count=True, filters=condition)
         )
         return int(answer.total_count or 0)
 
     def _objects(self, ids: Sequence[str], properties: list[str], *, vectors: bool) -> list[Any]:
-        answer = self._connection.ask_collection(
+        answer = self._connection.request_collection(
             "read",
             lambda found: found.query.fetch_objects(
                 filters=Condition.by_id().contains_any(list(ids)),
@@ -206,17 +206,17 @@ class WeaviateStore:
         return list(answer.objects)
 
     def _by_id(self, ids: Sequence[str], vectors: bool) -> Iterator[Image]:
-        for batch in _batches(ids, READ):
+        for batch in _batches(ids, PAGE_SIZE):
             yield from map(image_of_object, self._objects(batch, NAMES, vectors=vectors))
 
     def _pages(self, vectors: bool) -> Iterator[list[Image]]:
         """Everything, a page at a time; each goes on where the one before ended."""
         after: str | None = None
         while True:
-            answer = self._connection.ask_collection(
+            answer = self._connection.request_collection(
                 "read",
                 lambda found, after=after: found.query.fetch_objects(
-                    limit=READ,
+                    limit=PAGE_SIZE,
                     after=after,
                     return_properties=NAMES,
                     include_vector=[VECTOR] if vectors else False,
@@ -231,12 +231,14 @@ class WeaviateStore:
         """The ids that may match, where they are few or were named; None where all are to be looked at."""
         if where.only is not None:
             return known(sorted(where.only - where.without))
-        if where.origin is None or self.count(where) > MOST:
+        if where.origin is None or self.count(where) > MAX_RESULTS:
             return None
         condition = _condition(where)
-        answer = self._connection.ask_collection(
+        answer = self._connection.request_collection(
             "read",
-            lambda found: found.query.fetch_objects(filters=condition, limit=MOST, return_properties=[]),
+            lambda found: found.query.fetch_objects(
+                filters=condition, limit=MAX_RESULTS, return_properties=[]
+            ),
         )
         return [str(each.uuid) for each in answer.objects]
 
@@ -251,22 +253,22 @@ class WeaviateStore:
 
     def _chooses(self, count: int) -> bool:
         """Whether the server itself can choose `count` diverse hits."""
-        return POOL * count <= MOST and self._connection.version >= DIVERSE_FROM
+        return POOL * count <= MAX_RESULTS and self._connection.version >= MMR_SINCE
 
 
 def _insert(found: "Collection[Any, Any]", batch: Sequence[Any]) -> None:
-    """Write a batch. Raises Unwritten that names what the server refused, and why."""
+    """Write a batch. Raises WriteRejected that names what the server refused, and why."""
     errors = found.data.insert_many(batch).errors
     if errors:
         named = [f"{errors[place].object_.uuid}: {errors[place].message}" for place in sorted(errors)]
-        raise Unwritten(f"{len(errors)} of {len(batch)} images: {'; '.join(named[:NAMED])}")
+        raise WriteRejected(f"{len(errors)} of {len(batch)} images: {'; '.join(named[:MAX_NAMED])}")
 
 
 def _delete(found: "Collection[Any, Any]", ids: Sequence[str]) -> int:
-    """Delete objects. Raises Unwritten where some are still there."""
+    """Delete objects. Raises WriteRejected where some are still there."""
     done = found.data.delete_many(Condition.by_id().contains_any(list(ids)))
     if done.failed:
-        raise Unwritten(f"{done.failed} of {done.matches} images were not deleted")
+        raise WriteRejected(f"{done.failed} of {done.matches} images were not deleted")
     return done.successful
 
 
