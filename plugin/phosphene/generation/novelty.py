@@ -11,16 +11,16 @@ says how many of them are less near to their nearest than this picture is to its
 
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from phosphene.batches import batched
 from phosphene.files import may_write, write_whole
 from phosphene.records import IMPORTED, Hit, Image
 from phosphene.store import Store
@@ -96,7 +96,7 @@ def _similarities(store: Store) -> NDArray[np.float32]:
     rows = {image.id: row for row, image in enumerate(sample)}
     queries = np.stack([_vector(image) for image in sample])
     best = np.full(len(sample), -1.0, dtype=np.float32)
-    for block in _blocks(store):
+    for block in batched(store.iterate(IMPORTED, vectors=True), BLOCK):
         scores = queries @ np.stack([_vector(image) for image in block]).T
         for column, image in enumerate(block):
             if image.id in rows:
@@ -112,12 +112,6 @@ def _sample(store: Store) -> list[Image]:
         chosen = np.random.default_rng(0).choice(len(ids), SAMPLE, replace=False)
         ids = [ids[place] for place in chosen]
     return store.get(ids, vectors=True)
-
-
-def _blocks(store: Store) -> Iterator[list[Image]]:
-    images = store.iterate(IMPORTED, vectors=True)
-    while block := list(islice(images, BLOCK)):
-        yield block
 
 
 def _vector(image: Image) -> Vector:

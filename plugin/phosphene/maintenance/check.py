@@ -10,10 +10,10 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
+from phosphene.batches import batched
 from phosphene.errors import Damage, ImageError, LibraryError, StoreError
 from phosphene.files import ASIDE
 from phosphene.images import digest, open_picture
@@ -122,8 +122,7 @@ def unsound(store: Store) -> dict[str, list[dict[str, Any]]]:
 
 def bad_thumbnails(store: Store, ids: Sequence[str]) -> Iterator[str]:
     """The ids of images whose thumbnail is missing or cannot be decoded."""
-    remaining = iter(ids)
-    while batch := list(islice(remaining, BATCH)):
+    for batch in batched(ids, BATCH):
         kept = store.thumbnails(batch)
         yield from (id for id in batch if not _is_picture(kept.get(id)))
 

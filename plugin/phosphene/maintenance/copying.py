@@ -7,13 +7,13 @@ over. At the end everything is read back and compared by a digest of each image.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from phosphene.batches import batched
 from phosphene.errors import LibraryError, StoreError
 from phosphene.files import inside, require_writable, write_whole
 from phosphene.images import read
@@ -63,7 +63,7 @@ def copy(source: Place, target: Place, on_progress: OnProgress | None = None) ->
     held, total = digests(target.store), source.store.count()
     wanted: dict[str, bytes] = {}
     copied = files = without_file = 0
-    for batch in _batches(_moved(source, target)):
+    for batch in batched(_moved(source, target), BATCH):
         fresh = {image.id: digest(image) for image in batch}
         wanted |= fresh
         written = [_carry(image, source.folder, target.folder) for image in batch if _carried(image)]
@@ -186,9 +186,3 @@ def _verify(wanted: dict[str, bytes], store: Store) -> None:
             f"the copy has {len(there):,} images, but {len(found):,} different ids",
             hint="was it written to meanwhile? Run the same again",
         )
-
-
-def _batches(images: Iterable[Image]) -> Iterator[list[Image]]:
-    images = iter(images)
-    while batch := list(islice(images, BATCH)):
-        yield batch

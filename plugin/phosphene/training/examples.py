@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from phosphene.batches import batched
 from phosphene.config import cores
 from phosphene.embedding.preprocessing import Preprocessing
 from phosphene.errors import ImageError, ModelError
@@ -132,7 +132,7 @@ def _fill(items: Sequence[Item], state: State, folder: Path, on_read: Callable[[
     The array is written plainly, as it grows: a full disk is then an error, where a sparse file that is
     mapped into memory would end the process without a word.
     """
-    rest, saved = iter(items[state.done :]), time.monotonic()
+    saved = time.monotonic()
     path = folder / ARRAY
     with (
         uninterrupted() as interrupts,
@@ -142,7 +142,9 @@ def _fill(items: Sequence[Item], state: State, folder: Path, on_read: Callable[[
     ):
         file.truncate(_place(len(state.captions)))
         file.seek(0, io.SEEK_END)
-        while not interrupts and (block := list(islice(rest, TOGETHER))):
+        for block in batched(items[state.done :], TOGETHER):
+            if interrupts:
+                break
             for item, prepared in zip(block, threads.map(_prepared, block), strict=True):
                 _take(item, prepared, state, file)
             if on_read:

@@ -13,6 +13,7 @@ import numpy as np
 from weaviate.classes.query import Filter as Condition
 from weaviate.classes.query import MetadataQuery
 
+from phosphene.batches import batched
 from phosphene.errors import LibraryError, StoreError
 from phosphene.records import Filter, Hit, Image, Space
 from phosphene.store import EVERYTHING
@@ -112,7 +113,7 @@ class ExternalStore:
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """Small pictures of these ids; a grey one where there is no picture."""
         made: dict[str, bytes] = {}
-        for batch in _batches(ids, PICTURE_BATCH):  # not all the originals at once in memory
+        for batch in batched(ids, PICTURE_BATCH):  # not all the originals at once in memory
             pictures = self.pictures(batch)
             made |= {id: small(pictures.get(id)) for id in batch}
         return made
@@ -157,7 +158,7 @@ class ExternalStore:
     def _by_id(
         self, ids: Sequence[str], properties: list[str], *, vectors: bool = False, size: int = PAGE_SIZE
     ) -> Iterator[Any]:
-        for batch in _batches(known(ids), size):
+        for batch in batched(known(ids), size):
             answer = self._connection.request_collection(
                 "read",
                 lambda found, batch=batch: found.query.fetch_objects(
@@ -244,7 +245,3 @@ class ExternalStore:
 
     def _vector(self, found: Any) -> Vector:
         return np.asarray(found.vector[self._reading.vector or "default"], dtype=np.float32)
-
-
-def _batches(ids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (ids[start : start + size] for start in range(0, len(ids), size))

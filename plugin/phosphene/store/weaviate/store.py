@@ -18,6 +18,7 @@ import numpy as np
 from weaviate.classes.query import Diversity, MetadataQuery
 from weaviate.classes.query import Filter as Condition
 
+from phosphene.batches import batched
 from phosphene.errors import LibraryError
 from phosphene.manifest import Manifest
 from phosphene.records import Filter, Hit, Image, Origin, Space
@@ -85,14 +86,14 @@ class WeaviateStore:
         objects = [object_of(image, image.thumbnail or kept.get(image.id)) for image in last.values()]
         # The last one twice: a server writes the log of its vector index one request late, and a search
         # would never find again what it had not written when it was killed.
-        for batch in chain(_batches(objects, WRITE_BATCH), [objects[-1:]] if objects else []):
+        for batch in chain(batched(objects, WRITE_BATCH), [objects[-1:]] if objects else []):
             self._connection.request_collection("write to", lambda found, batch=batch: _insert(found, batch))
 
     def delete(self, ids: Sequence[str]) -> int:
         """Take images and their thumbnails out; returns how many were there."""
         return sum(
             self._connection.request_collection("write to", lambda found, batch=batch: _delete(found, batch))
-            for batch in _batches(known(ids), PAGE_SIZE)
+            for batch in batched(known(ids), PAGE_SIZE)
         )
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
@@ -155,7 +156,7 @@ class WeaviateStore:
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails (encoded pictures) of these ids."""
         found: dict[str, bytes] = {}
-        for batch in _batches(known(ids), THUMBNAIL_BATCH):
+        for batch in batched(known(ids), THUMBNAIL_BATCH):
             for each in self._objects(batch, ["thumbnail"], vectors=False):
                 if content := decoded(each.properties.get("thumbnail")):
                     found[str(each.uuid)] = content
@@ -165,7 +166,7 @@ class WeaviateStore:
         """How many images there are."""
         if where.only is None:
             return self._count(where)
-        batches = _batches(known(sorted(where.only - where.without)), MAX_RESULTS)
+        batches = batched(known(sorted(where.only - where.without)), MAX_RESULTS)
         return sum(self._count(Filter(where.origin, frozenset(batch))) for batch in batches)
 
     def exact(self) -> bool:
@@ -206,7 +207,7 @@ class WeaviateStore:
         return list(answer.objects)
 
     def _by_id(self, ids: Sequence[str], vectors: bool) -> Iterator[Image]:
-        for batch in _batches(ids, PAGE_SIZE):
+        for batch in batched(ids, PAGE_SIZE):
             yield from map(image_of_object, self._objects(batch, NAMES, vectors=vectors))
 
     def _pages(self, vectors: bool) -> Iterator[list[Image]]:
@@ -291,7 +292,3 @@ def _made(origin: Origin) -> Any:
     """Every image that phosphene did not generate counts as imported, whatever else it says."""
     origins = Condition.by_property("origin")
     return origins.equal(origin) if origin == "generated" else origins.not_equal("generated")
-
-
-def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
