@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import phosphene
+from phosphene.filters import IMPORTED
 from phosphene.generation import Request
 from phosphene.library import Library
-from phosphene.records import IMPORTED
 
 PROMPT = "a red house in the snow at night"
 FACTOR, EXTRA = 1.05, 0.050  # what the whole may take: times the bare, and seconds a call

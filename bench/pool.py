@@ -11,12 +11,13 @@ import numpy as np
 from PIL.Image import Image as Picture
 
 import phosphene
+from phosphene.filters import IMPORTED, Filter, Not, all_of, with_ids
 from phosphene.landscape.scenes import captions, compose, labels, write
 from phosphene.landscape.scenes.captions import Label
 from phosphene.library import Library
 from phosphene.query import parse
 from phosphene.recipes.lineage import rounded
-from phosphene.records import IMPORTED, Filter, Image
+from phosphene.records import Image
 from phosphene.vectors import Vector
 
 FOLDER = Path("runs/quality")
@@ -49,7 +50,7 @@ class Pool:
     def others(self, task: Task) -> Filter:
         """All images but the one that the text was said of."""
         own = [] if task.own is None else [self.images[task.own].id]
-        return Filter(origin="imported", without=frozenset(own))
+        return all_of(IMPORTED, Not(with_ids(own)))
 
     def vector(self, task: Task) -> Vector:
         """The text's vector, as a generation uses it."""

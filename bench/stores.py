@@ -26,7 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from phosphene.records import GENERATED, Image, Space
+from phosphene.filters import GENERATED
+from phosphene.records import Image, Space
 from phosphene.store import Store
 from phosphene.store.lance.store import LanceStore
 from phosphene.store.weaviate.address import Address

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from phosphene.errors import VectorError
-from phosphene.records import Filter, Hit, Image, Parent, Space
-from phosphene.store import EVERYTHING
+from phosphene.filters import EVERYTHING, Filter, matches
+from phosphene.records import Hit, Image, Parent, Space
 from phosphene.vectors import Vector, unit
 
 SPACE = Space(id="tiny:0123", name="tiny", dimension=8)
@@ -57,8 +57,7 @@ class Oracle:
 
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
         for image in list(self.images.values()):
-            among = where.only is None or image.id in where.only
-            if among and image.id not in where.without and where.origin in (None, image.origin):
+            if matches(where, image):
                 yield image
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:

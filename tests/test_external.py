@@ -20,10 +20,11 @@ import phosphene
 from oracle import vectors_like_embeddings
 from phosphene.cli import phosphene as command
 from phosphene.embedding import open_embedder
-from phosphene.errors import LibraryError, StoreError, VectorError
+from phosphene.errors import LibraryError, QueryError, StoreError, VectorError
+from phosphene.filters import EVERYTHING, GENERATED, Equals, Not, all_of, with_ids
 from phosphene.images import THUMBNAIL, open_picture
 from phosphene.landscape.scenes import SEEDS, write
-from phosphene.records import Filter, Space
+from phosphene.records import Space
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.external import ExternalStore
 from phosphene.store.weaviate.external_pictures import load, small
@@ -222,21 +223,24 @@ def test_scores_are_cosines_whatever_the_distance(
 def test_filters_hold(store: ExternalStore, collection: Theirs) -> None:
     query, ids = unit(collection.vectors[0]), collection.ids
     only, without = frozenset(ids[:4]), frozenset(ids[:2])
+    both = all_of(with_ids(only), Not(with_ids(without)))
 
-    assert {hit.image.id for hit in store.near(query, 9, Filter(only=only))} == set(ids[:4])
-    assert {hit.image.id for hit in store.near(query, 9, Filter(only=only, without=without))} == set(ids[2:4])
-    assert len(store.near(query, 9, Filter(without=without))) == 9
-    assert ids[0] not in {hit.image.id for hit in store.near(query, 9, Filter(without=without))}
-    assert store.near(query, 9, Filter(origin="generated")) == []
-    assert store.near(query, 9, Filter(only=frozenset())) == []
-    assert {image.id for image in store.iterate(Filter(only=only, without=without))} == set(ids[2:4])
-    assert list(store.iterate(Filter(origin="generated"))) == []
-    assert [store.count(where) for where in (Filter(), Filter(without=without), Filter(only=only))] == [
+    assert {hit.image.id for hit in store.near(query, 9, with_ids(only))} == set(ids[:4])
+    assert {hit.image.id for hit in store.near(query, 9, both)} == set(ids[2:4])
+    assert len(store.near(query, 9, Not(with_ids(without)))) == 9
+    assert ids[0] not in {hit.image.id for hit in store.near(query, 9, Not(with_ids(without)))}
+    assert store.near(query, 9, GENERATED) == []
+    assert store.near(query, 9, with_ids([])) == []
+    assert {image.id for image in store.iterate(both)} == set(ids[2:4])
+    assert list(store.iterate(GENERATED)) == []
+    assert [store.count(where) for where in (EVERYTHING, Not(with_ids(without)), with_ids(only))] == [
         COUNT + 1,
         COUNT - 1,
         4,
     ]
-    assert store.count(Filter(origin="generated")) == 0
+    assert store.count(GENERATED) == 0
+    with pytest.raises(QueryError, match="only by id and origin"):
+        store.count(Equals("caption", "number 1"))
 
 
 def test_a_vector_of_another_dimension_is_refused(store: ExternalStore) -> None:

@@ -19,7 +19,8 @@ import pytest
 
 from oracle import SPACE, Oracle, made, vectors_like_embeddings
 from phosphene.errors import PhospheneError, StoreError
-from phosphene.records import Filter, Image, Space
+from phosphene.filters import GENERATED, IMPORTED, Filter, Not, all_of, with_ids
+from phosphene.records import Image, Space
 from phosphene.store import open_store
 from phosphene.store.lance import folder as store_folder
 from phosphene.store.lance import store as lance
@@ -197,7 +198,7 @@ def test_any_folder_name_will_do(tmp_path: Path, name: str) -> None:
 def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     store = open_store(tmp_path, SPACE)
     store.upsert(made(3))
-    store.near(QUERY, 2, Filter(origin="imported"))
+    store.near(QUERY, 2, IMPORTED)
     store.delete([made(1)[0].id])
 
     assert capfd.readouterr() == ("", "")
@@ -272,8 +273,8 @@ def test_above_its_number_a_store_asks_an_index_and_misses_next_to_nothing(
 @pytest.mark.parametrize(
     "where",
     [
-        Filter(only=frozenset(image.id for image in wide(MANY)[::300])),
-        Filter(origin="generated", without=frozenset(image.id for image in wide(1000))),
+        with_ids(image.id for image in wide(MANY)[::300]),
+        all_of(GENERATED, Not(with_ids(image.id for image in wide(1000)))),
     ],
     ids=["only ten", "a third of the rest"],
 )

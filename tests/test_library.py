@@ -11,12 +11,13 @@ import pytest
 
 import phosphene
 from phosphene.errors import GenerationError, LibraryError, QueryError
+from phosphene.filters import IMPORTED
 from phosphene.generation import Request
 from phosphene.generators.retrieval.generator import BATCH
 from phosphene.images import no_picture, open_picture
 from phosphene.landscape.scenes import SEEDS, write
 from phosphene.library import Library
-from phosphene.records import IMPORTED, Image, Origin
+from phosphene.records import Image, Origin
 
 PROMPT = "a red house in the snow at night"
 

@@ -21,9 +21,10 @@ from oracle import SPACE, Oracle, made, vectors_like_embeddings
 from phosphene import schema
 from phosphene.cli import phosphene as command
 from phosphene.errors import LibraryError, StoreError, VectorError
+from phosphene.filters import EVERYTHING, IMPORTED, Not, all_of, with_ids
 from phosphene.landscape.scenes import SEEDS, captions, compose, write
 from phosphene.maintenance.copying import Place, copy
-from phosphene.records import Filter, Hit, Space
+from phosphene.records import Hit, Space
 from phosphene.store import open_store
 from phosphene.store.diversity import diverse
 from phosphene.store.weaviate import store as module
@@ -199,7 +200,7 @@ def test_more_than_a_server_gives_at_once_is_compared_here(
     oracle = Oracle()
     for each in (store, oracle):
         each.upsert(made(60))
-    where = Filter(origin="imported", without=frozenset([made(1)[0].id]))
+    where = all_of(IMPORTED, Not(with_ids([made(1)[0].id])))
 
     hits, expected = (each.near(QUERY, 30, where) for each in (store, oracle))
     chosen, best = (each.near(QUERY, 6, where, diversity=0.5) for each in (store, oracle))
@@ -208,7 +209,7 @@ def test_more_than_a_server_gives_at_once_is_compared_here(
     assert [hit.score for hit in hits] == pytest.approx([hit.score for hit in expected], abs=1e-5)
     assert [hit.image for hit in chosen] == [hit.image for hit in best]
     assert {image.id for image in store.iterate(where)} == {image.id for image in oracle.iterate(where)}
-    assert store.count(Filter(only=frozenset(image.id for image in made(50)))) == 50
+    assert store.count(with_ids(image.id for image in made(50))) == 50
 
 
 def test_a_server_chooses_diverse_hits_as_we_do(store: WeaviateStore) -> None:
@@ -217,7 +218,7 @@ def test_a_server_chooses_diverse_hits_as_we_do(store: WeaviateStore) -> None:
     for seed, diversity in itertools.product(range(5), (0.3, 0.5, 0.8)):
         query = vectors_like_embeddings(1, 8, seed=1000 + seed)[0]
         theirs = store.near(query, 10, diversity=diversity)
-        ours = diverse(store, query, 10, Filter(), diversity)
+        ours = diverse(store, query, 10, EVERYTHING, diversity)
         assert [hit.image.id for hit in theirs] == [hit.image.id for hit in ours]
 
 

@@ -28,6 +28,7 @@ from phosphene.errors import ImageError, QueryError, StartWarning
 from phosphene.explore.map import Atlas, atlas
 from phosphene.explore.walk import Stop, walk
 from phosphene.files import require_writable
+from phosphene.filters import GENERATED, IMPORTED, of_origin
 from phosphene.generation import Fit, Generator, Request
 from phosphene.generation.fitting import remarks
 from phosphene.generation.given import Given
@@ -46,7 +47,7 @@ from phosphene.query import Query, parse
 from phosphene.query.terms import Terms, find, vector_of
 from phosphene.recipes import Recipe, check, in_picture
 from phosphene.recipes.lineage import descendants, rounded
-from phosphene.records import GENERATED, IMPORTED, Filter, Hit, Image, Origin, Space
+from phosphene.records import Hit, Image, Origin, Space
 from phosphene.sources import is_remote, scan, to_path
 from phosphene.store.weaviate.address import Address
 from phosphene.vectors import Vector
@@ -164,7 +165,7 @@ class Library:
 
         With a `diversity` in (0, 1] those that are unlike each other, too, see `store.diversity`.
         """
-        return self.store.near(self.vector(query), count, Filter(origin=origin), diversity=diversity)
+        return self.store.near(self.vector(query), count, of_origin(origin), diversity=diversity)
 
     def vector(self, query: str | Sequence[str] | Query) -> Vector:
         """The unit vector (d,) of a query. Raises QueryError where it means nothing."""
@@ -288,7 +289,7 @@ class Library:
             space=self.space.id,
             seed=first,
             text=target,
-            references=self.studio.neighbours(target, neighbours, Filter(origin=origin), negatives),
+            references=self.studio.neighbours(target, neighbours, of_origin(origin), negatives),
             negative=negatives,
             init=start.picture if start else None,
             mask=masked.picture if masked else None,

@@ -65,18 +65,6 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """Which images count: of one origin (None: both), among `only`, and not among `without`."""
-
-    origin: Origin | None = None
-    only: frozenset[str] | None = None
-    without: frozenset[str] = frozenset()
-
-
-IMPORTED, GENERATED = Filter(origin="imported"), Filter(origin="generated")
-
-
-@dataclass(frozen=True, slots=True)
 class Failure:
     """A file that could not be added, and why."""
 

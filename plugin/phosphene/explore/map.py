@@ -9,7 +9,7 @@ import numpy as np
 from PIL.Image import Image as Picture
 
 from phosphene.explore.grid import Ground, Seated, Seats
-from phosphene.records import GENERATED, IMPORTED
+from phosphene.filters import GENERATED, IMPORTED
 from phosphene.render.canvas import Box, Place, blank, dots, frame, place, strokes
 from phosphene.render.colours import GLOW, QUIET, TEXT
 from phosphene.render.fonts import shorten, width, write

@@ -6,7 +6,8 @@ import numpy as np
 from PIL.Image import Image as Picture
 
 from phosphene.errors import VectorError
-from phosphene.records import IMPORTED, Hit, Image
+from phosphene.filters import IMPORTED
+from phosphene.records import Hit, Image
 from phosphene.store import Store
 from phosphene.vectors import Vector, Vectors, slerp
 

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from phosphene.batches import batched
 from phosphene.files import may_write, write_whole
-from phosphene.records import IMPORTED, Hit, Image
+from phosphene.filters import IMPORTED
+from phosphene.records import Hit, Image
 from phosphene.store import Store
 from phosphene.vectors import Vector
 

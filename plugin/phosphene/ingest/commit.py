@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from phosphene.errors import StoreError
+from phosphene.filters import with_ids
 from phosphene.ingest.worker import Found
 from phosphene.journal import Journal, Refused, Seen
-from phosphene.records import Filter, Image
+from phosphene.records import Image
 from phosphene.sources import fullest, to_path, was_added
 from phosphene.store import Store
 
@@ -51,7 +52,7 @@ def lost(store: Store, journal: Journal) -> frozenset[str]:
     It happens where the store lost its newest version, or was emptied, restored or changed from elsewhere.
     """
     noted = journal.ids()
-    if store.count(Filter(only=frozenset(noted))) == len(noted):
+    if store.count(with_ids(noted)) == len(noted):
         return frozenset()
     return frozenset(noted - {image.id for image in store.iterate()})
 

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Protocol
 
 from phosphene.errors import LibraryError
-from phosphene.records import Filter, Hit, Image, Space
+from phosphene.filters import EVERYTHING, Filter
+from phosphene.records import Hit, Image, Space
 from phosphene.store.weaviate.address import Address
 from phosphene.vectors import Vector
-
-EVERYTHING = Filter()
 
 
 class Store(Protocol):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phosphene.errors import QueryError
-from phosphene.records import Filter, Hit
+from phosphene.filters import Filter
+from phosphene.records import Hit
 from phosphene.vectors import Vector, Vectors, there
 
 if TYPE_CHECKING:

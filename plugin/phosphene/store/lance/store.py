@@ -28,9 +28,9 @@ from lancedb.index import IvfFlat
 
 from phosphene import schema
 from phosphene.errors import StoreError
+from phosphene.filters import EVERYTHING, Filter, split_ids, with_ids
 from phosphene.manifest import space_of
-from phosphene.records import Filter, Hit, Image, Space
-from phosphene.store import EVERYTHING
+from phosphene.records import Hit, Image, Space
 from phosphene.store.diversity import checked, diverse
 from phosphene.store.lance.conditions import among, condition
 from phosphene.store.lance.folder import clearly, lock
@@ -153,7 +153,7 @@ class LanceStore:
 
     def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image]:
         """The images of these ids, in the order asked for; unknown ones are passed over."""
-        found = {image.id: image for image in self.iterate(Filter(only=frozenset(ids)), vectors=vectors)}
+        found = {image.id: image for image in self.iterate(with_ids(ids), vectors=vectors)}
         return [found[id] for id in ids if id in found]
 
     def near(
@@ -261,7 +261,8 @@ class LanceStore:
 
     def _at_most(self, where: Filter) -> int:
         """How many images match, or a higher number that is known sooner and is low enough."""
-        bound = self.count() if where.only is None else len(where.only)
+        only, _, _ = split_ids(where)
+        bound = self.count() if only is None else len(only)
         return bound if bound <= self._exact_up_to or where == EVERYTHING else self.count(where)
 
     def _tidy(self) -> None:

@@ -14,9 +14,9 @@ from weaviate.classes.query import Filter as Condition
 from weaviate.classes.query import MetadataQuery
 
 from phosphene.batches import batched
-from phosphene.errors import LibraryError, StoreError
-from phosphene.records import Filter, Hit, Image, Space
-from phosphene.store import EVERYTHING
+from phosphene.errors import LibraryError, QueryError, StoreError
+from phosphene.filters import EVERYTHING, GENERATED, NOTHING, Filter, simplified, split_ids
+from phosphene.records import Hit, Image, Space
 from phosphene.store.diversity import checked, diverse
 from phosphene.store.properties import fitting
 from phosphene.store.weaviate.address import Address
@@ -24,7 +24,7 @@ from phosphene.store.weaviate.collection import CollectionSchema
 from phosphene.store.weaviate.connection import Connection
 from phosphene.store.weaviate.external_pictures import load, small
 from phosphene.store.weaviate.external_schema import Reading, reading
-from phosphene.store.weaviate.objects import known
+from phosphene.store.weaviate.objects import valid_ids
 from phosphene.vectors import Vector, unit
 
 MAX_RESULTS = 10_000  # objects that a server gives at once: QUERY_MAXIMUM_RESULTS
@@ -77,28 +77,26 @@ class ExternalStore:
 
         Above 10,000 every image is compared here, since a server gives no more at once.
         """
-        query, limit = unit(fitting(vector, self.space)), count + len(where.without)
-        if count < 1 or where.origin == "generated" or (where.only is not None and not known([*where.only])):
+        query = unit(fitting(vector, self.space))
+        only, without = _ids(where)
+        if count < 1 or (only is not None and not only):
             return []
         if checked(diversity):
             return diverse(self, query, count, where, diversity)
-        hits = (
-            self._nearest(query, limit, where, vectors)
-            if limit <= MAX_RESULTS
-            else self._compared(query, where)
-        )
-        there = (hit for hit in hits if hit.image.id not in where.without)
+        limit = count + len(without)
+        few = limit <= MAX_RESULTS
+        hits = self._nearest(query, limit, only, vectors) if few else self._compared(query, where)
+        there = (hit for hit in hits if hit.image.id not in without)
         return heapq.nlargest(count, there, key=lambda hit: hit.score)
 
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
         """All images, in no particular order, in bounded memory."""
-        if where.origin == "generated":
-            return
-        if where.only is not None:
-            yield from self.get(sorted(where.only - where.without), vectors=vectors)
+        only, without = _ids(where)
+        if only is not None:
+            yield from self.get(sorted(only - without), vectors=vectors)
             return
         for each in self._pages(vectors):
-            if str(each.uuid) not in where.without and (each.vector or not vectors):
+            if str(each.uuid) not in without and (each.vector or not vectors):
                 yield self._image(each, vectors)
 
     def pictures(self, ids: Sequence[str]) -> dict[str, bytes]:
@@ -120,14 +118,13 @@ class ExternalStore:
 
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many objects there are."""
-        if where.origin == "generated":
-            return 0
-        if where.only is not None:
-            return len(self.get(sorted(where.only - where.without)))
+        only, without = _ids(where)
+        if only is not None:
+            return len(self.get(sorted(only - without)))
         total = self._connection.request_collection(
             "count", lambda found: found.aggregate.over_all(total_count=True).total_count
         )
-        return int(total or 0) - len(self.get(sorted(where.without)))
+        return int(total or 0) - len(self.get(sorted(without)))
 
     def exact(self) -> bool:
         """Whether `near` compares with every image (true) or asks an index (false)."""
@@ -158,7 +155,7 @@ class ExternalStore:
     def _by_id(
         self, ids: Sequence[str], properties: list[str], *, vectors: bool = False, size: int = PAGE_SIZE
     ) -> Iterator[Any]:
-        for batch in batched(known(ids), size):
+        for batch in batched(valid_ids(ids), size):
             answer = self._connection.request_collection(
                 "read",
                 lambda found, batch=batch: found.query.fetch_objects(
@@ -190,16 +187,15 @@ class ExternalStore:
             yield from answer.objects
             after = str(answer.objects[-1].uuid)
 
-    def _nearest(self, query: Vector, limit: int, where: Filter, vectors: bool) -> list[Hit]:
+    def _nearest(self, query: Vector, limit: int, only: frozenset[str] | None, vectors: bool) -> list[Hit]:
         """What the server finds; for other distances than the cosine, vectors come along to be compared."""
-        only = None if where.only is None else Condition.by_id().contains_any(known([*where.only]))
         answer = self._connection.request_collection(
             "search",
             lambda found: found.query.near_vector(
                 near_vector=query.tolist(),
                 target_vector=self._reading.vector or None,
                 limit=limit,
-                filters=only,
+                filters=None if only is None else Condition.by_id().contains_any(sorted(only)),
                 return_properties=self._reading.properties,
                 return_metadata=MetadataQuery(distance=True, creation_time=True),
                 include_vector=self._wanted(vectors or self._reading.distance != "cosine"),
@@ -245,3 +241,20 @@ class ExternalStore:
 
     def _vector(self, found: Any) -> Vector:
         return np.asarray(found.vector[self._reading.vector or "default"], dtype=np.float32)
+
+
+def _ids(where: Filter) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """The ids that a filter is limited to (None: not limited), and those that it leaves out.
+
+    Raises QueryError for a filter by another field: an external collection has only its own properties.
+    """
+    where = simplified(where, lambda each: NOTHING if each == GENERATED else each)
+    if where == NOTHING:
+        return frozenset(), frozenset()
+    only, without, rest = split_ids(where)
+    if rest != EVERYTHING:
+        raise QueryError(
+            "an external collection can be filtered only by id and origin",
+            hint="copy it into a library of your own with `phosphene copy`",
+        )
+    return None if only is None else frozenset(valid_ids([*only])), without

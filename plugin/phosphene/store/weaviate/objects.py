@@ -53,7 +53,7 @@ def decoded(blob: object) -> bytes:
         return b""
 
 
-def known(ids: Sequence[str]) -> list[str]:
+def valid_ids(ids: Sequence[str]) -> list[str]:
     """The ids that a server may know, each once: it refuses all that are no UUIDs."""
     return [id for id in dict.fromkeys(ids) if is_id(id)]
 

@@ -20,16 +20,17 @@ from weaviate.classes.query import Filter as Condition
 
 from phosphene.batches import batched
 from phosphene.errors import LibraryError
+from phosphene.filters import EVERYTHING, NOTHING, Filter, all_of, matches, split_ids, with_ids
 from phosphene.manifest import Manifest
-from phosphene.records import Filter, Hit, Image, Origin, Space
-from phosphene.store import EVERYTHING
+from phosphene.records import Hit, Image, Space
 from phosphene.store.diversity import POOL, checked, diverse
 from phosphene.store.odd import Odd
 from phosphene.store.properties import fitting
 from phosphene.store.weaviate.address import Address
+from phosphene.store.weaviate.conditions import condition, usable
 from phosphene.store.weaviate.connection import Connection
 from phosphene.store.weaviate.failures import WriteRejected
-from phosphene.store.weaviate.objects import NAMES, VECTOR, decoded, image_of_object, known, object_of
+from phosphene.store.weaviate.objects import NAMES, VECTOR, decoded, image_of_object, object_of, valid_ids
 from phosphene.store.weaviate.registry import register, registered
 from phosphene.vectors import Vector, unit
 
@@ -93,14 +94,14 @@ class WeaviateStore:
         """Take images and their thumbnails out; returns how many were there."""
         return sum(
             self._connection.request_collection("write to", lambda found, batch=batch: _delete(found, batch))
-            for batch in batched(known(ids), PAGE_SIZE)
+            for batch in batched(valid_ids(ids), PAGE_SIZE)
         )
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
 
     def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image]:
         """The images of these ids, in the order asked for; unknown ones are passed over."""
-        found = {image.id: image for image in self._usable(self._by_id(known(ids), vectors), vectors)}
+        found = {image.id: image for image in self._usable(self._by_id(valid_ids(ids), vectors), vectors)}
         return [found[id] for id in ids if id in found]
 
     def near(
@@ -117,7 +118,8 @@ class WeaviateStore:
         Above 10,000 every image is compared here, since a server gives no more at once.
         """
         query, share = unit(fitting(vector, self.space)), checked(diversity)
-        if count < 1 or _empty(where):
+        where = usable(where)
+        if count < 1 or where == NOTHING:
             return []
         if share and not self._chooses(count):
             return diverse(self, query, count, where, share)
@@ -129,7 +131,7 @@ class WeaviateStore:
                 near_vector=query.tolist(),
                 target_vector=VECTOR,
                 limit=POOL * count if share else count,
-                filters=_condition(where),
+                filters=condition(where),
                 return_properties=NAMES,
                 return_metadata=MetadataQuery(distance=True),
                 include_vector=[VECTOR] if vectors else False,
@@ -147,16 +149,14 @@ class WeaviateStore:
 
         What is written meanwhile may come or not.
         """
-        ids = self._named(where)
+        ids = self._candidates(where)
         images = chain.from_iterable(self._pages(vectors)) if ids is None else self._by_id(ids, vectors)
-        for image in self._usable(images, vectors):
-            if image.id not in where.without and where.origin in (None, image.origin):
-                yield image
+        yield from (image for image in self._usable(images, vectors) if matches(where, image))
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails (encoded pictures) of these ids."""
         found: dict[str, bytes] = {}
-        for batch in batched(known(ids), THUMBNAIL_BATCH):
+        for batch in batched(valid_ids(ids), THUMBNAIL_BATCH):
             for each in self._objects(batch, ["thumbnail"], vectors=False):
                 if content := decoded(each.properties.get("thumbnail")):
                     found[str(each.uuid)] = content
@@ -164,10 +164,11 @@ class WeaviateStore:
 
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many images there are."""
-        if where.only is None:
+        only, without, rest = split_ids(where)
+        if only is None:
             return self._count(where)
-        batches = batched(known(sorted(where.only - where.without)), MAX_RESULTS)
-        return sum(self._count(Filter(where.origin, frozenset(batch))) for batch in batches)
+        batches = batched(sorted(only - without), MAX_RESULTS)
+        return sum(self._count(all_of(with_ids(batch), rest)) for batch in batches)
 
     def exact(self) -> bool:
         """Whether `near` compares with every image (true) or asks an index (false)."""
@@ -188,9 +189,11 @@ class WeaviateStore:
                 yield image
 
     def _count(self, where: Filter) -> int:
-        condition = _condition(where)
+        where = usable(where)
+        if where == NOTHING:
+            return 0
         answer = self._connection.request_collection(
-            "count", lambda found: found.aggregate.over_all(total_count=True, filters=condition)
+            "count", lambda found: found.aggregate.over_all(total_count=True, filters=condition(where))
         )
         return int(answer.total_count or 0)
 
@@ -228,17 +231,20 @@ class WeaviateStore:
             yield [image_of_object(each) for each in answer.objects]
             after = str(answer.objects[-1].uuid)
 
-    def _named(self, where: Filter) -> list[str] | None:
-        """The ids that may match, where they are few or were named; None where all are to be looked at."""
-        if where.only is not None:
-            return known(sorted(where.only - where.without))
-        if where.origin is None or self.count(where) > MAX_RESULTS:
+    def _candidates(self, where: Filter) -> list[str] | None:
+        """The ids that may match, if the filter names them or they are few. None: look at all objects."""
+        only, without, rest = split_ids(where)
+        if only is not None:
+            return valid_ids(sorted(only - without))
+        if rest == EVERYTHING or self.count(where) > MAX_RESULTS:
             return None
-        condition = _condition(where)
+        where = usable(where)
+        if where == NOTHING:
+            return []
         answer = self._connection.request_collection(
             "read",
             lambda found: found.query.fetch_objects(
-                filters=condition, limit=MAX_RESULTS, return_properties=[]
+                filters=condition(where), limit=MAX_RESULTS, return_properties=[]
             ),
         )
         return [str(each.uuid) for each in answer.objects]
@@ -271,24 +277,3 @@ def _delete(found: "Collection[Any, Any]", ids: Sequence[str]) -> int:
     if done.failed:
         raise WriteRejected(f"{done.failed} of {done.matches} images were not deleted")
     return done.successful
-
-
-def _empty(where: Filter) -> bool:
-    """Whether nothing can match: no id that is asked for can be one."""
-    return where.only is not None and not known(list(where.only))
-
-
-def _condition(where: Filter) -> Any:
-    """A filter as the client takes it; None for all."""
-    parts = [] if where.origin is None else [_made(where.origin)]
-    if where.only is not None:
-        parts.append(Condition.by_id().contains_any(known(list(where.only))))
-    if without := known(list(where.without)):
-        parts.append(Condition.by_id().contains_none(without))
-    return Condition.all_of(parts) if parts else None
-
-
-def _made(origin: Origin) -> Any:
-    """Every image that phosphene did not generate counts as imported, whatever else it says."""
-    origins = Condition.by_property("origin")
-    return origins.equal(origin) if origin == "generated" else origins.not_equal("generated")
