@@ -34,7 +34,7 @@ LAYERS = (
     {"records", "errors"},
     {"batches", "files", "filters"},
     {"config", "device", "interrupt", "keys", "outputs", "journal.sqlite", "plugins", "vectors", "schema"},
-    {"images", "recipes.lineage", "manifest", "nets"},
+    {"images", "ingest.lock", "recipes.lineage", "manifest", "nets"},
     {"recipes"},
     {"sources", "embedding", "journal", "store"},
     {"picture_loader", "query"},

@@ -58,6 +58,7 @@ GENERATED: Filter = Equals("origin", "generated")
 # Every image that phosphene did not generate counts as imported, whatever its entry says: another program
 # may have written it, and libraries of format 1 say `training`.
 IMPORTED: Filter = Not(GENERATED)
+OF_FORMAT_1: Filter = Equals("origin", "training")  # entries that are not upgraded yet
 
 
 def with_ids(ids: Iterable[str]) -> In:

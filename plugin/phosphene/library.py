@@ -27,7 +27,6 @@ from phosphene.embedding.consent import name_of
 from phosphene.errors import ImageError, QueryError, StartWarning
 from phosphene.explore.map import Atlas, atlas
 from phosphene.explore.walk import Stop, walk
-from phosphene.files import require_writable
 from phosphene.filters import GENERATED, IMPORTED, of_origin
 from phosphene.generation import Fit, Generator, Request
 from phosphene.generation.fitting import remarks
@@ -41,6 +40,7 @@ from phosphene.ingest import Added, Progress
 from phosphene.journal import Journal
 from phosphene.maintenance.copying import Place
 from phosphene.maintenance.missing import Missing, missing
+from phosphene.maintenance.upgrading import begin_writing
 from phosphene.opening import Opened, compatible, opened, same_space
 from phosphene.picture_loader import Gallery
 from phosphene.query import Query, parse
@@ -125,6 +125,13 @@ class Library:
         self.store.close()
         self.journal.close()
 
+    def begin_writing(self) -> None:
+        """Upgrade a library of an older format, before it is written to; see `maintenance.upgrading`.
+
+        Raises LibraryError for a library that may only be read.
+        """
+        begin_writing(self.folder, self.store)
+
     @cached_property
     def embedder(self) -> Embedder:
         """The model of this library's space, loaded on first use."""
@@ -144,7 +151,7 @@ class Library:
         What cannot be added is counted with its reason, and remembered. A kill loses at most
         the batch in flight. Raises ImageError for a path that does not exist.
         """
-        require_writable(self.folder)
+        self.begin_writing()
         return ingest.add(
             scan(paths),
             embedder=self.embedder,
@@ -211,7 +218,7 @@ class Library:
 
     def remove(self, ids: Sequence[str]) -> int:
         """Take images out of the library. Files that were added stay; descendants keep the id."""
-        require_writable(self.folder)
+        self.begin_writing()
         self.journal.remove(ids)  # first: a kill in between costs a second look, and no record is wrong
         return self.store.delete(ids)
 
@@ -276,7 +283,7 @@ class Library:
         same again changes nothing. They are stored `into` another library of this space, where one is given.
         `on_step` that returns False stops. Raises GenerationError for what cannot be made.
         """
-        require_writable((into or self).folder)
+        (into or self).begin_writing()
         query = prompt if isinstance(prompt, Query) else parse(prompt)
         start = None if init is None else self.given.source(init)  # before any model loads
         masked = None if mask is None else self.given.source(mask, open_mask)
@@ -329,7 +336,7 @@ class Library:
         are stored only with `keep`, and `into` another library where one is given.
         """
         if keep:
-            require_writable((into or self).folder)
+            (into or self).begin_writing()
         stops = walk(self.store, self.vector(start), self.vector(end), steps)
         if not generate:
             return stops

@@ -11,7 +11,7 @@ from phosphene.files import write_whole
 from phosphene.records import Space
 
 NAME = "library.json"
-FORMAT = 1
+OLDEST, FORMAT = 1, 2  # 1 says `training` for imported images, see `maintenance.upgrading`
 LARGEST = 64 << 10  # bytes; ours have 200
 LONGEST = 4096  # letters of a space's id or name, which may hold a path
 MOST = 65_535  # numbers of a vector; no server takes more

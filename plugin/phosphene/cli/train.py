@@ -157,6 +157,8 @@ def diffusion(
         licence=licence,
     )
     with settings.open() as library:
+        if out is None:
+            library.begin_writing()
         folder = claim(out or library.folder / "generator", force=force, inputs=[library.folder])
         with keeping(settings, run_beside(folder)), settings.output.progress("learning") as advance:
             learn(

@@ -15,8 +15,9 @@ import numpy as np
 
 from phosphene.batches import batched
 from phosphene.errors import LibraryError, StoreError
-from phosphene.files import inside, require_writable, write_whole
+from phosphene.files import inside, write_whole
 from phosphene.images import read
+from phosphene.maintenance.upgrading import begin_writing
 from phosphene.records import Image
 from phosphene.sources import is_remote, to_path, to_uri
 from phosphene.store import Store
@@ -121,7 +122,7 @@ def _refuse(source: Place, target: Place) -> None:
         raise LibraryError(
             f"`{source.folder}` cannot be copied into itself", hint="name another library to copy into"
         )
-    require_writable(target.folder)
+    begin_writing(target.folder, target.store)
 
 
 def _moved(source: Place, target: Place) -> Iterator[Image]:

@@ -37,8 +37,9 @@ from phosphene.maintenance.check import (
     orphans,
     unsound,
 )
+from phosphene.maintenance.upgrading import upgrade_locked
+from phosphene.manifest import FORMAT, OLDEST, Manifest
 from phosphene.manifest import NAME as MANIFEST
-from phosphene.manifest import Manifest
 from phosphene.records import Image, Space
 from phosphene.sources import Item, to_path
 from phosphene.store import Store
@@ -104,6 +105,7 @@ class _Run:
             self._generated(store, journal)
             self._added(store, journal)
             self._thumbnails(store)
+        upgrade_locked(self.folder, store)
         store.close()
 
     # ── the parts ─────────────────────────────────────────────────────────────────────────
@@ -113,7 +115,7 @@ class _Run:
         manifest = self._manifest()
         store, _ = open_whole(self.folder)
         if store and (manifest is None or manifest.space != store.space):
-            manifest = Manifest(store.space)
+            manifest = Manifest(store.space, OLDEST if store.holds_old_rows() else FORMAT)
         elif manifest is None:
             manifest = Manifest(self._asked_space())
         if not (self.folder / MANIFEST).exists() or Manifest.read(self.folder) != manifest:

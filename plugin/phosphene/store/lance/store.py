@@ -28,8 +28,8 @@ from lancedb.index import IvfFlat
 
 from phosphene import schema
 from phosphene.errors import StoreError
-from phosphene.filters import EVERYTHING, Filter, split_ids, with_ids
-from phosphene.manifest import space_of
+from phosphene.filters import EVERYTHING, OF_FORMAT_1, Filter, split_ids, with_ids
+from phosphene.manifest import Manifest, space_of
 from phosphene.records import Hit, Image, Space
 from phosphene.store.diversity import checked, diverse
 from phosphene.store.lance.conditions import among, condition
@@ -148,6 +148,29 @@ class LanceStore:
             deleted = int(self._tables.images.delete(named).num_deleted_rows)
             self._tables.thumbnails.delete(named)
         return deleted
+
+    # ── the library's format ──────────────────────────────────────────────────────────────
+
+    def read_manifest(self) -> Manifest | None:
+        """The manifest of the library whose store this is, in the folder above."""
+        return Manifest.read(self._folder.parent)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replace that manifest."""
+        manifest.write(self._folder.parent)
+
+    def upgrade_rows(self) -> bool:
+        """Say `imported` in rows of format 1, which say `training`, in one commit. Always returns True."""
+        if self.holds_old_rows():
+            with self._tables.writing():
+                self._tables.images.checkout_latest()
+                self._tables.images.update(where=condition(OF_FORMAT_1), values={"origin": "imported"})
+                self._tidy()
+        return True
+
+    def holds_old_rows(self) -> bool:
+        """Whether there are rows of format 1."""
+        return "origin" in self._columns and self.count(OF_FORMAT_1) > 0
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
 

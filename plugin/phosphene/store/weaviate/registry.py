@@ -57,6 +57,11 @@ def register(address: Address, manifest: Manifest) -> None:
         content(address, response)
 
 
+def register_again(address: Address, manifest: Manifest) -> None:
+    """Replace the manifest of a library that is registered, after its format was upgraded."""
+    _put_object(address, manifest)
+
+
 def _refuse_registry(address: Address) -> None:
     if address.collection == REGISTRY:
         raise LibraryError(

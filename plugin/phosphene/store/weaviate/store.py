@@ -31,7 +31,8 @@ from phosphene.store.weaviate.conditions import condition, usable
 from phosphene.store.weaviate.connection import Connection
 from phosphene.store.weaviate.failures import WriteRejected
 from phosphene.store.weaviate.objects import NAMES, VECTOR, decoded, image_of_object, object_of, valid_ids
-from phosphene.store.weaviate.registry import register, registered
+from phosphene.store.weaviate.registry import register, register_again, registered
+from phosphene.store.weaviate.upgrade import upgrade_objects
 from phosphene.vectors import Vector, unit
 
 if TYPE_CHECKING:
@@ -96,6 +97,20 @@ class WeaviateStore:
             self._connection.request_collection("write to", lambda found, batch=batch: _delete(found, batch))
             for batch in batched(valid_ids(ids), PAGE_SIZE)
         )
+
+    # ── the library's format ──────────────────────────────────────────────────────────────
+
+    def read_manifest(self) -> Manifest | None:
+        """The manifest of this library in the server's registry."""
+        return registered(self._address)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replace that manifest."""
+        register_again(self._address, manifest)
+
+    def upgrade_rows(self) -> bool:
+        """Write the objects as today's format has them, see `upgrade`; False where some are out of reach."""
+        return upgrade_objects(self._address)
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
 
