@@ -8,6 +8,7 @@ import numpy as np
 from phosphene.errors import VectorError
 from phosphene.filters import EVERYTHING, Filter, matches
 from phosphene.records import Hit, Image, Parent, Space
+from phosphene.store import StoreInfo
 from phosphene.vectors import Vector, unit
 
 SPACE = Space(id="tiny:0123", name="tiny", dimension=8)
@@ -69,8 +70,8 @@ class Oracle:
     def delete(self, ids: Sequence[str]) -> int:
         return len([id for id in set(ids) if self.images.pop(id, None)])
 
-    def exact(self) -> bool:
-        return True
+    def info(self) -> StoreInfo:
+        return StoreInfo("oracle", exact=True, writable=True)
 
     def close(self) -> None:
         pass

@@ -28,7 +28,7 @@ from phosphene.records import Space
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.external import ExternalStore
 from phosphene.store.weaviate.external_pictures import load, small
-from phosphene.store.weaviate.external_schema import Reading, reading
+from phosphene.store.weaviate.external_schema import FieldMapping, field_mapping
 from phosphene.vectors import Vectors, unit
 from pictures import drawn, encoded, jpeg
 from weaviate_server import Server
@@ -105,8 +105,8 @@ def store(collection: Theirs) -> Iterator[ExternalStore]:
 # ── how a collection is read ──────────────────────────────────────────────────────────────
 
 
-def read(settings: dict[str, Any], options: str = "") -> Reading:
-    return reading(Address.parse(f"weaviate://host/Theirs?model=x{options}"), settings)
+def read(settings: dict[str, Any], options: str = "") -> FieldMapping:
+    return field_mapping(Address.parse(f"weaviate://host/Theirs?model=x{options}"), settings)
 
 
 def test_the_only_vector_needs_no_name_and_one_of_several_does() -> None:
@@ -124,14 +124,14 @@ def test_an_old_collection_has_one_vector_without_a_name() -> None:
     old = {"class": "Theirs", "vectorIndexType": "flat", "vectorIndexConfig": {"distance": "dot"}}
 
     assert read(old) == read(old, "&vector=default")
-    assert (read(old).vector, read(old).distance, read(old).flat) == ("", "dot", True)
+    assert (read(old).vector, read(old).distance, read(old).exact) == ("", "dot", True)
 
 
 @pytest.mark.parametrize(
     ("options", "wrong", "hint"),
     [
         ("&vector=clap", "has no vector `clap`", "`clip`"),
-        ("&image=nope", "the property `nope` of .* is not there", "`title`, `place`, `photo`"),
+        ("&image=nope", "the property `nope` of .* does not exist", "`title`, `place`, `photo`"),
         ("&image=width", "the property `width` of .* is of the type int", "`title`, `place`, `photo`"),
         ("&caption=photo", "the property `photo` of .* is of the type blob", "`title`, `place`, `tags`"),
     ],
@@ -146,7 +146,7 @@ def test_what_is_not_there_is_named_with_what_is(options: str, wrong: str, hint:
 def test_distances_without_a_cosine_are_refused() -> None:
     with pytest.raises(LibraryError, match="the distance `manhattan`"):
         read(named("Theirs", vectorIndexConfig={"distance": "manhattan"}))
-    with pytest.raises(LibraryError, match="several vectors an object"):
+    with pytest.raises(LibraryError, match="several vectors per object"):
         read(named("Theirs", vectorIndexConfig={"multivector": {"enabled": True}}))
 
 

@@ -250,7 +250,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Oracle]:
     folder, oracle = tmp_path_factory.mktemp("indexed"), Oracle(WIDE)
     store = LanceStore.create(folder, WIDE, exact_up_to=2000)
     for images in (wide(2000), wide(500, 2000), wide(500, 2500)):
-        assert store.exact() == (store.count() <= 2000)
+        assert store.info().exact == (store.count() <= 2000)
         store.upsert(images)
         oracle.upsert(images)
     return folder, oracle
@@ -266,7 +266,7 @@ def test_above_its_number_a_store_asks_an_index_and_misses_next_to_nothing(
     found = [{hit.image.id for hit in store.near(query, 10)} for query in queries]
     true = [{hit.image.id for hit in oracle.near(query, 10)} for query in queries]
 
-    assert not store.exact()
+    assert not store.info().exact
     assert sum(len(a & b) for a, b in zip(found, true, strict=True)) >= 0.99 * 10 * len(queries)
 
 
@@ -298,7 +298,7 @@ def test_a_write_after_the_index_was_built_is_in_the_very_next_search(tmp_path: 
 
     store.upsert([moved, new])
 
-    assert not store.exact()
+    assert not store.info().exact
     assert sorted(hit.image.caption for hit in store.near(QUERY, 2)) == sorted(["moved", new.caption])
     assert store.delete([moved.id]) == 1
     assert store.near(QUERY, 1)[0].image == new

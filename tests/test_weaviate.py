@@ -27,7 +27,6 @@ from phosphene.maintenance.copying import Place, copy
 from phosphene.records import Hit, Space
 from phosphene.store import open_store
 from phosphene.store.diversity import diverse
-from phosphene.store.weaviate import store as module
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.schema_diff import diff
 from phosphene.store.weaviate.store import WeaviateStore
@@ -184,7 +183,7 @@ def test_the_nearest_of_the_demos_own_library_are_found(url: str, tmp_path: Path
 
         shares = [len(ids(exact.store.near(v, 10)) & ids(served.store.near(v, 10))) / 10 for v in vectors]
 
-    assert exact.store.exact()
+    assert exact.store.info().exact
     assert np.mean(shares) >= 0.99
 
 
@@ -192,12 +191,9 @@ def ids(hits: list[Hit]) -> set[str]:
     return {hit.image.id for hit in hits}
 
 
-def test_more_than_a_server_gives_at_once_is_compared_here(
-    store: WeaviateStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MAX_RESULTS", 20)
-    monkeypatch.setattr(module, "PAGE_SIZE", 7)
-    oracle = Oracle()
+def test_more_hits_than_a_server_returns_at_once_are_compared_here(url: str) -> None:
+    open_store(Address.parse(url), SPACE).close()
+    store, oracle = WeaviateStore(Address.parse(url), SPACE, max_results=20, page_size=7), Oracle()
     for each in (store, oracle):
         each.upsert(made(60))
     where = all_of(IMPORTED, Not(with_ids([made(1)[0].id])))
@@ -210,6 +206,7 @@ def test_more_than_a_server_gives_at_once_is_compared_here(
     assert [hit.image for hit in chosen] == [hit.image for hit in best]
     assert {image.id for image in store.iterate(where)} == {image.id for image in oracle.iterate(where)}
     assert store.count(with_ids(image.id for image in made(50))) == 50
+    store.close()
 
 
 def test_a_server_chooses_diverse_hits_as_we_do(store: WeaviateStore) -> None:

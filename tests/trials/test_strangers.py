@@ -217,12 +217,12 @@ def test_a_table_that_says_an_odd_space_is_named(tmp_path: Path) -> None:
 
 
 def test_vectors_without_a_direction_are_passed_over() -> None:
-    from phosphene.store.odd import sound
+    from phosphene.store.invalid import normalised
 
     nan, inf = float("nan"), float("inf")
     vectors = np.array([[1, 0], [0, 0], [nan, 1], [inf, 1], [3e38, 3e38], [0, 2]], np.float32)
 
-    scaled, usable = sound(vectors)
+    scaled, usable = normalised(vectors)
 
     assert usable.tolist() == [True, False, False, False, True, True]
     np.testing.assert_allclose(np.linalg.norm(scaled[usable], axis=1), 1, atol=1e-6)

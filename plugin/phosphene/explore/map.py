@@ -48,8 +48,8 @@ def atlas(store: Store, limit: int) -> Atlas:
     sample = nsmallest(limit, others, key=lambda image: image.id)
     generated = sorted(store.iterate(GENERATED, vectors=True), key=lambda image: image.id)
     images = [*sample, *generated]
-    vectors = [image.vector for image in images if image.vector is not None]
-    return project([image.id for image in images], np.array(vectors, dtype=np.float32))
+    vectors = np.array([image.vector for image in images], dtype=np.float32)
+    return project([image.id for image in images], vectors)
 
 
 def project(ids: Sequence[str], vectors: Vectors) -> Atlas:

@@ -83,7 +83,7 @@ def measure(store: Store, baseline: Baseline, vector: Vector, parents: Sequence[
         return None
     first, others = hits[0], [hit for hit in hits if hit.image.id not in parents]
     second = _as_nearest(others[0], baseline) if others else None
-    return Novelty(first.image.id, first.score, baseline.percentile(first.score), store.exact(), second)
+    return Novelty(first.image.id, first.score, baseline.percentile(first.score), store.info().exact, second)
 
 
 def _as_nearest(hit: Hit, baseline: Baseline) -> Nearest:
@@ -95,10 +95,10 @@ def _similarities(store: Store) -> NDArray[np.float32]:
     if len(sample) < 2:
         return np.zeros(0, dtype=np.float32)
     rows = {image.id: row for row, image in enumerate(sample)}
-    queries = np.stack([_vector(image) for image in sample])
+    queries = np.stack([image.vector for image in sample])
     best = np.full(len(sample), -1.0, dtype=np.float32)
     for block in batched(store.iterate(IMPORTED, vectors=True), BLOCK):
-        scores = queries @ np.stack([_vector(image) for image in block]).T
+        scores = queries @ np.stack([image.vector for image in block]).T
         for column, image in enumerate(block):
             if image.id in rows:
                 scores[rows[image.id], column] = -1.0  # no image is its own neighbour
@@ -106,18 +106,13 @@ def _similarities(store: Store) -> NDArray[np.float32]:
     return np.sort(best)
 
 
-def _sample(store: Store) -> list[Image]:
+def _sample(store: Store) -> list[Image[Vector]]:
     """At most SAMPLE imported images, the same ones for the same library."""
     ids = sorted(image.id for image in store.iterate(IMPORTED))
     if len(ids) > SAMPLE:
         chosen = np.random.default_rng(0).choice(len(ids), SAMPLE, replace=False)
         ids = [ids[place] for place in chosen]
     return store.get(ids, vectors=True)
-
-
-def _vector(image: Image) -> Vector:
-    assert image.vector is not None, "asked for with vectors=True"
-    return image.vector
 
 
 def _kept(cache: Path, count: int) -> NDArray[np.float32] | None:

@@ -26,8 +26,8 @@ from phosphene.recipes.lineage import generated_id
 from phosphene.records import Image
 from phosphene.sources import is_remote, to_path, was_added
 from phosphene.store import Store
+from phosphene.store.invalid import is_id
 from phosphene.store.lance.store import LanceStore
-from phosphene.store.odd import is_id
 
 Part = Literal["manifest", "store", "image", "thumbnail", "journal", "file", "picture", "left over"]
 OnProgress = Callable[[int, int], None]  # images looked at, images in all

@@ -14,7 +14,7 @@ import numpy as np
 from phosphene.errors import QueryError
 from phosphene.filters import Filter
 from phosphene.records import Hit
-from phosphene.vectors import Vector, Vectors, there
+from phosphene.vectors import Vector, Vectors
 
 if TYPE_CHECKING:
     from phosphene.store import Store
@@ -32,12 +32,12 @@ def checked(diversity: float) -> float:
     return diversity
 
 
-def diverse(store: "Store", vector: Vector, count: int, where: Filter, diversity: float) -> list[Hit]:
+def diverse(store: "Store", vector: Vector, count: int, where: Filter, diversity: float) -> list[Hit[Vector]]:
     """The `count` hits that are chosen from the pool of a store, in the order of the choice."""
     pool = store.near(vector, POOL * count, where, vectors=True)
     if not pool:
         return []
-    vectors = np.stack([there(hit.image.vector) for hit in pool])
+    vectors = np.stack([hit.image.vector for hit in pool])
     return [pool[place] for place in chosen([hit.score for hit in pool], vectors, count, diversity)]
 
 

@@ -14,6 +14,7 @@ A write is on the disk when it returns, and a store that a power cut damaged is 
 """
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -31,13 +32,14 @@ from phosphene.errors import StoreError
 from phosphene.filters import EVERYTHING, OF_FORMAT_1, Filter, split_ids, with_ids
 from phosphene.manifest import Manifest, space_of
 from phosphene.records import Hit, Image, Space
+from phosphene.store import StoreInfo
 from phosphene.store.diversity import checked, diverse
+from phosphene.store.invalid import InvalidEntries
 from phosphene.store.lance.conditions import among, condition
 from phosphene.store.lance.folder import clearly, lock
 from phosphene.store.lance.rows import hits_of, images_of, raw_rows, rows_of, rows_of_thumbnails
 from phosphene.store.lance.tables import Tables
-from phosphene.store.odd import Odd
-from phosphene.store.properties import fitting
+from phosphene.store.properties import checked_vector
 from phosphene.vectors import Vector, unit
 
 # Up to this many images every one is compared: 0.1 s for 512 dimensions on 2 idle cores. Above,
@@ -86,7 +88,7 @@ class LanceStore:
         self._columns = [
             name for name in wanted.names if name in self._schema.names and name != schema.VECTOR
         ]
-        self._odd = Odd(folder)
+        self._invalid = InvalidEntries(folder)
 
     @classmethod
     def is_in(cls, folder: Path) -> bool:
@@ -174,7 +176,7 @@ class LanceStore:
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
 
-    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image]:
+    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image[Any]]:
         """The images of these ids, in the order asked for; unknown ones are passed over."""
         found = {image.id: image for image in self.iterate(with_ids(ids), vectors=vectors)}
         return [found[id] for id in ids if id in found]
@@ -187,13 +189,13 @@ class LanceStore:
         *,
         diversity: float = 0.0,
         vectors: bool = False,
-    ) -> list[Hit]:
+    ) -> list[Hit[Any]]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
         Exact where the filter leaves no more images than are always compared: in the cells that an
         index visits there may be none of them.
         """
-        query = unit(fitting(vector, self.space))
+        query = unit(checked_vector(vector, self.space))
         if count < 1:
             return []
         if checked(diversity):
@@ -201,12 +203,12 @@ class LanceStore:
         asked = count
         while True:
             found = self._nearest(query, asked, where, vectors)
-            hits = hits_of(found, self._odd)
+            hits = hits_of(found, self._invalid)
             if len(hits) >= count or len(found) < asked:
                 return hits[:count]
             asked *= 2  # some of the nearest were no images
 
-    def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
+    def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image[Any]]:
         """All images as they are now, in no particular order, in bounded memory.
 
         What is written meanwhile does not come. What it replaces is kept for ten minutes: an
@@ -220,7 +222,7 @@ class LanceStore:
                 search = search.where(condition(where))
             batches = search.to_batches(BATCH)
         while (batch := self._after(batches)) is not None:
-            yield from images_of(batch, self._odd)
+            yield from images_of(batch, self._invalid)
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails (encoded pictures) of these ids."""
@@ -234,11 +236,12 @@ class LanceStore:
         with clearly(self._folder, "read"):
             return int(self._tables.images.count_rows(None if where == EVERYTHING else condition(where)))
 
-    def exact(self) -> bool:
-        """Whether `near` compares with every image (true) or asks an index (false)."""
+    def info(self) -> StoreInfo:
+        """What kind of store it is."""
         with clearly(self._folder, "read"):
             few = self.count() <= self._exact_up_to
-            return few or not self._tables.indexed or not self._tables.images.list_indices()
+            exact = few or not self._tables.indexed or not self._tables.images.list_indices()
+        return StoreInfo("lancedb", exact, writable=os.access(self._folder, os.W_OK))
 
     def close(self) -> None:
         """Nothing is held between calls: this is for symmetry with servers."""
@@ -278,7 +281,7 @@ class LanceStore:
             return search.to_arrow()
 
     def _rows(self, images: Sequence[Image]) -> pa.Table:
-        vectors = np.stack([fitting(image.vector, self.space) for image in images])
+        vectors = np.stack([checked_vector(image.vector, self.space) for image in images])
         unit(vectors)  # refuses what has no direction: no search would ever find it
         return rows_of(images, vectors, self._schema)
 

@@ -96,8 +96,7 @@ def _folder(address: Address) -> Path:
 def _dimension(store: ExternalStore, address: Address) -> int:
     """How many numbers a vector has. Raises LibraryError if the collection has no vector."""
     for image in store.iterate(vectors=True):
-        if image.vector is not None:
-            return len(image.vector)
+        return len(image.vector)
     raise LibraryError(
         f"no object of `{address}` has the named vector",
         hint="check the name of the collection, or name another of its vectors in `vector=`",
@@ -129,6 +128,5 @@ def _samples(store: ExternalStore) -> list[tuple[Vector, Picture]]:
         pictures = store.pictures([image.id for image in batch])
         for image in batch:
             with suppress(KeyError, ImageError):
-                assert image.vector is not None, "asked for with its vector"
                 found.append((image.vector, open_picture(pictures[image.id])))
     return found[:COMPARED]
