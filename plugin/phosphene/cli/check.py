@@ -12,7 +12,7 @@ from phosphene.cli.output import Column
 from phosphene.cli.streams import visible
 
 if TYPE_CHECKING:
-    from phosphene.maintenance.check import Finding
+    from phosphene.maintenance.findings import Finding
 
 FINDINGS = (Column("part", "part"), Column("message", "what is wrong", path=True))
 
