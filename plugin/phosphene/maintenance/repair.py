@@ -40,7 +40,7 @@ from phosphene.maintenance.check import (
 from phosphene.manifest import NAME as MANIFEST
 from phosphene.manifest import Manifest
 from phosphene.records import Image, Space
-from phosphene.sources import Item, to_path
+from phosphene.sources import Item, file_item, to_path
 from phosphene.store import Store
 from phosphene.store.lance.store import LanceStore
 
@@ -62,7 +62,7 @@ def repair(
     *,
     space: str | None = None,
     on_done: Callable[[str], None] = lambda done: None,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Repaired:
     """Repair the library in a folder. The model is loaded only where pictures have to be embedded again.
 
@@ -87,7 +87,7 @@ class _Run:
     load: Load
     asked: str | None
     on_done: Callable[[str], None]
-    on_progress: Callable[[int, int], None]
+    on_progress: Callable[[int, int | None], None]
     done: list[str] = field(default_factory=list)
     model: Embedder | None = None
 
@@ -170,7 +170,7 @@ class _Run:
         noted = journal.ids()
         unknown = [row for row in bad if row["id"] not in noted and row["uri"]]
         added = [row for row in unknown if row["uri"] != f"pictures/{row['id']}.png"]
-        journal.record(Seen(row["uri"], -1, -1, row["id"], tuple(row["captions"] or ())) for row in added)
+        journal.record(Seen(row["uri"], "", row["id"], tuple(row["captions"] or ())) for row in added)
         store.delete([row["id"] for row in bad])
         self._say(f"set {len(bad):,} rows aside that cannot be used")
 
@@ -188,14 +188,14 @@ class _Run:
     def _generated(self, store: Store, journal: Journal) -> None:
         """Bring generated pictures back by their recipes."""
         paths = orphans((image.id for image in store.iterate()), journal)
-        self._add([Item(path) for path in paths], store, journal, "generated pictures by their recipes")
+        self._add([file_item(path) for path in paths], store, journal, "generated pictures by their recipes")
         journal.forget(path.stem for path in paths)  # they are the library's own, not added ones
 
     def _added(self, store: Store, journal: Journal) -> None:
         """Add the files again that were added and are not in the store any more."""
         gone = lost(store, journal)
         places = [(to_path(seen.uri, self.folder), seen) for seen in journal.files() if seen.id in gone]
-        items = [Item(path, seen.captions) for path, seen in places if os.path.isfile(path)]  # noqa: PTH113
+        items = [file_item(path, seen.captions) for path, seen in places if os.path.isfile(path)]  # noqa: PTH113
         self._add(items, store, journal, "pictures that had been added")
 
     def _add(self, items: Sequence[Item], store: Store, journal: Journal, what: str) -> None:
