@@ -47,8 +47,8 @@ from phosphene.query import Query, parse
 from phosphene.query.terms import Terms, find, vector_of
 from phosphene.recipes import Recipe, check, in_picture
 from phosphene.recipes.lineage import descendants, rounded
-from phosphene.records import Hit, Image, Origin, Space
-from phosphene.sources import is_remote, scan, to_path
+from phosphene.records import Failure, Hit, Image, Origin, Space
+from phosphene.sources import Item, Named, is_remote, scan, to_path
 from phosphene.store.weaviate.address import Address
 from phosphene.vectors import Vector
 
@@ -145,15 +145,20 @@ class Library:
 
     # ── adding and finding ────────────────────────────────────────────────────────────────
 
-    def add(self, paths: Sequence[Path], *, on_progress: Callable[[Progress], None] | None = None) -> Added:
-        """Add pictures: folders, files and COCO caption files. Adding twice changes nothing.
+    def add(
+        self,
+        sources: Named | Sequence[Named] | Iterator[Item | Failure],
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Added:
+        """Add pictures: folders, files, COCO captions files, `scheme:…` of plugins, or what `scan` yields.
 
-        What cannot be added is counted with its reason, and remembered. A kill loses at most
-        the batch in flight. Raises ImageError for a path that does not exist.
+        Adding twice changes nothing. What cannot be added is counted with its reason, and remembered.
+        A kill loses at most the batch in flight. Raises ImageError for a path that does not exist.
         """
         self.begin_writing()
         return ingest.add(
-            scan(paths),
+            sources if isinstance(sources, Iterator) else scan(sources),
             embedder=self.embedder,
             store=self.store,
             journal=self.journal,

@@ -1,6 +1,7 @@
 """Commands that keep and look through a library: add, search, show, remove, status."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +38,10 @@ HITS = (
 
 
 @command("add")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path())
 @click.option("--model", metavar="NAME", help="The model of a new library, see below.")
-def add(settings: Settings, paths: Sequence[Path], model: str | None) -> None:
-    """Add pictures: folders, files, or COCO captions files.
+def add(settings: Settings, sources: Sequence[str], model: str | None) -> None:
+    """Add pictures: folders, files, COCO captions files, or what a plugin reads.
 
       phosphene -L photos.lib add ~/Pictures
       phosphene -L drawn.lib add drawings/ --model landscape
@@ -53,6 +54,8 @@ def add(settings: Settings, paths: Sequence[Path], model: str | None) -> None:
     One that cannot be read is named, and the pictures are added without it. The exit code is 1
     where nothing could be added and nothing was there.
 
+    A SOURCE such as `scheme:…` is read by the plugin of that name; `phosphene doctor` lists the plugins.
+
     A library is made with one model and keeps it: `landscape` (built in, for the landscapes that
     phosphene draws), NAME/TAG (open_clip's pretrained tags), hf-hub:ORG/NAME, local-dir:FOLDER or
     NAME@FILE. Without --model it is a CLIP model for photographs.
@@ -60,7 +63,8 @@ def add(settings: Settings, paths: Sequence[Path], model: str | None) -> None:
     from phosphene.sources import scan
 
     output = settings.output
-    next(scan(paths))  # where there is no picture, no library is made either
+    items = scan(sources)
+    first = next(items)  # where there is no picture, no library is made either
     with settings.open(model=model, create=True) as library, output.progress("adding") as advance:
 
         def tell(progress: "Progress") -> None:
@@ -69,7 +73,7 @@ def add(settings: Settings, paths: Sequence[Path], model: str | None) -> None:
             settings.kept = f"{progress.added:,} pictures were added; the same command goes on from there"
             advance(progress.done, progress.total)
 
-        added = library.add(paths, on_progress=tell)
+        added = library.add(chain([first], items), on_progress=tell)
     for failure in added.failures:
         output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
     _report(settings, added)

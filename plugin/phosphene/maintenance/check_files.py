@@ -87,7 +87,10 @@ def _changed(image: Image, journal: Journal, deep: bool) -> bool:
     if deep:
         return _digest(path) != image.sha256
     noted = journal.known([image.uri]).get(image.uri)
-    return noted is not None and noted.size >= 0 and noted.size != path.stat().st_size
+    if noted is None or not noted.stamp:
+        return False
+    size, _, _ = noted.stamp.partition("-")  # the time says nothing of the bytes
+    return size != str(path.stat().st_size)
 
 
 def _recipe_id(path: Path) -> str | None:

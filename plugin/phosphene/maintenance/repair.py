@@ -50,7 +50,7 @@ def repair(
     *,
     model: str | None = None,
     on_done: Callable[[str], None] = lambda done: None,
-    on_progress: Callable[[int, int], None] = lambda done, total: None,
+    on_progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> Repaired:
     """Repair the library in a folder. The model is loaded only if pictures have to be embedded again.
 

@@ -21,7 +21,7 @@ from phosphene.maintenance.check_files import orphans
 from phosphene.maintenance.check_rows import bad_thumbnails, unsound_rows
 from phosphene.maintenance.repairing import Repairing
 from phosphene.records import Image
-from phosphene.sources import Item, to_path
+from phosphene.sources import Item, file_item, to_path
 from phosphene.store import Store
 
 BATCH = 500  # images that are written at once
@@ -36,7 +36,7 @@ def set_unsound_rows_aside(run: Repairing, store: Store, journal: Journal) -> No
     noted = journal.ids()
     unknown = [row for row in bad if row["id"] not in noted and row["uri"]]
     added = [row for row in unknown if row["uri"] != f"pictures/{row['id']}.png"]
-    journal.record(Seen(row["uri"], -1, -1, row["id"], tuple(row["captions"] or ())) for row in added)
+    journal.record(Seen(row["uri"], "", row["id"], tuple(row["captions"] or ())) for row in added)
     store.delete([row["id"] for row in bad])
     run.say(f"set {len(bad):,} rows aside that cannot be used")
 
@@ -56,7 +56,7 @@ def leave_one_row_each(run: Repairing, store: Store) -> None:
 def bring_generated_back(run: Repairing, store: Store, journal: Journal) -> None:
     """Add the generated pictures in the library's folder again, by their recipes."""
     paths = orphans((image.id for image in store.iterate()), journal)
-    _add(run, [Item(path) for path in paths], store, journal, "generated pictures by their recipes")
+    _add(run, [file_item(path) for path in paths], store, journal, "generated pictures by their recipes")
     journal.forget(path.stem for path in paths)  # they are the library's own files, not a user's
 
 
@@ -64,7 +64,8 @@ def bring_added_back(run: Repairing, store: Store, journal: Journal) -> None:
     """Add the files again that the journal knows and the store has lost."""
     gone = lost(store, journal)
     places = [(to_path(seen.uri, run.folder), seen) for seen in journal.files() if seen.id in gone]
-    items = [Item(path, seen.captions) for path, seen in places if os.path.isfile(path)]  # noqa: PTH113
+    there = [(path, seen) for path, seen in places if os.path.isfile(path)]  # never raises  # noqa: PTH113
+    items = [file_item(path, seen.captions) for path, seen in there]
     _add(run, items, store, journal, "pictures that had been added")
 
 

@@ -18,7 +18,7 @@ class Repairing:
     folder: Path
     load: Load
     on_done: Callable[[str], None]
-    on_progress: Callable[[int, int], None]
+    on_progress: Callable[[int, int | None], None]
     done: list[str] = field(default_factory=list)
     model: Embedder | None = None
 

@@ -75,7 +75,7 @@ class Trained:
 
 
 def train(
-    items: Iterable[Item],
+    items: Iterable[Item | Failure],
     output: Path,
     *,
     minutes: float | None = None,
