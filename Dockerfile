@@ -1,7 +1,7 @@
 # phosphene as a container: `phosphene serve` by default, and every other command.
 #
 #     docker build -t phosphene .
-#     docker build -t phosphene --build-arg SPACE=ViT-B-32-256/datacomp_s34b_b86k .   # with the model inside
+#     docker build -t phosphene --build-arg MODEL=ViT-B-32-256/datacomp_s34b_b86k .   # with the model inside
 FROM python:3.11.13-slim-bookworm
 
 # torch computes with this; a slim image has none.
@@ -21,8 +21,8 @@ COPY schemas schemas
 RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt .
 
 USER phosphene
-ARG SPACE=
-RUN test -z "$SPACE" || phosphene models fetch "$SPACE"
+ARG MODEL=
+RUN test -z "$MODEL" || phosphene models fetch "$MODEL"
 VOLUME /models
 EXPOSE 8080
 ENTRYPOINT ["phosphene"]

@@ -1,6 +1,6 @@
 """How fast pictures are added, against what the cores could give.
 
-    python bench/add.py [--space landscape --space ViT-B-32] [--pictures 512] [--quick] [--json FILE]
+    python bench/add.py [--model landscape --model ViT-B-32] [--pictures 512] [--quick] [--json FILE]
 
 On JPEGs of 1024×768 pixels that are drawn here. What the cores could give: cores ÷ the CPU seconds
 per picture of decoding it whole, of open_clip's own preprocessing and of a bare forward pass, each
@@ -49,20 +49,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         contents = draw(folder / "pictures", count)
-        for name in arguments.space or ["landscape", "ViT-B-32"]:
-            space = (
+        for name in arguments.model or ["landscape", "ViT-B-32"]:
+            model = (
                 name if name == "landscape" or "/" in name or "@" in name else random_weights(name, folder)
             )
-            figures[name] = measure(space, folder, contents)
+            figures[name] = measure(model, folder, contents)
             print(name, *(f"  {key:<28} {value}" for key, value in figures[name].items()), "", sep="\n")
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def measure(space: str, folder: Path, contents: Sequence[bytes]) -> dict[str, Any]:
-    """The figures of one space; times are milliseconds of CPU per picture."""
-    steps = alone(space, contents[: ROUNDS * BATCH])
-    library = phosphene.open(Path(tempfile.mkdtemp(dir=folder), "library"), space=space, create=True)
+def measure(model: str, folder: Path, contents: Sequence[bytes]) -> dict[str, Any]:
+    """The figures of one model; times are milliseconds of CPU per picture."""
+    steps = alone(model, contents[: ROUNDS * BATCH])
+    library = phosphene.open(Path(tempfile.mkdtemp(dir=folder), "library"), model=model, create=True)
     with library:
         library.add([folder / "pictures" / "0.jpg"])  # loads the model
         started, spent = time.perf_counter(), time.process_time()
@@ -86,9 +86,9 @@ def measure(space: str, folder: Path, contents: Sequence[bytes]) -> dict[str, An
     }
 
 
-def alone(space: str, contents: Sequence[bytes]) -> dict[str, float]:
+def alone(name: str, contents: Sequence[bytes]) -> dict[str, float]:
     """CPU milliseconds per picture of each step on one core, the median of some batches."""
-    weights = fetch(space)
+    weights = fetch(name)
     model = load_model(weights, torch.device("cpu"))
     preprocess = image_transform_v2(PreprocessCfg(**weights.preprocess), is_train=False)
     times: dict[str, list[float]] = {"decode": [], "preprocess": [], "forward": []}
@@ -152,7 +152,7 @@ def draw(folder: Path, count: int) -> list[bytes]:
 
 
 def random_weights(architecture: str, folder: Path) -> str:
-    """A space of that architecture with random weights, as a bare checkpoint."""
+    """A model of that architecture with random weights, as a bare checkpoint."""
     torch.manual_seed(0)
     file = folder / f"{architecture}.pt"
     torch.save(open_clip.create_model(architecture, load_weights=False).state_dict(), file)
@@ -164,7 +164,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--space", action="append", help="may be repeated; an architecture gets random weights"
+        "--model", action="append", help="may be repeated; an architecture gets random weights"
     )
     parser.add_argument("--pictures", type=int, default=512)
     parser.add_argument("--quick", action="store_true", help="64 pictures")

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import phosphene
+from phosphene.filters import IMPORTED
 from phosphene.generation import Request
 from phosphene.library import Library
-from phosphene.records import Filter
 
 PROMPT = "a red house in the snow at night"
 FACTOR, EXTRA = 1.05, 0.050  # what the whole may take: times the bare, and seconds a call
@@ -65,7 +65,7 @@ def measure(library: Library, pictures: int, runs: int) -> dict[str, Any]:
 
 def _requests(library: Library, pictures: int) -> list[Request]:
     target = library.vector(PROMPT)
-    neighbours = library.studio.neighbours(target, 6, Filter(origin="training"))
+    neighbours = library.studio.neighbours(target, 6, IMPORTED)
     request = Request(library.space.id, 0, text=target, references=neighbours)
     whole = library.studio.plan(PROMPT, request).request  # with the pictures that it starts from
     return [replace(whole, seed=place) for place in range(pictures)]

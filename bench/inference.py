@@ -1,6 +1,6 @@
 """How fast pictures are vectorised over HTTP, against the way of Weaviate's stock CLIP container.
 
-    python bench/inference.py [--space ViT-B-32] [--parallel 1 4 16] [--quick] [--delayed] [--json FILE]
+    python bench/inference.py [--model ViT-B-32] [--parallel 1 4 16] [--quick] [--delayed] [--json FILE]
 
 One picture a request, as Weaviate sends them, over connections that stay open. Pictures are JPEGs of
 1024×768 pixels that are drawn here; `ViT-B-32` has random weights, which changes no speed. Four
@@ -50,16 +50,16 @@ READY = 300  # seconds for an answer on a busy machine
 def main() -> None:
     arguments = _arguments()
     if arguments.serve:
-        run(arguments.serve, arguments.space)
+        run(arguments.serve, arguments.model)
         return
     rounds, seconds = (2, 2.0) if arguments.quick else (5, 8.0)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         bodies = [body(content) for content in draw(folder / "pictures", PICTURES)]
-        named = "/" in arguments.space or "@" in arguments.space or arguments.space == "landscape"
-        space = arguments.space if named else random_weights(arguments.space, folder)
+        named = "/" in arguments.model or "@" in arguments.model or arguments.model == "landscape"
+        model = arguments.model if named else random_weights(arguments.model, folder)
         names = (*SERVICES, DELAYED) if arguments.delayed else SERVICES
-        with running(space, names) as services:
+        with running(model, names) as services:
             figures = measure(services, bodies, arguments.parallel, rounds, seconds)
     _print(figures)
     if arguments.json:
@@ -149,9 +149,9 @@ def body(content: bytes) -> bytes:
 
 
 @contextmanager
-def running(space: str, names: Sequence[str]) -> Iterator[dict[str, Service]]:
+def running(model: str, names: Sequence[str]) -> Iterator[dict[str, Service]]:
     """The services, each with its model loaded."""
-    command = [sys.executable, __file__, "--space", space, "--serve"]
+    command = [sys.executable, __file__, "--model", model, "--serve"]
     processes = {
         name: subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True) for name in names
     }
@@ -168,7 +168,7 @@ def running(space: str, names: Sequence[str]) -> Iterator[dict[str, Service]]:
             process.communicate()
 
 
-def run(name: str, space: str) -> None:
+def run(name: str, model: str) -> None:
     """Be one of the services, and print the port once the model is loaded."""
     import uvicorn
 
@@ -180,10 +180,10 @@ def run(name: str, space: str) -> None:
 
     limits = Limits(batch=1) if name == "no batching" else Limits()
     if name == "stock":
-        application: Any = stock(space)
+        application: Any = stock(model)
     else:
         vectorizer = Vectorizer(limits, Metrics())
-        vectorizer.load(open_embedder(space))
+        vectorizer.load(open_embedder(model))
         if name == "no outside decoding":
             vectorizer.decoders = vectorizer.passes
         application = app.create(vectorizer)
@@ -208,7 +208,7 @@ def _delayed() -> Any:
     return Delayed
 
 
-def stock(space: str) -> Any:
+def stock(name: str) -> Any:
     """The stock way: a pool of threads, and one lock around all the work of a request."""
     import torch
     from fastapi import FastAPI, Request
@@ -219,7 +219,7 @@ def stock(space: str) -> Any:
     from phosphene.embedding.loading import load_model
     from phosphene.embedding.weights import fetch
 
-    weights, device, lock = fetch(space), pick_device("auto"), threading.Lock()
+    weights, device, lock = fetch(name), pick_device("auto"), threading.Lock()
     model = load_model(weights, device)
     preprocess = image_transform_v2(PreprocessCfg(**weights.preprocess), is_train=False)
     served = FastAPI()
@@ -260,7 +260,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--space", default="ViT-B-32", help="an architecture gets random weights")
+    parser.add_argument("--model", default="ViT-B-32", help="an architecture gets random weights")
     parser.add_argument("--parallel", type=int, nargs="+", default=[1, 4, 16], metavar="N", help="clients")
     parser.add_argument("--quick", action="store_true", help="about a minute")
     parser.add_argument("--delayed", action="store_true", help="a fifth service, without TCP_NODELAY")

@@ -47,8 +47,9 @@ from phosphene.generation.studio import Studio
 from phosphene.generators import open_generator
 from phosphene.journal import Seen
 from phosphene.library import Library
-from phosphene.maintenance.check import Finding, check_folder
+from phosphene.maintenance.check import check_folder
 from phosphene.maintenance.copying import Place, copy
+from phosphene.maintenance.findings import Finding
 from phosphene.maintenance.repair import repair
 
 KINDS = ("add", "generate", "remove", "copy", "train")
@@ -373,7 +374,7 @@ def _mended(models: Models, library: Path, tell: Tell) -> None:
     check_folder(library)
     with suppress(PhospheneError):
         phosphene.open(library).status()
-    result = repair(library, lambda _: models.embedder, space="landscape")
+    result = repair(library, lambda _: models.embedder, model="landscape")
     with models.open(library) as opened:
         found = opened.search("a red house", 5)
         ids = [image.id for image in opened.store.iterate()]

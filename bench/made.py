@@ -16,6 +16,7 @@ from PIL.Image import Resampling
 from pool import Found, Pool, Task, by_kind, found, kind_of, share
 from torch import Tensor
 
+from phosphene.filters import IMPORTED
 from phosphene.generation import Request
 from phosphene.generation.making import Plan
 from phosphene.generation.novelty import Baseline, measure
@@ -25,7 +26,6 @@ from phosphene.generators.retrieval.guidance import Condition
 from phosphene.landscape.scenes import compose
 from phosphene.landscape.scenes.captions import Label
 from phosphene.library import Library
-from phosphene.records import Filter
 from phosphene.vectors import Vector
 
 NEIGHBOURS = 6
@@ -88,7 +88,7 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
         "layout": {name: layout(pool, near, pictures[name]) for name in made},
         "captions": len(tasks),
         "pool": len(pool.seeds),
-        "trained": trained.store.count(Filter(origin="training")),
+        "trained": trained.store.count(IMPORTED),
     }
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from judge import shown
 from made import GROUP, NEIGHBOURS, Seen, by_text, interval
-from pool import FOLDER, PROMPTS, TRAINING, Pool, Task, filled, found, share
+from pool import FOLDER, IMPORTED, PROMPTS, Pool, Task, filled, found, share
 
 from phosphene.generation import Request
 from phosphene.generation.making import Plan
@@ -105,7 +105,7 @@ def plan(pool: Pool, pair: Pair, seed: int, negative: Sequence[str]) -> Plan:
     """What `phosphene generate TEXT --negative …` asks of the generator."""
     library, target = pool.library, pool.vector(pair.task)
     vectors = tuple(rounded(library.vector(parse(words))) for words in negative)
-    near = library.studio.neighbours(target, NEIGHBOURS, TRAINING, vectors)
+    near = library.studio.neighbours(target, NEIGHBOURS, IMPORTED, vectors)
     request = Request(library.space.id, seed, text=target, references=near, negative=vectors)
     return library.studio.plan(pair.task.text, request, negative=negative)
 

@@ -11,17 +11,17 @@ import numpy as np
 from PIL.Image import Image as Picture
 
 import phosphene
+from phosphene.filters import IMPORTED, Filter, Not, all_of, with_ids
 from phosphene.landscape.scenes import captions, compose, labels, write
 from phosphene.landscape.scenes.captions import Label
 from phosphene.library import Library
 from phosphene.query import parse
 from phosphene.recipes.lineage import rounded
-from phosphene.records import Filter, Image
+from phosphene.records import Image
 from phosphene.vectors import Vector
 
 FOLDER = Path("runs/quality")
 PROMPTS = Path(__file__).parent / "prompts.json"
-TRAINING = Filter(origin="training")
 FEW = 500  # pictures that are drawn sooner than further processes start
 Found = list[list[bool]]  # of each text: which of the attributes that it names are there
 
@@ -45,12 +45,12 @@ class Pool:
     @cached_property
     def images(self) -> dict[int, Image]:
         """The images by their seeds."""
-        return {seed_of(image): image for image in self.library.store.iterate(TRAINING)}
+        return {seed_of(image): image for image in self.library.store.iterate(IMPORTED)}
 
     def others(self, task: Task) -> Filter:
         """All images but the one that the text was said of."""
         own = [] if task.own is None else [self.images[task.own].id]
-        return Filter(origin="training", without=frozenset(own))
+        return all_of(IMPORTED, Not(with_ids(own)))
 
     def vector(self, task: Task) -> Vector:
         """The text's vector, as a generation uses it."""
@@ -68,8 +68,8 @@ class Pool:
 
 def filled(folder: Path, seeds: Sequence[int]) -> Pool:
     """The pool of these seeds; what is drawn and added already stays."""
-    library = phosphene.open(folder / "library", space="landscape", create=True)
-    if library.store.count(TRAINING) < len(seeds):
+    library = phosphene.open(folder / "library", model="landscape", create=True)
+    if library.store.count(IMPORTED) < len(seeds):
         workers = 1 if len(seeds) < FEW else os.cpu_count() or 1
         write(folder / "pictures", seeds, size=256, workers=workers)
         library.add([folder / "pictures"])

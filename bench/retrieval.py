@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from pool import Pool, Task, by_kind, caption_of, found, seed_of, share, truth
 
+from phosphene.filters import with_ids
 from phosphene.landscape.scenes import captions, compose
-from phosphene.records import Filter
 
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 
@@ -34,7 +34,7 @@ def retrieval(pool: Pool, pairs: int) -> dict[str, Any]:
 
 def ranks_of(pool: Pool, seeds: Sequence[int]) -> list[int]:
     """Where the fullest caption of each scene finds it among all of them: 0 is first, 10 not in ten."""
-    among = Filter(only=frozenset(pool.images[seed].id for seed in seeds))
+    among = with_ids(pool.images[seed].id for seed in seeds)
     ranks = []
     for seed in seeds:
         vector = pool.library.vector(captions(compose(seed))[-1].text)

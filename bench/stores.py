@@ -26,7 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from phosphene.records import Filter, Image, Space
+from phosphene.filters import GENERATED
+from phosphene.records import Image, Space
 from phosphene.store import Store
 from phosphene.store.lance.store import LanceStore
 from phosphene.store.weaviate.address import Address
@@ -130,13 +131,12 @@ def _asked(store: Store, vectors: Vectors) -> dict[str, float]:
     found.clear()
     p50, p95 = _milliseconds(near)
     some = [_id(number) for number in range(0, len(vectors), len(vectors) // NEIGHBOURS)]
-    generated = Filter(origin="generated")
     return {
         "near 10, p50 ms": p50,
         "near 10, p95 ms": p95,
         "recall@10": sum(len(a & b) for a, b in zip(found, true, strict=True)) / NEIGHBOURS / QUERIES,
         "near 10 generated (1 in 10), p50 ms": _milliseconds(
-            lambda number: store.near(queries[number], NEIGHBOURS, generated)
+            lambda number: store.near(queries[number], NEIGHBOURS, GENERATED)
         )[0],
         "get 10, p50 ms": _milliseconds(lambda _: store.get(some))[0],
         "10 thumbnails, p50 ms": _milliseconds(lambda _: store.thumbnails(some))[0],
@@ -172,7 +172,7 @@ def _images(vectors: Vectors, begin: int, end: int) -> Iterator[Image]:
             uri=str(number),
             caption=f"a red house in the snow at night, number {number}",
             captions=("a red house in the snow at night", "a house", "snow"),
-            origin="training" if number % 10 else "generated",
+            origin="imported" if number % 10 else "generated",
             width=640,
             height=480,
             created="2026-01-31T12:00:00Z",

@@ -11,7 +11,7 @@ import phosphene
 
 def main(library: str, folder: str, query: str) -> None:
     """Print the five pictures nearest to the query."""
-    with phosphene.open(library, create=True, space="landscape") as opened:
+    with phosphene.open(library, create=True, model="landscape") as opened:
         opened.add([Path(folder)])
         for hit in opened.search(query, count=5):
             print(f"{hit.score:.3f}  {opened.where(hit.image)}  {hit.image.caption}")

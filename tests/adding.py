@@ -14,7 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import phosphene.ingest
 from oracle import Oracle
 from phosphene.embedding import Embedded, Embedder
 from phosphene.errors import PhospheneError
@@ -71,6 +70,7 @@ def add_to(
     open_store: Callable[[Path], Store] = Kept,
     on_progress: Callable[[Progress], None] | None = None,
     batch: int = 4,
+    commit_images: int = 512,
 ) -> Added:
     """Open the library in a folder, add, and close it."""
     library.mkdir(exist_ok=True)
@@ -83,6 +83,7 @@ def add_to(
             journal=journal,
             on_progress=on_progress,
             batch=batch,
+            commit_images=commit_images,
         )
     finally:
         journal.close()
@@ -123,7 +124,6 @@ def main() -> int:
         parser.add_argument(flag, action="store_true")
     parser.add_argument("--file-limit", type=int)
     arguments = parser.parse_args()
-    phosphene.ingest.COMMIT_IMAGES = 8
     if arguments.nobody:
         with TemporaryDirectory() as elsewhere:  # whatever Python imports late may lie in a root's home
             Path(elsewhere, "a.jpg").write_bytes(jpeg(0))
@@ -132,7 +132,6 @@ def main() -> int:
         os.setgid(65534)
         os.setuid(65534)
     if arguments.file_limit:
-        phosphene.ingest.COMMIT_IMAGES = 512
         resource.setrlimit(resource.RLIMIT_FSIZE, (arguments.file_limit, resource.RLIM_INFINITY))
     try:
         added = add_to(
@@ -140,6 +139,7 @@ def main() -> int:
             *arguments.paths,
             embedder=Slow() if arguments.slow else Colours(),
             open_store=lance if arguments.lance else Kept,
+            commit_images=512 if arguments.file_limit else 8,
             on_progress=lambda progress: print(progress.done, progress.added, progress.note, flush=True),
         )
     except KeyboardInterrupt:

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from phosphene.errors import VectorError
-from phosphene.records import Filter, Hit, Image, Parent, Space
-from phosphene.store import EVERYTHING
+from phosphene.filters import EVERYTHING, Filter, matches
+from phosphene.records import Hit, Image, Parent, Space
+from phosphene.store import StoreInfo
 from phosphene.vectors import Vector, unit
 
 SPACE = Space(id="tiny:0123", name="tiny", dimension=8)
@@ -29,7 +30,13 @@ class Oracle:
         return [self.images[id] for id in ids if id in self.images]
 
     def near(
-        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: bool = False,
     ) -> list[Hit]:
         if diversity:
             return self._diverse(vector, count, where, 1 - diversity)
@@ -51,8 +58,7 @@ class Oracle:
 
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
         for image in list(self.images.values()):
-            among = where.only is None or image.id in where.only
-            if among and image.id not in where.without and where.origin in (None, image.origin):
+            if matches(where, image):
                 yield image
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
@@ -64,8 +70,8 @@ class Oracle:
     def delete(self, ids: Sequence[str]) -> int:
         return len([id for id in set(ids) if self.images.pop(id, None)])
 
-    def exact(self) -> bool:
-        return True
+    def info(self) -> StoreInfo:
+        return StoreInfo("oracle", exact=True, writable=True)
 
     def close(self) -> None:
         pass
@@ -93,7 +99,7 @@ def image(number: int, vector: np.ndarray) -> Image:
         uri=f"pictures/{number}.png" if generated else f"/home/me/{number}.jpg",
         caption=f"a house, number {number}, in the snow",
         captions=(f"a house, number {number}, in the snow", "a house"),
-        origin="generated" if generated else "training",
+        origin="generated" if generated else "imported",
         width=640,
         height=480 + number,
         created="2026-01-31T12:00:00Z",

@@ -3,7 +3,7 @@
 import pytest
 
 from phosphene.errors import LibraryError
-from phosphene.store.weaviate.address import Address, Endpoint, Foreign
+from phosphene.store.weaviate.address import Address, Endpoint, External
 
 
 def test_host_and_collection_are_enough() -> None:
@@ -44,9 +44,9 @@ def test_ipv6_hosts_stand_in_brackets() -> None:
 
 
 def test_a_collection_of_others_says_how_to_read_it() -> None:
-    address = Address.parse("weaviate://h/Theirs?vector=clip&image=photo&space=ViT-B-32/openai")
+    address = Address.parse("weaviate://h/Theirs?vector=clip&image=photo&model=ViT-B-32/openai")
 
-    assert address.foreign == Foreign("clip", "photo", "", "ViT-B-32/openai")
+    assert address.external == External("clip", "photo", "", "ViT-B-32/openai")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_collection_of_others_says_how_to_read_it() -> None:
         "weaviate://a:1,b:2/X?grpc=3,4&tenant=me&replicas=3&consistency=one&timeout=0.5",
         "weaviates://a/X?grpc=50051",
         "weaviate://[::1]/X?grpc=9",
-        "weaviate://h/Theirs?vector=clip&caption=title&space=hf-hub:ORG/NAME",
+        "weaviate://h/Theirs?vector=clip&caption=title&model=hf-hub:ORG/NAME",
     ],
 )
 def test_the_whole_address_leads_back(text: str) -> None:
@@ -102,7 +102,7 @@ def test_what_is_no_address_is_named(text: str, wrong: str) -> None:
         "https://me:secret@h/Photos",
         "weaviate://h/Photos?api_key=secret",
         "weaviate://h/Photos?secret",
-        "weaviate://h/Photos?space=landscape&key=me@secret",
+        "weaviate://h/Photos?model=landscape&key=me@secret",
     ],
 )
 def test_a_key_in_an_address_is_refused_and_not_repeated(text: str) -> None:
@@ -120,7 +120,7 @@ def test_an_address_with_a_password_is_told_where_the_key_belongs() -> None:
 
 
 def test_a_checkpoint_in_an_address_is_no_password() -> None:
-    address = Address.parse("weaviate://h/Photos?vector=clip&space=ViT-B-32@/weights/mine.pt")
+    address = Address.parse("weaviate://h/Photos?vector=clip&model=ViT-B-32@/weights/mine.pt")
 
-    assert address.foreign is not None
-    assert address.foreign.space == "ViT-B-32@/weights/mine.pt"
+    assert address.external is not None
+    assert address.external.model == "ViT-B-32@/weights/mine.pt"

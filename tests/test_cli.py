@@ -29,7 +29,7 @@ HIT = ["rank", "id", "score", "origin", "uri", "caption"]
 MADE = ["id", "uri", "prompt", "seed", "score", "parents", "novelty"]
 NOVELTY = ["nearest", "similarity", "percentile", "exact", "without_parents"]
 ADDED = ["added", "unchanged", "failed", "failures", "images_per_second"]
-STATUS = ["library", "store", "space", "dimension", "images", "training", "generated"]
+STATUS = ["library", "store", "model", "dimension", "images", "imported", "generated"]
 ESCAPE = "\x1b"
 
 
@@ -43,7 +43,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def filled(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library of them; tests only read it."""
     folder = tmp_path_factory.mktemp("libraries") / "filled"
-    assert run("-L", folder, "add", drawn, "--space", "landscape").exit_code == 0
+    assert run("-L", folder, "add", drawn, "--model", "landscape").exit_code == 0
     return folder
 
 
@@ -71,7 +71,7 @@ def test_a_search_gives_one_json_object_per_hit(filled: Path) -> None:
     assert [hit["rank"] for hit in hits] == [1, 2, 3, 4, 5]
     assert sorted((hit["score"] for hit in hits), reverse=True) == [hit["score"] for hit in hits]
     assert all(Path(hit["uri"]).is_file() for hit in hits)
-    assert {hit["origin"] for hit in hits} == {"training"}
+    assert {hit["origin"] for hit in hits} == {"imported"}
 
 
 def test_two_prompts_rank_differently(filled: Path) -> None:
@@ -178,8 +178,8 @@ def test_the_library_may_come_from_the_environment(filled: Path) -> None:
 def test_status_has_these_fields(filled: Path) -> None:
     [status] = lines("-L", filled, "status")
     assert list(status) == STATUS
-    assert (status["images"], status["training"], status["generated"]) == (60, 60, 0)
-    assert status["space"] == "landscape"
+    assert (status["images"], status["imported"], status["generated"]) == (60, 60, 0)
+    assert status["model"] == "landscape"
 
 
 # ── adding ────────────────────────────────────────────────────────────────────────────────
@@ -252,7 +252,7 @@ def test_a_folder_without_a_picture_is_an_error(library: Path, tmp_path: Path) -
 
 def test_a_folder_of_something_else_is_refused_and_left_alone(drawn: Path, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
-    result = run("-L", tmp_path, "add", drawn, "--space", "landscape")
+    result = run("-L", tmp_path, "add", drawn, "--model", "landscape")
     assert result.exit_code == 1 and "not a library" in result.stderr and "hint: " in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
 
@@ -337,7 +337,7 @@ def test_generated_pictures_are_told_with_their_lineage(library: Path) -> None:
         assert list(entry["novelty"]["without_parents"]) == ["nearest", "similarity", "percentile"]
         assert entry["novelty"]["exact"] is True and entry["prompt"] == PROMPT
         assert Path(entry["uri"]).is_file()
-    parents = [hit["id"] for hit in lines("-L", library, "search", PROMPT, "-n", 3, "--origin", "training")]
+    parents = [hit["id"] for hit in lines("-L", library, "search", PROMPT, "-n", 3, "--origin", "imported")]
     assert [parent["id"] for parent in made[0]["parents"]] == parents
     [shown] = lines("-L", library, "show", made[0]["id"])
     assert [parent["id"] for parent in shown["parents"]] == parents and shown["recipe"]["seed"] == 5
@@ -448,7 +448,7 @@ def wait_for(ready: Callable[[], bool], ended: subprocess.Popen[str], seconds: f
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_adding_that_is_stopped_goes_on_where_it_was(sign: signal.Signals, code: int, tmp_path: Path) -> None:
     pictures, library = noise(tmp_path / "pictures", 1500), tmp_path / "library"
-    adding = process("-L", library, "add", pictures, "--space", "landscape")
+    adding = process("-L", library, "add", pictures, "--model", "landscape")
     wait_for(lambda: any(library.glob("store/**/data/*")), adding)
     adding.send_signal(sign)
     _, said = adding.communicate(timeout=60)
@@ -570,7 +570,7 @@ def test_doctor_finds_what_is_needed(filled: Path) -> None:
 
 
 def test_models_are_listed_with_what_is_here(filled: Path) -> None:
-    found = {entry["space"]: entry for entry in lines("models")}
+    found = {entry["model"]: entry for entry in lines("models")}
     assert found["landscape"]["here"] is True
 
 

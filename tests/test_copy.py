@@ -172,7 +172,7 @@ def test_what_is_lost_on_the_way_is_named(old: Path, tmp_path: Path) -> None:
         def meddle(done: int, total: int) -> None:
             target.store.delete([lost])
 
-        with pytest.raises(StoreError, match=f"1 of 30 images are not there.*{lost}"):
+        with pytest.raises(StoreError, match=f"1 of 30 images are missing in the copy.*{lost}"):
             copy(shelf(source), shelf(target), meddle)
 
 

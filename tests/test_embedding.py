@@ -426,7 +426,7 @@ def test_a_new_library_fetches_its_model_and_says_how_much_came(
 ) -> None:
     code = (
         "import sys, phosphene\ncame = []\n"
-        "with phosphene.open(sys.argv[1], space='hf-hub:tiny/clip', create=True, on_fetch=came.append):\n"
+        "with phosphene.open(sys.argv[1], model='hf-hub:tiny/clip', create=True, on_fetch=came.append):\n"
         "    print(sum(came))\n"
     )
     told = subprocess.run(

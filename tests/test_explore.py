@@ -25,7 +25,7 @@ SPACE = Space("tiny:0", "tiny", DIMENSION)
 seeds = st.integers(0, 2**32 - 1)
 
 
-def image(id: str, vector: Vector, origin: Origin = "training") -> Image:
+def image(id: str, vector: Vector, origin: Origin = "imported") -> Image:
     return Image(
         id=id,
         sha256=id * 8,

@@ -91,7 +91,7 @@ def test_an_added_picture_has_all_that_a_record_needs(folder: Path, library: Pat
     assert image.sha256 == sha256(content).hexdigest()
     assert image.id == image_id(image.sha256)
     assert image.uri == str(folder / "1.jpg")
-    assert (image.caption, image.captions, image.origin) == ("a red house", ("a red house",), "training")
+    assert (image.caption, image.captions, image.origin) == ("a red house", ("a red house",), "imported")
     assert (image.width, image.height, image.recipe, image.parents) == (64, 48, None, ())
     assert image.vector is not None
     assert np.linalg.norm(image.vector) == pytest.approx(1)

@@ -19,7 +19,8 @@ import pytest
 
 from oracle import SPACE, Oracle, made, vectors_like_embeddings
 from phosphene.errors import PhospheneError, StoreError
-from phosphene.records import Filter, Image, Space
+from phosphene.filters import GENERATED, IMPORTED, Filter, Not, all_of, with_ids
+from phosphene.records import Image, Space
 from phosphene.store import open_store
 from phosphene.store.lance import folder as store_folder
 from phosphene.store.lance import store as lance
@@ -197,7 +198,7 @@ def test_any_folder_name_will_do(tmp_path: Path, name: str) -> None:
 def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     store = open_store(tmp_path, SPACE)
     store.upsert(made(3))
-    store.near(QUERY, 2, Filter(origin="training"))
+    store.near(QUERY, 2, IMPORTED)
     store.delete([made(1)[0].id])
 
     assert capfd.readouterr() == ("", "")
@@ -249,7 +250,7 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Oracle]:
     folder, oracle = tmp_path_factory.mktemp("indexed"), Oracle(WIDE)
     store = LanceStore.create(folder, WIDE, exact_up_to=2000)
     for images in (wide(2000), wide(500, 2000), wide(500, 2500)):
-        assert store.exact() == (store.count() <= 2000)
+        assert store.info().exact == (store.count() <= 2000)
         store.upsert(images)
         oracle.upsert(images)
     return folder, oracle
@@ -265,15 +266,15 @@ def test_above_its_number_a_store_asks_an_index_and_misses_next_to_nothing(
     found = [{hit.image.id for hit in store.near(query, 10)} for query in queries]
     true = [{hit.image.id for hit in oracle.near(query, 10)} for query in queries]
 
-    assert not store.exact()
+    assert not store.info().exact
     assert sum(len(a & b) for a, b in zip(found, true, strict=True)) >= 0.99 * 10 * len(queries)
 
 
 @pytest.mark.parametrize(
     "where",
     [
-        Filter(only=frozenset(image.id for image in wide(MANY)[::300])),
-        Filter(origin="generated", without=frozenset(image.id for image in wide(1000))),
+        with_ids(image.id for image in wide(MANY)[::300]),
+        all_of(GENERATED, Not(with_ids(image.id for image in wide(1000)))),
     ],
     ids=["only ten", "a third of the rest"],
 )
@@ -297,7 +298,7 @@ def test_a_write_after_the_index_was_built_is_in_the_very_next_search(tmp_path: 
 
     store.upsert([moved, new])
 
-    assert not store.exact()
+    assert not store.info().exact
     assert sorted(hit.image.caption for hit in store.near(QUERY, 2)) == sorted(["moved", new.caption])
     assert store.delete([moved.id]) == 1
     assert store.near(QUERY, 1)[0].image == new

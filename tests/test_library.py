@@ -11,8 +11,8 @@ import pytest
 
 import phosphene
 from phosphene.errors import GenerationError, LibraryError, QueryError
+from phosphene.filters import IMPORTED
 from phosphene.generation import Request
-from phosphene.generation.studio import TRAINING
 from phosphene.generators.retrieval.generator import BATCH
 from phosphene.images import no_picture, open_picture
 from phosphene.landscape.scenes import SEEDS, write
@@ -34,7 +34,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def filled(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library of them."""
     folder = tmp_path_factory.mktemp("filled") / "library"
-    with phosphene.open(folder, space="landscape", create=True) as library:
+    with phosphene.open(folder, model="landscape", create=True) as library:
         assert library.add([drawn]).added == 120
     return folder
 
@@ -57,7 +57,7 @@ def test_no_library_is_made_unless_asked(tmp_path: Path) -> None:
 
 def test_a_library_keeps_its_space(library: Library) -> None:
     assert library.space.name == "landscape"
-    assert library.status().images == library.status().training == 120
+    assert library.status().images == library.status().imported == 120
 
 
 def test_opening_counting_and_a_repeated_search_load_no_model(library: Library) -> None:
@@ -128,7 +128,7 @@ def test_generated_pictures_condition_only_when_asked(library: Library) -> None:
         [one] = library.generate(PROMPT, 1, neighbours=60, seed=5, steps=1, origin=origin)
         return {parent.id for parent in one.image.parents}
 
-    assert not parents("training") & made
+    assert not parents("imported") & made
     assert made <= parents("generated")
 
 
@@ -205,8 +205,8 @@ def test_a_negative_leads_elsewhere(library: Library) -> None:
 def test_neighbours_show_less_of_what_is_to_be_avoided(library: Library, negatives: tuple[str, ...]) -> None:
     """They are what a picture starts from; the similarity in its lineage stays that to the prompt."""
     target, avoided = library.vector("a house"), [library.vector(words) for words in negatives]
-    plain = library.studio.neighbours(target, 6, TRAINING)
-    led = library.studio.neighbours(target, 6, TRAINING, avoided)
+    plain = library.studio.neighbours(target, 6, IMPORTED)
+    led = library.studio.neighbours(target, 6, IMPORTED, avoided)
     for negative in avoided:
         assert np.mean([near.vector @ negative for near in led]) < np.mean(
             [near.vector @ negative for near in plain]
@@ -260,7 +260,7 @@ def test_ctrl_c_in_the_middle_of_storing_keeps_what_is_being_stored(
 
 def test_of_the_candidates_one_that_is_near_to_the_prompt_is_kept(library: Library) -> None:
     kept = library.generate(PROMPT, 4, candidates=4, seed=1, steps=4)
-    target, near = library.vector(PROMPT), library.studio.neighbours(library.vector(PROMPT), 6, TRAINING)
+    target, near = library.vector(PROMPT), library.studio.neighbours(library.vector(PROMPT), 6, IMPORTED)
     request = Request(library.space.id, 1, text=target, references=near, steps=4, candidates=1)
     plans = [
         library.studio.plan(PROMPT, replace(request, seed=seed, candidate=candidate))
@@ -290,7 +290,7 @@ def test_what_starts_from_neighbours_says_so_and_is_made_again(library: Library)
 
 
 def test_a_stand_in_for_a_picture_is_no_start(library: Library) -> None:
-    ids = [hit.image.id for hit in library.search(PROMPT, 2, origin="training")]
+    ids = [hit.image.id for hit in library.search(PROMPT, 2, origin="imported")]
     images = library.store.get(ids, vectors=True)
     library.store.upsert([replace(image, thumbnail=no_picture()) for image in images])
 

@@ -21,16 +21,16 @@ def test_an_empty_folder_and_a_missing_one_have_no_manifest_yet(tmp_path: Path) 
     assert Manifest.read(tmp_path / "missing") is None
 
 
-def test_what_a_killed_write_left_behind_makes_no_folder_foreign(tmp_path: Path) -> None:
+def test_what_a_killed_write_left_behind_does_not_make_a_folder_look_used(tmp_path: Path) -> None:
     (tmp_path / f".{NAME}.abc.part").write_text("{")
 
     assert Manifest.read(tmp_path) is None
 
 
-def test_a_folder_of_something_else_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
 
-    with pytest.raises(LibraryError, match="folder of something else") as caught:
+    with pytest.raises(LibraryError, match="is not a library, and it is not empty") as caught:
         Manifest.read(tmp_path)
 
     assert str(tmp_path) in caught.value.message

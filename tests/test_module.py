@@ -55,7 +55,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def added(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Vector]:
     """The vectors that `add` gives them, by the name of the file."""
     folder = tmp_path_factory.mktemp("libraries") / "added"
-    with phosphene.open(folder, create=True, space="landscape") as library:
+    with phosphene.open(folder, create=True, model="landscape") as library:
         library.add([files[0].parent])
         return {Path(image.uri).name: image.vector for image in library.store.iterate(vectors=True)}
 
@@ -98,7 +98,7 @@ def asked(service: Service) -> float:
 def test_weaviate_shows_what_our_meta_says(client: Any, service: Service) -> None:
     shown = client.get_meta()["modules"]["multi2vec-clip"]
     assert shown == service.client.get("/meta").json()
-    assert shown["space"] == "landscape"
+    assert shown["model"] == "landscape"
 
 
 def test_what_weaviate_asks_for_are_the_vectors_of_add(

@@ -12,7 +12,7 @@ from phosphene.vectors import unit
 SPACE = Space("tiny:0123", "tiny", 16)
 
 
-def image(number: int, vector: np.ndarray, origin: Origin = "training") -> Image:
+def image(number: int, vector: np.ndarray, origin: Origin = "imported") -> Image:
     return Image(
         f"{origin}-{number:04d}", "", "", "", (), origin, 1, 1, "", 1.0, vector=vector, thumbnail=b""
     )
@@ -46,13 +46,13 @@ def test_a_copy_is_nearer_than_all_others_are_to_theirs(tmp_path: Path) -> None:
     store, vectors = filled(120)
     baseline = Baseline.of(store, tmp_path / "novelty.npz")
 
-    found = measure(store, baseline, vectors[3], parents=["training-0003"])
+    found = measure(store, baseline, vectors[3], parents=["imported-0003"])
 
     assert found is not None and found.without_parents is not None
-    assert (found.nearest, found.exact) == ("training-0003", True)
+    assert (found.nearest, found.exact) == ("imported-0003", True)
     assert found.similarity == pytest.approx(1, abs=1e-5)
     assert found.percentile == 100
-    assert found.without_parents.nearest != "training-0003"
+    assert found.without_parents.nearest != "imported-0003"
     assert found.without_parents.similarity == pytest.approx(np.sort(vectors @ vectors[3])[-2], abs=1e-5)
 
 
@@ -74,13 +74,13 @@ def test_under_a_hundred_images_there_is_no_percentile(tmp_path: Path) -> None:
     assert found.percentile is None
 
 
-def test_a_library_without_training_images_has_no_novelty(tmp_path: Path) -> None:
+def test_a_library_without_imported_images_has_no_novelty(tmp_path: Path) -> None:
     store = Oracle(SPACE)
 
     assert measure(store, Baseline.of(store, tmp_path / "novelty.npz"), filled(1)[1][0], []) is None
 
 
-def test_the_baseline_is_kept_until_the_number_of_training_images_changes(tmp_path: Path) -> None:
+def test_the_baseline_is_kept_until_the_number_of_imported_images_changes(tmp_path: Path) -> None:
     store, vectors = filled(120)
     cache = tmp_path / "novelty.npz"
     first = Baseline.of(store, cache)

@@ -88,7 +88,7 @@ def test_a_recipe_that_is_not_sound_makes_it_a_picture_like_any_other(
     (tmp_path / "in/a.png").write_bytes(png(drawn(1), described))
     assert add_to(library, tmp_path / "in", open_store=lance).added == 1
     [image] = stored(library).values()
-    assert (image.origin, image.recipe) == ("training", None)
+    assert (image.origin, image.recipe) == ("imported", None)
 
 
 @pytest.mark.parametrize("forged", ["in/0.png", "in/b.png"], ids=["first by name", "last by name"])

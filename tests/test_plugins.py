@@ -1,13 +1,16 @@
 """Plugins are found by their entry points, imported only when they are asked for, and never replace ours."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from command import lines, process, run
 from phosphene.errors import PluginError
 from phosphene.plugins import KINDS, Registry, installed
+from pictures import jpeg
 
 SOURCES: Registry[object] = Registry("sources", {"folder": lambda: "our own"})
 LAZY = """
@@ -86,3 +89,79 @@ def test_an_unknown_name_is_an_error_that_lists_what_there_is() -> None:
     with pytest.raises(PluginError) as raised:
         SOURCES.load("nobody")
     assert "`folder`" in raised.value.hint
+
+
+# ── from the command line ─────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def library(plugins: Path, tmp_path: Path) -> Path:
+    """A library of the toy source's pictures in the toy embedder's space."""
+    result = run("-L", tmp_path / "toy.lib", "add", "toy:5", "--space", "toy", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["added"] == 5
+    return tmp_path / "toy.lib"
+
+
+def test_pictures_of_a_plugin_are_added_searched_and_shown(library: Path) -> None:
+    [hit] = lines("-L", library, "search", "a page", "-n", 1)
+    assert hit["uri"].startswith("toy:")
+    assert hit["caption"].endswith("of the picture book")
+    [shown] = lines("-L", library, "show", hit["id"])
+    assert (shown["width"], shown["height"]) == (32, 24)
+    [nearest] = lines("-L", library, "search", f"id:{hit['id']}", "-n", 1)
+    assert nearest["id"] == hit["id"]
+
+
+def test_pictures_of_a_plugin_are_opened_once(library: Path) -> None:
+    [again] = lines("-L", library, "add", "toy:6")
+    assert (again["added"], again["unchanged"], again["failed"]) == (1, 5, 0)
+
+
+def test_pictures_of_a_plugin_lie_beside_those_of_folders(library: Path, tmp_path: Path) -> None:
+    (tmp_path / "one.jpg").write_bytes(jpeg(1))
+    [added] = lines("-L", library, "add", tmp_path / "one.jpg", "toy:5")
+    assert (added["added"], added["unchanged"]) == (1, 5)
+
+
+def test_pictures_of_a_plugin_are_not_missing_and_the_library_is_sound(library: Path) -> None:
+    assert lines("-L", library, "remove", "--missing", "--yes") == [{"removed": 0, "kept": 0}]
+    assert run("-L", library, "check").exit_code == 0
+
+
+def test_a_lost_journal_embeds_no_picture_of_a_plugin_again(library: Path) -> None:
+    (library / "journal.sqlite").unlink()
+    [again] = lines("-L", library, "add", "toy:5")
+    assert (again["added"], again["unchanged"]) == (0, 5)
+
+
+def test_a_source_that_no_plugin_reads_is_an_error(tmp_path: Path) -> None:
+    result = run("-L", tmp_path / "new.lib", "add", "s3://bucket/photos")
+    assert result.exit_code == 1
+    assert "no plugin that is installed reads `s3:`" in result.stderr
+    assert not (tmp_path / "new.lib").exists()
+
+
+def test_a_source_that_is_broken_is_an_error_that_names_its_package(plugins: Path, tmp_path: Path) -> None:
+    result = run("-L", tmp_path / "new.lib", "add", "broken:1", "--space", "toy")
+    assert result.exit_code == 1
+    assert "phosphene-broken 0.1" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_model_of_a_plugin_is_loaded_for_a_library_only_where_the_user_named_it(
+    library: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PHOSPHENE_HOME", str(tmp_path / "another user"))
+    refused = run("-L", library, "search", "a page")
+    assert refused.exit_code == 1
+    assert "phosphene models trust toy" in refused.stderr
+    assert run("models", "trust", "toy").exit_code == 0
+    assert run("-L", library, "search", "a page").exit_code == 0
+
+
+def test_a_plugin_works_in_a_process_of_its_own(library: Path) -> None:
+    searching = process("-L", library, "search", "a page", "--json")
+    out, error = searching.communicate()
+    assert searching.returncode == 0, error
+    assert len(out.splitlines()) == 5

@@ -190,13 +190,13 @@ def test_a_damaged_index_is_not_asked_and_built_again(tmp_path: Path) -> None:
 
     with pytest.warns(Damage):
         store = LanceStore.open(tmp_path / "store", exact_up_to=1000)
-    assert store.exact()
+    assert store.info().exact
     assert store.near(made(1100)[7].vector, 1)[0].image == made(1100)[7]
     store.upsert(made(10, start=2000))
 
     store = LanceStore.open(tmp_path / "store", exact_up_to=1000)
     assert not store.damaged
-    assert not store.exact()
+    assert not store.info().exact
     assert store.count() == 1110
 
 

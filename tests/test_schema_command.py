@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from phosphene import schema
 from phosphene.cli import phosphene
-from phosphene.store.weaviate.schema_diff import drift
+from phosphene.store.weaviate.schema_diff import diff
 from weaviate_server import KEY, Server
 
 MODULE = {"multi2vec-clip": {"imageFields": ["thumbnail"]}}
@@ -76,24 +76,24 @@ def test_show_takes_the_library_of_the_common_options() -> None:
 # ── apply and check ───────────────────────────────────────────────────────────────────────
 
 
-def test_apply_makes_a_collection_that_has_no_drift(weaviate: Server) -> None:
+def test_apply_makes_a_collection_that_agrees_with_the_schema(weaviate: Server) -> None:
     made = run("schema", "apply", weaviate.url("Fresh"))
     checked = run("-L", weaviate.url("Fresh"), "schema", "check")
     again = run("schema", "apply", weaviate.url("Fresh"), "--json")
 
     assert made.exit_code == 0, made.stderr
-    assert drift(schema.collection(), live(weaviate, "Fresh")) == []
+    assert diff(schema.collection(), live(weaviate, "Fresh")) == []
     assert (checked.exit_code, checked.stdout) == (0, "")
-    assert "is as the schema says" in checked.stderr
+    assert "agrees with the schema" in checked.stderr
     assert lines(again) == [{"created": False, "changed": [], "fixed": []}]
 
 
 def test_check_names_every_difference_and_exits_1(weaviate: Server) -> None:
     properties = [each for each in schema.collection()["properties"] if each["name"] != "recipe"]
-    make(weaviate, "Drifted", description="mine", properties=properties)
+    make(weaviate, "Different", description="mine", properties=properties)
 
-    told = run("schema", "check", weaviate.url("Drifted"), "--json")
-    shown = run("schema", "check", weaviate.url("Drifted"))
+    told = run("schema", "check", weaviate.url("Different"), "--json")
+    shown = run("schema", "check", weaviate.url("Different"))
 
     assert (told.exit_code, shown.exit_code) == (1, 1)
     assert [(each["path"], each["found"], each["mutable"]) for each in lines(told)] == [
@@ -162,7 +162,7 @@ def test_with_the_module_thumbnails_are_vectorised(clip: Server) -> None:
     assert run("schema", "check", clip.url("Clip"), "--module").exit_code == 0
 
 
-def test_the_module_is_drift_where_it_is_asked_for_and_not_there(weaviate: Server) -> None:
+def test_a_missing_module_is_a_difference_if_it_is_asked_for(weaviate: Server) -> None:
     make(weaviate, "Unmoduled")
 
     [difference] = lines(run("schema", "check", weaviate.url("Unmoduled"), "--module", "--json"))
@@ -213,7 +213,7 @@ def test_the_key_is_sent_and_a_wrong_one_refused(weaviate: Server, monkeypatch: 
     wrong = run("schema", "check", weaviate.url("Locked"))
 
     assert (right.exit_code, wrong.exit_code) == (0, 1)
-    assert "refuses (401)" in wrong.stderr
+    assert "refuses the request (401)" in wrong.stderr
     assert "WEAVIATE_API_KEY" in wrong.stderr
     assert "wrong`" not in wrong.stderr
 
@@ -222,5 +222,5 @@ def test_what_the_server_cannot_do_is_said_in_its_own_words(weaviate: Server) ->
     result = run("schema", "apply", weaviate.url("TooMany", replicas=3))
 
     assert result.exit_code == 1
-    assert "refuses (422)" in result.stderr
+    assert "refuses the request (422)" in result.stderr
     assert "not find enough weaviate nodes for replication" in result.stderr

@@ -74,8 +74,8 @@ def test_live_and_ready_are_204(shared: Service) -> None:
 
 def test_meta_is_an_object_that_names_the_space(shared: Service, model: Embedder) -> None:
     meta = shared.client.get("/meta").json()
-    assert meta["space"] == "landscape"
-    assert meta["identity"] == model.space.id
+    assert meta["model"] == "landscape"
+    assert meta["space"] == model.space.id
     assert meta["dimension"] == 256
     assert meta["version"] == phosphene.__version__
 
@@ -189,7 +189,7 @@ def test_every_kind_of_picture_has_the_vector_that_add_gives_it(shared: Service,
     files = awkward()
     for name, content in files.items():
         (tmp_path / name).write_bytes(content)
-    with phosphene.open(tmp_path / "library", create=True, space="landscape") as library:
+    with phosphene.open(tmp_path / "library", create=True, model="landscape") as library:
         assert library.add([tmp_path]).added == len(files)
         stored = {Path(one.uri).name: one.vector for one in library.store.iterate(vectors=True)}
     served = shared.vectorize(images=[base64_of(content) for content in files.values()])["imageVectors"]
@@ -388,7 +388,7 @@ def test_meta_and_health_answer_while_a_pass_is_held_open(held: Held) -> None:
         held.go.clear()
         asked = pool.submit(service.vectorize, images=[image()])
         wait(lambda: service.metric("phosphene_pass_items_count", kind="picture") == 1)
-        assert service.client.get("/meta").json()["space"] == "landscape"
+        assert service.client.get("/meta").json()["model"] == "landscape"
         assert service.client.get("/.well-known/ready").status_code == 204
         assert not asked.done()
         held.go.set()
@@ -442,10 +442,10 @@ def test_the_command_serves_logs_and_drains_at_sigterm(
     monkeypatch: pytest.MonkeyPatch, shared: Service
 ) -> None:
     monkeypatch.setenv("PHOSPHENE_TOKEN", TOKEN)
-    server = process("--space", "landscape", "--port", "0", "--json", "--device", "cpu")
+    server = process("--model", "landscape", "--port", "0", "--json", "--device", "cpu")
     assert server.stdout
     started = json.loads(server.stdout.readline())
-    assert started["space"] == "landscape"
+    assert started["model"] == "landscape"
     files = [base64_of(encoded(drawn(seed, (1500, 1200)), compress_level=1)) for seed in range(6)]
     below = httpx.Client(base_url=f"{started['url']}/k/{TOKEN}", timeout=PATIENCE)
     with below as client, ThreadPoolExecutor() as pool:
@@ -465,7 +465,7 @@ def test_the_command_serves_logs_and_drains_at_sigterm(
 
 
 def test_a_model_that_is_not_there_ends_the_command(tmp_path: Path) -> None:
-    server = process("--space", f"local-dir:{tmp_path}", "--port", "0")
+    server = process("--model", f"local-dir:{tmp_path}", "--port", "0")
     out, told = server.communicate(timeout=PATIENCE)
     assert (server.returncode, out) == (1, "")
     assert "Error: there is no `open_clip_config.json` in" in told

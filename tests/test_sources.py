@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phosphene.errors import ImageError
-from phosphene.images import read
-from phosphene.sources import Item, fullest, scan, to_path, to_uri
+from phosphene.records import Failure
+from phosphene.sources import Item, file_item, fullest, is_remote, scan, to_path, to_uri
 from pictures import drawn, encoded, open_to_all
 
 ODD_NAMES = ("ünïcode 雪.jpg", "two\nlines.jpg", "-rf.jpg", "$(touch gone).jpg", "a b'c\"d.JPG")
@@ -39,8 +39,12 @@ def coco(path: Path, captions: dict[str, list[str]], **others: Any) -> Path:
     return path
 
 
+def path_of(found: Item | Failure) -> Path:
+    return to_path(found.uri, Path("/"))
+
+
 def names(folder: Path, *paths: Path) -> list[str]:
-    return [item.path.relative_to(folder).as_posix() for item in scan(paths or [folder])]
+    return [path_of(item).relative_to(folder).as_posix() for item in scan(paths or [folder])]
 
 
 # ── folders and files ─────────────────────────────────────────────────────────────────────
@@ -81,7 +85,7 @@ def test_a_name_that_is_no_unicode_is_found(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/caf\xe9.jpg"
     Path(os.fsdecode(path)).write_bytes(b"x")
     [item] = scan([tmp_path])
-    assert os.fsencode(item.path) == path
+    assert os.fsencode(path_of(item)) == path
 
 
 def test_each_path_comes_once_however_often_it_is_named(tmp_path: Path) -> None:
@@ -95,7 +99,7 @@ def test_each_path_comes_once_however_often_it_is_named(tmp_path: Path) -> None:
 def test_paths_come_out_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "a.jpg", "-rf.jpg")
     monkeypatch.chdir(tmp_path)
-    assert [item.path for item in scan([Path("a.jpg"), Path("-rf.jpg")])] == [
+    assert [path_of(item) for item in scan([Path("a.jpg"), Path("-rf.jpg")])] == [
         tmp_path / "a.jpg",
         tmp_path / "-rf.jpg",
     ]
@@ -136,7 +140,7 @@ def test_a_folder_that_cannot_be_listed_is_handed_on(tmp_path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from phosphene.sources import scan\n"
         "os.setgid(65534); os.setuid(65534)\n"
-        "print([item.path.name for item in scan([Path(sys.argv[1])])])"
+        "print([Path(item.uri).name for item in scan([Path(sys.argv[1])])])"
     )
     open_to_all(tmp_path)
     ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
@@ -168,8 +172,8 @@ def test_a_coco_file_lists_pictures_with_their_captions_in_order(tmp_path: Path)
     put(tmp_path, "pictures/a.jpg", "pictures/b.jpg", "pictures/c.jpg")
     file = coco(tmp_path / "any.JSON", {"pictures/b.jpg": ["two ", "one"], "pictures/a.jpg": []}, info={})
     assert list(scan([file])) == [
-        Item(tmp_path / "pictures/b.jpg", ("two", "one")),
-        Item(tmp_path / "pictures/a.jpg", ()),
+        file_item(tmp_path / "pictures/b.jpg", ("two", "one")),
+        file_item(tmp_path / "pictures/a.jpg", ()),
     ]
 
 
@@ -177,9 +181,9 @@ def test_coco_keeps_pictures_and_annotations_in_two_folders(tmp_path: Path) -> N
     put(tmp_path, "val2017/1.jpg", "val2017/2.jpg")
     file = coco(tmp_path / "annotations/captions_val2017.json", {"1.jpg": ["a cat"], "gone.jpg": ["a dog"]})
     assert list(scan([tmp_path / "val2017", file])) == [
-        Item(tmp_path / "val2017/1.jpg", ("a cat",)),
-        Item(tmp_path / "val2017/2.jpg", ()),
-        Item(tmp_path / "annotations/gone.jpg", ("a dog",)),
+        file_item(tmp_path / "val2017/1.jpg", ("a cat",)),
+        file_item(tmp_path / "val2017/2.jpg", ()),
+        file_item(tmp_path / "annotations/gone.jpg", ("a dog",)),
     ]
 
 
@@ -187,7 +191,7 @@ def test_a_captions_file_in_a_folder_is_used_for_the_folder(tmp_path: Path) -> N
     put(tmp_path, "set/a.jpg", "set/deep/b.jpg", "set/c.jpg")
     coco(tmp_path / "set/captions.json", {"a.jpg": ["a house"], "deep/b.jpg": ["a boat"], "gone.jpg": ["x"]})
     expected = [("set/a.jpg", ("a house",)), ("set/c.jpg", ()), ("set/deep/b.jpg", ("a boat",))]
-    found = [(item.path.relative_to(tmp_path).as_posix(), item.captions) for item in scan([tmp_path])]
+    found = [(path_of(item).relative_to(tmp_path).as_posix(), item.captions) for item in scan([tmp_path])]
     assert found == expected
     assert [item.captions for item in scan([tmp_path / "set", tmp_path / "set/captions.json"])][:1] == [
         ("a house",)
@@ -233,9 +237,9 @@ def test_a_captions_file_that_is_none_is_an_error_where_it_was_named(tmp_path: P
     assert NO_COCO[content] in str(caught.value)
     assert "image_id" in caught.value.hint
     picture, fault = scan([tmp_path])
-    assert picture == Item(tmp_path / "a.jpg")
-    assert fault.path == tmp_path / "captions.json"
-    assert NO_COCO[content] in fault.fault
+    assert picture == file_item(tmp_path / "a.jpg")
+    assert path_of(fault) == tmp_path / "captions.json"
+    assert NO_COCO[content] in fault.reason
 
 
 def test_no_odd_captions_file_anywhere_below_stops_a_scan(tmp_path: Path) -> None:
@@ -248,8 +252,10 @@ def test_no_odd_captions_file_anywhere_below_stops_a_scan(tmp_path: Path) -> Non
         file.truncate(3 << 30)  # takes no room on the disk
     coco(tmp_path / "f/captions.json", {"6.jpg": ["a house"]})
     items = list(scan([tmp_path]))
-    assert [item.path.name for item in items if not item.fault] == [f"{n}.jpg" for n in range(1, 7)]
-    said = {item.path.parent.name: item.fault for item in items if item.fault}
+    assert [path_of(item).name for item in items if isinstance(item, Item)] == [
+        f"{n}.jpg" for n in range(1, 7)
+    ]
+    said = {path_of(item).parent.name: item.reason for item in items if isinstance(item, Failure)}
     reasons = ("is a directory", "not a file", "dangling link", "not a file", "larger than 1 GB")
     assert list(said) == list("abcde")
     assert all(fault.endswith(reason) for fault, reason in zip(said.values(), reasons, strict=True))
@@ -265,8 +271,8 @@ def test_no_odd_text_file_stops_a_scan(tmp_path: Path) -> None:
     (tmp_path / "5.txt").symlink_to("/dev/zero")
     (tmp_path / "6.txt").write_text("a house")
     items = list(scan([tmp_path]))
-    assert [item.captions for item in items if not item.fault] == [(), (), (), (), (), ("a house",)]
-    said = {item.path.name: item.fault for item in items if item.fault}
+    assert [item.captions for item in items if isinstance(item, Item)] == [(), (), (), (), (), ("a house",)]
+    said = {path_of(item).name: item.reason for item in items if isinstance(item, Failure)}
     reasons = ("is a directory", "not a file", "it is no text", "larger than 1 MB", "not a file")
     assert [fault.removeprefix("its captions cannot be read: ") for fault in said.values()] == list(reasons)
     assert list(said) == ["1.txt", "2.txt", "3.txt", "4.txt", "5.txt"]
@@ -281,8 +287,12 @@ def listed(
     """The captions that a named captions file gives by the pictures' names, and what is said of it."""
     (tmp_path / "c.json").write_text(json.dumps({"images": images, "annotations": annotations}))
     items = list(scan([tmp_path / "c.json"]))
-    found = {item.path.relative_to(tmp_path).as_posix(): item.captions for item in items if not item.fault}
-    return found, [item.fault for item in items if item.fault]
+    found = {
+        path_of(item).relative_to(tmp_path).as_posix(): item.captions
+        for item in items
+        if isinstance(item, Item)
+    }
+    return found, [item.reason for item in items if isinstance(item, Failure)]
 
 
 def test_ids_that_are_texts_match_those_that_are_numbers(tmp_path: Path) -> None:
@@ -330,8 +340,8 @@ def test_entries_that_are_odd_are_passed_over_and_counted(tmp_path: Path) -> Non
 def test_a_file_without_annotations_lists_its_pictures_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text('{"images": [{"id": 1, "file_name": "a.jpg"}]}')
     picture, fault = scan([tmp_path / "c.json"])
-    assert picture == Item(tmp_path / "a.jpg")
-    assert fault.fault == "it has no `annotations`, so that it gives no captions"
+    assert picture == file_item(tmp_path / "a.jpg")
+    assert fault.reason == "it has no `annotations`, so that it gives no captions"
 
 
 @pytest.mark.parametrize(("listed_as", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
@@ -340,11 +350,11 @@ def test_names_match_however_their_accents_are_spelled(tmp_path: Path, listed_as
     put(tmp_path, place, normalize(on_disk, "né.jpg"))
     (tmp_path / normalize(listed_as, "né.txt")).write_text("born")
     file = coco(tmp_path / "c.json", {normalize(listed_as, "été/café.jpg"): ["a café"]})
-    assert [(str(item.path.relative_to(tmp_path)), item.captions) for item in scan([file])] == [
+    assert [(str(path_of(item).relative_to(tmp_path)), item.captions) for item in scan([file])] == [
         (place, ("a café",))
     ]
     file.rename(tmp_path / "captions.json")
-    assert {normalize("NFC", item.path.name): item.captions for item in scan([tmp_path])} == {
+    assert {normalize("NFC", path_of(item).name): item.captions for item in scan([tmp_path])} == {
         "né.jpg": ("born",),
         "café.jpg": ("a café",),
     }
@@ -354,7 +364,7 @@ def test_a_name_that_is_there_as_written_is_that_file(tmp_path: Path) -> None:
     both = [normalize(form, "café.jpg") for form in ("NFC", "NFD")]
     put(tmp_path, *both)
     file = coco(tmp_path / "c.json", {name: [form] for name, form in zip(both, ("NFC", "NFD"), strict=True)})
-    assert [(item.path.name, item.captions) for item in scan([file])] == [
+    assert [(path_of(item).name, item.captions) for item in scan([file])] == [
         (both[0], ("NFC",)),
         (both[1], ("NFD",)),
     ]
@@ -363,7 +373,10 @@ def test_a_name_that_is_there_as_written_is_that_file(tmp_path: Path) -> None:
 def test_backslashes_separate_folders_unless_a_name_has_them(tmp_path: Path) -> None:
     put(tmp_path, "deep/a.jpg", "b\\c.jpg")
     file = coco(tmp_path / "c.json", {"deep\\a.jpg": ["a"], "b\\c.jpg": ["c"]})
-    assert list(scan([file])) == [Item(tmp_path / "deep/a.jpg", ("a",)), Item(tmp_path / "b\\c.jpg", ("c",))]
+    assert list(scan([file])) == [
+        file_item(tmp_path / "deep/a.jpg", ("a",)),
+        file_item(tmp_path / "b\\c.jpg", ("c",)),
+    ]
 
 
 def test_a_captions_file_speaks_of_its_own_folder_and_of_those_that_are_named(tmp_path: Path) -> None:
@@ -373,18 +386,18 @@ def test_a_captions_file_speaks_of_its_own_folder_and_of_those_that_are_named(tm
         tmp_path / "set/c.json", {"../other/out.jpg": ["up"], absolute: ["abs"], "x/../in.jpg": ["in"]}
     )
     *pictures, fault = scan([file])
-    assert pictures == [Item(tmp_path / "set/in.jpg", ("in",))]
-    assert fault.fault.startswith("`../other/out.jpg` lies outside of its folder")
-    assert fault.fault.endswith("(and 1 more like this)")
+    assert pictures == [file_item(tmp_path / "set/in.jpg", ("in",))]
+    assert fault.reason.startswith("`../other/out.jpg` lies outside of its folder")
+    assert fault.reason.endswith("(and 1 more like this)")
     assert list(scan([file, tmp_path / "other"])) == [
-        Item(tmp_path / "other/out.jpg", ("up", "abs")), Item(tmp_path / "set/in.jpg", ("in",)),
+        file_item(tmp_path / "other/out.jpg", ("up", "abs")), file_item(tmp_path / "set/in.jpg", ("in",)),
     ]  # fmt: skip
 
 
 def test_a_captions_file_that_is_met_says_nothing_of_other_folders(tmp_path: Path) -> None:
     put(tmp_path, "a/1.jpg", "b/2.jpg")
     coco(tmp_path / "a/captions.json", {"../b/2.jpg": ["a lie"], "1.jpg": ["true"]})
-    assert [item.captions for item in scan([tmp_path])][:2] == [("true",), ()]
+    assert [item.captions for item in list(scan([tmp_path]))[:2]] == [("true",), ()]
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\0.jpg", "\ud83d.jpg", "x" * 5000 + ".jpg", ".", "..", "/"])
@@ -392,11 +405,11 @@ def test_a_name_that_no_file_can_have_stops_nothing(tmp_path: Path, name: str) -
     put(tmp_path, "a.jpg")
     file = coco(tmp_path / "c.json", {name: ["x"], "a.jpg": ["a"]})
     items = list(scan([file]))
-    assert Item(tmp_path / "a.jpg", ("a",)) in items
+    assert file_item(tmp_path / "a.jpg", ("a",)) in items
     for item in items:
-        if not item.fault and item.path.name != "a.jpg":
+        if isinstance(item, Item) and path_of(item).name != "a.jpg":
             with pytest.raises(ImageError):
-                read(item.path)
+                item.open()
 
 
 # ── encodings and languages ───────────────────────────────────────────────────────────────
@@ -417,7 +430,7 @@ def test_captions_are_read_in_the_encoding_that_they_were_saved_in(
 ) -> None:
     put(tmp_path, "a.jpg")
     (tmp_path / "a.txt").write_bytes(f"{caption}\nsnow\n".encode(encoding))
-    assert [(item.captions, item.fault) for item in scan([tmp_path])] == [((caption, "snow"), "")]
+    assert [item.captions for item in scan([tmp_path])] == [(caption, "snow")]
 
 
 @pytest.mark.parametrize(
@@ -427,8 +440,8 @@ def test_captions_in_an_encoding_that_cannot_be_told_are_named(tmp_path: Path, c
     put(tmp_path, "a.jpg")
     (tmp_path / "a.txt").write_bytes(content)
     picture, fault = scan([tmp_path])
-    assert picture == Item(tmp_path / "a.jpg")
-    assert (fault.path.name, fault.fault[:27]) == ("a.txt", "its captions cannot be read")
+    assert picture == file_item(tmp_path / "a.jpg")
+    assert (path_of(fault).name, fault.reason[:27]) == ("a.txt", "its captions cannot be read")
 
 
 def test_captions_files_are_read_in_other_encodings_too(tmp_path: Path) -> None:
@@ -437,7 +450,7 @@ def test_captions_files_are_read_in_other_encodings_too(tmp_path: Path) -> None:
     whole = json.dumps({"images": images, "annotations": annotations}, ensure_ascii=False)
     for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1252"):
         (tmp_path / "c.json").write_bytes(whole.encode(encoding))
-        assert list(scan([tmp_path / "c.json"])) == [Item(tmp_path / "a.jpg", ("café",))]
+        assert list(scan([tmp_path / "c.json"])) == [file_item(tmp_path / "a.jpg", ("café",))]
 
 
 def test_the_fullest_caption_is_found_within_one_language() -> None:
@@ -488,3 +501,19 @@ def test_every_name_has_a_uri_that_leads_back(name: bytes) -> None:
         uri = to_uri(path, folder)
         assert uri.encode("utf-8")
         assert to_path(uri, folder) == path
+
+
+def test_a_file_that_is_named_like_an_address_is_still_a_file(tmp_path: Path) -> None:
+    uri = to_uri(tmp_path / "toy:1.jpg", tmp_path)
+    assert not is_remote(uri)
+    assert to_path(uri, tmp_path) == tmp_path / "toy:1.jpg"
+
+
+@pytest.mark.parametrize("uri", ["https://host/a.jpg", "weaviate://host/C/1", "s3://bucket/a", "toy:1"])
+def test_an_address_with_a_scheme_is_no_file(uri: str) -> None:
+    assert is_remote(uri)
+
+
+@pytest.mark.parametrize("uri", ["/a.jpg", "a.jpg", "file:///a.jpg", "C:\\a.jpg", "pictures/a:b.jpg", ""])
+def test_a_path_is_no_address(uri: str) -> None:
+    assert not is_remote(uri)

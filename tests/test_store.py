@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from oracle import SPACE, Oracle, made
 from phosphene.errors import LibraryError, QueryError, StoreError, VectorError
-from phosphene.records import Filter, Hit, Image, Space
-from phosphene.store import EVERYTHING, Store, open_store
+from phosphene.filters import EVERYTHING, GENERATED, IMPORTED, Equals, Filter, Not, Or, all_of, with_ids
+from phosphene.records import Hit, Image, Space
+from phosphene.store import Store, open_store
 from phosphene.store.weaviate.address import Address
 from phosphene.vectors import unit
 from weaviate_server import Server
@@ -246,12 +247,12 @@ def test_diverse_hits_are_the_nearest_and_then_what_is_like_none_of_them(
     for each in (store, oracle):
         each.upsert(made(120))
 
-    found = store.near(QUERY, 12, Filter(origin="training"), diversity=diversity)
+    found = store.near(QUERY, 12, IMPORTED, diversity=diversity)
 
-    expected = oracle.near(QUERY, 12, Filter(origin="training"), diversity=diversity)
+    expected = oracle.near(QUERY, 12, IMPORTED, diversity=diversity)
     assert [hit.image for hit in found] == [hit.image for hit in expected]
     assert [hit.score for hit in found] == pytest.approx([hit.score for hit in expected], abs=1e-5)
-    assert found[0] == store.near(QUERY, 1, Filter(origin="training"))[0]
+    assert found[0] == store.near(QUERY, 1, IMPORTED)[0]
 
 
 @pytest.mark.parametrize("diversity", [-0.1, 1.1, float("nan")])
@@ -264,18 +265,38 @@ def test_a_diversity_that_is_no_share_is_refused(again: Callable[[], Store], div
         store.near(QUERY, 3, diversity=diversity)
 
 
+@pytest.mark.parametrize("diversity", [0.0, 0.5])
+def test_hits_bring_their_vectors_only_where_they_are_asked_for(
+    again: Callable[[], Store], diversity: float
+) -> None:
+    store = again()
+    store.upsert(made(60))
+    stored = {image.id: image.vector for image in made(60)}
+
+    with_vectors = store.near(QUERY, 10, IMPORTED, diversity=diversity, vectors=True)
+    without = store.near(QUERY, 10, IMPORTED, diversity=diversity)
+
+    assert [hit.image.id for hit in with_vectors] == [hit.image.id for hit in without]
+    assert all(np.array_equal(hit.image.vector, stored[hit.image.id]) for hit in with_vectors)
+    if not isinstance(store, Oracle):
+        assert diversity or all(hit.image.vector is None for hit in without)
+
+
 FILTERS = {
-    "training": Filter(origin="training"),
-    "generated": Filter(origin="generated"),
-    "only": Filter(only=frozenset(image.id for image in made(60)[::7])),
-    "only none": Filter(only=frozenset()),
-    "only unknown": Filter(only=frozenset([NOWHERE, "it's", ""])),
-    "without": Filter(without=frozenset(image.id for image in made(60)[::2])),
-    "all three": Filter(
-        origin="training",
-        only=frozenset(image.id for image in made(40)),
-        without=frozenset(image.id for image in made(20)),
+    "imported": IMPORTED,
+    "generated": GENERATED,
+    "only": with_ids(image.id for image in made(60)[::7]),
+    "only none": with_ids([]),
+    "only unknown": with_ids([NOWHERE, "it's", ""]),
+    "without": Not(with_ids(image.id for image in made(60)[::2])),
+    "all three": all_of(
+        IMPORTED,
+        with_ids(image.id for image in made(40)),
+        Not(with_ids(image.id for image in made(20))),
     ),
+    "either": Or((GENERATED, with_ids(image.id for image in made(20)))),
+    "neither": Not(Or((GENERATED, with_ids(image.id for image in made(20))))),
+    "another field": Equals("sha256", f"{7:064x}"),
 }
 
 
@@ -295,8 +316,8 @@ def test_ten_thousand_ids_are_no_fault(store: Store) -> None:
     known = [image.id for image in made(20)]
     many = [*known, *(f"00000000-0000-5000-8000-1{number:011}" for number in range(10_000))]
 
-    assert {hit.image.id for hit in store.near(QUERY, 50, Filter(only=frozenset(many)))} == set(known)
-    assert len(store.near(QUERY, 50, Filter(without=frozenset(many)))) == 10
+    assert {hit.image.id for hit in store.near(QUERY, 50, with_ids(many))} == set(known)
+    assert len(store.near(QUERY, 50, Not(with_ids(many)))) == 10
     assert len(store.get(many)) == len(store.thumbnails(many)) == 20
     assert store.delete(many) == 20
 
@@ -428,7 +449,7 @@ def test_a_store_of_another_space_is_refused_by_both_names(
         open_store(tmp_path / "store" if kind == "lance" else collection(tmp_path), other)
 
     assert f"`{other.name}` ({other.id})" in caught.value.message
-    assert f"--space {other.name}" in caught.value.hint
+    assert f"--model {other.name}" in caught.value.hint
 
 
 def test_text_that_is_no_unicode_is_refused_by_name(again: Callable[[], Store]) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from phosphene.embedding import open_embedder
 from phosphene.errors import ModelError
 from phosphene.interrupt import terminable
 from phosphene.landscape.scenes import SEEDS, write
-from phosphene.sources import Item, scan
+from phosphene.sources import file_item, scan
 from phosphene.training import clip
 from phosphene.training.average import Average
 from phosphene.training.budget import Budget, checked, cosine, set_rate
@@ -167,7 +168,8 @@ def test_a_run_that_was_stopped_takes_the_steps_of_an_undisturbed_one(tmp_path: 
 
 def test_pictures_that_cannot_be_read_are_named(scenes: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_text("no picture")
-    items = [*scan([scenes]), Item(tmp_path / "bad.png", ("bad",)), Item(tmp_path / "gone.png", ("gone",))]
+    odd = [file_item(tmp_path / f"{name}.png", (name,)) for name in ("bad", "gone")]
+    items = [*scan([scenes]), *odd]
     examples, failures = read(items, tmp_path / "kept")
     assert len(examples) == 40
     assert [Path(failure.uri).name for failure in failures] == ["bad.png", "gone.png"]
@@ -230,7 +232,7 @@ def test_a_disk_without_room_for_the_pictures_is_an_error_that_names_the_file(
 def test_changed_captions_begin_anew_with_the_words_that_are_known(scenes: Path, tmp_path: Path) -> None:
     clip.train(scan([scenes]), tmp_path, steps=1)
     words = (tmp_path / "tokenizer.json").read_bytes()
-    items = [Item(item.path, ("quite another caption",)) for item in scan([scenes])][:30]
+    items = [replace(item, captions=("quite another caption",)) for item in scan([scenes])][:30]
     told: list[str] = []
     clip.train(items, tmp_path, steps=2, on_note=told.append)
     assert (tmp_path / "tokenizer.json").read_bytes() == words
@@ -259,13 +261,13 @@ def test_too_few_pictures_are_an_error_before_anything_is_written(
 
 
 def test_pictures_without_captions_do_not_count(scenes: Path, tmp_path: Path) -> None:
-    plain = [Item(item.path, (" ",)) for item in scan([scenes])]
+    plain = [replace(item, captions=(" ",)) for item in scan([scenes])]
     with pytest.raises(ModelError, match="0 of 0"):
         clip.train(plain, tmp_path, steps=1)
 
 
 def test_the_fewest_pictures_are_enough_though_all_captions_are_equal(scenes: Path, tmp_path: Path) -> None:
-    items = [Item(item.path, ("a landscape",)) for item in scan([scenes])][:20]
+    items = [replace(item, captions=("a landscape",)) for item in scan([scenes])][:20]
     trained = clip.train(items, tmp_path, steps=1)
     assert (trained.examples, trained.recall.count) == (20, 1)
 

@@ -94,7 +94,7 @@ def colour_library(folder: Path, count: int = 40) -> list[Image]:
         path = folder / f"{index}.png"
         pillow.new("RGB", (40, 32), COLOURS[name]).save(path)
         captions = (name, f"a plain {name}")
-        known = (str(index), "", str(path), captions[-1], captions, "training", 40, 32, "", 1.0)
+        known = (str(index), "", str(path), captions[-1], captions, "imported", 40, 32, "", 1.0)
         images.append(Image(*known, vector=vector))
     return images
 

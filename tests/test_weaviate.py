@@ -21,14 +21,14 @@ from oracle import SPACE, Oracle, made, vectors_like_embeddings
 from phosphene import schema
 from phosphene.cli import phosphene as command
 from phosphene.errors import LibraryError, StoreError, VectorError
+from phosphene.filters import EVERYTHING, IMPORTED, Not, all_of, with_ids
 from phosphene.landscape.scenes import SEEDS, captions, compose, write
 from phosphene.maintenance.copying import Place, copy
-from phosphene.records import Filter, Hit, Space
+from phosphene.records import Hit, Space
 from phosphene.store import open_store
 from phosphene.store.diversity import diverse
-from phosphene.store.weaviate import store as module
 from phosphene.store.weaviate.address import Address
-from phosphene.store.weaviate.schema_diff import drift
+from phosphene.store.weaviate.schema_diff import diff
 from phosphene.store.weaviate.store import WeaviateStore
 from phosphene.vectors import unit
 from weaviate_server import Server, free_ports
@@ -61,11 +61,11 @@ def with_options(url: str, **options: object) -> str:
     return "&".join([url, *(f"{name}={value}" for name, value in options.items())])
 
 
-def fails(url: str, deed: str = "count") -> StoreError:
-    """What a deed on a library at an address raises; the space is known, so only the store is asked."""
+def fails(url: str, action: str = "count") -> StoreError:
+    """What a action on a library at an address raises; the space is known, so only the store is asked."""
     store = WeaviateStore(Address.parse(url), SPACE)
     with pytest.raises(StoreError) as caught:
-        store.count() if deed == "count" else store.upsert(made(3))
+        store.count() if action == "count" else store.upsert(made(3))
     store.close()
     return caught.value
 
@@ -76,7 +76,7 @@ def fails(url: str, deed: str = "count") -> StoreError:
 def test_the_collection_is_as_the_file_says(weaviate: Server, store: WeaviateStore) -> None:
     name = store._address.collection
 
-    assert drift({**schema.collection(), "class": name}, settings(weaviate, name)) == []
+    assert diff({**schema.collection(), "class": name}, settings(weaviate, name)) == []
 
 
 def test_replicas_hold_for_both_collections(weaviate: Server, url: str) -> None:
@@ -120,7 +120,7 @@ def test_a_collection_of_something_else_is_refused_and_left_alone(weaviate: Serv
     httpx.post(f"{weaviate.base}/v1/schema", json=theirs).raise_for_status()
     before = settings(weaviate, name)
 
-    with pytest.raises(LibraryError, match="something else") as caught:
+    with pytest.raises(LibraryError, match="of another program") as caught:
         phosphene.open(url, space=SPACE, create=True)
 
     assert "vector=NAME" in caught.value.hint
@@ -145,8 +145,8 @@ def test_a_dropped_collection_may_be_made_again_in_another_space(weaviate: Serve
         assert library.space.id == "other:1"
 
 
-def test_the_companion_is_no_library(weaviate: Server) -> None:
-    with pytest.raises(LibraryError, match="keeps which collections"):
+def test_the_registry_itself_is_no_library(weaviate: Server) -> None:
+    with pytest.raises(LibraryError, match="keeps the list of libraries"):
         phosphene.open(weaviate.url("PhospheneLibrary"), space=SPACE, create=True)
 
 
@@ -173,7 +173,7 @@ def test_the_nearest_of_the_demos_own_library_are_found(url: str, tmp_path: Path
     seeds = SEEDS["demo"][:1000]
     write(tmp_path / "pictures", seeds)
     with (
-        phosphene.open(tmp_path / "library", space="landscape", create=True) as exact,
+        phosphene.open(tmp_path / "library", model="landscape", create=True) as exact,
         phosphene.open(url, space=exact.space, create=True) as served,
     ):
         exact.add([tmp_path / "pictures"])
@@ -183,7 +183,7 @@ def test_the_nearest_of_the_demos_own_library_are_found(url: str, tmp_path: Path
 
         shares = [len(ids(exact.store.near(v, 10)) & ids(served.store.near(v, 10))) / 10 for v in vectors]
 
-    assert exact.store.exact()
+    assert exact.store.info().exact
     assert np.mean(shares) >= 0.99
 
 
@@ -191,15 +191,12 @@ def ids(hits: list[Hit]) -> set[str]:
     return {hit.image.id for hit in hits}
 
 
-def test_more_than_a_server_gives_at_once_is_compared_here(
-    store: WeaviateStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MOST", 20)
-    monkeypatch.setattr(module, "READ", 7)
-    oracle = Oracle()
+def test_more_hits_than_a_server_returns_at_once_are_compared_here(url: str) -> None:
+    open_store(Address.parse(url), SPACE).close()
+    store, oracle = WeaviateStore(Address.parse(url), SPACE, max_results=20, page_size=7), Oracle()
     for each in (store, oracle):
         each.upsert(made(60))
-    where = Filter(origin="training", without=frozenset([made(1)[0].id]))
+    where = all_of(IMPORTED, Not(with_ids([made(1)[0].id])))
 
     hits, expected = (each.near(QUERY, 30, where) for each in (store, oracle))
     chosen, best = (each.near(QUERY, 6, where, diversity=0.5) for each in (store, oracle))
@@ -208,7 +205,8 @@ def test_more_than_a_server_gives_at_once_is_compared_here(
     assert [hit.score for hit in hits] == pytest.approx([hit.score for hit in expected], abs=1e-5)
     assert [hit.image for hit in chosen] == [hit.image for hit in best]
     assert {image.id for image in store.iterate(where)} == {image.id for image in oracle.iterate(where)}
-    assert store.count(Filter(only=frozenset(image.id for image in made(50)))) == 50
+    assert store.count(with_ids(image.id for image in made(50))) == 50
+    store.close()
 
 
 def test_a_server_chooses_diverse_hits_as_we_do(store: WeaviateStore) -> None:
@@ -217,7 +215,7 @@ def test_a_server_chooses_diverse_hits_as_we_do(store: WeaviateStore) -> None:
     for seed, diversity in itertools.product(range(5), (0.3, 0.5, 0.8)):
         query = vectors_like_embeddings(1, 8, seed=1000 + seed)[0]
         theirs = store.near(query, 10, diversity=diversity)
-        ours = diverse(store, query, 10, Filter(), diversity)
+        ours = diverse(store, query, 10, EVERYTHING, diversity)
         assert [hit.image.id for hit in theirs] == [hit.image.id for hit in ours]
 
 
@@ -265,7 +263,7 @@ def test_a_server_that_is_down_is_named(weaviate: Server) -> None:
     error = fails(f"weaviate://127.0.0.1:{port}/Gone?timeout=1")
 
     assert f"127.0.0.1:{port} does not answer" in error.message
-    assert "is the server running" in error.hint
+    assert "check that the server is running" in error.hint
     with pytest.raises(StoreError, match=f"{port}"):
         phosphene.open(f"weaviate://127.0.0.1:{port}/Gone?timeout=1")
 
@@ -426,7 +424,7 @@ def run(url: str, *words: str) -> Any:
 
 
 def test_every_command_runs_on_a_server(url: str, drawn: Path, tmp_path: Path) -> None:
-    assert run(url, "add", str(drawn), "--space", "landscape")["added"] == 12
+    assert run(url, "add", str(drawn), "--model", "landscape")["added"] == 12
     assert run(url, "add", str(drawn)) == {
         "added": 0,
         "unchanged": 12,
@@ -436,7 +434,7 @@ def test_every_command_runs_on_a_server(url: str, drawn: Path, tmp_path: Path) -
     }
     hit = run(url, "search", "a house", "-n", "1", "--diversity", "0.3")
     made = run(url, "generate", "a house", "-n", "1", "-k", "2", "--steps", "1", "--seed", "3")
-    assert hit["origin"] == "training" and len(made["parents"]) == 2
+    assert hit["origin"] == "imported" and len(made["parents"]) == 2
     assert run(url, "show", made["id"])["recipe"]["seed"] == 3
     assert run(url, "map", "-o", str(tmp_path / "map.png"))
     assert run(url, "walk", "a house", "the sea", "--steps", "2", "-o", str(tmp_path / "walk.png"))
@@ -462,12 +460,12 @@ def test_the_demo_runs_on_a_server(url: str, tmp_path: Path, monkeypatch: pytest
 
 
 def test_what_an_emptied_store_lacks_is_added_again(url: str, drawn: Path) -> None:
-    with phosphene.open(url, space="landscape", create=True) as library:
+    with phosphene.open(url, model="landscape", create=True) as library:
         library.add([drawn])
         gone = [image.id for image in itertools.islice(library.store.iterate(), 3)]
         others = made(3, dimension=library.space.dimension)
         library.store.delete(gone)
-        library.store.upsert([replace(image, origin="training") for image in others])  # the count is equal
+        library.store.upsert([replace(image, origin="imported") for image in others])  # the count is equal
 
         added = library.add([drawn])
 
@@ -478,7 +476,7 @@ def test_what_an_emptied_store_lacks_is_added_again(url: str, drawn: Path) -> No
 def test_another_machine_sees_thumbnail_and_recipe(
     url: str, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with phosphene.open(url, space="landscape", create=True) as library:
+    with phosphene.open(url, model="landscape", create=True) as library:
         library.add([drawn])
         [new] = library.generate("a house", 1, neighbours=2, seed=5, steps=1)
         assert library.path(new.image).is_relative_to(library.folder)

@@ -28,7 +28,7 @@ from urllib.parse import urlencode
 VERSION = (Path(__file__).parents[1] / "weaviate.version").read_text().strip()
 NAMES = ("weaviate-server", "weaviate")
 HOW = "`make weaviate` builds one with Go, or name one in PHOSPHENE_TEST_WEAVIATE"
-PATIENCE = 120  # seconds for a server to be ready: 10 on an idle machine
+TIMEOUT = 120  # seconds for a server to be ready: 10 on an idle machine
 KEY = "a-key-for-tests"  # allowed beside no key at all, so that only a wrong one is refused
 # Below the ports that systems hand out by themselves, which a connection may take at any moment.
 PORTS = range(20_000, 30_000, 10)
@@ -105,7 +105,7 @@ class Server:
 
     def wait(self) -> None:
         """Wait until it is ready. Raises RuntimeError with the end of its log where it died."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + TIMEOUT
         while not self.ready():
             if self.process is None or self.process.poll() is not None or time.monotonic() > until:
                 self.kill()

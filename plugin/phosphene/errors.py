@@ -92,5 +92,15 @@ class Damage(PhospheneWarning):
         )
 
 
+class Upgraded(PhospheneWarning):
+    """A library that was upgraded to a newer format, which older versions of phosphene do not open."""
+
+    def __init__(self, library: str, before: int, after: int, copy: str) -> None:
+        super().__init__(
+            f"`{library}` was upgraded from format {before} to format {after}. Older versions of phosphene"
+            f" no longer open it. The manifest as it was is kept as `{copy}`"
+        )
+
+
 class StartWarning(PhospheneWarning):
     """A start that was cut, or a mask that keeps nothing or all of it."""

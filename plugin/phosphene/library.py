@@ -27,7 +27,7 @@ from phosphene.embedding.consent import name_of
 from phosphene.errors import ImageError, QueryError, StartWarning
 from phosphene.explore.map import Atlas, atlas
 from phosphene.explore.walk import Stop, walk
-from phosphene.files import require_writable
+from phosphene.filters import GENERATED, IMPORTED, of_origin
 from phosphene.generation import Fit, Generator, Request
 from phosphene.generation.fitting import remarks
 from phosphene.generation.given import Given
@@ -40,19 +40,19 @@ from phosphene.ingest import Added, Progress
 from phosphene.journal import Journal
 from phosphene.maintenance.copying import Place
 from phosphene.maintenance.missing import Missing, missing
+from phosphene.maintenance.upgrading import begin_writing
 from phosphene.opening import Opened, compatible, opened, same_space
 from phosphene.picture_loader import Gallery
 from phosphene.query import Query, parse
 from phosphene.query.terms import Terms, find, vector_of
 from phosphene.recipes import Recipe, check, in_picture
 from phosphene.recipes.lineage import descendants, rounded
-from phosphene.records import Filter, Hit, Image, Origin, Space
-from phosphene.sources import is_remote, scan, to_path
+from phosphene.records import Failure, Hit, Image, Origin, Space
+from phosphene.sources import Item, Named, is_remote, scan, to_path
 from phosphene.store.weaviate.address import Address
 from phosphene.vectors import Vector
 
 THE_SAME = 0.99  # cosine of two texts that say one thing: `a house` and `a home` have 0.999
-TRAINING, GENERATED = Filter(origin="training"), Filter(origin="generated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +70,32 @@ class Status:
 
     library: str
     store: str
-    space: str
+    model: str
     dimension: int
     images: int
-    training: int
+    imported: int
     generated: int
 
 
 def open(
     url: str | Path | None = None,
     *,
-    space: str | Space | None = None,
+    model: str | None = None,
+    space: Space | None = None,
     create: bool = False,
     device: str = "auto",
     on_fetch: Callable[[int], None] | None = None,
 ) -> "Library":
     """Open a library by its folder or its address (None: the user's default one), or make it with `create`.
 
-    `space` names the model of a new library, see `phosphene.embedding`, or is the space of another
-    library, and then no model loads; an existing one keeps its own. Raises LibraryError where there
-    is no library, or one of another space, and ModelError where the model of a new one cannot be had.
+    `model` names the embedding model of a new library, see `phosphene.embedding`; a library that exists
+    keeps its own. `space`, instead of `model`, is the space of another library: then no model loads.
+    Raises LibraryError where there is no library, or one of another space, and ModelError where the
+    model cannot be had.
     `on_fetch` is told how many bytes of a model have come since it was last called.
     """
     load = partial(open_embedder, device=device, on_fetch=on_fetch)
-    return Library(opened(url, space, create=create, load=load), device=device)
+    return Library(opened(url, space or model, create=create, load=load), device=device)
 
 
 class Library:
@@ -123,6 +125,13 @@ class Library:
         self.store.close()
         self.journal.close()
 
+    def begin_writing(self) -> None:
+        """Upgrade a library of an older format, before it is written to; see `maintenance.upgrading`.
+
+        Raises LibraryError for a library that may only be read.
+        """
+        begin_writing(self.folder, self.store)
+
     @cached_property
     def embedder(self) -> Embedder:
         """The model of this library's space, loaded on first use."""
@@ -136,15 +145,20 @@ class Library:
 
     # ── adding and finding ────────────────────────────────────────────────────────────────
 
-    def add(self, paths: Sequence[Path], *, on_progress: Callable[[Progress], None] | None = None) -> Added:
-        """Add pictures: folders, files and COCO caption files. Adding twice changes nothing.
+    def add(
+        self,
+        sources: Named | Sequence[Named] | Iterator[Item | Failure],
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Added:
+        """Add pictures: folders, files, COCO captions files, `scheme:…` of plugins, or what `scan` yields.
 
-        What cannot be added is counted with its reason, and remembered. A kill loses at most
-        the batch in flight. Raises ImageError for a path that does not exist.
+        Adding twice changes nothing. What cannot be added is counted with its reason, and remembered.
+        A kill loses at most the batch in flight. Raises ImageError for a path that does not exist.
         """
-        require_writable(self.folder)
+        self.begin_writing()
         return ingest.add(
-            scan(paths),
+            sources if isinstance(sources, Iterator) else scan(sources),
             embedder=self.embedder,
             store=self.store,
             journal=self.journal,
@@ -163,7 +177,7 @@ class Library:
 
         With a `diversity` in (0, 1] those that are unlike each other, too, see `store.diversity`.
         """
-        return self.store.near(self.vector(query), count, Filter(origin=origin), diversity=diversity)
+        return self.store.near(self.vector(query), count, of_origin(origin), diversity=diversity)
 
     def vector(self, query: str | Sequence[str] | Query) -> Vector:
         """The unit vector (d,) of a query. Raises QueryError where it means nothing."""
@@ -209,20 +223,20 @@ class Library:
 
     def remove(self, ids: Sequence[str]) -> int:
         """Take images out of the library. Files that were added stay; descendants keep the id."""
-        require_writable(self.folder)
+        self.begin_writing()
         self.journal.remove(ids)  # first: a kill in between costs a second look, and no record is wrong
         return self.store.delete(ids)
 
     def status(self) -> Status:
         """What the library holds, and in which space."""
-        training, generated = self.store.count(TRAINING), self.store.count(GENERATED)
+        imported, generated = self.store.count(IMPORTED), self.store.count(GENERATED)
         return Status(
             self.url,
             "weaviate" if Address.is_one(self.url) else "lancedb",
             self.space.name,
             self.space.dimension,
-            training + generated,
-            training,
+            imported + generated,
+            imported,
             generated,
         )
 
@@ -244,7 +258,7 @@ class Library:
         count: int = 4,
         *,
         neighbours: int = 6,
-        origin: Origin | None = "training",
+        origin: Origin | None = "imported",
         seed: int | None = None,
         negative: Sequence[str] = (),
         init: Path | str | None = None,
@@ -274,7 +288,7 @@ class Library:
         same again changes nothing. They are stored `into` another library of this space, where one is given.
         `on_step` that returns False stops. Raises GenerationError for what cannot be made.
         """
-        require_writable((into or self).folder)
+        (into or self).begin_writing()
         query = prompt if isinstance(prompt, Query) else parse(prompt)
         start = None if init is None else self.given.source(init)  # before any model loads
         masked = None if mask is None else self.given.source(mask, open_mask)
@@ -287,7 +301,7 @@ class Library:
             space=self.space.id,
             seed=first,
             text=target,
-            references=self.studio.neighbours(target, neighbours, Filter(origin=origin), negatives),
+            references=self.studio.neighbours(target, neighbours, of_origin(origin), negatives),
             negative=negatives,
             init=start.picture if start else None,
             mask=masked.picture if masked else None,
@@ -321,13 +335,13 @@ class Library:
         into: "Library | None" = None,
         on_step: OnStep | None = None,
     ) -> list[Stop]:
-        """Walk the great circle between two queries: at every waypoint the nearest real picture.
+        """Walk the great circle between two queries: at every waypoint the nearest imported picture.
 
         With `generate` also a new one, all from the same noise so that only the place differs; they
         are stored only with `keep`, and `into` another library where one is given.
         """
         if keep:
-            require_writable((into or self).folder)
+            (into or self).begin_writing()
         stops = walk(self.store, self.vector(start), self.vector(end), steps)
         if not generate:
             return stops
@@ -370,12 +384,12 @@ class Library:
     # ── looking at the whole ──────────────────────────────────────────────────────────────
 
     def map(self, *, limit: int = 2000) -> Atlas:
-        """Where images lie on the two axes of most variance: `limit` training ones, all generated."""
+        """Where images lie on the two axes of most variance: `limit` imported ones, all generated."""
         return atlas(self.store, limit)
 
     def examples(self) -> Iterator[Image]:
-        """The training images as a training reads them: with vectors, and with absolute paths."""
-        for image in self.store.iterate(TRAINING, vectors=True):
+        """The imported images as a training reads them: with vectors, and with absolute paths."""
+        for image in self.store.iterate(IMPORTED, vectors=True):
             yield replace(image, uri=str(self.path(image)))
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
@@ -396,7 +410,7 @@ class Library:
         if image.recipe is None:
             wrong = (
                 "was added, not generated: it has no recipe"
-                if image.origin == "training"
+                if image.origin == "imported"
                 else "has no recipe that can be read"
             )
             raise QueryError(
@@ -432,7 +446,7 @@ class Library:
 
     def _plan_at(self, stop: Stop, prompt: str, neighbours: int, seed: int) -> Plan:
         target = rounded(stop.vector)
-        nearest = self.studio.neighbours(target, neighbours, TRAINING)
+        nearest = self.studio.neighbours(target, neighbours, IMPORTED)
         request = Request(self.space.id, seed, text=target, references=nearest, neighbour_strength=1.0)
         return self.studio.plan(prompt, request)
 

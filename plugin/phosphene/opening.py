@@ -1,8 +1,8 @@
-"""Opening a library: from what a user wrote to its folder, its store and, where it was needed, its model.
+"""Opening a library: finding its folder and its store, and loading its model if that is needed.
 
-A folder holds all of a library. A server holds store and manifest; what else there is, the journal
-and the generated pictures, lies in the user's data folder under the collection's name: ids in the
-store decide, the journal is a cache.
+A library in a folder lies there as a whole. A library on a server has its store and its manifest there. Its
+journal and its generated pictures lie in the user's data folder, under the name of the collection. What the
+library holds is decided by the ids in the store; the journal is a cache.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from phosphene.records import Space
 from phosphene.store import Store, open_store
 from phosphene.store.weaviate.address import Address
 
-Load = Callable[[str], Embedder]  # a model by its name
+Load = Callable[[str], Embedder]  # loads a model by its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +38,24 @@ def opened(url: str | Path | None, space: str | Space | None, *, create: bool, l
     if not Address.is_one(text):
         return _folder(expanded(text).absolute(), space, create=create, load=load)
     address = Address.parse(text)
-    if address.foreign:
-        return _visit(address, load)
+    if address.external:
+        return _external(address, load)
     return _server(address, space, create=create, load=load)
 
 
 def same_space(embedder: Embedder, space: Space, library: str) -> Embedder:
-    """The embedder, where it is of the library's space. Raises LibraryError where it is not."""
+    """The embedder, if it makes vectors of the library's space. Otherwise raises LibraryError."""
     compatible(embedder.space, space, library)
     return embedder
 
 
 def compatible(asked: Space, space: Space, library: str) -> None:
-    """Raises LibraryError where a library is of another space than is asked for."""
+    """Raises LibraryError if a library is in another space than the one that is asked for."""
     if asked.id != space.id:
         raise LibraryError(
-            f"the library `{library}` is of the space {space.id} (`{space.name}`), "
-            f"not of {asked.id} (`{asked.name}`): their vectors do not mix",
-            hint="leave out `--space`, or make another library: `phosphene -L NEW add PATH… --space SPACE`",
+            f"the library `{library}` was made with the model `{space.name}` ({space.id}), "
+            f"not with `{asked.name}` ({asked.id}), and their vectors do not mix",
+            hint="leave out `--model`, or make another library: `phosphene -L NEW add PATH… --model MODEL`",
         )
 
 
@@ -71,7 +71,7 @@ def _folder(folder: Path, asked: str | Space | None, *, create: bool, load: Load
 
 
 def _refuse_storeless(folder: Path) -> None:
-    """Raises LibraryError where the store of a library is gone: it would look like an empty library."""
+    """Raises LibraryError if the store of a library is gone: otherwise the library would look empty."""
     if not (folder / "store" / "images.lance").is_dir():
         raise LibraryError(
             f"the library `{folder}` has no store: `{folder / 'store'}` is missing or empty",
@@ -80,16 +80,17 @@ def _refuse_storeless(folder: Path) -> None:
 
 
 def _refuse_links(folder: Path) -> None:
-    """Raises LibraryError where what is written to is a link that leads out of the library.
+    """Raises LibraryError if a part of the library that is written to is a link out of the library.
 
-    A stranger's link would let `add` and `remove` change another library, and the journal any other file.
+    With such a link a stranger could make `add` and `remove` change another library, and the journal
+    any other file.
     """
     parts = [folder / name for name in ("journal.sqlite", "pictures", "generator", "store")]
     for part in (*parts, *folder.glob("store/*"), *folder.glob("store/*.lance/*")):
         if part.is_symlink() and not part.resolve().is_relative_to(folder.resolve()):
             raise LibraryError(
                 f"`{part}` is a link that leads out of the library",
-                hint="move what it leads to into the library, or make the whole library's folder a link",
+                hint="move its target into the library, or make the folder of the whole library a link",
             )
 
 
@@ -105,11 +106,11 @@ def _server(address: Address, asked: str | Space | None, *, create: bool, load: 
     return Opened(address.url, folder, store, embedder)
 
 
-def _visit(address: Address, load: Load) -> Opened:
-    from phosphene.store.weaviate.probe import visit
+def _external(address: Address, load: Load) -> Opened:
+    from phosphene.store.weaviate.probe import probe
 
-    there = visit(address, lambda name: _named(name, load)[1])
-    return Opened(address.url, there.folder, there.store, there.embedder)
+    probed = probe(address, lambda name: _named(name, load)[1])
+    return Opened(address.url, probed.folder, probed.store, probed.embedder)
 
 
 def _folder_of(address: Address) -> Path:
@@ -122,7 +123,7 @@ def _folder_of(address: Address) -> Path:
 def _settle(
     before: Manifest | None, asked: str | Space | None, library: str, *, create: bool, load: Load
 ) -> tuple[Space, Embedder | None]:
-    """The space of a library that is there, or of the new one; and its model, where that had to load."""
+    """The space of a library, new or not, and its model if it had to be loaded."""
     if before is None:
         if not create:
             raise LibraryError(
@@ -142,7 +143,7 @@ def _settle(
 
 
 def _named(name: str, load: Load) -> tuple[Space, Embedder]:
-    """The model that the user named, which libraries may load from now on, and its space."""
+    """The space of a model that the user named, and the model. From now on libraries may load it."""
     embedder = load(name)
     remember(name, embedder.space)
     return embedder.space, embedder

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Generic, Literal, cast
+
+from typing_extensions import TypeVar
 
 from phosphene.vectors import Vector
 
-Origin = Literal["training", "generated"]
+Origin = Literal["imported", "generated"]
 Role = Literal["neighbour", "init"]
+# Whether an image has its vector. `default` says what a plain `Image` is (PEP 696; in `typing` from 3.13).
+V = TypeVar("V", bound=Vector | None, default=Vector | None, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,40 +41,35 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
-    """One image of a library. `vector` and `thumbnail` are None where they were not asked for."""
+class Image(Generic[V]):
+    """One image of a library: `Image[Vector]` has its unit vector (d,), and in an `Image` it may be None.
+
+    The type follows from how a store is asked, so that nobody has to check for None. `thumbnail` is there
+    where an image is written.
+    """
 
     id: str
     sha256: str  # of the file's bytes; of the recipe's canonical JSON for generated ones
     uri: str  # absolute path, or one relative to the library's folder for generated ones
     caption: str  # the fullest caption
     captions: tuple[str, ...]
-    origin: Origin
+    origin: Origin  # `imported`: a user added it; `generated`: phosphene made it
     width: int
     height: int
     created: str  # RFC 3339, UTC; empty where another program put it there and did not say
     norm: float  # length of the vector before it was normalised
     recipe: Mapping[str, Any] | None = None
     parents: tuple[Parent, ...] = ()
-    vector: Vector | None = field(default=None, repr=False, compare=False)
+    vector: V = field(default=cast("V", None), repr=False, compare=False)
     thumbnail: bytes | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    """An image and its score: cosine similarity in [-1, 1], higher is nearer, in every store."""
+class Hit(Generic[V]):
+    """An image and its score: the cosine similarity in [-1, 1], in every store. A higher one is nearer."""
 
-    image: Image
+    image: Image[V]
     score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which images count: of one origin (None: both), among `only`, and not among `without`."""
-
-    origin: Origin | None = None
-    only: frozenset[str] | None = None
-    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

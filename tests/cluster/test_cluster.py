@@ -30,7 +30,7 @@ pytestmark = [
 
 DIMENSION, COUNT, BATCH = 64, 2000, 50
 SPACE = Space("cluster:0", "cluster", DIMENSION)
-PATIENCE = 300  # seconds for a node that was away to get what it missed: 60 on an idle machine
+TIMEOUT = 300  # seconds for a node that was away to get what it missed: 60 on an idle machine
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def wait_until_whole(node: Server, collection: str, images: Sequence[Image]) -> 
     At consistency ONE a page of objects comes from the node that is asked; a count from any.
     """
     store = WeaviateStore.open(address([node], collection, "one"))
-    until = time.monotonic() + PATIENCE
+    until = time.monotonic() + TIMEOUT
     try:
         while len(list(store.iterate())) < len(images) and time.monotonic() < until:
             time.sleep(1)

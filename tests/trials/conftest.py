@@ -24,7 +24,7 @@ def drawings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stocked(drawings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The library that trials get a copy of."""
     folder = tmp_path_factory.mktemp("stocked") / "stocked.lib"
-    assert run("-L", folder, "add", drawings, "--space", "landscape").exit_code == 0
+    assert run("-L", folder, "add", drawings, "--model", "landscape").exit_code == 0
     quick = ("--steps", 1, "--candidates", 1, "-k", 2, "--seed", 7)
     assert run("-L", folder, "generate", "a red house", "-n", GENERATED, *quick).exit_code == 0
     return folder

@@ -5,6 +5,6 @@ from trial import GENERATED, PICTURES, Trial
 
 def test_a_trial_has_a_library_of_drawn_and_generated_pictures(trial: Trial) -> None:
     [status] = trial.lines("status")
-    assert (status["training"], status["generated"]) == (PICTURES, GENERATED)
+    assert (status["imported"], status["generated"]) == (PICTURES, GENERATED)
     assert len(trial.generated()) == GENERATED
     assert len(list(trial.pictures.glob("*.png"))) == PICTURES

@@ -69,7 +69,7 @@ def refused(name: str) -> ModelError:
 
 
 def test_a_library_of_ones_own_model_asks_nothing(model: Path, drawings: Path) -> None:
-    assert run("-L", "a.lib", "add", drawings, "--space", "local-dir:model").exit_code == 0
+    assert run("-L", "a.lib", "add", drawings, "--model", "local-dir:model").exit_code == 0
 
     assert run("-L", "a.lib", "search", "a house").exit_code == 0
 
@@ -77,7 +77,7 @@ def test_a_library_of_ones_own_model_asks_nothing(model: Path, drawings: Path) -
 def test_it_is_found_from_every_folder_and_for_a_copy(
     model: Path, drawings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run("-L", "a.lib", "add", drawings, "--space", "local-dir:model")
+    run("-L", "a.lib", "add", drawings, "--model", "local-dir:model")
     (tmp_path / "elsewhere").mkdir()
     shutil.copytree("a.lib", "elsewhere/b.lib")
     monkeypatch.chdir("elsewhere")
@@ -91,7 +91,7 @@ def test_it_is_found_from_every_folder_and_for_a_copy(
 def test_on_another_machine_it_is_asked_for_once(
     model: Path, drawings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    run("-L", "a.lib", "add", drawings, "--space", "local-dir:model")
+    run("-L", "a.lib", "add", drawings, "--model", "local-dir:model")
     shutil.copytree(model, "a.lib/model")
     manifest = Manifest.read(Path("a.lib"))
     assert manifest is not None
@@ -111,17 +111,17 @@ def test_on_another_machine_it_is_asked_for_once(
 def test_naming_it_once_as_the_space_is_enough(
     model: Path, drawings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run("-L", "a.lib", "add", drawings, "--space", "local-dir:model")
+    run("-L", "a.lib", "add", drawings, "--model", "local-dir:model")
     monkeypatch.setenv("PHOSPHENE_HOME", str(tmp_path / "another"))
 
-    assert run("-L", "a.lib", "add", drawings, "--space", "local-dir:model").exit_code == 0
+    assert run("-L", "a.lib", "add", drawings, "--model", "local-dir:model").exit_code == 0
     assert run("-L", "a.lib", "search", "a house").exit_code == 0
 
 
 def test_a_model_that_is_another_one_than_it_was_is_refused(
     model: Path, drawings: Path, tmp_path: Path
 ) -> None:
-    run("-L", "a.lib", "add", drawings, "--space", "local-dir:model")
+    run("-L", "a.lib", "add", drawings, "--model", "local-dir:model")
     shutil.rmtree(model)
     tiny_clip(model, seed=1)
 

@@ -125,8 +125,8 @@ def test_without_manifest_and_store_the_space_must_be_named(trial: Trial) -> Non
     every_manifest(trial)
 
     refused = trial.run("repair")
-    assert refused.exit_code == 1 and "--space SPACE" in refused.stderr
-    assert trial.run("repair", "--space", "landscape").exit_code == 0
+    assert refused.exit_code == 1 and "--model MODEL" in refused.stderr
+    assert trial.run("repair", "--model", "landscape").exit_code == 0
     assert state(trial).keys() == before.keys()
 
 
@@ -181,20 +181,20 @@ def test_a_command_says_that_the_store_is_damaged_and_goes_on(trial: Trial) -> N
 
 def test_a_repair_that_is_stopped_goes_on(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C after each step in turn: run again, it ends in the same library."""
-    from phosphene.maintenance import repair
+    from phosphene.maintenance.repairing import Repairing
 
     before = state(trial)
     every_manifest(trial)
-    say = repair._Run._say
+    say = Repairing.say
 
     def stop(run: Any, done: str) -> None:
         say(run, done)
         raise KeyboardInterrupt
 
     for _ in range(2):
-        monkeypatch.setattr(repair._Run, "_say", stop)
+        monkeypatch.setattr(Repairing, "say", stop)
         assert trial.run("repair").exit_code == 130
-    monkeypatch.setattr(repair._Run, "_say", say)
+    monkeypatch.setattr(Repairing, "say", say)
     assert trial.run("repair").exit_code == 0
     assert state(trial).keys() == before.keys()
 

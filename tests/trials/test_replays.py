@@ -186,7 +186,7 @@ def test_a_replay_of_a_file_that_is_not_there_says_so(trial: Trial) -> None:
 
 
 def test_a_start_that_left_the_library_is_still_found(trial: Trial) -> None:
-    start = trial.lines("search", "snow", "-n", 1, "--origin", "training", "--json")[0]["id"]
+    start = trial.lines("search", "snow", "-n", 1, "--origin", "imported", "--json")[0]["id"]
     child = made(trial, "-k", 0, "--init", start)
     assert trial.run("remove", start, "--yes").exit_code == 0
 

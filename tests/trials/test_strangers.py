@@ -100,7 +100,7 @@ def test_odd_rows_are_shown_with_what_they_have_or_passed_over(trial: Trial) -> 
             odd(1, vector=near),
             odd(2, vector=near, origin="scraped", caption="from elsewhere", created="yesterday", norm=-1.0),
             odd(3, vector=near, origin="generated", recipe="[1, 2", parents=["x"], parentWeights=[1.0]),
-            odd(4, origin="training"),  # no vector: no search can find it
+            odd(4, origin="imported"),  # no vector: no search can find it
             {"id": "../../cat", "vector": near},
         ],
     )
@@ -109,14 +109,14 @@ def test_odd_rows_are_shown_with_what_they_have_or_passed_over(trial: Trial) -> 
     found = {hit["id"][-1]: hit for hit in hits if hit["id"].startswith("00000000-0000-4000")}
     assert len(hits) == 35  # 30 drawn, 2 generated, and three of the odd ones
     assert sorted(found) == ["1", "2", "3"]
-    assert [found[number]["origin"] for number in "123"] == ["training", "training", "generated"]
+    assert [found[number]["origin"] for number in "123"] == ["imported", "imported", "generated"]
 
     for id in ("00000000-0000-4000-8000-00000000000" + number for number in "1234"):
         assert trial.lines("show", id)[0]["created"] == ""
     sheet, family, chart = (trial.folder / name for name in ("sheet.png", "family.png", "map.png"))
     for words in (
         ["search", HOUSE, "-n", 8, "-o", sheet],
-        ["search", HOUSE, "-n", 50, "--origin", "training", "--diversity", 0.5],
+        ["search", HOUSE, "-n", 50, "--origin", "imported", "--diversity", 0.5],
         ["show", "00000000-0000-4000-8000-000000000003", "-o", family],
         ["map", "-o", chart],
         ["generate", HOUSE, "-n", 1, "--steps", 1, "--candidates", 1, "--seed", 3],
@@ -217,12 +217,12 @@ def test_a_table_that_says_an_odd_space_is_named(tmp_path: Path) -> None:
 
 
 def test_vectors_without_a_direction_are_passed_over() -> None:
-    from phosphene.store.odd import sound
+    from phosphene.store.invalid import normalised
 
     nan, inf = float("nan"), float("inf")
     vectors = np.array([[1, 0], [0, 0], [nan, 1], [inf, 1], [3e38, 3e38], [0, 2]], np.float32)
 
-    scaled, usable = sound(vectors)
+    scaled, usable = normalised(vectors)
 
     assert usable.tolist() == [True, False, False, False, True, True]
     np.testing.assert_allclose(np.linalg.norm(scaled[usable], axis=1), 1, atol=1e-6)

@@ -12,7 +12,7 @@ from phosphene.cli.output import Column
 from phosphene.cli.streams import visible
 
 if TYPE_CHECKING:
-    from phosphene.maintenance.check import Finding
+    from phosphene.maintenance.findings import Finding
 
 FINDINGS = (Column("part", "part"), Column("message", "what is wrong", path=True))
 
@@ -50,13 +50,13 @@ def check(settings: Settings, deep: bool) -> None:
 
 
 @command("repair")
-@click.option("--space", metavar="NAME", help="The space of a library that has lost manifest and store.")
-def repair(settings: Settings, space: str | None) -> None:
+@click.option("--model", metavar="NAME", help="The model of a library without manifest and store.")
+def repair(settings: Settings, model: str | None) -> None:
     """Bring back what is damaged or lost in a library, as far as that can be done.
 
       phosphene repair
       phosphene -L photos.lib repair
-      phosphene -L photos.lib repair --space landscape
+      phosphene -L photos.lib repair --model landscape
 
     The store falls back to its newest whole version; what that lacks is added again from the
     files that the journal knows. Generated pictures come back from the recipes in their files,
@@ -81,7 +81,7 @@ def repair(settings: Settings, space: str | None) -> None:
         result = bring_back(
             folder,
             partial(open_embedder, device=settings.device),
-            space=space,
+            model=model,
             on_done=lambda done: output.note(visible(done)),
             on_progress=advance,
         )

@@ -103,7 +103,7 @@ def demo(settings: Settings, folder: Path) -> None:
     settings.kept = "what is done stays; the same command goes on from there"
     draw(telling)
     settings.library = settings.library or str(telling.folder / "library")
-    with settings.open(space="landscape", create=True) as library:
+    with settings.open(model="landscape", create=True) as library:
         before = library.status()
         add(telling, library)
         first = search(telling, library)
@@ -155,7 +155,7 @@ def add(telling: Telling, library: "Library") -> None:
 def search(telling: Telling, library: "Library") -> "list[Hit]":
     """The nearest drawn pictures to the prompt."""
     with telling.step(f"search “{PROMPT}”"):
-        hits = library.search(PROMPT, 10, origin="training")
+        hits = library.search(PROMPT, 10, origin="imported")
     _show_hits(telling, library, hits, "search.png", PROMPT)
     return hits
 
@@ -239,7 +239,7 @@ def end(telling: Telling, before: "Status", after: "Status", page: Path) -> None
     seconds, memory = time.monotonic() - telling.started, peak_memory()
     telling.settings.output.summary(
         f"\n{'The library now holds' if changed else 'Nothing changed: the library already held'} "
-        f"all {after.images:,} images ({after.training:,} drawn, {after.generated:,} generated).\n"
+        f"all {after.images:,} images ({after.imported:,} drawn, {after.generated:,} generated).\n"
         f"{seconds:.0f} s, at most {memory / 1e9:.1f} GB of memory.\n\nLook at {nearby(page)}",
         {
             "page": str(page),

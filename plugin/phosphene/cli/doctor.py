@@ -159,7 +159,7 @@ def _library(settings: Settings) -> Finding:
             state = library.status()
     except PhospheneError as error:
         return Finding("library", "bad", error.message, error.hint)
-    return Finding("library", "ok", f"{state.library}: {state.images:,} images in the space {state.space}")
+    return Finding("library", "ok", f"{state.library}: {state.images:,} images, model {state.model}")
 
 
 def _is_there(name: str) -> bool:
@@ -172,7 +172,7 @@ def _is_there(name: str) -> bool:
     from phosphene.store.weaviate.registry import registered
 
     address = Address.parse(name)
-    return address.foreign is not None or registered(address) is not None
+    return address.external is not None or registered(address) is not None
 
 
 def _space(settings: Settings) -> Finding:

@@ -1,6 +1,7 @@
 """Commands that keep and look through a library: add, search, show, remove, status."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,13 +38,13 @@ HITS = (
 
 
 @command("add")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
-@click.option("--space", metavar="NAME", help="The encoder of a new library, see below.")
-def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
-    """Add pictures: folders, files, or COCO captions files.
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path())
+@click.option("--model", metavar="NAME", help="The model of a new library, see below.")
+def add(settings: Settings, sources: Sequence[str], model: str | None) -> None:
+    """Add pictures: folders, files, COCO captions files, or what a plugin reads.
 
       phosphene -L photos.lib add ~/Pictures
-      phosphene -L drawn.lib add drawings/ --space landscape
+      phosphene -L drawn.lib add drawings/ --model landscape
       phosphene -L weaviate://localhost/Photos add ~/Pictures
       phosphene -L coco.lib add annotations/captions_val2017.json
 
@@ -53,15 +54,18 @@ def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
     One that cannot be read is named, and the pictures are added without it. The exit code is 1
     where nothing could be added and nothing was there.
 
-    A library is made in one space and stays in it: `landscape` (built in, for the landscapes that
+    A SOURCE such as `scheme:…` is read by the plugin of that name; `phosphene doctor` lists the plugins.
+
+    A library is made with one model and keeps it: `landscape` (built in, for the landscapes that
     phosphene draws), NAME/TAG (open_clip's pretrained tags), hf-hub:ORG/NAME, local-dir:FOLDER or
-    NAME@FILE. Without --space it is a CLIP model for photographs.
+    NAME@FILE. Without --model it is a CLIP model for photographs.
     """
     from phosphene.sources import scan
 
     output = settings.output
-    next(scan(paths))  # where there is no picture, no library is made either
-    with settings.open(space=space, create=True) as library, output.progress("adding") as advance:
+    items = scan(sources)
+    first = next(items)  # where there is no picture, no library is made either
+    with settings.open(model=model, create=True) as library, output.progress("adding") as advance:
 
         def tell(progress: "Progress") -> None:
             if progress.note:
@@ -69,7 +73,7 @@ def add(settings: Settings, paths: Sequence[Path], space: str | None) -> None:
             settings.kept = f"{progress.added:,} pictures were added; the same command goes on from there"
             advance(progress.done, progress.total)
 
-        added = library.add(paths, on_progress=tell)
+        added = library.add(chain([first], items), on_progress=tell)
     for failure in added.failures:
         output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
     _report(settings, added)
@@ -166,7 +170,7 @@ def hit_records(library: "Library", hits: "Sequence[Hit]") -> list[dict[str, Any
 
 def labels(hits: "Sequence[Hit]") -> list[str]:
     """What stands below hits in the terminal: rank, score, and a star for what was generated."""
-    star = {"generated": " *", "training": ""}
+    star = {"generated": " *", "imported": ""}
     return [f"{rank}  {hit.score:.3f}{star[hit.image.origin]}" for rank, hit in enumerate(hits, start=1)]
 
 
@@ -315,5 +319,5 @@ def status(settings: Settings) -> None:
     """
     with settings.open() as library:
         state = library.status()
-    names = ("library", "store", "space", "dimension", "images", "training", "generated")
+    names = ("library", "store", "model", "dimension", "images", "imported", "generated")
     settings.output.fields({name: getattr(state, name) for name in names})

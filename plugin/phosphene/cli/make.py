@@ -66,7 +66,7 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
     "-k", "--neighbours", default=6, show_default=True, type=FROM_ZERO, help="How many condition each."
 )
 @click.option("--seed", type=SEED, help="Picture i has seed + i.  [default: random]")
-@click.option("--origin", default="training", show_default=True, type=ORIGINS, help="What may be neighbours.")
+@click.option("--origin", default="imported", show_default=True, type=ORIGINS, help="What may be neighbours.")
 @click.option(
     "--negative",
     metavar="TEXT",
@@ -137,8 +137,8 @@ def generate(
 
     The prompt is a query as `search` takes it. A picture starts from those of the two nearest
     neighbours, all but drowned in noise, and is led by the vectors of all neighbours. score is its
-    cosine similarity to its own prompt; nearest that to the nearest training image and, in
-    brackets, how many per cent of the training images are less near to their own nearest one.
+    cosine similarity to its own prompt; nearest that to the nearest imported image and, in
+    brackets, how many per cent of the imported images are less near to their own nearest one.
     Pictures are PNGs that hold their recipe: `phosphene replay FILE` makes one again. They are kept
     in the library, or in that of --into; a collection that somebody else made is only read, and
     needs it.

@@ -6,7 +6,7 @@ from phosphene.cli.options import COMMON, Settings, command, helpful
 from phosphene.cli.output import Column
 
 COLUMNS = (
-    Column("space", "space"),
+    Column("model", "model"),
     Column("dimension", "dimension"),
     Column("here", "here", lambda here: "yes" if here else "no"),
 )
@@ -21,7 +21,7 @@ def models(context: click.Context) -> None:
       phosphene models
       phosphene models fetch ViT-B-32-256/datacomp_s34b_b86k
 
-    A library is made in the space of one of them, with `phosphene add --space NAME`.
+    Every library keeps to one of them, which is chosen with `phosphene add --model NAME`.
     """
     if context.invoked_subcommand is None:
         context.invoke(listing)
@@ -38,8 +38,8 @@ def listing(settings: Settings) -> None:
     """
     from phosphene.embedding.weights import known
 
-    records = [{"space": model.name, "dimension": model.dimension, "here": model.here} for model in known()]
-    settings.output.rows(records, COLUMNS, key="space")
+    records = [{"model": model.name, "dimension": model.dimension, "here": model.here} for model in known()]
+    settings.output.rows(records, COLUMNS, key="model")
 
 
 @command("fetch")
@@ -58,7 +58,7 @@ def fetch(settings: Settings, name: str) -> None:
     settings.kept = "what has come stays; the same command goes on from there"
     with output.fetching(f"fetching {name}") as count:
         weights = download(name, on_progress=count)
-    record = {"space": weights.name, "file": str(weights.file), "dimension": weights.dimension}
+    record = {"model": weights.name, "file": str(weights.file), "dimension": weights.dimension}
     output.summary(f"{weights.name} is here: {weights.file}", record)
 
 
@@ -72,7 +72,7 @@ def trust(settings: Settings, name: str) -> None:
 
     A library that somebody gave you may name any folder or repository as its model. Such a name is
     not followed: a model is loaded if it is built in, if open_clip lists it, or if you named it,
-    here or once as --space. It is known again by what is in it, wherever a library says that it lies.
+    here or once as --model. It is known again by what is in it, wherever a library says that it lies.
     """
     from phosphene.embedding import consent, open_embedder
 
@@ -80,7 +80,7 @@ def trust(settings: Settings, name: str) -> None:
     with output.fetching(f"fetching {name}") as count:
         space = open_embedder(name, on_fetch=count).space
     consent.remember(name, space)
-    output.summary(f"libraries may load {name}: {space.id}", {"space": name, "id": space.id})
+    output.summary(f"libraries may load {name}: {space.id}", {"model": name, "space": space.id})
 
 
 models.params += COMMON

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from phosphene.records import Origin
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-ORIGINS = click.Choice(["training", "generated", "all"])
+ORIGINS = click.Choice(["imported", "generated", "all"])
 MOST = 1_000_000  # of anything that is counted: more would be a slip, and stores count in 32 bits
 SEEDS = 2**53  # JSON's readers, jq among them, hold whole numbers below it exactly
 
@@ -69,13 +69,13 @@ class Settings:
             if out is not None:
                 claim(out, force=self.force, inputs=inputs)
 
-    def open(self, *, space: str | None = None, create: bool = False) -> "Library":
+    def open(self, *, model: str | None = None, create: bool = False) -> "Library":
         """The library that this command works on."""
         import phosphene
 
         with self.output.fetching("fetching the model") as count:
             return phosphene.open(
-                self.library, space=space, create=create, device=self.device, on_fetch=count
+                self.library, model=model, create=create, device=self.device, on_fetch=count
             )
 
 

@@ -14,9 +14,9 @@ from phosphene.errors import LibraryError
 
 if TYPE_CHECKING:
     from phosphene.store.weaviate.address import Address
-    from phosphene.store.weaviate.schema_diff import Drift
+    from phosphene.store.weaviate.schema_diff import Difference
 
-MODULE = click.option("--module", is_flag=True, help="Weaviate's multi2vec-clip vectorises thumbnails.")
+MODULE = click.option("--module", is_flag=True, help="Let Weaviate's multi2vec-clip embed the thumbnails.")
 ADDRESS = click.argument("address", metavar="[ADDRESS]", required=False)
 UNNAMED = "weaviate://localhost/Image"  # the schema as it is in its file
 
@@ -25,7 +25,7 @@ def _value(value: Any) -> str:
     return "nothing" if value is None else json.dumps(value)
 
 
-DRIFT = (
+DIFFERENCES = (
     Column("path", "setting"),
     Column("wanted", "wanted", _value),
     Column("found", "found", _value),
@@ -42,7 +42,7 @@ def schema() -> None:
       phosphene schema check weaviate://localhost/Photos
       phosphene schema apply "weaviate://localhost/Photos?replicas=3"
 
-    There is one schema, a file that Weaviate takes as it is. An address may also be given by -L.
+    phosphene has one schema, a file that Weaviate accepts as it is. The address may also come from -L.
     """
 
 
@@ -50,12 +50,12 @@ def schema() -> None:
 @ADDRESS
 @MODULE
 def show(settings: Settings, address: str | None, module: bool) -> None:
-    """Print the schema as it is posted for an address.
+    """Print the schema that is posted to the server.
 
       phosphene schema show
       phosphene schema show "weaviate://localhost/Photos?replicas=3" --module
 
-    Asks no server. Without an address the collection is called Image.
+    This asks no server. Without an address the collection is called Image.
     """
     from phosphene.store.weaviate.address import Address
     from phosphene.store.weaviate.collection import wanted
@@ -70,58 +70,58 @@ def show(settings: Settings, address: str | None, module: bool) -> None:
 @MODULE
 @click.pass_context
 def check(context: click.Context, settings: Settings, address: str | None, module: bool) -> None:
-    """Say where a live collection is other than the schema; exits 1 if it is.
+    """Compare a live collection with the schema, and exit with 1 if they differ.
 
       phosphene schema check weaviate://localhost/Photos
       phosphene -L weaviate://localhost/Photos schema check --json
 
-    Properties that the collection has beside ours are no drift; nor are a number of replicas and
-    the module, where neither the address nor --module asks for them.
+    Further properties of the collection do not count as differences. The number of replicas and the
+    module count only if the address or --module asks for them.
     """
     from phosphene.store.weaviate.address import Address
-    from phosphene.store.weaviate.collection import Collection, compared
+    from phosphene.store.weaviate.collection import CollectionSchema, schema_diff
 
     text = _named(settings, address)
-    place, mend = Address.parse(text), f"`phosphene schema apply {quote(text)}`"
-    found = Collection(place).read()
+    place, fix = Address.parse(text), f"`phosphene schema apply {quote(text)}`"
+    found = CollectionSchema(place).read()
     if found is None:
-        raise LibraryError(f"there is no collection at `{place}`", hint=f"{mend} makes it")
-    drifts = compared(place, found, module=module)
-    settings.output.rows([_record(each) for each in drifts], DRIFT, key="path")
-    if drifts:
-        settings.output.note(f"{len(drifts):,} settings differ; {mend} mends what can be")
+        raise LibraryError(f"there is no collection at `{place}`", hint=f"{fix} makes it")
+    differences = schema_diff(place, found, module=module)
+    settings.output.rows([_record(each) for each in differences], DIFFERENCES, key="path")
+    if differences:
+        settings.output.note(f"{_counted(differences)}; {fix} changes those that Weaviate can change")
         context.exit(1)
-    settings.output.note(f"`{place}` is as the schema says")
+    settings.output.note(f"`{place}` agrees with the schema")
 
 
 @command("apply")
 @ADDRESS
 @MODULE
 def apply(settings: Settings, address: str | None, module: bool) -> None:
-    """Make a collection, or mend what can be mended of one that drifted.
+    """Make a collection, or change an existing one to agree with the schema.
 
       phosphene schema apply "weaviate://localhost/Photos?replicas=3"
       phosphene schema apply weaviate://localhost/Photos --module
 
-    Missing properties and named vectors are added and settings changed where Weaviate changes
-    them. Of what it never changes it says so, names the steps to a new collection, and exits 1.
+    Missing properties and named vectors are added, and settings are changed if Weaviate can change them.
+    For the others the command prints the steps to a new collection, and exits with 1.
     """
     from phosphene.store.weaviate.address import Address
-    from phosphene.store.weaviate.collection import Collection, compared, wanted
+    from phosphene.store.weaviate.collection import CollectionSchema, schema_diff, wanted
 
     text, output = _named(settings, address), settings.output
     place = Address.parse(text)
-    collection = Collection(place)
+    collection = CollectionSchema(place)
     found = collection.read()
     if found is None:
         collection.create(wanted(place, module=module))
         output.summary(f"made `{place}`", {"created": True, "changed": [], "fixed": []})
         return
-    drifts = compared(place, found, module=module)
-    mutable = [each for each in drifts if each.mutable]
-    fixed = [each for each in drifts if not each.mutable]
+    differences = schema_diff(place, found, module=module)
+    mutable = [each for each in differences if each.mutable]
+    fixed = [each for each in differences if not each.mutable]
     if mutable:
-        collection.mend(found, mutable)
+        collection.update(found, mutable)
     output.summary(
         _said(place, mutable, fixed),
         {
@@ -135,41 +135,50 @@ def apply(settings: Settings, address: str | None, module: bool) -> None:
 
 
 def _named(settings: Settings, given: str | None) -> str:
-    """The address of the command, else the library of the common options."""
+    """The address given to the command, or else the library of the common options."""
     from phosphene.config import default_library
     from phosphene.store.weaviate.address import Address
 
     text = given or settings.library or default_library()
     if not Address.is_one(text):
         raise LibraryError(
-            f"`{text}` is a folder; only a server's collection has a schema to look at",
-            hint="name an address, `weaviate://HOST/Collection`, here or by -L",
+            f"`{text}` is a folder, and only a collection of a server has a schema",
+            hint="name an address such as `weaviate://HOST/Collection`, here or with -L",
         )
     return text
 
 
-def _record(drift: "Drift") -> dict[str, Any]:
-    return {"path": str(drift), "wanted": drift.wanted, "found": drift.found, "mutable": drift.mutable}
+def _record(difference: "Difference") -> dict[str, Any]:
+    return {
+        "path": str(difference),
+        "wanted": difference.wanted,
+        "found": difference.found,
+        "mutable": difference.mutable,
+    }
 
 
-def _said(place: "Address", changed: "list[Drift]", fixed: "list[Drift]") -> str:
+def _counted(differences: "list[Difference]") -> str:
+    return "1 setting differs" if len(differences) == 1 else f"{len(differences):,} settings differ"
+
+
+def _said(place: "Address", changed: "list[Difference]", fixed: "list[Difference]") -> str:
     if not changed:
-        return f"nothing to change in `{place}`" if fixed else f"`{place}` is as the schema says"
+        return f"nothing in `{place}` can be changed" if fixed else f"`{place}` agrees with the schema"
     return "\n".join(f"{'added' if each.added else 'changed'} {each}" for each in changed)
 
 
-def _stuck(text: str, fixed: "list[Drift]") -> LibraryError:
-    """What Weaviate never changes, and the way around it."""
+def _stuck(text: str, fixed: "list[Difference]") -> LibraryError:
+    """The error for settings that Weaviate never changes, with the way around them."""
     old = urlsplit(text)
     new = old._replace(path=old.path.rstrip("/") + "2")
     settings = "; ".join(f"{each}: {_value(each.found)}, not {_value(each.wanted)}" for each in fixed)
     body = json.dumps({"class": new.path.strip("/")})
     return LibraryError(
-        f"Weaviate changes none of these on a collection that is there: {settings}",
-        hint="a new collection takes the old one's place:\n"
+        f"Weaviate cannot change these settings of an existing collection: {settings}",
+        hint="make a new collection and copy the old one into it:\n"
         f"  phosphene schema apply {quote(new.geturl())}\n"
         f"  phosphene copy {quote(text)} {quote(new.geturl())}\n"
-        f"then ask the new one; an alias that other programs use is moved by PUT /v1/aliases/ALIAS {body}",
+        f"then use the new one; PUT /v1/aliases/ALIAS {body} moves an alias that other programs use",
     )
 
 

@@ -39,7 +39,7 @@ def _names(context: click.Context, parameter: click.Parameter, value: tuple[str,
     help="A name by which clients call the service, beside --host and localhost; may be repeated.",
 )
 @click.option("--port", type=PORT, default=8080, show_default=True, help="0 takes a free one.")
-@click.option("--space", metavar="NAME", help="The model, written as for `add`.")
+@click.option("--model", metavar="NAME", help="The model, written as for `add`.")
 @click.option(
     "--token",
     default="",
@@ -64,7 +64,7 @@ def serve(
     host: str,
     allowed_hosts: tuple[str, ...],
     port: int,
-    space: str | None,
+    model: str | None,
     token: str,
     batch: int,
     gather: float,
@@ -75,7 +75,7 @@ def serve(
 ) -> None:
     """Serve a model as Weaviate's CLIP module, multi2vec-clip.
 
-      phosphene serve --space landscape --port 8090
+      phosphene serve --model landscape --port 8090
       CLIP_INFERENCE_API=http://127.0.0.1:8090 ENABLE_MODULES=multi2vec-clip weaviate-server …
 
     Pictures and texts of many requests go through the model together, and get the vectors that
@@ -87,7 +87,7 @@ def serve(
     from phosphene.embedding import DEFAULT_MODEL
     from phosphene.server import Limits, runner
 
-    space = space or DEFAULT_MODEL
+    model = model or DEFAULT_MODEL
     settings.kept = "every request that was begun has been answered"
     limits = Limits(
         body=body * MIB,
@@ -99,7 +99,7 @@ def serve(
         gather=gather / 1000,
     )
     runner.serve(
-        space,
+        model,
         host=host,
         port=port,
         device=settings.device,
@@ -107,5 +107,5 @@ def serve(
         allowed_hosts=allowed_hosts,
         limits=limits,
         quiet=settings.quiet,
-        on_ready=lambda url: settings.output.summary(f"{url} serves {space}", {"url": url, "space": space}),
+        on_ready=lambda url: settings.output.summary(f"{url} serves {model}", {"url": url, "model": model}),
     )

@@ -51,7 +51,7 @@ def write_story(story: Story) -> Path:
         [_drawn(story), _found(story), _made(story), _again(story), _noise(story), _walk(story), _map(story)],
         opening=[_picture(story, entry.image, LARGE) for entry in story.made],
         facts=[
-            ("landscapes, drawn", f"{state.training:,}"),
+            ("landscapes, drawn", f"{state.imported:,}"),
             ("generated", f"{state.generated:,}"),
             ("numbers to a picture", f"{state.dimension:,}"),
             ("downloads", "0"),
@@ -68,7 +68,7 @@ def write_story(story: Story) -> Path:
 def _drawn(story: Story) -> Section:
 
     every = sorted(
-        (hit.image for hit in story.again if hit.image.origin == "training"), key=lambda image: image.uri
+        (hit.image for hit in story.again if hit.image.origin == "imported"), key=lambda image: image.uri
     )
     place = "a collection of Weaviate" if "://" in story.library.url else "a folder"
     return Section(
@@ -76,7 +76,7 @@ def _drawn(story: Story) -> Section:
         f"A program drew {len(every):,} landscapes and wrote captions for each. A small CLIP, trained on "
         "other drawings of this kind, turned every picture into a vector, and the vectors went into a store "
         f"that is {place}.",
-        _command(story, "add", quote(nearby(story.folder / "pictures")), "--space landscape"),
+        _command(story, "add", quote(nearby(story.folder / "pictures")), "--model landscape"),
         [_picture(story, image, LARGE) for image in every[:: max(1, len(every) // SAMPLE)][:SAMPLE]],
     )
 
@@ -86,7 +86,7 @@ def _found(story: Story) -> Section:
         "Search by meaning",
         "The prompt becomes a vector of the same space. Its nearest pictures are the hits; the score is the "
         "cosine of the angle between the two. Captions play no part in it.",
-        _command(story, "search", story.prompt, "--origin training"),
+        _command(story, "search", story.prompt, "--origin imported"),
         hits=[_hit(story, hit) for hit in story.first],
     )
 

@@ -64,7 +64,7 @@ def clip(
 
       phosphene train clip coco/captions.json -o my-clip --minutes 30
       phosphene train clip drawings/ --from landscape -o better
-      phosphene -L my.lib add coco/captions.json --space local-dir:my-clip
+      phosphene -L my.lib add coco/captions.json --model local-dir:my-clip
 
     The folder is one as open_clip writes it. It says how often a held-out caption finds its own
     picture among all that were held out.
@@ -157,6 +157,8 @@ def diffusion(
         licence=licence,
     )
     with settings.open() as library:
+        if out is None:
+            library.begin_writing()
         folder = claim(out or library.folder / "generator", force=force, inputs=[library.folder])
         with keeping(settings, run_beside(folder)), settings.output.progress("learning") as advance:
             learn(
@@ -169,7 +171,7 @@ def diffusion(
                 on_step=lambda stage, progress: advance(round(_done(stage, progress.share) * PARTS), PARTS),
                 on_note=settings.output.note,
             )
-    settings.output.summary(f"wrote {folder}", {"folder": str(folder), "space": library.space.name})
+    settings.output.summary(f"wrote {folder}", {"folder": str(folder), "model": library.space.name})
 
 
 @contextmanager

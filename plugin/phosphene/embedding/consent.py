@@ -2,7 +2,7 @@
 
 A library or a collection may be a stranger's, so its word is not enough: the name in its manifest is never
 followed to a folder, a file or a repository. What counts is the identity of its space. Where the user has
-named a model of that identity on this machine, by `--space` or by `phosphene models trust`, the model is
+named a model of that identity on this machine, by `--model` or by `phosphene models trust`, the model is
 found again by the user's own name for it.
 """
 
@@ -15,6 +15,7 @@ from phosphene.config import expanded, home
 from phosphene.embedding.names import parse
 from phosphene.errors import LibraryError, ModelError
 from phosphene.files import write_whole
+from phosphene.plugins import installed
 from phosphene.records import Space
 
 LISTED = ("built-in", "tag")  # kinds of names that lead only to what phosphene or open_clip lists
@@ -65,7 +66,8 @@ def absolute(name: str) -> str:
 def _command(space: Space) -> str:
     """What to type, with a place to fill in where the name in the library holds a path."""
     scheme, _, rest = space.name.partition(":")
-    name = space.name if scheme == "hf-hub" else "local-dir:FOLDER"
+    is_plugin = any(plugin.name == scheme for plugin in installed("embedders"))
+    name = space.name if scheme == "hf-hub" or is_plugin else "local-dir:FOLDER"
     if scheme not in ("hf-hub", "local-dir") and "@" in space.name:
         name = f"{space.name.partition('@')[0]}@FILE"
     elif scheme == "local-dir" and Path(rest).is_absolute():

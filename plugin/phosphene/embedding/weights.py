@@ -69,7 +69,7 @@ def known() -> list[Known]:
 
 
 def resolve(name: str) -> Weights:
-    """Find a space's weights on this machine. Raises ModelError, with what brings them as the hint."""
+    """Find a model's weights on this machine. Raises ModelError, with what brings them as the hint."""
     found = _found(name)
     for repository, file in _elsewhere(found):
         hub.find(repository, file, name)
@@ -77,7 +77,7 @@ def resolve(name: str) -> Weights:
 
 
 def fetch(name: str, *, on_progress: Callable[[int], None] | None = None) -> Weights:
-    """Download what is missing of a space's weights, and find them.
+    """Download what is missing of a model's weights, and find them.
 
     `on_progress` is told how many bytes have come since it was last called.
     Raises ModelError where there is no network, no such model, or no right to it.

@@ -9,7 +9,7 @@ import numpy as np
 from PIL.Image import Image as Picture
 
 from phosphene.explore.grid import Ground, Seated, Seats
-from phosphene.records import Filter
+from phosphene.filters import GENERATED, IMPORTED
 from phosphene.render.canvas import Box, Place, blank, dots, frame, place, strokes
 from phosphene.render.colours import GLOW, QUIET, TEXT
 from phosphene.render.fonts import shorten, width, write
@@ -44,12 +44,12 @@ def atlas(store: Store, limit: int) -> Atlas:
 
     Those with the smallest ids: an id is a hash, so they are a fair sample, the same each time.
     """
-    others = store.iterate(Filter(origin="training"), vectors=True)
+    others = store.iterate(IMPORTED, vectors=True)
     sample = nsmallest(limit, others, key=lambda image: image.id)
-    generated = sorted(store.iterate(Filter(origin="generated"), vectors=True), key=lambda image: image.id)
+    generated = sorted(store.iterate(GENERATED, vectors=True), key=lambda image: image.id)
     images = [*sample, *generated]
-    vectors = [image.vector for image in images if image.vector is not None]
-    return project([image.id for image in images], np.array(vectors, dtype=np.float32))
+    vectors = np.array([image.vector for image in images], dtype=np.float32)
+    return project([image.id for image in images], vectors)
 
 
 def project(ids: Sequence[str], vectors: Vectors) -> Atlas:

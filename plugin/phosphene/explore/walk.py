@@ -6,7 +6,8 @@ import numpy as np
 from PIL.Image import Image as Picture
 
 from phosphene.errors import VectorError
-from phosphene.records import Filter, Hit, Image
+from phosphene.filters import IMPORTED
+from phosphene.records import Hit, Image
 from phosphene.store import Store
 from phosphene.vectors import Vector, Vectors, slerp
 
@@ -18,21 +19,20 @@ class Stop:
     index: int
     t: float  # 0 at the start, 1 at the end
     vector: Vector = field(repr=False, compare=False)
-    hit: Hit | None = None  # the nearest training image; None in an empty library
+    hit: Hit | None = None  # the nearest imported image; None in an empty library
     made: Picture | None = field(default=None, repr=False, compare=False)  # generated from the vector
     seed: int | None = None  # of the noise that `made` started from
     kept: Image | None = None  # the record of `made`, where it was stored
 
 
 def walk(store: Store, start: Vector, end: Vector, steps: int) -> list[Stop]:
-    """`steps` stops from `start` to `end` (unit vectors (d,)) with the nearest real image at each.
+    """`steps` stops from `start` to `end` (unit vectors (d,)) with the nearest imported image at each.
 
     Raises VectorError as `waypoints` does.
     """
-    real = Filter(origin="training")
     stops = []
     for index, vector in enumerate(waypoints(start, end, steps)):
-        hits = store.near(vector, 1, real)
+        hits = store.near(vector, 1, IMPORTED)
         stops.append(Stop(index, index / (steps - 1), vector, hits[0] if hits else None))
     return stops
 

@@ -24,7 +24,7 @@ from phosphene.recipes.lineage import generated_id, parents_of
 from phosphene.records import Image
 from phosphene.sources import is_remote, to_path, to_uri
 from phosphene.store import Store
-from phosphene.store.odd import is_id
+from phosphene.store.invalid import is_id
 
 Opened = Callable[[Path], Picture]
 

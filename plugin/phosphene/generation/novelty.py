@@ -3,7 +3,7 @@
 Honestly: "similar in this space", never "original"; two photographs of one place are as similar
 as a photograph and its copy.
 
-The yardstick is the library itself: each training image has a nearest other training image,
+The yardstick is the library itself: each imported image has a nearest other imported image,
 and the similarities of these pairs are a distribution. A generated picture's percentile in it
 says how many of them are less near to their nearest than this picture is to its own
 (Somepalli et al. 2023, "Diffusion Art or Digital Forgery?", report the same two distributions).
@@ -11,30 +11,30 @@ says how many of them are less near to their nearest than this picture is to its
 
 import io
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from phosphene.batches import batched
 from phosphene.files import may_write, write_whole
-from phosphene.records import Filter, Hit, Image
+from phosphene.filters import IMPORTED
+from phosphene.records import Hit, Image
 from phosphene.store import Store
 from phosphene.vectors import Vector
 
-SAMPLE = 5_000  # training images whose nearest neighbour makes the baseline
+SAMPLE = 5_000  # imported images whose nearest neighbour makes the baseline
 FEWEST = 100  # below this a percentile would mean nothing
 BLOCK = 4_096  # vectors compared at once: 5,000 x 4,096 float32 is 82 MB
-TRAINING = Filter(origin="training")
 
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The nearest training image; `percentile` is None where there are under 100 of them."""
+    """The nearest imported image; `percentile` is None where there are under 100 of them."""
 
     nearest: str
     similarity: float
@@ -43,7 +43,7 @@ class Nearest:
 
 @dataclass(frozen=True, slots=True)
 class Novelty:
-    """The nearest training image of all, and the nearest that was not a parent."""
+    """The nearest imported image of all, and the nearest that was not a parent."""
 
     nearest: str
     similarity: float
@@ -53,15 +53,15 @@ class Novelty:
 
 
 class Baseline:
-    """The nearest-neighbour similarities of training images, ascending; cached in one file."""
+    """The nearest-neighbour similarities of imported images, ascending; cached in one file."""
 
     def __init__(self, similarities: NDArray[np.float32]) -> None:
         self.similarities = similarities
 
     @classmethod
     def of(cls, store: Store, cache: Path) -> "Baseline":
-        """Measure it, or read what was measured when the library had as many training images."""
-        count = store.count(TRAINING)
+        """Measure it, or read what was measured when the library had as many imported images."""
+        count = store.count(IMPORTED)
         if (kept := _kept(cache, count)) is not None:
             return cls(kept)
         measured = cls(_similarities(store))
@@ -69,7 +69,7 @@ class Baseline:
         return measured
 
     def percentile(self, similarity: float) -> float | None:
-        """How many of a hundred training images are less near to their nearest one."""
+        """How many of a hundred imported images are less near to their nearest one."""
         if len(self.similarities) < FEWEST:
             return None
         below = np.searchsorted(self.similarities, similarity, side="left")
@@ -77,13 +77,13 @@ class Baseline:
 
 
 def measure(store: Store, baseline: Baseline, vector: Vector, parents: Sequence[str]) -> Novelty | None:
-    """The novelty of a picture with this unit vector; None in a library without training images."""
-    hits = store.near(vector, 1 + len(parents), TRAINING)  # enough for one that is no parent
+    """The novelty of a picture with this unit vector; None in a library without imported images."""
+    hits = store.near(vector, 1 + len(parents), IMPORTED)  # enough for one that is no parent
     if not hits:
         return None
     first, others = hits[0], [hit for hit in hits if hit.image.id not in parents]
     second = _as_nearest(others[0], baseline) if others else None
-    return Novelty(first.image.id, first.score, baseline.percentile(first.score), store.exact(), second)
+    return Novelty(first.image.id, first.score, baseline.percentile(first.score), store.info().exact, second)
 
 
 def _as_nearest(hit: Hit, baseline: Baseline) -> Nearest:
@@ -95,10 +95,10 @@ def _similarities(store: Store) -> NDArray[np.float32]:
     if len(sample) < 2:
         return np.zeros(0, dtype=np.float32)
     rows = {image.id: row for row, image in enumerate(sample)}
-    queries = np.stack([_vector(image) for image in sample])
+    queries = np.stack([image.vector for image in sample])
     best = np.full(len(sample), -1.0, dtype=np.float32)
-    for block in _blocks(store):
-        scores = queries @ np.stack([_vector(image) for image in block]).T
+    for block in batched(store.iterate(IMPORTED, vectors=True), BLOCK):
+        scores = queries @ np.stack([image.vector for image in block]).T
         for column, image in enumerate(block):
             if image.id in rows:
                 scores[rows[image.id], column] = -1.0  # no image is its own neighbour
@@ -106,28 +106,17 @@ def _similarities(store: Store) -> NDArray[np.float32]:
     return np.sort(best)
 
 
-def _sample(store: Store) -> list[Image]:
-    """At most SAMPLE training images, the same ones for the same library."""
-    ids = sorted(image.id for image in store.iterate(TRAINING))
+def _sample(store: Store) -> list[Image[Vector]]:
+    """At most SAMPLE imported images, the same ones for the same library."""
+    ids = sorted(image.id for image in store.iterate(IMPORTED))
     if len(ids) > SAMPLE:
         chosen = np.random.default_rng(0).choice(len(ids), SAMPLE, replace=False)
         ids = [ids[place] for place in chosen]
     return store.get(ids, vectors=True)
 
 
-def _blocks(store: Store) -> Iterator[list[Image]]:
-    images = store.iterate(TRAINING, vectors=True)
-    while block := list(islice(images, BLOCK)):
-        yield block
-
-
-def _vector(image: Image) -> Vector:
-    assert image.vector is not None, "asked for with vectors=True"
-    return image.vector
-
-
 def _kept(cache: Path, count: int) -> NDArray[np.float32] | None:
-    """What was measured with as many training images; None where there is none, or a damaged file."""
+    """What was measured with as many imported images; None where there is none, or a damaged file."""
     try:
         with np.load(cache) as kept:
             same, similarities = int(kept["count"]) == count, kept["similarities"]

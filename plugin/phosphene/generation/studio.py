@@ -11,6 +11,7 @@ from PIL.Image import Image as Picture
 from phosphene.config import cores
 from phosphene.embedding import Embedder
 from phosphene.files import write_whole
+from phosphene.filters import Filter
 from phosphene.generation import Generator, Reference, Request
 from phosphene.generation.making import Draft, OnStep, Plan, Source, make
 from phosphene.generation.novelty import Baseline, Novelty, measure
@@ -18,18 +19,16 @@ from phosphene.generation.replaying import Replayed, largest_difference
 from phosphene.images import no_picture, small_picture
 from phosphene.interrupt import uninterrupted
 from phosphene.maintenance.copying import Place
-from phosphene.records import Filter, Image
+from phosphene.records import Image
 from phosphene.store import Store
 from phosphene.vectors import Vector, away, there
-
-TRAINING = Filter(origin="training")
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
     """A generated picture: `score` is its cosine to its own prompt.
 
-    `novelty` is None in a library without training images.
+    `novelty` is None in a library without imported images.
     """
 
     image: Image

@@ -8,12 +8,14 @@ kill in between costs the next run a second look at the batch, no more.
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from phosphene.errors import StoreError
+from phosphene.filters import with_ids
 from phosphene.ingest.worker import Found
 from phosphene.journal import Journal, Refused, Seen
-from phosphene.records import Filter, Image
-from phosphene.sources import fullest, to_path, was_added
+from phosphene.records import Image
+from phosphene.sources import fullest, is_own, is_remote, to_path, was_added
 from phosphene.store import Store
 
 
@@ -24,7 +26,7 @@ def commit(found: Sequence[Found], store: Store, journal: Journal) -> int:
     """
     seen = {file.uri: file for file, _ in found if isinstance(file, Seen)}
     refused = [file for file, _ in found if isinstance(file, Refused)]
-    looked_at = {*seen, *(file.uri for file in refused if file.size >= 0)}
+    looked_at = {*seen, *(file.uri for file in refused if file.stamp)}
     ids = list(dict.fromkeys(file.id for file in [*seen.values(), *journal.known(looked_at).values()]))
     before = journal.places(ids)
     after = {id: [file for file in before.get(id, ()) if file.uri not in looked_at] for id in ids}
@@ -38,7 +40,7 @@ def commit(found: Sequence[Found], store: Store, journal: Journal) -> int:
     described = [_described(image, before.get(image.id, ()), after[image.id], journal) for image in images]
     changed = [image for image in described if image != stored.get(image.id)]
     store.upsert(changed)  # those that came from the store keep their thumbnails there
-    if replaced := [id for id, image in stored.items() if not after[id] and was_added(image)]:
+    if replaced := [id for id, image in stored.items() if not after[id] and not is_own(image)]:
         store.delete(replaced)
     journal.record(seen.values(), refused)
     journal.take_back(file.id for file in seen.values())
@@ -51,7 +53,7 @@ def lost(store: Store, journal: Journal) -> frozenset[str]:
     It happens where the store lost its newest version, or was emptied, restored or changed from elsewhere.
     """
     noted = journal.ids()
-    if store.count(Filter(only=frozenset(noted))) == len(noted):
+    if store.count(with_ids(noted)) == len(noted):
         return frozenset()
     return frozenset(noted - {image.id for image in store.iterate()})
 
@@ -62,7 +64,7 @@ def fill(store: Store, journal: Journal) -> int:
     They have to be looked at again, but none is embedded again. Their captions stay those of the store.
     """
     noted = journal.ids()
-    lost = [Seen(image.uri, -1, -1, image.id) for image in store.iterate() if was_added(image)]
+    lost = [Seen(image.uri, "", image.id) for image in store.iterate() if not is_own(image)]
     lost = [seen for seen in lost if seen.id not in noted]
     taken = journal.known(seen.uri for seen in lost)
     journal.record(seen for seen in lost if seen.uri not in taken)
@@ -82,9 +84,9 @@ def _described(image: Image, before: Iterable[Seen], after: Sequence[Seen], jour
 
     Captions that no file of this journal ever gave it came from another machine, and stay.
     """
-    files = sorted(after, key=lambda file: file.uri)
+    files = sorted(after, key=lambda file: (is_remote(file.uri), file.uri))  # a file of this machine first
     if len(files) > 1:  # moved files leave their old places behind
-        there = [file for file in files if os.path.lexists(to_path(file.uri, journal.folder))]
+        there = [file for file in files if _may_be_there(file.uri, journal.folder)]
         files = there or files
     given = {caption for file in before for caption in file.captions}
     elsewhere = [caption for caption in image.captions if caption not in given]
@@ -92,6 +94,11 @@ def _described(image: Image, before: Iterable[Seen], after: Sequence[Seen], jour
     if image.recipe:
         return replace(image, uri=_place_of_made(image, files, journal), captions=captions)
     return replace(image, uri=files[0].uri, caption=fullest(captions), captions=captions)
+
+
+def _may_be_there(uri: str, folder: Path) -> bool:
+    """Whether a file is there; of an address nobody knows."""
+    return is_remote(uri) or os.path.lexists(to_path(uri, folder))
 
 
 def _place_of_made(image: Image, files: Sequence[Seen], journal: Journal) -> str:

@@ -1,4 +1,4 @@
-"""What a worker does to a batch of files: read, hash, decode, embed. It writes nothing.
+"""What a worker does to a batch of items: open, hash, decode, embed. It writes nothing.
 
 Every worker takes a batch through all steps on one core, so that no thread waits for another in
 the middle of a forward pass: as many passes at once as there are cores take a quarter less CPU
@@ -17,19 +17,19 @@ from PIL import Image as Pillow
 
 from phosphene.embedding import Embedder
 from phosphene.errors import ImageError
-from phosphene.images import THUMBNAIL, decode, image_id, read, thumbnail
+from phosphene.images import THUMBNAIL, decode, image_id, thumbnail
 from phosphene.journal import Journal, Refused, Seen
 from phosphene.recipes import Recipe, in_content
 from phosphene.recipes.lineage import generated_id, parents_of
 from phosphene.records import Image
-from phosphene.sources import Item, to_uri
+from phosphene.sources import Item, uri_in
 from phosphene.vectors import Pixels, Vector
 
 # A JPEG is decoded to at least so many times the model's input. That leaves vectors at a cosine of
 # 0.9999 or more to those of whole pictures (bench/add.py); at 2, the smallest model comes to 0.9987.
 SURPLUS = 3
 
-Found = tuple[Seen | Refused, Image | None]  # a file, and its image where that had to be embedded
+Found = tuple[Seen | Refused, Image | None]  # an item, and its image where that had to be embedded
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,11 @@ class _New:
     thumbnail: bytes
     input: Pixels  # as the embedder prepared it
     recipe: Recipe | None  # where phosphene made it
+    modified: float | None  # seconds since 1970
 
 
 class Worker:
-    """Looks at batches of files, in many threads at once, until `stop` is set.
+    """Looks at batches of items, in many threads at once, until `stop` is set.
 
     Images that the store has `lost` are embedded, although the journal holds them.
     """
@@ -58,7 +59,7 @@ class Worker:
         self.at_least = detail(embedder)
 
     def __call__(self, items: Sequence[Item]) -> list[Found]:
-        """Each file as refused, as an image that is known, or with a new image. Empty once stopped."""
+        """Each item as refused, as an image that is known, or with a new image. Empty once stopped."""
         looks = [self._look(item) for item in items if not self.stop.is_set()]
         if self.stop.is_set():
             return []
@@ -66,31 +67,32 @@ class Worker:
         return [(look.seen, next(images)) if isinstance(look, _New) else (look, None) for look in looks]
 
     def _look(self, item: Item) -> Seen | Refused | _New:
-        uri = to_uri(item.path, self.journal.folder)
+        uri = uri_in(self.journal.folder, item.uri)
         try:
             return self._looked_at(uri, item)
         except MemoryError:  # there may be more memory the next time
-            return Refused(uri, -1, -1, "there is not enough memory for it")
+            return Refused(uri, "", "there is not enough memory for it")
 
     def _looked_at(self, uri: str, item: Item) -> Seen | Refused | _New:
         try:
-            file = read(item.path)
-        except ImageError as error:  # nothing is known of its content: it is tried again every time
-            return Refused(uri, -1, -1, error.message)
-        digest = sha256(file.content).hexdigest()
-        seen = Seen(uri, file.size, file.mtime_ns, image_id(digest), item.captions)
+            content = item.open()
+        except (ImageError, OSError) as error:  # nothing is known of its content: it is tried every time
+            return Refused(uri, "", error.message if isinstance(error, ImageError) else str(error))
+        digest = sha256(content).hexdigest()
+        seen = Seen(uri, item.stamp, image_id(digest), item.captions)
         if self._is_known(seen.id):
             return seen
         try:
-            decoded = decode(file.content, at_least=self.at_least)
+            decoded = decode(content, at_least=self.at_least)
         except ImageError as error:
-            return Refused(uri, file.size, file.mtime_ns, error.message)
+            return Refused(uri, item.stamp, error.message)
         size, picture = (decoded.width, decoded.height), decoded.picture
-        if recipe := _recipe(file.content, uri):
+        if recipe := _recipe(content, uri):
             seen = replace(seen, id=generated_id(recipe))
             if self._is_known(seen.id):
                 return seen
-        return _New(seen, digest, size, thumbnail(picture), self.embedder.prepare(picture), recipe)
+        prepared = self.embedder.prepare(picture)
+        return _New(seen, digest, size, thumbnail(picture), prepared, recipe, item.modified)
 
     def _is_known(self, id: str) -> bool:
         return id not in self.lost and self.journal.holds(id)
@@ -114,14 +116,15 @@ def _recipe(content: bytes, place: str) -> Recipe | None:
 def _image(new: _New, vector: Vector, norm: float) -> Image:
     """The image of a file. One that phosphene made is as it was, whichever library it comes from."""
     made = new.recipe
-    when = datetime.fromtimestamp(new.seen.mtime_ns / 1e9, UTC) if made else datetime.now(UTC)
+    is_dated = made and new.modified is not None
+    when = datetime.fromtimestamp(new.modified or 0.0, UTC) if is_dated else datetime.now(UTC)
     return Image(
         id=new.seen.id,
         sha256=new.sha256,
         uri=new.seen.uri,
         caption=made["prompt"] if made else "",
         captions=(made["prompt"],) if made else (),  # those of files follow when it is committed
-        origin="generated" if made else "training",
+        origin="generated" if made else "imported",
         width=new.size[0],
         height=new.size[1],
         created=when.isoformat(timespec="seconds"),

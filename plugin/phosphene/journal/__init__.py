@@ -9,6 +9,7 @@ Places are uris: absolute paths, or relative to the library's folder, see `sourc
 """
 
 import json
+import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -46,6 +47,8 @@ MIGRATIONS = (
     """,
 )
 
+OF_FILE = re.compile("(0|[1-9][0-9]*)-(0|[1-9][0-9]*)")  # a stamp: size and time of change
+
 # Made with their first rows and in no migration, so that a library that may only be read opens as before.
 REMOVED = "CREATE TABLE IF NOT EXISTS removed (id TEXT PRIMARY KEY) WITHOUT ROWID"
 STARTS = "CREATE TABLE IF NOT EXISTS starts (sha256 TEXT PRIMARY KEY, uri TEXT NOT NULL) WITHOUT ROWID"
@@ -53,25 +56,23 @@ STARTS = "CREATE TABLE IF NOT EXISTS starts (sha256 TEXT PRIMARY KEY, uri TEXT N
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A file as it was when it was added: bytes, time of change, the image that it is, its captions.
+    """A picture as it was when it was added: its stamp (see `sources.Item`), its image and its captions.
 
-    One that must be looked at again has the size -1: it was written down from the store.
+    An empty stamp says that it must be looked at again: it was written down from the store.
     """
 
     uri: str
-    size: int
-    mtime_ns: int
+    stamp: str
     id: str
     captions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A file that could not be added as it was; one that could not even be read has size -1."""
+    """A picture that could not be added as it was. One that could not even be read has no stamp."""
 
     uri: str
-    size: int
-    mtime_ns: int
+    stamp: str
     reason: str
 
 
@@ -111,7 +112,7 @@ class Journal:
     def refused(self, uris: Iterable[str]) -> dict[str, Refused]:
         """The files among these that were refused, by uri."""
         rows = self._rows(f"SELECT * FROM refused WHERE uri IN {MANY}", _many(uris))
-        return {row[0]: Refused(*row) for row in rows}
+        return {row[0]: Refused(row[0], _stamp(*row[1:3]), row[3]) for row in rows}
 
     def places(self, ids: Iterable[str]) -> dict[str, list[Seen]]:
         """The files that are these images, by id, in the order of their uris."""
@@ -135,10 +136,10 @@ class Journal:
     def record(self, seen: Iterable[Seen], refused: Iterable[Refused] = ()) -> None:
         """Write down a batch: what was added, and what was not. All of it or nothing.
 
-        A file whose content was refused (size 0 or more) is no longer the image that it was.
+        A file whose content was refused (it has a stamp) is no longer the image that it was.
         """
-        added = [(s.uri, s.size, s.mtime_ns, s.id, json.dumps(s.captions)) for s in seen]
-        failed = [(r.uri, r.size, r.mtime_ns, r.reason) for r in refused]
+        added = [(s.uri, *_columns(s.stamp), s.id, json.dumps(s.captions)) for s in seen]
+        failed = [(r.uri, *_columns(r.stamp), r.reason) for r in refused]
         with self._transaction() as database:
             database.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", added)
             database.executemany("DELETE FROM refused WHERE uri = ?", [row[:1] for row in added])
@@ -338,7 +339,29 @@ def _many(values: Iterable[str]) -> tuple[str]:
 
 def _seen(row: tuple[Any, ...]) -> Seen:
     uri, size, mtime_ns, id, captions = row
-    return Seen(uri, size, mtime_ns, id, _captions(captions))
+    return Seen(uri, _stamp(size, mtime_ns), id, _captions(captions))
+
+
+def _columns(stamp: str) -> tuple[int, int | str]:
+    """A stamp in the two columns `size` and `mtime_ns`, which were made for the stamps of files.
+
+    Other stamps are texts in the second one. So journals of all versions are alike, and one that may only
+    be read needs no migration.
+    """
+    if not stamp:
+        return -1, -1
+    found = OF_FILE.fullmatch(stamp)
+    if found and max(numbers := (int(found[1]), int(found[2]))) < 2**63:
+        return numbers
+    return 0, f"={stamp}"  # the sign keeps SQLite from reading it as a number
+
+
+def _stamp(size: object, changed: object) -> str:
+    """The stamp in two columns; empty, so that the picture is looked at again, where it is none."""
+    if isinstance(changed, str):
+        return changed.removeprefix("=")
+    is_file = isinstance(size, int) and isinstance(changed, int) and size >= 0
+    return f"{size}-{changed}" if is_file else ""
 
 
 def _captions(text: object) -> tuple[str, ...]:

@@ -1,22 +1,24 @@
-"""Copying one library into another of the same space: vectors, thumbnails, lineage, generated files.
+"""Copying a library into another one of the same space: vectors, thumbnails, lineage, generated files.
 
-Between any two stores, and again after it was stopped: what is there already, bit by bit, is passed
-over. At the end everything is read back and compared by a digest of each image.
+The two may have different stores. An image that the target already holds with the same content is skipped, so
+a copy that was stopped goes on where it ended. At the end everything is read back and compared by a digest of
+each image.
 """
 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from phosphene.batches import batched
 from phosphene.errors import LibraryError, StoreError
-from phosphene.files import inside, require_writable, write_whole
+from phosphene.files import inside, write_whole
 from phosphene.images import read
+from phosphene.maintenance.upgrading import begin_writing
 from phosphene.records import Image
 from phosphene.sources import is_remote, to_path, to_uri
 from phosphene.store import Store
@@ -33,7 +35,7 @@ OnProgress = Callable[[int, int], None]  # images seen, images in all
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A library as a copy needs it: its store, and the folder that relative uris are relative to."""
+    """A library as a copy sees it: its store, and the folder to which relative uris are relative."""
 
     store: Store
     folder: Path
@@ -41,29 +43,29 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What a copy did. `checksum` is the sum of the digests of all images that were to be there."""
+    """What a copy did. `checksum` is the sum of the digests of all images that were copied or skipped."""
 
     copied: int
     unchanged: int
     files: int  # generated pictures that were written
     without_file: int  # generated images whose file is not on this machine
-    passed_over: int  # entries of the source that are no images: another program put them there
+    passed_over: int  # entries of the source that are not images; another program wrote them
     checksum: str
     seconds: float
 
 
 def copy(source: Place, target: Place, on_progress: OnProgress | None = None) -> Copied:
-    """Copy all images; what only the target has, stays there.
+    """Copy all images. Images that only the target has stay there.
 
-    Raises LibraryError where the spaces differ, and StoreError where the target does not hold
-    in the end what was copied.
+    Raises LibraryError if the spaces differ, and StoreError if the target does not hold in the end what
+    was copied.
     """
     _refuse(source, target)
     started = time.monotonic()
     held, total = digests(target.store), source.store.count()
     wanted: dict[str, bytes] = {}
     copied = files = without_file = 0
-    for batch in _batches(_moved(source, target)):
+    for batch in batched(_moved(source, target), BATCH):
         fresh = {image.id: digest(image) for image in batch}
         wanted |= fresh
         written = [_carry(image, source.folder, target.folder) for image in batch if _carried(image)]
@@ -121,11 +123,11 @@ def _refuse(source: Place, target: Place) -> None:
         raise LibraryError(
             f"`{source.folder}` cannot be copied into itself", hint="name another library to copy into"
         )
-    require_writable(target.folder)
+    begin_writing(target.folder, target.store)
 
 
 def _moved(source: Place, target: Place) -> Iterator[Image]:
-    """The images as the target names their files; generated ones lie in both libraries' folders."""
+    """The images with the uris that the target uses. Generated ones lie in the folders of both libraries."""
     for image in source.store.iterate(vectors=True):
         if _carried(image) or is_remote(image.uri) or not image.uri:
             yield image
@@ -134,12 +136,12 @@ def _moved(source: Place, target: Place) -> Iterator[Image]:
 
 
 def _carried(image: Image) -> bool:
-    """Whether its file belongs to the library, rather than to the user."""
+    """Whether the file of an image belongs to the library, not to the user."""
     return image.origin == "generated" and image.uri == f"pictures/{image.id}.png"
 
 
 def _carry(image: Image, source: Path, target: Path) -> bool | None:
-    """Copy a generated picture: True if it was written, False if it is there, None if it is nowhere."""
+    """Copy a generated picture. True: it was written; False: the target has it; None: there is no file."""
     old, new = _picture_of(image, source), inside(target, image.uri)
     if new.exists() and (old is None or new.stat().st_size == old.stat().st_size):
         return False
@@ -150,10 +152,10 @@ def _carry(image: Image, source: Path, target: Path) -> bool | None:
 
 
 def _picture_of(image: Image, folder: Path) -> Path | None:
-    """The file of a generated picture; None where there is none.
+    """The file of a generated picture, or None if there is none.
 
-    A link that leads out of the library is none, and neither is a file that is no PNG: a stranger's library
-    must not bring other files of this machine along.
+    A link out of the library does not count, nor does a file that is not a PNG: a library from a stranger
+    must not make a copy take along other files of this machine.
     """
     try:
         path = inside(folder, image.uri)
@@ -171,24 +173,18 @@ def _with_thumbnails(images: Sequence[Image], store: Store) -> list[Image]:
 
 
 def _verify(wanted: dict[str, bytes], store: Store) -> None:
-    """Read everything back. Raises StoreError that names what is not there, differs or is there twice."""
+    """Read everything back. Raises StoreError if an image is missing, differs or is there twice."""
     there = [(image.id, digest(image)) for image in store.iterate(vectors=True)]
     found = dict(there)
     wrong = [id for id, digest in wanted.items() if found.get(id) != digest]
     if wrong:
         raise StoreError(
-            f"{len(wrong):,} of {len(wanted):,} images are not there, or not as they were:"
+            f"{len(wrong):,} of {len(wanted):,} images are missing in the copy or differ from the original:"
             f" {', '.join(wrong[:NAMED])}{' …' if len(wrong) > NAMED else ''}",
-            hint="was one of the two changed meanwhile? The same command copies what is missing",
+            hint="if one of the two libraries was changed meanwhile, run the same command again",
         )
     if len(there) != len(found):
         raise StoreError(
             f"the copy has {len(there):,} images, but {len(found):,} different ids",
-            hint="was it written to meanwhile? Run the same again",
+            hint="if it was written to meanwhile, run the same command again",
         )
-
-
-def _batches(images: Iterable[Image]) -> Iterator[list[Image]]:
-    images = iter(images)
-    while batch := list(islice(images, BATCH)):
-        yield batch

@@ -1,8 +1,8 @@
-"""Whether a file is gone for certain, or only out of reach for now.
+"""Missing files: whether a file is gone for certain, or only out of reach for now.
 
-A file is gone only where the folder that it lay in is there, can be listed and is not empty. A folder
-that is gone or empty may be on a drive that is not mounted, and nothing is known of what lies in one that
-cannot be listed. A user who knows better names a folder, below which such folders are gone, too.
+A file is gone if its folder exists, can be listed and is not empty. A folder that does not exist or is empty
+may lie on a drive that is not mounted, and a folder that cannot be listed says nothing about its files. A
+user who knows better names a folder; below it, folders that do not exist or are empty count as gone, too.
 """
 
 import os
@@ -21,16 +21,16 @@ Presence = Literal["there", "gone", "unsure"]
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Images whose files are gone for certain; how many are only out of reach, by their folders."""
+    """The images whose files are gone for certain, and how many others are out of reach, by folder."""
 
     gone: tuple[Image, ...]
     unsure: dict[Path, int]
 
 
 def missing(store: Store, journal: Journal, under: Path | None = None) -> Missing:
-    """The added images of which no file is left, wherever a copy of it was added.
+    """The images that were added and have no file any more, not even a copy that was added elsewhere.
 
-    Below the folder `under` folders that are gone or empty count as gone for good.
+    Below the folder `under`, folders that do not exist or are empty count as gone.
     """
     absence = Absence(under)
     absent: dict[str, tuple[Image, Presence]] = {}
@@ -54,17 +54,17 @@ class Absence:
         self._listed: dict[Path, bool] = {}
 
     def of(self, path: Path) -> Presence:
-        """Whether a file, or a link to one, is there."""
+        """Whether a file, or a link in its place, exists."""
         try:
             path.lstat()
         except (FileNotFoundError, NotADirectoryError):
             return "gone" if self._is_reliable(path.parent) else "unsure"
-        except (OSError, ValueError):  # not permitted, a network that fails, a name that is no name
+        except (OSError, ValueError):  # not permitted, a network that fails, an invalid name
             return "unsure"
         return "there"
 
     def _is_reliable(self, folder: Path) -> bool:
-        """Whether what a folder does not hold is gone."""
+        """Whether a file that a folder does not list is gone."""
         if folder not in self._listed:
             self._listed[folder] = self._list(folder)
         return self._listed[folder]
@@ -81,7 +81,7 @@ class Absence:
 
 
 def _together(looks: list[Presence]) -> Presence:
-    """What the looks at all copies say: one copy that is there is enough."""
+    """The presence of an image by those of all its copies: one copy that exists is enough."""
     if "there" in looks:
         return "there"
     return "unsure" if "unsure" in looks else "gone"

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -48,7 +49,7 @@ class Terms:
             case "text":
                 return self._text(term.value)
             case "id":
-                return _vector(find(self.store, term.value, vectors=True))
+                return find(self.store, term.value, vectors=True).vector
             case "picture":
                 return self._picture(term.path)
 
@@ -96,8 +97,12 @@ def file_or_id(named: str) -> Path | str:
     )
 
 
-def find(store: Store, id: str, *, vectors: bool = False) -> Image:
-    """The image of an id, or of enough first letters of one. Raises QueryError where it is not one."""
+@overload
+def find(store: Store, id: str, *, vectors: Literal[True]) -> Image[Vector]: ...
+@overload
+def find(store: Store, id: str) -> Image: ...
+def find(store: Store, id: str, *, vectors: bool = False) -> Image[Any]:
+    """The image of an id, or of enough first letters of one. Raises QueryError if it is not exactly one."""
     found = store.get([id], vectors=vectors)
     if not found and len(id) >= SHORTEST_ID:
         begun = [image.id for image in store.iterate() if image.id.startswith(id)]
@@ -113,8 +118,3 @@ def _exists(path: Path) -> bool:
         return path.exists()
     except OSError as error:  # a name that is too long, a folder that nobody may read
         raise QueryError(f"`{path}` cannot be read: {(error.strerror or str(error)).lower()}") from error
-
-
-def _vector(image: Image) -> Vector:
-    assert image.vector is not None, "asked for with its vector"
-    return image.vector

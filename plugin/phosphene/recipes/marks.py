@@ -1,7 +1,7 @@
-"""A generated picture as a file that says so: with its recipe, and the marks that a model made it.
+"""The file of a generated picture: it holds the recipe, and marks which say that a model made the picture.
 
-A PNG holds them in text chunks. JPEG and WebP have none: there the recipe is the EXIF description, the
-`parameters` line the EXIF comment, where AUTOMATIC1111's web UI writes it, and the mark XMP.
+A PNG has text chunks for them. JPEG and WebP have not. There the recipe is the EXIF description, the mark is
+XMP, and the `parameters` line is the EXIF comment, where AUTOMATIC1111's web UI writes it.
 """
 
 import io
@@ -18,9 +18,9 @@ from phosphene.outputs import mark
 from phosphene.recipes.lineage import KEY, XMP, parameters, texts
 
 QUALITY = 92
-LONGEST_EXIF = 65_533  # bytes: what one segment of a JPEG holds
+MAX_EXIF = 65_533  # bytes: what one segment of a JPEG holds
 COMMENT_TAG = 0x9286  # the EXIF tag `UserComment`
-UNICODE = b"UNICODE\0"  # says that the comment is UTF-16
+UNICODE = b"UNICODE\0"  # the prefix of a comment in UTF-16
 
 
 def marked(picture: Picture, recipe: Mapping[str, Any], format: str) -> bytes:
@@ -33,10 +33,10 @@ def marked(picture: Picture, recipe: Mapping[str, Any], format: str) -> bytes:
 
 
 def _exif(recipe: Mapping[str, Any]) -> bytes:
-    """EXIF with the recipe and the `parameters` line, or without both where a JPEG cannot hold them."""
+    """EXIF with the recipe and the `parameters` line, or without both if they are too long for a JPEG."""
     exif = Exif()
     exif.load(mark())
     exif[DESCRIPTION_TAG] = f"{KEY}:{json.dumps(recipe)}"
     exif.get_ifd(ExifTags.IFD.Exif)[COMMENT_TAG] = UNICODE + parameters(recipe).encode("utf-16-be")
     described = exif.tobytes()
-    return described if len(described) <= LONGEST_EXIF else mark()
+    return described if len(described) <= MAX_EXIF else mark()

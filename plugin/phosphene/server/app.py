@@ -57,7 +57,7 @@ def _health(app: FastAPI, vectorizer: Vectorizer) -> None:
         about: dict[str, object] = {"name": "phosphene", "version": __version__, "normalised": True}
         if vectorizer.embedder:
             space = vectorizer.embedder.space
-            about |= {"space": space.name, "identity": space.id, "dimension": space.dimension}
+            about |= {"model": space.name, "space": space.id, "dimension": space.dimension}
         return about
 
     @app.get("/metrics")

@@ -23,7 +23,7 @@ KEEP_ALIVE = 120  # seconds; Go, in which Weaviate is written, lets connections 
 
 
 def serve(
-    space: str,
+    model: str,
     *,
     host: str = "127.0.0.1",
     port: int = 8080,
@@ -34,13 +34,13 @@ def serve(
     quiet: bool = False,
     on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
-    """Serve a space until SIGTERM or Ctrl-C; what is being answered then is answered first.
+    """Serve a model until SIGTERM or Ctrl-C; what is being answered then is answered first.
 
     Port 0 takes a free one. `allowed_hosts` are the names by which clients call the service, beside `host`
     and the loopback interface's. `on_ready` is told the address once the model is loaded, in another thread.
     Raises ServerError where the port cannot be had, and ModelError where the model cannot.
     """
-    parse(space)  # what names no space is said before a port is opened
+    parse(model)  # a name that is not one is an error before a port is opened
     limits = limits or Limits()
     listener = listen(host, port)
     vectorizer = Vectorizer(limits, Metrics())
@@ -51,9 +51,9 @@ def serve(
     def load() -> None:
         started = time.monotonic()
         try:
-            vectorizer.load(open_embedder(space, device=device))
+            vectorizer.load(open_embedder(model, device=device))
             log.info(
-                "loaded", extra={"fields": {"space": space, "seconds": round(time.monotonic() - started, 2)}}
+                "loaded", extra={"fields": {"model": model, "seconds": round(time.monotonic() - started, 2)}}
             )
             on_ready(address(listener))
         except PhospheneError as error:

@@ -1,15 +1,24 @@
 """The store: where images and their vectors lie. One Protocol, one module per implementation."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol, overload
 
 from phosphene.errors import LibraryError
-from phosphene.records import Filter, Hit, Image, Space
+from phosphene.filters import EVERYTHING, Filter
+from phosphene.records import Hit, Image, Space
 from phosphene.store.weaviate.address import Address
 from phosphene.vectors import Vector
 
-EVERYTHING = Filter()
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """What a store is: its kind, whether `near` compares with every image, and whether it can be written."""
+
+    kind: str  # such as `lancedb` and `weaviate`
+    exact: bool  # false: `near` asks an index, which may miss some of the nearest
+    writable: bool
 
 
 class Store(Protocol):
@@ -33,21 +42,56 @@ class Store(Protocol):
         """
         ...
 
-    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image]:
+    @overload
+    def get(self, ids: Sequence[str], *, vectors: Literal[True]) -> list[Image[Vector]]: ...
+    @overload
+    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image]: ...
+    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Any]:
         """The images of these ids, in the order asked for."""
         ...
 
+    @overload
     def near(
-        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
-    ) -> list[Hit]:
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: Literal[True],
+    ) -> list[Hit[Vector]]: ...
+    @overload
+    def near(
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: bool = False,
+    ) -> list[Hit]: ...
+    def near(
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: bool = False,
+    ) -> list[Any]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
-        With a `diversity` in (0, 1] those that are far from each other, too, in the order in which
-        `store.diversity` chooses them. Raises QueryError for one outside [0, 1].
+        With a `diversity` in (0, 1] the hits are also far from each other, in the order in which
+        `store.diversity` chooses them. With `vectors` the images carry their vectors. Raises QueryError
+        for a diversity outside [0, 1].
         """
         ...
 
-    def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
+    @overload
+    def iterate(self, where: Filter = EVERYTHING, *, vectors: Literal[True]) -> Iterator[Image[Vector]]: ...
+    @overload
+    def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]: ...
+    def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Any]:
         """All images, in no particular order, in bounded memory."""
         ...
 
@@ -63,8 +107,8 @@ class Store(Protocol):
         """Take images out; returns how many were there."""
         ...
 
-    def exact(self) -> bool:
-        """Whether `near` compares with every image (true) or asks an index (false)."""
+    def info(self) -> StoreInfo:
+        """What kind of store it is."""
         ...
 
     def close(self) -> None:
@@ -83,7 +127,7 @@ def open_store(place: Path | Address, space: Space) -> Store:
         raise LibraryError(
             f"`{place}` holds vectors of `{store.space.name}` ({store.space.id}),"
             f" not of `{space.name}` ({space.id})",
-            hint=f"make a new library with `--space {space.name}`, or ask this one in its own space",
+            hint=f"make a new library with `--model {space.name}`, or open this one without `--model`",
         )
     return store
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from phosphene.errors import QueryError
-from phosphene.records import Filter, Hit
+from phosphene.filters import Filter
+from phosphene.records import Hit
 from phosphene.vectors import Vector, Vectors
 
 if TYPE_CHECKING:
@@ -31,16 +32,13 @@ def checked(diversity: float) -> float:
     return diversity
 
 
-def diverse(store: "Store", vector: Vector, count: int, where: Filter, diversity: float) -> list[Hit]:
+def diverse(store: "Store", vector: Vector, count: int, where: Filter, diversity: float) -> list[Hit[Vector]]:
     """The `count` hits that are chosen from the pool of a store, in the order of the choice."""
-    pool = store.near(vector, POOL * count, where)
-    images = store.get([hit.image.id for hit in pool], vectors=True)
-    vectors = {image.id: image.vector for image in images if image.vector is not None}
-    there = [hit for hit in pool if hit.image.id in vectors]  # without those that were removed meanwhile
-    if not there:
+    pool = store.near(vector, POOL * count, where, vectors=True)
+    if not pool:
         return []
-    stacked = np.stack([vectors[hit.image.id] for hit in there])
-    return [there[place] for place in chosen([hit.score for hit in there], stacked, count, diversity)]
+    vectors = np.stack([hit.image.vector for hit in pool])
+    return [pool[place] for place in chosen([hit.score for hit in pool], vectors, count, diversity)]
 
 
 def chosen(scores: Sequence[float], vectors: Vectors, count: int, diversity: float) -> list[int]:

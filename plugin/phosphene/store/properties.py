@@ -16,7 +16,7 @@ import numpy as np
 from phosphene.errors import ImageError, VectorError
 from phosphene.recipes import Recipe, parse, roles
 from phosphene.records import Image, Parent, Space
-from phosphene.store.odd import is_id
+from phosphene.store.invalid import is_id
 from phosphene.vectors import Vector
 
 
@@ -43,7 +43,7 @@ def image_of(id: str, properties: Mapping[str, Any], vector: Vector | None = Non
     """The image of an id, its properties and perhaps its vector (d,).
 
     Other programs may have written them: what is missing, or of another type than ours, has a plain value.
-    Every image that phosphene did not generate is a training image.
+    Every image that phosphene did not generate counts as imported; libraries of format 1 say `training`.
     """
     said = properties.get
     recipe = _recipe(id, said("recipe"))
@@ -53,7 +53,7 @@ def image_of(id: str, properties: Mapping[str, Any], vector: Vector | None = Non
         uri=_text(said("uri")),
         caption=_text(said("caption")),
         captions=tuple(text for text in _list(said("captions")) if isinstance(text, str)),
-        origin="generated" if said("origin") == "generated" else "training",
+        origin="generated" if said("origin") == "generated" else "imported",
         width=_size(said("width")),
         height=_size(said("height")),
         created=_text(said("created")) if instant(_text(said("created"))) else "",
@@ -110,13 +110,13 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and isfinite(value)
 
 
-def fitting(vector: Vector | None, space: Space) -> Vector:
-    """The vector, where it has the dimension of a store's space. Raises VectorError where not."""
+def checked_vector(vector: Vector | None, space: Space) -> Vector:
+    """The vector (d,), if it has the dimension of a store's space. Raises VectorError otherwise."""
     found = () if vector is None else np.shape(vector)
     if found != (space.dimension,):
         raise VectorError(
             f"a vector of shape {found} does not fit `{space.name}`, whose vectors have"
             f" {space.dimension} numbers",
-            hint="ask and fill a library with the model that made it",
+            hint="search and fill a library with the model that it was made with",
         )
     return np.asarray(vector, dtype=np.float32)

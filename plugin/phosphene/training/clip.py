@@ -1,6 +1,6 @@
 """Train a small CLIP from scratch on pictures and captions (Radford et al. 2021).
 
-The towers are open_clip's own, the result is a folder that open_clip loads: `--space local-dir:FOLDER`.
+The towers are open_clip's own, the result is a folder that open_clip loads: `--model local-dir:FOLDER`.
 What differs from the paper is there because minutes on a CPU are all that we ask for:
 
 - hidden matrices and filters are trained by Muon (Jordan 2024), which needs fewer steps, the rest by AdamW;
@@ -75,7 +75,7 @@ class Trained:
 
 
 def train(
-    items: Iterable[Item],
+    items: Iterable[Item | Failure],
     output: Path,
     *,
     minutes: float | None = None,

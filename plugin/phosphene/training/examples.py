@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from phosphene.batches import batched
 from phosphene.config import cores
 from phosphene.embedding.preprocessing import Preprocessing
 from phosphene.errors import ImageError, ModelError
@@ -85,7 +85,7 @@ class State:
 
 
 def read(
-    items: Iterable[Item], folder: Path, *, on_read: Callable[[int], None] | None = None
+    items: Iterable[Item | Failure], folder: Path, *, on_read: Callable[[int], None] | None = None
 ) -> tuple[Examples, tuple[Failure, ...]]:
     """Read pictures that have captions, at the model's size; what was read is kept in `folder`.
 
@@ -94,7 +94,7 @@ def read(
     """
     everything = list(items)
     captioned = with_captions(everything)
-    stated = [[str(item.path), _changed(item.path), item.captions] for item in captioned]
+    stated = [[item.uri, item.stamp, item.captions] for item in captioned]
     digest = hashlib.sha256(json.dumps(stated).encode()).hexdigest()
     state = State.of(digest, folder)
     if state.done < len(captioned):
@@ -103,15 +103,16 @@ def read(
         _fill(captioned, state, folder, on_read)
     _enough(len(state.captions), len(captioned))
     failures = tuple(Failure(uri, reason) for uri, reason in state.failures)
-    failures += tuple(Failure(str(item.path), item.fault) for item in everything if item.fault)
+    failures += tuple(item for item in everything if isinstance(item, Failure))
     shape = (len(state.captions), SIZE, SIZE, 3)
     pictures = np.memmap(folder / ARRAY, np.uint8, "r", _place(0), shape)
     return Examples(pictures, state.captions, digest), failures
 
 
-def with_captions(items: Iterable[Item]) -> list[Item]:
+def with_captions(items: Iterable[Item | Failure]) -> list[Item]:
     """The items that have captions. Raises ModelError where they are too few."""
-    captioned = [item for item in items if any(map(str.strip, item.captions))]
+    pictures = (item for item in items if isinstance(item, Item))
+    captioned = [item for item in pictures if any(map(str.strip, item.captions))]
     _enough(len(captioned), len(captioned))
     return captioned
 
@@ -132,7 +133,7 @@ def _fill(items: Sequence[Item], state: State, folder: Path, on_read: Callable[[
     The array is written plainly, as it grows: a full disk is then an error, where a sparse file that is
     mapped into memory would end the process without a word.
     """
-    rest, saved = iter(items[state.done :]), time.monotonic()
+    saved = time.monotonic()
     path = folder / ARRAY
     with (
         uninterrupted() as interrupts,
@@ -142,7 +143,9 @@ def _fill(items: Sequence[Item], state: State, folder: Path, on_read: Callable[[
     ):
         file.truncate(_place(len(state.captions)))
         file.seek(0, io.SEEK_END)
-        while not interrupts and (block := list(islice(rest, TOGETHER))):
+        for block in batched(items[state.done :], TOGETHER):
+            if interrupts:
+                break
             for item, prepared in zip(block, threads.map(_prepared, block), strict=True):
                 _take(item, prepared, state, file)
             if on_read:
@@ -157,9 +160,11 @@ def _fill(items: Sequence[Item], state: State, folder: Path, on_read: Callable[[
 
 def _prepared(item: Item) -> Pixels | ImageError:
     try:
-        return Preprocessing(PREPROCESS)(open_picture(item.path))
+        return Preprocessing(PREPROCESS)(open_picture(item.open()))
     except ImageError as error:
         return error
+    except OSError as error:
+        return ImageError(f"it cannot be read: {error}")
     except MemoryError:
         return ImageError("there is not enough memory for it")
 
@@ -168,7 +173,7 @@ def _take(item: Item, prepared: Pixels | ImageError, state: State, file: BinaryI
     """Add an item that was read to the array and to the state."""
     state.done += 1
     if isinstance(prepared, ImageError):
-        state.failures.append((str(item.path), prepared.message))
+        state.failures.append((item.uri, prepared.message))
     else:
         file.write(prepared.tobytes())
         captions = filter(str.strip, item.captions)
@@ -197,14 +202,6 @@ def _header(count: int) -> bytes:
 def _place(count: int) -> int:
     """Where the picture of this number begins in the array's file."""
     return len(_header(count)) + count * SIZE * SIZE * 3
-
-
-def _changed(path: Path) -> int:
-    """When a file was last changed; 0 where it is not there, which reading it will say."""
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def normal(pictures: NDArray[np.uint8]) -> torch.Tensor:

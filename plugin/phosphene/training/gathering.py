@@ -5,10 +5,9 @@ are new to it are encoded, those that are gone are not learnt from any more, and
 """
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from PIL import Image as pillow
 from PIL import ImageOps
 from PIL.Image import Image as Picture
 
+from phosphene.batches import batched
 from phosphene.config import cores
 from phosphene.errors import ImageError, ModelError
 from phosphene.images import open_picture
@@ -149,10 +149,3 @@ def _read(image: Image, size: int) -> Pixels | None:
         return squared(open_picture(Path(image.uri)), size)
     except (ImageError, OSError):  # a picture that was added once and is gone or damaged now
         return None
-
-
-def batched(images: Iterable[Image], count: int) -> Iterator[list[Image]]:
-    """The images in lists of `count`."""
-    rest = iter(images)
-    while block := list(islice(rest, count)):
-        yield block

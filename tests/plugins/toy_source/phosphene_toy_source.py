@@ -16,10 +16,6 @@ class PictureBook:
     def __init__(self, pages: int) -> None:
         self.pages = pages
 
-    def count(self) -> int | None:
-        """How many items there are."""
-        return self.pages
-
     def items(self) -> Iterator[Item]:
         """Every page, without drawing it yet."""
         for number in range(self.pages):

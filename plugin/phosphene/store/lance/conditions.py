@@ -1,31 +1,42 @@
-"""Filters as SQL, for the embedded store."""
+"""Filters as SQL, for LanceDB."""
 
 from collections.abc import Collection
 
-from phosphene.records import Filter
+from phosphene import schema
+from phosphene.errors import QueryError
+from phosphene.filters import And, Comparison, Filter, In, Not, Or, simplified
 
-# Every image that phosphene did not generate is a training image, whatever another program wrote there.
-ORIGINS = {
-    "generated": "origin = 'generated'",
-    "training": "(origin IS NULL OR origin <> 'generated')",
-}
+FIELDS = ("id", *(each["name"] for each in schema.collection()["properties"] if each["dataType"] != ["blob"]))
 
 
 def condition(where: Filter) -> str:
-    """A filter as SQL."""
-    parts = [] if where.origin is None else [ORIGINS[where.origin]]
-    if where.only is not None:
-        parts.append(among(where.only))
-    if where.without:
-        parts.append(f"NOT {among(where.without)}")
-    return " AND ".join(parts) or "true"
+    """A filter as SQL. Raises QueryError for a field that no image has."""
+    return _sql(simplified(where))
 
 
 def among(ids: Collection[str]) -> str:
     """The condition that an id is one of these."""
-    return f"id IN ({', '.join(map(_quoted, ids))})" if ids else "false"
+    return _sql(In("id", frozenset(ids))) if ids else "false"
+
+
+def _sql(where: Filter) -> str:
+    if isinstance(where, And):
+        return " AND ".join(map(_sql, where.filters)) or "true"
+    if isinstance(where, Or):
+        return f"({' OR '.join(map(_sql, where.filters))})" if where.filters else "false"
+    if isinstance(where, Not):
+        return f"({_sql(where.filter)}) IS NOT TRUE"  # SQL's NOT would leave out what has no value
+    return _comparison(where)
+
+
+def _comparison(where: Comparison) -> str:
+    if where.field not in FIELDS:
+        raise QueryError(f"images have no field `{where.field}`", hint=f"they have {', '.join(FIELDS)}")
+    if isinstance(where, In):
+        return f"{where.field} IN ({', '.join(map(_quoted, sorted(where.values)))})"
+    return f"{where.field} = {_quoted(where.value)}"
 
 
 def _quoted(text: str) -> str:
-    """A SQL string: only the quote is special, and doubled."""
+    """A SQL string. Only the quote is special in it, and it is doubled."""
     return "'" + text.replace("'", "''") + "'"

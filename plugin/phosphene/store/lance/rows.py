@@ -1,6 +1,8 @@
 """Images as rows of Arrow tables and back, for the embedded store."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -8,10 +10,10 @@ import pyarrow as pa
 
 from phosphene import schema
 from phosphene.errors import StoreError
-from phosphene.records import Image
-from phosphene.store.odd import Odd, is_id, sound
+from phosphene.records import Hit, Image
+from phosphene.store.invalid import InvalidEntries, is_id, normalised
 from phosphene.store.properties import image_of, properties_of
-from phosphene.vectors import Vectors
+from phosphene.vectors import Vector, Vectors
 
 
 def rows_of(images: Sequence[Image], vectors: Vectors, described: pa.Schema) -> pa.Table:
@@ -33,20 +35,28 @@ def rows_of_thumbnails(images: Collection[Image]) -> pa.Table:
     return pa.table({"id": list(there), "thumbnail": list(there.values())}, schema=schema.blobs())
 
 
-def images_of(batch: pa.RecordBatch, odd: Odd) -> Iterator[Image]:
-    """The images of a batch, with their vectors where it has them; what is no image is passed over."""
-    if schema.VECTOR not in batch.schema.names:
-        return (image_of(row["id"], row) for row in known_rows(batch.to_pylist(), odd))
-    return _with_vectors(batch, odd)
+def images_of(batch: pa.RecordBatch, invalid: InvalidEntries) -> Iterator[Image]:
+    """The images of a batch, with their vectors where it has them; rows that are no images are skipped."""
+    return (image_of(row["id"], row, vector) for row, vector in _read(batch, invalid))
 
 
-def known_rows(rows: Iterable[dict[str, Any]], odd: Odd) -> Iterator[dict[str, Any]]:
+def hits_of(found: pa.Table, invalid: InvalidEntries) -> list[Hit]:
+    """The hits of a search, with their vectors where it has them; rows that are no images are skipped."""
+    rows = chain.from_iterable(_read(batch, invalid) for batch in found.to_batches())
+    return [
+        Hit(image_of(row["id"], row, vector), float(np.clip(1 - row["_distance"], -1, 1)))
+        for row, vector in rows
+        if row["_distance"] is not None and isfinite(row["_distance"])
+    ]
+
+
+def _known_rows(rows: Iterable[dict[str, Any]], invalid: InvalidEntries) -> Iterator[dict[str, Any]]:
     """The rows whose id is one."""
     for row in rows:
         if is_id(row["id"]):
             yield row
         else:
-            odd.pass_over(row["id"], "is no id")
+            invalid.skip(row["id"], "is no id")
 
 
 def raw_rows(batch: pa.RecordBatch) -> Iterator[tuple[dict[str, Any], float]]:
@@ -55,16 +65,20 @@ def raw_rows(batch: pa.RecordBatch) -> Iterator[tuple[dict[str, Any], float]]:
     return zip(batch.drop_columns([schema.VECTOR]).to_pylist(), lengths.tolist(), strict=True)
 
 
-def _with_vectors(batch: pa.RecordBatch, odd: Odd) -> Iterator[Image]:
-    vectors, usable = sound(_matrix(batch.column(schema.VECTOR)))
+def _read(batch: pa.RecordBatch, invalid: InvalidEntries) -> Iterator[tuple[dict[str, Any], Vector | None]]:
+    """The rows that are images, without the vector column, and their vectors where the batch has them."""
+    if schema.VECTOR not in batch.schema.names:
+        yield from ((row, None) for row in _known_rows(batch.to_pylist(), invalid))
+        return
+    vectors, usable = normalised(_matrix(batch.column(schema.VECTOR)))
     rows = batch.drop_columns([schema.VECTOR]).to_pylist()
     for place, row in enumerate(rows):
         row["place"] = place
-    for row in known_rows(rows, odd):
+    for row in _known_rows(rows, invalid):
         if usable[row["place"]]:
-            yield image_of(row["id"], row, vectors[row["place"]])
+            yield row, vectors[row["place"]]
         else:
-            odd.pass_over(row["id"], "has no vector, or one without a direction")
+            invalid.skip(row["id"], "has no vector, or one without a direction")
 
 
 def _matrix(column: pa.FixedSizeListArray) -> Vectors:

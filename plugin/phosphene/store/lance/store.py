@@ -14,10 +14,11 @@ A write is on the disk when it returns, and a store that a power cut damaged is 
 """
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from math import isfinite, isqrt
+from math import isqrt
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,16 +29,17 @@ from lancedb.index import IvfFlat
 
 from phosphene import schema
 from phosphene.errors import StoreError
-from phosphene.manifest import space_of
-from phosphene.records import Filter, Hit, Image, Space
-from phosphene.store import EVERYTHING
+from phosphene.filters import EVERYTHING, OF_FORMAT_1, Filter, split_ids, with_ids
+from phosphene.manifest import Manifest, space_of
+from phosphene.records import Hit, Image, Space
+from phosphene.store import StoreInfo
 from phosphene.store.diversity import checked, diverse
+from phosphene.store.invalid import InvalidEntries
 from phosphene.store.lance.conditions import among, condition
 from phosphene.store.lance.folder import clearly, lock
-from phosphene.store.lance.rows import images_of, known_rows, raw_rows, rows_of, rows_of_thumbnails
+from phosphene.store.lance.rows import hits_of, images_of, raw_rows, rows_of, rows_of_thumbnails
 from phosphene.store.lance.tables import Tables
-from phosphene.store.odd import Odd
-from phosphene.store.properties import fitting, image_of
+from phosphene.store.properties import checked_vector
 from phosphene.vectors import Vector, unit
 
 # Up to this many images every one is compared: 0.1 s for 512 dimensions on 2 idle cores. Above,
@@ -86,7 +88,7 @@ class LanceStore:
         self._columns = [
             name for name in wanted.names if name in self._schema.names and name != schema.VECTOR
         ]
-        self._odd = Odd(folder)
+        self._invalid = InvalidEntries(folder)
 
     @classmethod
     def is_in(cls, folder: Path) -> bool:
@@ -149,35 +151,64 @@ class LanceStore:
             self._tables.thumbnails.delete(named)
         return deleted
 
+    # ── the library's format ──────────────────────────────────────────────────────────────
+
+    def read_manifest(self) -> Manifest | None:
+        """The manifest of the library whose store this is, in the folder above."""
+        return Manifest.read(self._folder.parent)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replace that manifest."""
+        manifest.write(self._folder.parent)
+
+    def upgrade_rows(self) -> bool:
+        """Say `imported` in rows of format 1, which say `training`, in one commit. Always returns True."""
+        if self.holds_old_rows():
+            with self._tables.writing():
+                self._tables.images.checkout_latest()
+                self._tables.images.update(where=condition(OF_FORMAT_1), values={"origin": "imported"})
+                self._tidy()
+        return True
+
+    def holds_old_rows(self) -> bool:
+        """Whether there are rows of format 1."""
+        return "origin" in self._columns and self.count(OF_FORMAT_1) > 0
+
     # ── reading ───────────────────────────────────────────────────────────────────────────
 
-    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image]:
+    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image[Any]]:
         """The images of these ids, in the order asked for; unknown ones are passed over."""
-        found = {image.id: image for image in self.iterate(Filter(only=frozenset(ids)), vectors=vectors)}
+        found = {image.id: image for image in self.iterate(with_ids(ids), vectors=vectors)}
         return [found[id] for id in ids if id in found]
 
     def near(
-        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
-    ) -> list[Hit]:
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: bool = False,
+    ) -> list[Hit[Any]]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
         Exact where the filter leaves no more images than are always compared: in the cells that an
         index visits there may be none of them.
         """
-        query = unit(fitting(vector, self.space))
+        query = unit(checked_vector(vector, self.space))
         if count < 1:
             return []
         if checked(diversity):
             return diverse(self, query, count, where, diversity)
         asked = count
         while True:
-            rows = self._nearest(query, asked, where)
-            hits = [_hit(row) for row in known_rows(rows, self._odd) if _is_compared(row)]
-            if len(hits) >= count or len(rows) < asked:
+            found = self._nearest(query, asked, where, vectors)
+            hits = hits_of(found, self._invalid)
+            if len(hits) >= count or len(found) < asked:
                 return hits[:count]
             asked *= 2  # some of the nearest were no images
 
-    def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
+    def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image[Any]]:
         """All images as they are now, in no particular order, in bounded memory.
 
         What is written meanwhile does not come. What it replaces is kept for ten minutes: an
@@ -191,7 +222,7 @@ class LanceStore:
                 search = search.where(condition(where))
             batches = search.to_batches(BATCH)
         while (batch := self._after(batches)) is not None:
-            yield from images_of(batch, self._odd)
+            yield from images_of(batch, self._invalid)
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails (encoded pictures) of these ids."""
@@ -205,11 +236,12 @@ class LanceStore:
         with clearly(self._folder, "read"):
             return int(self._tables.images.count_rows(None if where == EVERYTHING else condition(where)))
 
-    def exact(self) -> bool:
-        """Whether `near` compares with every image (true) or asks an index (false)."""
+    def info(self) -> StoreInfo:
+        """What kind of store it is."""
         with clearly(self._folder, "read"):
             few = self.count() <= self._exact_up_to
-            return few or not self._tables.indexed or not self._tables.images.list_indices()
+            exact = few or not self._tables.indexed or not self._tables.images.list_indices()
+        return StoreInfo("lancedb", exact, writable=os.access(self._folder, os.W_OK))
 
     def close(self) -> None:
         """Nothing is held between calls: this is for symmetry with servers."""
@@ -234,28 +266,29 @@ class LanceStore:
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
 
-    def _nearest(self, query: Vector, count: int, where: Filter) -> list[dict[str, Any]]:
+    def _nearest(self, query: Vector, count: int, where: Filter, vectors: bool) -> pa.Table:
         """The rows of the nearest vectors, with their `_distance`."""
+        columns = [*self._columns, "_distance", *([schema.VECTOR] if vectors else [])]
         with clearly(self._folder, "search"):
             search = self._tables.images.search(query, vector_column_name=schema.VECTOR)
-            search = search.distance_type("cosine").select([*self._columns, "_distance"]).limit(count)
+            search = search.distance_type("cosine").select(columns).limit(count)
             if where != EVERYTHING:
                 search = search.where(condition(where))
             if not self._tables.indexed or self._at_most(where) <= self._exact_up_to:
                 search = search.bypass_vector_index()
             else:  # 0: and more cells, until there are enough
                 search = search.minimum_nprobes(isqrt(self.count()) // VISITED).maximum_nprobes(0)
-            rows: list[dict[str, Any]] = search.to_arrow().to_pylist()
-            return rows
+            return search.to_arrow()
 
     def _rows(self, images: Sequence[Image]) -> pa.Table:
-        vectors = np.stack([fitting(image.vector, self.space) for image in images])
+        vectors = np.stack([checked_vector(image.vector, self.space) for image in images])
         unit(vectors)  # refuses what has no direction: no search would ever find it
         return rows_of(images, vectors, self._schema)
 
     def _at_most(self, where: Filter) -> int:
         """How many images match, or a higher number that is known sooner and is low enough."""
-        bound = self.count() if where.only is None else len(where.only)
+        only, _, _ = split_ids(where)
+        bound = self.count() if only is None else len(only)
         return bound if bound <= self._exact_up_to or where == EVERYTHING else self.count(where)
 
     def _tidy(self) -> None:
@@ -274,15 +307,6 @@ class LanceStore:
         """The next batch, None after the last."""
         with clearly(self._folder, "read"):
             return next(batches, None)
-
-
-def _hit(row: dict[str, Any]) -> Hit:
-    return Hit(image_of(row["id"], row), float(np.clip(1 - row["_distance"], -1, 1)))
-
-
-def _is_compared(row: dict[str, Any]) -> bool:
-    """Whether a row of a search has a vector that could be compared with the query."""
-    return row["_distance"] is not None and isfinite(row["_distance"])
 
 
 def _index(rows: int) -> IvfFlat:

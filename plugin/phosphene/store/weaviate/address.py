@@ -3,7 +3,7 @@
     weaviate://host:8080/Collection
     weaviate://one,two,three/Collection?grpc=50051,50052,50053&replicas=3&consistency=quorum
     weaviates://mine.example.com/Collection?tenant=me&timeout=30      TLS
-    weaviate://host/Theirs?vector=clip&image=photo&caption=title&space=ViT-B-32/openai
+    weaviate://host/Theirs?vector=clip&image=photo&caption=title&model=ViT-B-32/openai
 
 The key comes from `WEAVIATE_API_KEY`, never from here: an address is shown and logged.
 """
@@ -19,13 +19,13 @@ SCHEMES = {"weaviate": False, "weaviates": True}  # whether it speaks TLS
 PORTS, TLS_PORTS = (8080, 50051), (443, 443)  # REST and gRPC, as Weaviate has them and as its cloud has them
 NAME = re.compile(r"[A-Z][_0-9A-Za-z]{0,254}")
 CONSISTENCIES = ("one", "quorum", "all")
-OURS = ("grpc", "tenant", "replicas", "consistency", "timeout")
-THEIRS = ("vector", "image", "caption", "space")
+OPTIONS = ("grpc", "tenant", "replicas", "consistency", "timeout")
+EXTERNAL_OPTIONS = ("vector", "image", "caption", "model")
 TENANT = re.compile(r"[-_0-9A-Za-z]{1,64}")  # what Weaviate takes
 TIMEOUT = 10.0  # seconds
 # A user, key or password before the host. It may hold `/`, `?` and `#`, which end a host. An `@` in an
-# option, as in `space=NAME@FILE`, is none: it comes after the `=` of one of our options.
-USER = re.compile(rf"(\w+://)(?:(?![?&](?:{'|'.join(OURS + THEIRS)})=).)*@", re.DOTALL)
+# option, as in `model=NAME@FILE`, is none: it comes after the `=` of one of our options.
+USER = re.compile(rf"(\w+://)(?:(?![?&](?:{'|'.join(OPTIONS + EXTERNAL_OPTIONS)})=).)*@", re.DOTALL)
 
 Consistency = Literal["one", "quorum", "all"]
 
@@ -45,13 +45,13 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class External:
     """How to read a collection that phosphene did not make: names of its vector and properties."""
 
     vector: str  # empty: the collection's only vector
     image: str  # empty: no property holds the picture
     caption: str
-    space: str
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Address:
     tenant: str | None = None
     replicas: int | None = None
     consistency: Consistency | None = None  # None: the server's own choice
-    foreign: Foreign | None = None
+    external: External | None = None
     timeout: float = TIMEOUT  # seconds for an answer, before one says that there is none
 
     @classmethod
@@ -95,7 +95,7 @@ class Address:
             tenant=_tenant(text, given.get("tenant")),
             replicas=_replicas(text, given.get("replicas")),
             consistency=_consistency(text, given.get("consistency")),
-            foreign=_foreign(given),
+            external=_external(given),
             timeout=_timeout(text, given.get("timeout")),
         )
 
@@ -110,8 +110,8 @@ class Address:
             "consistency": self.consistency,
             "timeout": None if self.timeout == TIMEOUT else f"{self.timeout:g}",
         }
-        if self.foreign:
-            given |= {name: getattr(self.foreign, name) or None for name in THEIRS}
+        if self.external:
+            given |= {name: getattr(self.external, name) or None for name in EXTERNAL_OPTIONS}
         if given["grpc"] == str((TLS_PORTS if self.secure else PORTS)[1]):
             del given["grpc"]
         options = urlencode({name: value for name, value in given.items() if value is not None}, safe=",/:")
@@ -126,10 +126,10 @@ class Address:
 
 def _options(text: str, query: str) -> dict[str, str]:
     given = dict(parse_qsl(query, keep_blank_values=True))
-    unknown = [name for name in given if name not in OURS + THEIRS]
+    unknown = [name for name in given if name not in OPTIONS + EXTERNAL_OPTIONS]
     if unknown:
         wrong = f"`{unknown[0]}` is no option" if f"{unknown[0]}=" in query else "an option reads NAME=VALUE"
-        raise _wrong(text, f"{wrong}; there are {', '.join(OURS + THEIRS)}")
+        raise _wrong(text, f"{wrong}; there are {', '.join(OPTIONS + EXTERNAL_OPTIONS)}")
     return given
 
 
@@ -185,10 +185,10 @@ def _consistency(text: str, given: str | None) -> Consistency | None:
     return cast("Consistency | None", given)
 
 
-def _foreign(given: dict[str, str]) -> Foreign | None:
-    if not any(name in given for name in THEIRS):
+def _external(given: dict[str, str]) -> External | None:
+    if not any(name in given for name in EXTERNAL_OPTIONS):
         return None
-    return Foreign(*(given.get(name, "") for name in THEIRS))
+    return External(*(given.get(name, "") for name in EXTERNAL_OPTIONS))
 
 
 def _wrong(text: str, reason: str, hint: str = "") -> LibraryError:
@@ -204,4 +204,6 @@ def _shown(text: str) -> str:
 
 def _shown_option(option: str) -> str:
     name, equals, _ = option.partition("=")
-    return option if name in OURS + THEIRS else f"{name if equals else ''}{equals}…" if option else ""
+    if not option or name in OPTIONS + EXTERNAL_OPTIONS:
+        return option
+    return f"{name}=…" if equals else "…"

@@ -1,16 +1,16 @@
-"""A Weaviate to ask: the first of an address's endpoints that answers, the next one when it falls silent.
+"""A connection to Weaviate that fails over to the next endpoint of an address when one stops answering.
 
-The client by itself tries a closed gRPC port for 63 s before it says so, and knows one node. Here each
-question runs in a thread that can be given up: when its time is over, and as soon as its node fails a
-health check while it waits. Giving up closes the client, so that nothing is sent later. Every
-question may come twice, and so must change nothing the second time.
+The client alone tries a closed gRPC port for 63 s before it says so, and knows only one node. Here each
+call runs in a thread and is abandoned when its time is over, or as soon as its node fails a health check
+while it waits. Abandoning a call closes the client, so that nothing is sent later. A call may be made
+more than once, so it must change nothing the second time.
 """
 
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as Waiting
+from concurrent.futures import TimeoutError as StillWaiting
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -24,64 +24,66 @@ from weaviate.collections import Collection
 from phosphene.errors import StoreError
 from phosphene.keys import masked, weaviate_key
 from phosphene.store.weaviate.address import Address, Endpoint
-from phosphene.store.weaviate.collection import base, bearer
-from phosphene.store.weaviate.failures import ERRORS, Denied, Fault, Silent, Unanswered
+from phosphene.store.weaviate.failures import ERRORS, AccessDenied, Problem, RequestTimeout, Unreachable
+from phosphene.store.weaviate.rest import auth_header, base_url
 
-Answer = TypeVar("Answer")
-Question = Callable[[weaviate.WeaviateClient], Answer]
+Result = TypeVar("Result")
+Call = Callable[[weaviate.WeaviateClient], Result]
 
-LOOK = (0.25, 1.0)  # seconds until the first look after a node that is slow to answer, and between looks
-HEALTH = 2.0  # seconds for a node to say that it is well: it takes 1 ms, so that a loaded one has time
-PAUSES = (0.1, 2.0)  # seconds before the second try, and at most: each pause is twice the one before
-REPEATS = (
-    2  # of a question that a healthy node did not answer in time: one of its replicas may just have died
-)
+FIRST_HEALTH_CHECK = 0.25  # seconds that a call may take before its node is checked
+HEALTH_INTERVAL = 1.0  # seconds between two checks after that
+HEALTH_TIMEOUT = 2.0  # seconds that a health check may take: it takes 1 ms, or more on a loaded node
+BACKOFF, MAX_BACKOFF = 0.1, 2.0  # seconds before the second try; each pause is twice the one before
+TIMEOUT_RETRIES = 2  # after a timeout on a healthy node: one of its replicas may just have died
 
 
 class Connection:
-    """The way to the server of an address. It opens at the first question, and again when it broke."""
+    """The connection to the server of an address. It opens at the first call, and again after it broke."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
         self._client: weaviate.WeaviateClient | None = None
-        self._current = 0  # of the endpoints
+        self._current = 0  # the number of the endpoint in use
         self._lock = threading.RLock()
 
-    def ask(self, deed: str, question: Question[Answer]) -> Answer:
-        """The answer of the first endpoint that gives one; `deed` says what for, as in `cannot search`.
+    def request(self, action: str, call: Call[Result]) -> Result:
+        """The result of a call on the first endpoint that gives one.
 
-        What may pass is tried again until the address's timeout is over; a question that took too long
-        gets as much time again, twice. Raises StoreError that says what is wrong and what helps.
+        `action` names it in errors, as in `cannot search`. Transient problems are tried again until the
+        address's timeout is over. A call that took too long gets the same time again, twice. Raises
+        StoreError that says what is wrong and what helps.
         """
-        until, pause, tries, late = time.monotonic() + self.address.timeout, PAUSES[0], 0, 0
+        until, pause, tries, timeouts = time.monotonic() + self.address.timeout, BACKOFF, 0, 0
         while True:
             tries += 1
             try:
-                return self._once(question)
+                return self._try(call)
             except ERRORS as error:
-                fault = Fault.of(error)
-                late += fault.kind == "slow"
-                over = late > REPEATS or time.monotonic() + pause > until + late * self.address.timeout
-                if fault.kind == "final" or over:
-                    raise StoreError(f"cannot {deed} `{self.address}`: {fault.reason}", fault.hint) from error
-                if fault.kind == "gone" and tries < len(self.address.endpoints):
-                    continue  # another one may answer at once
+                problem = Problem.of(error)
+                timeouts += problem.kind == "timeout"
+                allowed = until + timeouts * self.address.timeout
+                over = timeouts > TIMEOUT_RETRIES or time.monotonic() + pause > allowed
+                if problem.kind == "permanent" or over:
+                    message = f"cannot {action} `{self.address}`: {problem.reason}"
+                    raise StoreError(message, problem.hint) from error
+                if problem.kind == "unreachable" and tries < len(self.address.endpoints):
+                    continue  # another endpoint may answer at once
             time.sleep(pause)
-            pause = min(2 * pause, PAUSES[1])
+            pause = min(2 * pause, MAX_BACKOFF)
 
-    def ask_collection(self, deed: str, question: Any) -> Any:
-        """The same of the address's collection, in its tenant and at its consistency."""
-        return self.ask(deed, lambda client: question(self._collection(client)))
+    def request_collection(self, action: str, call: Any) -> Any:
+        """The same with the address's collection, in its tenant and at its consistency level."""
+        return self.request(action, lambda client: call(self._collection(client)))
 
     @cached_property
     def version(self) -> tuple[int, int]:
-        """The server's version, as (1, 39)."""
-        said = self.ask("reach", lambda client: client.get_meta()["version"])
+        """The server's version, such as (1, 39)."""
+        said = self.request("reach", lambda client: client.get_meta()["version"])
         major, minor = said.split(".")[:2]
         return int(major), int(minor)
 
     def close(self) -> None:
-        """Let go of the server; the next question comes back to it."""
+        """Close the connection. The next call opens it again."""
         with self._lock:
             if self._client is not None:
                 self._client.close()
@@ -97,65 +99,63 @@ class Connection:
             found = found.with_consistency_level(ConsistencyLevel(self.address.consistency.upper()))
         return found
 
-    def _once(self, question: Question[Answer]) -> Answer:
-        """One try, at the endpoint whose turn it is. A node that fell silent loses its turn."""
+    def _try(self, call: Call[Result]) -> Result:
+        """Try a call once. After an endpoint that is unreachable or too slow the next one becomes current."""
         with self._lock:
             endpoint = self.address.endpoints[self._current]
             client = self._client
         try:
             if client is None:
                 client = self._open(endpoint)
-            return self._within(client, endpoint, question)
-        except ValueError as error:  # what gRPC raises on a client that another thread gave up
+            return self._result(client, endpoint, call)
+        except ValueError as error:  # gRPC raises this on a client that another thread abandoned
             if client is self._client:
                 raise
-            raise Silent("the connection was given up") from error
+            raise Unreachable("the connection was closed") from error
         except ERRORS as error:
-            if Fault.of(error).kind in ("gone", "slow"):
-                self._give_up(client)
+            if Problem.of(error).kind in ("unreachable", "timeout"):
+                self._abandon(client)
             raise
 
     def _open(self, endpoint: Endpoint) -> weaviate.WeaviateClient:
-        """A client of an endpoint that is healthy and takes our key."""
+        """The client of an endpoint that is healthy and takes the key."""
         with self._lock:
             if self._client is None:
-                _look_at_rest(self.address, endpoint)
-                _look_at_grpc(self.address, endpoint)
+                _check_rest(self.address, endpoint)
+                _check_grpc(self.address, endpoint)
                 self._client = _client(self.address, endpoint)
                 self._client.connect()
             return self._client
 
-    def _give_up(self, client: weaviate.WeaviateClient | None) -> None:
+    def _abandon(self, client: weaviate.WeaviateClient | None) -> None:
         """Close a client, so that what it still waits for cannot come late, and go to the next endpoint."""
         with self._lock:
-            if client is self._client:  # else another thread was faster
+            if client is self._client:  # otherwise another thread has done it
                 self.close()
                 self._current = (self._current + 1) % len(self.address.endpoints)
 
-    def _within(
-        self, client: weaviate.WeaviateClient, endpoint: Endpoint, question: Question[Answer]
-    ) -> Answer:
-        """The answer, awaited for no longer than it may take and the node is well."""
-        answer: Future[Answer] = Future()
-        threading.Thread(target=_settle, args=(answer, question, client), daemon=True).start()
-        until, look = time.monotonic() + self.address.timeout, LOOK[0]
+    def _result(self, client: weaviate.WeaviateClient, endpoint: Endpoint, call: Call[Result]) -> Result:
+        """The result of a call, as long as its time is not over and its node passes the health checks."""
+        result: Future[Result] = Future()
+        threading.Thread(target=_run, args=(result, call, client), daemon=True).start()
+        until, interval = time.monotonic() + self.address.timeout, FIRST_HEALTH_CHECK
         while (left := until - time.monotonic()) > 0:
             try:
-                return answer.result(min(look, left))
-            except Waiting:
-                if answer.done():
+                return result.result(min(interval, left))
+            except StillWaiting:
+                if result.done():
                     raise
-                _look_at_grpc(self.address, endpoint)
-                look = LOOK[1]
-        raise Unanswered(f"no answer within {self.address.timeout:g} s")
+                _check_grpc(self.address, endpoint)
+                interval = HEALTH_INTERVAL
+        raise RequestTimeout(f"there was no answer within {self.address.timeout:g} s")
 
 
-def _settle(answer: "Future[Any]", question: Question[Any], client: weaviate.WeaviateClient) -> None:
-    """Answer a question, or hand on whatever it raised to the one who waits."""
+def _run(result: "Future[Any]", call: Call[Any], client: weaviate.WeaviateClient) -> None:
+    """Make a call, and hand its result or its error to the thread that waits."""
     try:
-        answer.set_result(question(client))
+        result.set_result(call(client))
     except BaseException as error:
-        answer.set_exception(error)
+        result.set_exception(error)
 
 
 def _client(address: Address, endpoint: Endpoint) -> weaviate.WeaviateClient:
@@ -171,29 +171,32 @@ def _client(address: Address, endpoint: Endpoint) -> weaviate.WeaviateClient:
         ),
         auth_client_secret=Auth.api_key(key) if key else None,
         additional_config=AdditionalConfig(timeout=Timeout(init=wait, query=wait, insert=wait)),
-        skip_init_checks=True,  # they ask the package index for a newer client, and end badly without it
+        skip_init_checks=True,  # they ask the package index for a newer client, and fail badly without it
     )
 
 
-def _look_at_rest(address: Address, endpoint: Endpoint) -> None:
-    """Raises where no Weaviate answers, or it does not take our key."""
-    url = f"{base(endpoint, address.secure)}/v1/meta"
+def _check_rest(address: Address, endpoint: Endpoint) -> None:
+    """Raises Unreachable if no Weaviate answers, and AccessDenied if it does not take the key."""
+    host = f"{endpoint.bracketed}:{endpoint.rest}"
     try:
         answer = httpx.get(
-            url, headers=bearer(), timeout=address.timeout, trust_env=False, verify=address.secure
+            f"{base_url(endpoint, address.secure)}/v1/meta",
+            headers=auth_header(),
+            timeout=address.timeout,
+            trust_env=False,
+            verify=address.secure,
         )
     except httpx.HTTPError as error:
-        raise Silent(f"{endpoint.bracketed}:{endpoint.rest} does not answer ({_named(error)})") from error
+        raise Unreachable(f"{host} does not answer ({_named(error)})") from error
     if answer.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        raise Denied(
-            f"it refuses {'the key' if weaviate_key() else 'everyone without a key'} ({answer.status_code})"
-        )
+        refused = "the key" if weaviate_key() else "requests without a key"
+        raise AccessDenied(f"it refuses {refused} ({answer.status_code})")
     if not answer.is_success:
-        raise Silent(f"{endpoint.bracketed}:{endpoint.rest} answers with the status {answer.status_code}")
+        raise Unreachable(f"{host} answers with the status {answer.status_code}")
 
 
-def _look_at_grpc(address: Address, endpoint: Endpoint) -> None:
-    """Raises where gRPC does not answer as a server that is well."""
+def _check_grpc(address: Address, endpoint: Endpoint) -> None:
+    """Raises Unreachable if gRPC does not answer as a healthy server does."""
     target = f"{endpoint.bracketed}:{endpoint.grpc}"
     with (
         grpc.secure_channel(target, grpc.ssl_channel_credentials())
@@ -202,9 +205,10 @@ def _look_at_grpc(address: Address, endpoint: Endpoint) -> None:
     ) as channel:
         try:
             check = channel.unary_unary("/grpc.health.v1.Health/Check")
-            check(b"", timeout=min(HEALTH, address.timeout))  # an empty message: the server as a whole
+            check(b"", timeout=min(HEALTH_TIMEOUT, address.timeout))  # empty: the server as a whole
         except grpc.RpcError as error:
-            raise Silent(f"the gRPC port {endpoint.grpc} of {endpoint.host} does not answer") from error
+            reason = f"the gRPC port {endpoint.grpc} of {endpoint.host} does not answer"
+            raise Unreachable(reason) from error
 
 
 def _named(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Pictures of somebody else's collection: in a blob, on the web, or in a file of this machine."""
+"""The pictures of an external collection: in a blob, on the web, or in a file of this machine."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""How somebody else's collection is read: what its settings say about its vectors and pictures."""
+"""How an external collection is read: which vector and properties of it are used, from its own settings."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,59 +10,59 @@ from phosphene.store.weaviate.schema_diff import Json
 
 # Weaviate's distances from which a cosine follows, for vectors of any length.
 DISTANCES = ("cosine", "dot", "l2-squared")
-# Properties of ours that another collection may have, too: they are taken where the type is the same.
-SAME = {"sha256": "text", "width": "int", "height": "int"}
+# Properties of our own schema that another collection may have. They are read if the type is the same.
+SHARED = {"sha256": "text", "width": "int", "height": "int"}
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """Names and kinds: an empty name where there is none."""
+class FieldMapping:
+    """Which vector and properties of a collection are read. A name is empty if there is none."""
 
     vector: str  # empty: the one unnamed vector that old collections have
     distance: str
-    flat: bool  # every search compares with every vector
+    exact: bool  # whether every search compares with every vector
     image: str
-    blob: bool  # whether the image property holds pictures; else it holds their URLs or paths
+    blob: bool  # whether the image property holds pictures; otherwise it holds their URLs or paths
     caption: str
-    same: tuple[str, ...]
+    shared: tuple[str, ...]
 
     @property
     def properties(self) -> list[str]:
-        """What is read of every object: never a picture."""
+        """The properties that are read of every object. Pictures are not among them."""
         place = [self.image] if self.image and not self.blob else []
-        return [*place, *([self.caption] if self.caption else []), *self.same]
+        return [*place, *([self.caption] if self.caption else []), *self.shared]
 
 
-def reading(address: Address, settings: Json) -> Reading:
-    """How the collection of an address is read, which says it in its options.
+def field_mapping(address: Address, settings: Json) -> FieldMapping:
+    """The mapping for a collection with these settings, as the options of its address say.
 
-    Raises LibraryError for a vector or a property that is not there or of no use, and names those
-    that are.
+    Raises LibraryError for a vector or a property that is missing or unusable, and names the usable ones.
     """
-    asked = address.foreign
-    assert asked is not None, "an address that says how to read"
+    asked = address.external
+    assert asked is not None, "the address of an external collection"
     name, vector = _vector(address, asked.vector, settings)
     index = vector.get("vectorIndexConfig") or {}
     distance = index.get("distance", "cosine")
     if distance not in DISTANCES or (index.get("multivector") or {}).get("enabled"):
-        what = f"the distance `{distance}`" if distance not in DISTANCES else "several vectors an object"
+        what = f"the distance `{distance}`" if distance not in DISTANCES else "several vectors per object"
         raise LibraryError(
-            f"the vector `{name}` of `{address}` has {what}, which no CLIP has",
-            hint=f"vectors compared by {', '.join(DISTANCES)} can be searched",
+            f"the vector `{name}` of `{address}` has {what}, which no CLIP model makes",
+            hint=f"name a vector whose distance is one of {', '.join(DISTANCES)}",
         )
     types = {each["name"]: each["dataType"][0] for each in settings.get("properties") or ()}
-    return Reading(
+    return FieldMapping(
         vector=name,
         distance=distance,
-        flat=vector.get("vectorIndexType") == "flat",
+        exact=vector.get("vectorIndexType") == "flat",
         image=_property(address, "image", asked.image, types, ("blob", "text")),
         blob=types.get(asked.image) == "blob",
         caption=_property(address, "caption", asked.caption, types, ("text", "text[]")),
-        same=tuple(name for name, kind in SAME.items() if types.get(name) == kind),
+        shared=tuple(name for name, kind in SHARED.items() if types.get(name) == kind),
     )
 
 
 def _vector(address: Address, name: str, settings: Json) -> tuple[str, dict[str, Any]]:
+    """The name and the settings of the vector that is used."""
     named = dict(settings.get("vectorConfig") or {})
     if not named and name in ("", "default"):
         return "", dict(settings)  # an old collection: one vector without a name
@@ -75,15 +75,15 @@ def _vector(address: Address, name: str, settings: Json) -> tuple[str, dict[str,
 
 
 def _property(address: Address, option: str, name: str, types: Json, allowed: tuple[str, ...]) -> str:
-    """The property of that name, where it is of an allowed type."""
+    """The name of a property, if the collection has it and its type is allowed."""
     if name and types.get(name) not in allowed:
-        wrong = f"is of the type {types[name]}" if name in types else "is not there"
-        fitting = _listed(each for each, kind in types.items() if kind in allowed)
+        wrong = f"is of the type {types[name]}" if name in types else "does not exist"
+        usable = _listed(each for each, kind in types.items() if kind in allowed)
         raise LibraryError(
-            f"the property `{name}` of `{address}` {wrong}", f"`{option}=` is one of: {fitting}"
+            f"the property `{name}` of `{address}` {wrong}", hint=f"`{option}=` is one of: {usable}"
         )
     return name
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names) or "none that it has"
+    return ", ".join(f"`{name}`" for name in names) or "none, because it has none"

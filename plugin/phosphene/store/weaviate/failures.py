@@ -1,8 +1,8 @@
-"""What goes wrong between here and a Weaviate, sorted by what helps: another node, patience, or a person.
+"""What can go wrong between phosphene and a Weaviate server, sorted by what helps.
 
-The client raises many kinds for one cause, and tells causes apart mostly in words; the kinds and the
-words are those of client 4.23 and server 1.39, each provoked in `tests/test_weaviate.py` or named in
-the server's sources.
+The client raises many kinds of errors for one cause, and tells causes apart mostly by words. The kinds and
+words here are those of client 4.23 and server 1.39. Each was provoked in `tests/test_weaviate.py` or is
+named in the server's sources.
 """
 
 import re
@@ -20,81 +20,96 @@ from weaviate.exceptions import (
 
 from phosphene.keys import masked
 
-# gone: the node does not answer, another one may. slow: it took too long. passing: it cannot now, but
-# may soon. final: it would say the same again.
-Kind = Literal["gone", "slow", "passing", "final"]
+# unreachable: this node does not answer, but another one may. timeout: the answer took too long.
+# transient: the server cannot do it now, but may do it soon. permanent: it would refuse it again.
+Kind = Literal["unreachable", "timeout", "transient", "permanent"]
 
 DENIED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED, 401, 403)
-LATE = (grpc.StatusCode.DEADLINE_EXCEEDED, 504)
-AWAY = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, 502, 503)
-LONGEST = 300  # letters of a server's reason
+TIMED_OUT = (grpc.StatusCode.DEADLINE_EXCEEDED, 504)
+UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, 502, 503)
+MAX_REASON = 300  # letters of a server's reason that an error shows
 
-PASSING = (
-    (r"read-only|READONLY", "its disk is full, or somebody made it so: make room, and look at its shards"),
+TRANSIENT = (  # words in a server's reason, and the hint for them
+    (
+        r"read-only|READONLY",
+        "the server's disk is full, or somebody made it read-only: make room, and set its shards to READY",
+    ),
     (r"not enough memory", "the server is out of memory: give it more, or quantise its vectors"),
-    (r"replicas|consistency level|no active memtables", "too few nodes answer: look at `/v1/nodes`"),
+    (r"replicas|consistency level|no active memtables", "too few nodes answer: see `/v1/nodes`"),
     (
         r"leader not found|not ready|starting up|status code: 503",
         "the server is starting: try again in a minute",
     ),
 )
-FINAL = (
-    (r"vector lengths don't match|vector with length|inconsistent vector", "another model made its vectors"),
-    (r"tenant", "name the tenant as `tenant=` in the address"),
+PERMANENT = (
+    (
+        r"vector lengths don't match|vector with length|inconsistent vector",
+        "another model made the vectors of this collection: use that model, or another collection",
+    ),
+    (r"tenant", "name the tenant in the address as `tenant=NAME`"),
 )
 
 
-class Silent(Exception):
-    """No answer, or none that a Weaviate would give, where the address says that one is."""
+class Unreachable(Exception):
+    """The endpoint of an address does not answer, or not as a Weaviate does."""
 
 
-class Unanswered(Exception):
-    """No answer within the deadline, from a server that is there."""
+class RequestTimeout(Exception):
+    """A server that is there did not answer within the timeout."""
 
 
-class Unwritten(Exception):
-    """Objects that a server did not take."""
+class WriteRejected(Exception):
+    """The server did not take some objects."""
 
 
-class Denied(Exception):
-    """A key that a server does not know, or that may not do this."""
+class AccessDenied(Exception):
+    """The server does not know the key, or the key may not do this."""
 
 
-# What may come out of a question to a server.
-ERRORS = (WeaviateBaseError, httpx.HTTPError, grpc.RpcError, Silent, Unanswered, Unwritten, Denied)
+# What a request to a server may raise.
+ERRORS = (
+    WeaviateBaseError,
+    httpx.HTTPError,
+    grpc.RpcError,
+    Unreachable,
+    RequestTimeout,
+    WriteRejected,
+    AccessDenied,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """An error as a person is told it."""
+class Problem:
+    """An error of a server as a person is told about it: its reason, and a hint that helps."""
 
     kind: Kind
     reason: str
     hint: str
 
     @classmethod
-    def of(cls, error: BaseException) -> "Fault":
-        """Sort an error of ERRORS."""
+    def of(cls, error: BaseException) -> "Problem":
+        """The problem behind one of ERRORS."""
         code, reason = _code(error), _reason(error)
-        if isinstance(error, Denied | InsufficientPermissionsError) or code in DENIED:
-            return cls("final", reason, "set WEAVIATE_API_KEY to a key that may read and write there")
-        for words, hint in PASSING:
+        if isinstance(error, AccessDenied | InsufficientPermissionsError) or code in DENIED:
+            return cls("permanent", reason, "set WEAVIATE_API_KEY to a key that may read and write there")
+        for words, hint in TRANSIENT:
             if re.search(words, reason):
-                return cls("passing", reason, hint)
-        if isinstance(error, Silent | httpx.HTTPError) or code in AWAY:
-            hint = "is the server running there, and is it this host and port?"
-            return cls("gone", reason, hint + (" `grpc=` in the address" if "gRPC port" in reason else ""))
-        if isinstance(error, Unanswered | WeaviateTimeoutError) or code in LATE:
-            hint = "the server is busy, or the way to it slow: `timeout=30` in the address waits longer"
-            return cls("slow", reason, hint)
-        for words, hint in FINAL:
+                return cls("transient", reason, hint)
+        if isinstance(error, Unreachable | httpx.HTTPError) or code in UNREACHABLE:
+            port = ", which `grpc=` in the address names" if "gRPC port" in reason else ""
+            hint = f"check that the server is running there, and that host and port{port} are right"
+            return cls("unreachable", reason, hint)
+        if isinstance(error, RequestTimeout | WeaviateTimeoutError) or code in TIMED_OUT:
+            hint = "the server is busy or the network is slow: `timeout=30` in the address waits longer"
+            return cls("timeout", reason, hint)
+        for words, hint in PERMANENT:
             if re.search(words, reason):
-                return cls("final", reason, hint)
-        return cls("final", reason, "the server's own log may say more")
+                return cls("permanent", reason, hint)
+        return cls("permanent", reason, "the log of the server may say more")
 
 
 def _code(error: BaseException | None) -> object:
-    """The status of gRPC or HTTP behind an error: the client raises its own kinds over it."""
+    """The status of gRPC or HTTP behind an error, which the client wraps in errors of its own."""
     while error is not None:
         if isinstance(error, UnexpectedStatusCodeError):
             return error.status_code
@@ -105,8 +120,8 @@ def _code(error: BaseException | None) -> object:
 
 
 def _reason(error: BaseException) -> str:
-    """What it says, in one line, without the client's own words around it."""
+    """The text of an error in one line, without the client's own words around it."""
     text = " ".join((masked(str(error)) or type(error).__name__).split())
     details = re.search(r'details = "(.*?)" debug_error', text)
     text = re.sub(r"^Query call with protocol .*? failed with message ", "", details[1] if details else text)
-    return text.rstrip(".")[:LONGEST]
+    return text.rstrip(".")[:MAX_REASON]

@@ -1,8 +1,8 @@
-"""Visiting somebody else's collection: the folder that belongs to it here, and whether the space fits.
+"""Probe an external collection: find its folder on this machine, and check that the space fits its vectors.
 
-A space is believed once: it must have the vectors' dimension, and where the collection has pictures, a
-few of them are embedded anew and must come out as they are stored. That is remembered, so that the next
-visit loads no model.
+The space must have the dimension of the vectors. Where the collection has pictures, a few of them are
+embedded again, and must come out as they are stored. The result is remembered in the folder, so that
+opening the collection again loads no model.
 """
 
 import hashlib
@@ -22,107 +22,111 @@ from phosphene.images import open_picture
 from phosphene.manifest import Manifest
 from phosphene.records import Space
 from phosphene.store.weaviate.address import Address
-from phosphene.store.weaviate.external import ForeignStore
+from phosphene.store.weaviate.external import ExternalStore
 from phosphene.vectors import Vector
 
-LOOKED_AT, SEARCHED = 8, 64  # pictures that are compared, and images among which they are looked for
+COMPARED = 8  # pictures that are embedded again
+SEARCHED = 64  # images among which pictures are looked for
 # The same weights behind another decoder or another resize keep a cosine of 0.99 and more; other
 # weights of the same dimension are near 0.
-ALIKE = 0.99
+MIN_COSINE = 0.99
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """An open collection, and the folder of its journal; `embedder` where it was needed already."""
+class Probed:
+    """An open collection and the folder of its journal. `embedder` is None if no model had to load."""
 
-    store: ForeignStore
+    store: ExternalStore
     folder: Path
     embedder: Embedder | None
 
 
-def visit(address: Address, load: Callable[[str], Embedder]) -> Visit:
-    """Open the collection of an address that says how to read it; `load` opens a model by its name.
+def probe(address: Address, load: Callable[[str], Embedder]) -> Probed:
+    """Open the external collection of an address. `load` opens a model by its name.
 
-    Raises LibraryError where there is none, or where its vectors are not of the space that is named,
-    StoreError where no server answers, and ModelError where the model cannot be had.
+    Raises LibraryError if there is no such collection or its vectors are not of the named space,
+    StoreError if no server answers, and ModelError if the model cannot be loaded.
     """
-    assert address.foreign is not None, "an address that says how to read"
-    if not address.foreign.space:
+    assert address.external is not None, "an address that says how to read"
+    if not address.external.model:
         raise LibraryError(
-            f"the address of `{address}` does not say of which space its vectors are",
-            hint="add the model that made them: `&space=ViT-B-32/openai`, see `phosphene models`",
+            f"the address of `{address}` does not name the model of the collection's vectors",
+            hint="add the model that made them: `&model=ViT-B-32/openai`, see `phosphene models`",
         )
     folder = _folder(address)
-    if believed := Manifest.read(folder):
-        return Visit(_opened(address, believed.space), folder, None)
-    embedder = load(address.foreign.space)
-    with ExitStack() as unless_refused:
+    if known := Manifest.read(folder):
+        return Probed(_opened(address, known.space), folder, None)
+    embedder = load(address.external.model)
+    with ExitStack() as on_error:
         store = _opened(address, embedder.space)
-        unless_refused.callback(store.close)
+        on_error.callback(store.close)
         _compare(address, embedder, store)
         Manifest(embedder.space).write(folder)
-        unless_refused.pop_all()
-    return Visit(store, folder, embedder)
+        on_error.pop_all()
+    return Probed(store, folder, embedder)
 
 
-def _opened(address: Address, space: Space) -> ForeignStore:
-    """The store, where its vectors have the dimension of the space. Raises LibraryError where not."""
-    with ExitStack() as unless_refused:
-        store = ForeignStore.open(address, space)
-        unless_refused.callback(store.close)
+def _opened(address: Address, space: Space) -> ExternalStore:
+    """The open store. Raises LibraryError if its vectors have another dimension than the space."""
+    with ExitStack() as on_error:
+        store = ExternalStore.open(address, space)
+        on_error.callback(store.close)
         found = _dimension(store, address)
         if found != space.dimension:
             raise LibraryError(
-                f"the vectors of `{address}` have {found} numbers, and those of `{space.name}`"
-                f" ({space.id}) {space.dimension}: another model made them",
-                hint="name that model in `space=`",
+                f"the vectors of `{address}` have {found} numbers, but those of `{space.name}`"
+                f" ({space.id}) have {space.dimension}: another model made them",
+                hint="name that model in `model=`",
             )
-        unless_refused.pop_all()
+        on_error.pop_all()
     return store
 
 
 def _folder(address: Address) -> Path:
-    """Where its journal lies: another one for another server, tenant, vector, property or space."""
-    told = repr((address.endpoints, address.tenant, astuple(address.foreign) if address.foreign else ()))
-    return home() / "visits" / f"{address.collection}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+    """Where its journal lies. Another server, tenant, vector, property or space has another folder."""
+    key = repr((address.endpoints, address.tenant, astuple(address.external) if address.external else ()))
+    name = f"{address.collection}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    folder, former = home() / "external" / name, home() / "visits" / name  # its name before 0.2
+    if former.is_dir() and not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        former.rename(folder)
+    return folder
 
 
-def _dimension(store: ForeignStore, address: Address) -> int:
-    """How many numbers a vector has. Raises LibraryError where there is none."""
+def _dimension(store: ExternalStore, address: Address) -> int:
+    """How many numbers a vector has. Raises LibraryError if the collection has no vector."""
     for image in store.iterate(vectors=True):
-        if image.vector is not None:
-            return len(image.vector)
+        return len(image.vector)
     raise LibraryError(
-        f"`{address}` holds nothing with the vector that was named",
-        hint="is it the right collection? `vector=` names one of its vectors",
+        f"no object of `{address}` has the named vector",
+        hint="check the name of the collection, or name another of its vectors in `vector=`",
     )
 
 
-def _compare(address: Address, embedder: Embedder, store: ForeignStore) -> None:
-    """Raises LibraryError where stored vectors are not what their pictures embed to."""
-    pictured = _pictured(store)
-    if not pictured:
+def _compare(address: Address, embedder: Embedder, store: ExternalStore) -> None:
+    """Raises LibraryError if the stored vectors are not what their pictures embed to."""
+    samples = _samples(store)
+    if not samples:
         return
-    made = embedder.pictures([embedder.prepare(picture) for _, picture in pictured]).vectors
-    cosine = float(np.mean(np.sum(made * np.stack([vector for vector, _ in pictured]), axis=1)))
-    if cosine < ALIKE:
+    made = embedder.pictures([embedder.prepare(picture) for _, picture in samples]).vectors
+    cosine = float(np.mean(np.sum(made * np.stack([vector for vector, _ in samples]), axis=1)))
+    if cosine < MIN_COSINE:
         raise LibraryError(
             f"the vectors of `{address}` are not of `{embedder.space.name}` ({embedder.space.id}):"
-            f" {len(pictured)} stored pictures, embedded anew, have a mean cosine of {cosine:.3f}"
-            f" to them, not {ALIKE} or more",
-            hint="name the model that made them in `space=`; where `image=` holds other pictures than"
-            " were embedded, such as previews, leave it out",
+            f" {len(samples)} stored pictures were embedded again, and have a mean cosine of {cosine:.3f}"
+            f" to the stored vectors instead of {MIN_COSINE} or more",
+            hint="name the model that made them in `model=`. If `image=` holds other pictures than those"
+            " that were embedded, such as previews, leave it out",
         )
 
 
-def _pictured(store: ForeignStore) -> list[tuple[Vector, Picture]]:
+def _samples(store: ExternalStore) -> list[tuple[Vector, Picture]]:
     """A few stored vectors (d,) with their pictures, where those can be read."""
     found: list[tuple[Vector, Picture]] = []
     images = islice(store.iterate(vectors=True), SEARCHED)
-    while len(found) < LOOKED_AT and (batch := list(islice(images, LOOKED_AT))):
+    while len(found) < COMPARED and (batch := list(islice(images, COMPARED))):
         pictures = store.pictures([image.id for image in batch])
         for image in batch:
             with suppress(KeyError, ImageError):
-                assert image.vector is not None, "asked for with its vector"
                 found.append((image.vector, open_picture(pictures[image.id])))
-    return found[:LOOKED_AT]
+    return found[:COMPARED]

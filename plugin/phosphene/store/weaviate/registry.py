@@ -1,8 +1,9 @@
-"""Which collections of a server are libraries, and of which space: an object each in `PhospheneLibrary`.
+"""The registry of a server: which of its collections are libraries, and of which space.
 
-It is to a collection what `library.json` is to a folder, and apart, so that the collection itself is
-as `schemas/image.json` says. It is written before the collection is made: a collection that lacks it
-is not ours, unless it is empty and made by `phosphene schema apply`.
+It is a collection `PhospheneLibrary` with an object for each library. To a collection this object is what
+`library.json` is to a folder. It lies apart so that the collection itself is as `schemas/image.json` says.
+It is written before the collection is made: a collection without it is not a library, unless it is empty
+and was made by `phosphene schema apply`.
 """
 
 import uuid
@@ -14,94 +15,99 @@ from phosphene import schema
 from phosphene.errors import LibraryError, StoreError
 from phosphene.manifest import Manifest
 from phosphene.store.weaviate.address import Address
-from phosphene.store.weaviate.collection import Collection, compared, content, wanted
+from phosphene.store.weaviate.collection import CollectionSchema, schema_diff, wanted
+from phosphene.store.weaviate.rest import content, request
 
-COMPANION = "PhospheneLibrary"
+REGISTRY = "PhospheneLibrary"
 IDS = uuid.UUID("5b0f7c52-3f0e-5b62-9d7f-6c1f1f0f6a55")  # the namespace of the objects' ids
 
 
 def registered(address: Address) -> Manifest | None:
-    """The manifest of the library at an address; None where none is yet.
+    """The manifest of the library at an address, or None if there is none yet.
 
-    Raises LibraryError where the collection is not ours, and StoreError where no server answers.
+    Raises LibraryError if the collection is not a library, and StoreError if no server answers.
     """
-    _refuse_companion(address)
-    settings = Collection(address).read()
+    _refuse_registry(address)
+    settings = CollectionSchema(address).read()
     if settings is None:
         return None
     _refuse_tenancy(address, settings)
     manifest = _manifest(address)
-    there = _tenant_is_there(address)
+    there = _tenant_exists(address)
     if manifest is None and (_has_other_settings(address, settings) or (there and not _is_empty(address))):
         raise LibraryError(
-            f"`{address}` is a collection of something else, not a library",
-            hint="name another collection; or read this one as it is: "
-            f"`{address}?vector=NAME&image=PROPERTY&caption=PROPERTY&space=SPACE`",
+            f"`{address}` is a collection of another program, not a library",
+            hint="name another collection, or read this one as it is: "
+            f"`{address}?vector=NAME&image=PROPERTY&caption=PROPERTY&model=MODEL`",
         )
     return manifest if there else None
 
 
 def register(address: Address, manifest: Manifest) -> None:
-    """Make the library at an address, or what is still missing of it. Of two makers the first one wins."""
-    _refuse_companion(address)
-    collection = Collection(address)
+    """Make the library at an address, or what is missing of it. If two processes do it, the first wins."""
+    _refuse_registry(address)
+    collection = CollectionSchema(address)
     there = collection.read() is not None
     if not _post_object(address, manifest) and not there:
-        _put_object(address, manifest)  # left over from a collection that was dropped
+        _put_object(address, manifest)  # it was left over from a collection that was dropped
     if not there:
         _create(collection, wanted(address))
-    if not _tenant_is_there(address):
-        answer = collection.ask("POST", _tenants(address), [{"name": address.tenant}])
-        content(address, answer)
+    if not _tenant_exists(address):
+        response = request(address, "POST", _tenants(address), [{"name": address.tenant}])
+        content(address, response)
 
 
-def _refuse_companion(address: Address) -> None:
-    if address.collection == COMPANION:
+def register_again(address: Address, manifest: Manifest) -> None:
+    """Replace the manifest of a library that is registered, after its format was upgraded."""
+    _put_object(address, manifest)
+
+
+def _refuse_registry(address: Address) -> None:
+    if address.collection == REGISTRY:
         raise LibraryError(
-            f"`{COMPANION}` is where phosphene keeps which collections are libraries",
+            f"`{REGISTRY}` is the collection in which phosphene keeps the list of libraries",
             hint="name another collection",
         )
 
 
 def _refuse_tenancy(address: Address, settings: dict[str, Any]) -> None:
-    """Raises LibraryError where the collection has tenants and the address names none, or the reverse."""
-    shared = bool(settings.get("multiTenancyConfig", {}).get("enabled"))
-    if shared != (address.tenant is not None):
+    """Raises LibraryError if the collection has tenants and the address names none, or the reverse."""
+    multi_tenant = bool(settings.get("multiTenancyConfig", {}).get("enabled"))
+    if multi_tenant != (address.tenant is not None):
         wrong, hint = (
-            ("has tenants", "name one: `?tenant=NAME`")
-            if shared
+            ("has tenants, and the address names none", "name one: `?tenant=NAME`")
+            if multi_tenant
             else ("was made without tenants", "leave out `tenant=`, or name another collection")
         )
         raise LibraryError(f"the collection of `{address}` {wrong}", hint)
 
 
 def _manifest(address: Address) -> Manifest | None:
-    answer = Collection(address).ask("GET", _object(address))
-    if answer.status_code == httpx.codes.NOT_FOUND:
+    response = request(address, "GET", _object(address))
+    if response.status_code == httpx.codes.NOT_FOUND:
         return None
-    text = content(address, answer)["properties"]["manifest"]
+    text = content(address, response)["properties"]["manifest"]
     return Manifest.parse(text.encode(), str(address))
 
 
 def _post_object(address: Address, manifest: Manifest) -> bool:
-    """Write the object where there is none; whether there was none."""
-    if Collection(address).ask("GET", f"/v1/schema/{COMPANION}").status_code == httpx.codes.NOT_FOUND:
+    """Write the object if there is none; returns whether there was none."""
+    if request(address, "GET", f"/v1/schema/{REGISTRY}").status_code == httpx.codes.NOT_FOUND:
         posted = schema.collection("library")
         posted["replicationConfig"]["factor"] = address.replicas or 1
-        _create(Collection(address), posted)
-    body = _body(address, manifest)
-    answer = Collection(address).ask("POST", f"/v1/objects{_level(address)}", body)
-    if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY and "already exists" in answer.text:
+        _create(CollectionSchema(address), posted)
+    response = request(address, "POST", f"/v1/objects{_consistency(address)}", _body(address, manifest))
+    if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY and "already exists" in response.text:
         return False
-    content(address, answer)
+    content(address, response)
     return True
 
 
 def _put_object(address: Address, manifest: Manifest) -> None:
-    content(address, Collection(address).ask("PUT", _object(address), _body(address, manifest)))
+    content(address, request(address, "PUT", _object(address), _body(address, manifest)))
 
 
-def _create(collection: Collection, posted: dict[str, Any]) -> None:
+def _create(collection: CollectionSchema, posted: dict[str, Any]) -> None:
     """Make a collection, unless another process was faster."""
     try:
         collection.create(posted)
@@ -112,7 +118,7 @@ def _create(collection: Collection, posted: dict[str, Any]) -> None:
 
 def _body(address: Address, manifest: Manifest) -> dict[str, Any]:
     properties = {"collection": address.collection, "manifest": manifest.text}
-    return {"class": COMPANION, "id": _id(address), "properties": properties}
+    return {"class": REGISTRY, "id": _id(address), "properties": properties}
 
 
 def _id(address: Address) -> str:
@@ -120,10 +126,10 @@ def _id(address: Address) -> str:
 
 
 def _object(address: Address) -> str:
-    return f"/v1/objects/{COMPANION}/{_id(address)}{_level(address)}"
+    return f"/v1/objects/{REGISTRY}/{_id(address)}{_consistency(address)}"
 
 
-def _level(address: Address) -> str:
+def _consistency(address: Address) -> str:
     return f"?consistency_level={address.consistency.upper()}" if address.consistency else ""
 
 
@@ -131,19 +137,19 @@ def _tenants(address: Address) -> str:
     return f"/v1/schema/{address.collection}/tenants"
 
 
-def _tenant_is_there(address: Address) -> bool:
-    """Whether the tenant of the address is, or it names none."""
+def _tenant_exists(address: Address) -> bool:
+    """Whether the tenant of the address exists, or the address names none."""
     if address.tenant is None:
         return True
-    answer = Collection(address).ask("GET", f"{_tenants(address)}/{address.tenant}")
-    return answer.status_code != httpx.codes.NOT_FOUND
+    response = request(address, "GET", f"{_tenants(address)}/{address.tenant}")
+    return response.status_code != httpx.codes.NOT_FOUND
 
 
 def _has_other_settings(address: Address, settings: dict[str, Any]) -> bool:
-    return any(not each.mutable for each in compared(address, settings))
+    return any(not each.mutable for each in schema_diff(address, settings))
 
 
 def _is_empty(address: Address) -> bool:
     tenant = f"&tenant={address.tenant}" if address.tenant else ""
-    answer = Collection(address).ask("GET", f"/v1/objects?class={address.collection}&limit=1{tenant}")
-    return not content(address, answer)["objects"]
+    response = request(address, "GET", f"/v1/objects?class={address.collection}&limit=1{tenant}")
+    return not content(address, response)["objects"]

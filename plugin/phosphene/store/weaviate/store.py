@@ -1,62 +1,79 @@
-"""A collection of a Weaviate server as a Store: for those who outgrow one machine.
+"""A library in a collection of a Weaviate server, as a Store.
 
-What Weaviate 1.39 and its client 4.23 do by themselves and is designed out here, each measured: a
-query for more than 10,000 objects is refused, and so is a deletion; a filter cannot be combined with
-a cursor; a query vector of another dimension is compared all the same; a stream of a batch
-takes a second to end, whatever its size, so that a request of its own is faster up to 500 images.
+Weaviate 1.39 and its client 4.23 have limits that this module works around, each measured: the server
+refuses a query for more than 10,000 objects, and such a deletion; a filter cannot be combined with a
+cursor; a query vector of another dimension is compared all the same; a streamed batch takes a second
+to end whatever its size, so a request of its own is faster up to 500 images.
 
-Everything is keyed by id, so that a question can be asked twice: a batch that broke off is sent
-again whole.
+Everything has an id, so a request can be repeated: a batch that broke off is sent again whole.
 """
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from weaviate.classes.query import Diversity, MetadataQuery
 from weaviate.classes.query import Filter as Condition
 
+from phosphene.batches import batched
 from phosphene.errors import LibraryError
+from phosphene.filters import EVERYTHING, NOTHING, Filter, all_of, matches, split_ids, with_ids
 from phosphene.manifest import Manifest
-from phosphene.records import Filter, Hit, Image, Origin, Space
-from phosphene.store import EVERYTHING
+from phosphene.records import Hit, Image, Space
+from phosphene.store import StoreInfo
 from phosphene.store.diversity import POOL, checked, diverse
-from phosphene.store.odd import Odd
-from phosphene.store.properties import fitting
+from phosphene.store.invalid import InvalidEntries
+from phosphene.store.properties import checked_vector
 from phosphene.store.weaviate.address import Address
+from phosphene.store.weaviate.conditions import condition, usable
 from phosphene.store.weaviate.connection import Connection
-from phosphene.store.weaviate.failures import Unwritten
-from phosphene.store.weaviate.objects import NAMES, VECTOR, decoded, image_of_object, known, object_of
-from phosphene.store.weaviate.registry import register, registered
+from phosphene.store.weaviate.failures import WriteRejected
+from phosphene.store.weaviate.objects import (
+    PROPERTIES,
+    VECTOR,
+    decoded,
+    image_of_object,
+    object_of,
+    valid_ids,
+)
+from phosphene.store.weaviate.reader import Reader
+from phosphene.store.weaviate.registry import register, register_again, registered
+from phosphene.store.weaviate.upgrade import upgrade_objects
 from phosphene.vectors import Vector, unit
 
 if TYPE_CHECKING:
     from weaviate.collections import Collection
 
-Item = TypeVar("Item")
-
-MOST = 10_000  # objects that a server gives, or deletes, at once: QUERY_MAXIMUM_RESULTS
-WRITTEN = 256  # images in a request: 7 MB with thumbnails of 20 KB, of the 100 MB that gRPC carries
-READ = 500  # images in a page, with vectors of 512 numbers 2 MB
-SEEN = 200  # thumbnails in a page
-DIVERSE_FROM = (1, 37)  # the first version that chooses diverse hits by itself
-NAMED = 3  # refused objects that an error names
+MAX_RESULTS = 10_000  # objects that a server returns or deletes at once: QUERY_MAXIMUM_RESULTS
+WRITE_BATCH = 256  # images in a request: 7 MB with thumbnails of 20 KB, of the 100 MB that gRPC carries
+PAGE_SIZE = 500  # images in a page: 2 MB with vectors of 512 numbers
+THUMBNAIL_BATCH = 200  # thumbnails in a page
+MMR_SINCE = (1, 37)  # the first version of Weaviate that chooses diverse hits itself
+MAX_NAMED = 3  # refused objects that an error names
 
 
 class WeaviateStore:
-    """A Store on a server. Many processes, on many machines, may read and write it at once."""
+    """A Store on a server. Many processes on many machines may read and write it at once.
 
-    def __init__(self, address: Address, space: Space) -> None:
+    `max_results` is how many objects the server returns at once, and `page_size` how many are read at once.
+    """
+
+    def __init__(
+        self, address: Address, space: Space, *, max_results: int = MAX_RESULTS, page_size: int = PAGE_SIZE
+    ) -> None:
         self.space = space
         self._address = address
         self._connection = Connection(address)
-        self._odd = Odd(address)
+        self._max_results = max_results
+        self._reader = Reader(self._connection, PROPERTIES, page_size)
+        self._invalid = InvalidEntries(address)
 
     @classmethod
     def open(cls, address: Address) -> Self:
-        """Open the library at an address. Raises LibraryError where there is none."""
+        """Open the library at an address. Raises LibraryError if there is none."""
         manifest = registered(address)
         if manifest is None:
             raise LibraryError(f"there is no library at `{address}`", hint="name another collection")
@@ -64,224 +81,201 @@ class WeaviateStore:
 
     @classmethod
     def create(cls, address: Address, space: Space) -> Self:
-        """Make a library at an address, or open the one that is there, whatever its space."""
+        """Make a library at an address, or open the existing one, whatever its space is."""
         if registered(address) is None:
             register(address, Manifest(space))
         return cls.open(address)
 
+    def info(self) -> StoreInfo:
+        """What kind of store it is."""
+        return StoreInfo("weaviate", exact=False, writable=True)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
     # ── writing ───────────────────────────────────────────────────────────────────────────
 
     def upsert(self, images: Sequence[Image]) -> None:
-        """Write images with their thumbnails; the last of equal ids wins.
+        """Write images with their thumbnails. The last of equal ids wins.
 
-        An image without a thumbnail keeps the one that is stored. Raises VectorError for a vector
-        that does not fit and StoreError for text that is no Unicode, and then nothing is written;
-        StoreError, too, where the server refuses some, and names them.
+        An image without a thumbnail keeps the stored one. Raises VectorError for a vector that does not fit
+        and StoreError for text that is not Unicode, and then writes nothing. Raises StoreError if the server
+        refuses some of the images, and names them.
         """
-        last = {image.id: image for image in images}
-        for image in last.values():
-            unit(fitting(image.vector, self.space))  # refuses what has no direction: no search would find it
-        kept = self.thumbnails([image.id for image in last.values() if image.thumbnail is None])
-        objects = [object_of(image, image.thumbnail or kept.get(image.id)) for image in last.values()]
-        # The last one twice: a server writes the log of its vector index one request late, and a search
-        # would never find again what it had not written when it was killed.
-        for batch in chain(_batches(objects, WRITTEN), [objects[-1:]] if objects else []):
-            self._connection.ask_collection("write to", lambda found, batch=batch: _insert(found, batch))
+        last = [self._checked(image) for image in {image.id: image for image in images}.values()]
+        kept = self.thumbnails([image.id for image in last if image.thumbnail is None])
+        objects = [object_of(image, image.thumbnail or kept.get(image.id)) for image in last]
+        # The last object is sent twice. A server writes the log of its vector index one request late: if it
+        # is killed, no search would ever find the last object again.
+        for batch in chain(batched(objects, WRITE_BATCH), [objects[-1:]] if objects else []):
+            self._connection.request_collection("write to", lambda found, batch=batch: _insert(found, batch))
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Take images and their thumbnails out; returns how many were there."""
+        """Delete images and their thumbnails. Returns how many there were."""
         return sum(
-            self._connection.ask_collection("write to", lambda found, batch=batch: _delete(found, batch))
-            for batch in _batches(known(ids), READ)
+            self._connection.request_collection("write to", lambda found, batch=batch: _delete(found, batch))
+            for batch in batched(valid_ids(ids), self._reader.page_size)
         )
+
+    # ── the library's format ──────────────────────────────────────────────────────────────
+
+    def read_manifest(self) -> Manifest | None:
+        """The manifest of this library in the server's registry."""
+        return registered(self._address)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replace that manifest."""
+        register_again(self._address, manifest)
+
+    def upgrade_rows(self) -> bool:
+        """Write the objects as today's format has them, see `upgrade`; False where some are out of reach."""
+        return upgrade_objects(self._address)
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
 
-    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image]:
-        """The images of these ids, in the order asked for; unknown ones are passed over."""
-        found = {image.id: image for image in self._usable(self._by_id(known(ids), vectors), vectors)}
+    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image[Any]]:
+        """The images of these ids, in this order. Unknown ids are skipped."""
+        found = {image.id: image for image in self._by_id(ids, vectors)}
         return [found[id] for id in ids if id in found]
 
     def near(
-        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
-    ) -> list[Hit]:
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: bool = False,
+    ) -> list[Hit[Any]]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
-        Above 10,000 every image is compared here, since a server gives no more at once.
+        For more than 10,000 hits every image is compared here, because a server returns no more at once.
         """
-        query, share = unit(fitting(vector, self.space)), checked(diversity)
-        if count < 1 or _empty(where):
+        query, share = unit(checked_vector(vector, self.space)), checked(diversity)
+        where = usable(where)
+        if count < 1 or where == NOTHING:
             return []
-        if share and not self._chooses(count):
+        if share and not self._can_diversify(count):
             return diverse(self, query, count, where, share)
-        if count > MOST:
+        if count > self._max_results:
             return self._nearest_of_all(query, count, where)
-        answer = self._connection.ask_collection(
+        answer = self._connection.request_collection(
             "search",
             lambda found: found.query.near_vector(
                 near_vector=query.tolist(),
                 target_vector=VECTOR,
                 limit=POOL * count if share else count,
-                filters=_condition(where),
-                return_properties=NAMES,
+                filters=condition(where),
+                return_properties=PROPERTIES,
                 return_metadata=MetadataQuery(distance=True),
+                include_vector=_included(vectors),
                 diversity_selection=Diversity.mmr(limit=count, balance=1 - share) if share else None,
             ),
         )
-        return [
-            Hit(image_of_object(each), float(np.clip(1 - (each.metadata.distance or 0.0), -1, 1)))
-            for each in answer.objects
-        ]
+        distances = {str(each.uuid): each.metadata.distance or 0.0 for each in answer.objects}
+        images = self._valid(map(image_of_object, answer.objects), vectors)
+        return [Hit(image, float(np.clip(1 - distances[image.id], -1, 1))) for image in images]
 
-    def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]:
-        """All images, in no particular order, in bounded memory.
+    def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image[Any]]:
+        """All images that match, in no particular order, in bounded memory.
 
-        What is written meanwhile may come or not.
+        What is written meanwhile may be among them or not.
         """
-        ids = self._named(where)
-        images = chain.from_iterable(self._pages(vectors)) if ids is None else self._by_id(ids, vectors)
-        for image in self._usable(images, vectors):
-            if image.id not in where.without and where.origin in (None, image.origin):
-                yield image
+        ids = self._candidates(where)
+        if ids is None:
+            images = self._valid(map(image_of_object, self._reader.all(vectors=_included(vectors))), vectors)
+        else:
+            images = self._by_id(ids, vectors)
+        yield from (image for image in images if matches(where, image))
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails (encoded pictures) of these ids."""
-        found: dict[str, bytes] = {}
-        for batch in _batches(known(ids), SEEN):
-            for each in self._objects(batch, ["thumbnail"], vectors=False):
-                if content := decoded(each.properties.get("thumbnail")):
-                    found[str(each.uuid)] = content
-        return found
+        reader = Reader(self._connection, ["thumbnail"], THUMBNAIL_BATCH)
+        found = {str(each.uuid): decoded(each.properties.get("thumbnail")) for each in reader.by_id(ids)}
+        return {id: content for id, content in found.items() if content}
 
     def count(self, where: Filter = EVERYTHING) -> int:
-        """How many images there are."""
-        if where.only is None:
+        """How many images match."""
+        only, without, rest = split_ids(where)
+        if only is None:
             return self._count(where)
-        batches = _batches(known(sorted(where.only - where.without)), MOST)
-        return sum(self._count(Filter(where.origin, frozenset(batch))) for batch in batches)
-
-    def exact(self) -> bool:
-        """Whether `near` compares with every image (true) or asks an index (false)."""
-        return False
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._connection.close()
+        batches = batched(sorted(only - without), self._max_results)
+        return sum(self._count(all_of(with_ids(batch), rest)) for batch in batches)
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
 
-    def _usable(self, images: Iterable[Image], vectors: bool) -> Iterator[Image]:
-        """The images; where vectors are asked for, those that have one."""
+    def _checked(self, image: Image) -> Image[Vector]:
+        """The image, if its vector can be stored: no search would find one without a direction."""
+        vector = checked_vector(image.vector, self.space)
+        unit(vector)
+        return replace(image, vector=vector)  # type: ignore[return-value]
+
+    def _by_id(self, ids: Iterable[str], vectors: bool) -> Iterator[Image]:
+        objects = self._reader.by_id(ids, vectors=_included(vectors))
+        return self._valid(map(image_of_object, objects), vectors)
+
+    def _valid(self, images: Iterable[Image], vectors: bool) -> Iterator[Image]:
+        """The images. If vectors are asked for, only those that have one."""
         for image in images:
             if vectors and image.vector is None:
-                self._odd.pass_over(image.id, f"has no vector `{VECTOR}`, or one without a direction")
+                self._invalid.skip(image.id, f"has no vector `{VECTOR}`, or one without a direction")
             else:
                 yield image
 
     def _count(self, where: Filter) -> int:
-        condition = _condition(where)
-        answer = self._connection.ask_collection(
-            "count", lambda found: found.aggregate.over_all(total_count=True, filters=condition)
+        where = usable(where)
+        if where == NOTHING:
+            return 0
+        answer = self._connection.request_collection(
+            "count", lambda found: found.aggregate.over_all(total_count=True, filters=condition(where))
         )
         return int(answer.total_count or 0)
 
-    def _objects(self, ids: Sequence[str], properties: list[str], *, vectors: bool) -> list[Any]:
-        answer = self._connection.ask_collection(
-            "read",
-            lambda found: found.query.fetch_objects(
-                filters=Condition.by_id().contains_any(list(ids)),
-                limit=len(ids),
-                return_properties=properties,
-                include_vector=[VECTOR] if vectors else False,
-            ),
-        )
-        return list(answer.objects)
-
-    def _by_id(self, ids: Sequence[str], vectors: bool) -> Iterator[Image]:
-        for batch in _batches(ids, READ):
-            yield from map(image_of_object, self._objects(batch, NAMES, vectors=vectors))
-
-    def _pages(self, vectors: bool) -> Iterator[list[Image]]:
-        """Everything, a page at a time; each goes on where the one before ended."""
-        after: str | None = None
-        while True:
-            answer = self._connection.ask_collection(
-                "read",
-                lambda found, after=after: found.query.fetch_objects(
-                    limit=READ,
-                    after=after,
-                    return_properties=NAMES,
-                    include_vector=[VECTOR] if vectors else False,
-                ),
-            )
-            if not answer.objects:
-                return
-            yield [image_of_object(each) for each in answer.objects]
-            after = str(answer.objects[-1].uuid)
-
-    def _named(self, where: Filter) -> list[str] | None:
-        """The ids that may match, where they are few or were named; None where all are to be looked at."""
-        if where.only is not None:
-            return known(sorted(where.only - where.without))
-        if where.origin is None or self.count(where) > MOST:
+    def _candidates(self, where: Filter) -> list[str] | None:
+        """The ids that may match, if the filter names them or they are few. None: look at all objects."""
+        only, without, rest = split_ids(where)
+        if only is not None:
+            return sorted(only - without)
+        if rest == EVERYTHING or self.count(where) > self._max_results:
             return None
-        condition = _condition(where)
-        answer = self._connection.ask_collection(
-            "read",
-            lambda found: found.query.fetch_objects(filters=condition, limit=MOST, return_properties=[]),
-        )
-        return [str(each.uuid) for each in answer.objects]
+        where = usable(where)
+        if where == NOTHING:
+            return []
+        reader = Reader(self._connection, [], self._reader.page_size)
+        return [str(each.uuid) for each in reader.matching(condition(where), self._max_results)]
 
     def _nearest_of_all(self, query: Vector, count: int, where: Filter) -> list[Hit]:
-        """The nearest by comparing every image, in memory for `count`."""
+        """The nearest images, found by comparing all of them, in memory for `count`."""
         hits = (
             Hit(image, float(np.clip(unit(image.vector) @ query, -1, 1)))
             for image in self.iterate(where, vectors=True)
-            if image.vector is not None
         )
         return heapq.nlargest(count, hits, key=lambda hit: hit.score)
 
-    def _chooses(self, count: int) -> bool:
+    def _can_diversify(self, count: int) -> bool:
         """Whether the server itself can choose `count` diverse hits."""
-        return POOL * count <= MOST and self._connection.version >= DIVERSE_FROM
+        return POOL * count <= self._max_results and self._connection.version >= MMR_SINCE
+
+
+def _included(vectors: bool) -> bool | list[str]:
+    return [VECTOR] if vectors else False
 
 
 def _insert(found: "Collection[Any, Any]", batch: Sequence[Any]) -> None:
-    """Write a batch. Raises Unwritten that names what the server refused, and why."""
+    """Write a batch. Raises WriteRejected that names what the server refused, and why."""
     errors = found.data.insert_many(batch).errors
     if errors:
         named = [f"{errors[place].object_.uuid}: {errors[place].message}" for place in sorted(errors)]
-        raise Unwritten(f"{len(errors)} of {len(batch)} images: {'; '.join(named[:NAMED])}")
+        more = "; …" if len(named) > MAX_NAMED else ""
+        raise WriteRejected(
+            f"the server refused {len(errors)} of {len(batch)} images: {'; '.join(named[:MAX_NAMED])}{more}"
+        )
 
 
 def _delete(found: "Collection[Any, Any]", ids: Sequence[str]) -> int:
-    """Delete objects. Raises Unwritten where some are still there."""
+    """Delete objects. Raises WriteRejected if some are still there."""
     done = found.data.delete_many(Condition.by_id().contains_any(list(ids)))
     if done.failed:
-        raise Unwritten(f"{done.failed} of {done.matches} images were not deleted")
+        raise WriteRejected(f"the server did not delete {done.failed} of {done.matches} images")
     return done.successful
-
-
-def _empty(where: Filter) -> bool:
-    """Whether nothing can match: no id that is asked for can be one."""
-    return where.only is not None and not known(list(where.only))
-
-
-def _condition(where: Filter) -> Any:
-    """A filter as the client takes it; None for all."""
-    parts = [] if where.origin is None else [_made(where.origin)]
-    if where.only is not None:
-        parts.append(Condition.by_id().contains_any(known(list(where.only))))
-    if without := known(list(where.without)):
-        parts.append(Condition.by_id().contains_none(without))
-    return Condition.all_of(parts) if parts else None
-
-
-def _made(origin: Origin) -> Any:
-    """Every image that phosphene did not generate is a training image, whatever else it says."""
-    origins = Condition.by_property("origin")
-    return origins.equal(origin) if origin == "generated" else origins.not_equal("generated")
-
-
-def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
-    return (items[start : start + size] for start in range(0, len(items), size))

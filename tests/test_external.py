@@ -1,4 +1,4 @@
-"""Somebody else's collection: read, searched and generated from, and never written to."""
+"""External collections: they are read, searched and generated from, and never written to."""
 
 import base64
 import json
@@ -20,14 +20,15 @@ import phosphene
 from oracle import vectors_like_embeddings
 from phosphene.cli import phosphene as command
 from phosphene.embedding import open_embedder
-from phosphene.errors import LibraryError, StoreError, VectorError
+from phosphene.errors import LibraryError, QueryError, StoreError, VectorError
+from phosphene.filters import EVERYTHING, GENERATED, Equals, Not, all_of, with_ids
 from phosphene.images import THUMBNAIL, open_picture
 from phosphene.landscape.scenes import SEEDS, write
-from phosphene.records import Filter, Space
+from phosphene.records import Space
 from phosphene.store.weaviate.address import Address
-from phosphene.store.weaviate.external import ForeignStore
+from phosphene.store.weaviate.external import ExternalStore
 from phosphene.store.weaviate.external_pictures import load, small
-from phosphene.store.weaviate.external_schema import Reading, reading
+from phosphene.store.weaviate.external_schema import FieldMapping, field_mapping
 from phosphene.vectors import Vectors, unit
 from pictures import drawn, encoded, jpeg
 from weaviate_server import Server
@@ -85,8 +86,8 @@ def theirs(server: Server, name: str, *, length: float = 1.0, **settings: Any) -
     return Theirs(server.url(name, vector="clip", image="photo", caption="title"), ids, vectors)
 
 
-def opened(url: str, space: Space = SPACE) -> ForeignStore:
-    return ForeignStore.open(Address.parse(url), space)
+def opened(url: str, space: Space = SPACE) -> ExternalStore:
+    return ExternalStore.open(Address.parse(url), space)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def collection(weaviate: Server) -> Theirs:
 
 
 @pytest.fixture
-def store(collection: Theirs) -> Iterator[ForeignStore]:
+def store(collection: Theirs) -> Iterator[ExternalStore]:
     store = opened(collection.url)
     yield store
     store.close()
@@ -104,8 +105,8 @@ def store(collection: Theirs) -> Iterator[ForeignStore]:
 # ── how a collection is read ──────────────────────────────────────────────────────────────
 
 
-def read(settings: dict[str, Any], options: str = "") -> Reading:
-    return reading(Address.parse(f"weaviate://host/Theirs?space=x{options}"), settings)
+def read(settings: dict[str, Any], options: str = "") -> FieldMapping:
+    return field_mapping(Address.parse(f"weaviate://host/Theirs?model=x{options}"), settings)
 
 
 def test_the_only_vector_needs_no_name_and_one_of_several_does() -> None:
@@ -123,14 +124,14 @@ def test_an_old_collection_has_one_vector_without_a_name() -> None:
     old = {"class": "Theirs", "vectorIndexType": "flat", "vectorIndexConfig": {"distance": "dot"}}
 
     assert read(old) == read(old, "&vector=default")
-    assert (read(old).vector, read(old).distance, read(old).flat) == ("", "dot", True)
+    assert (read(old).vector, read(old).distance, read(old).exact) == ("", "dot", True)
 
 
 @pytest.mark.parametrize(
     ("options", "wrong", "hint"),
     [
         ("&vector=clap", "has no vector `clap`", "`clip`"),
-        ("&image=nope", "the property `nope` of .* is not there", "`title`, `place`, `photo`"),
+        ("&image=nope", "the property `nope` of .* does not exist", "`title`, `place`, `photo`"),
         ("&image=width", "the property `width` of .* is of the type int", "`title`, `place`, `photo`"),
         ("&caption=photo", "the property `photo` of .* is of the type blob", "`title`, `place`, `tags`"),
     ],
@@ -145,7 +146,7 @@ def test_what_is_not_there_is_named_with_what_is(options: str, wrong: str, hint:
 def test_distances_without_a_cosine_are_refused() -> None:
     with pytest.raises(LibraryError, match="the distance `manhattan`"):
         read(named("Theirs", vectorIndexConfig={"distance": "manhattan"}))
-    with pytest.raises(LibraryError, match="several vectors an object"):
+    with pytest.raises(LibraryError, match="several vectors per object"):
         read(named("Theirs", vectorIndexConfig={"multivector": {"enabled": True}}))
 
 
@@ -158,12 +159,12 @@ def test_properties_of_our_names_and_types_are_read_and_pictures_are_not() -> No
 
 
 def test_an_object_is_an_image_with_plain_values_for_what_it_does_not_say(
-    store: ForeignStore, collection: Theirs
+    store: ExternalStore, collection: Theirs
 ) -> None:
     [image] = store.get([collection.ids[3]], vectors=True)
 
     assert (image.id, image.caption, image.captions) == (collection.ids[3], "number 3", ("number 3",))
-    assert (image.origin, image.sha256, image.width, image.height) == ("training", "", 320, 0)
+    assert (image.origin, image.sha256, image.width, image.height) == ("imported", "", 320, 0)
     assert (image.recipe, image.parents) == (None, ())
     assert image.uri.endswith(f"/Theirs/{image.id}")
     assert image.created.endswith("+00:00")
@@ -171,7 +172,7 @@ def test_an_object_is_an_image_with_plain_values_for_what_it_does_not_say(
 
 
 def test_images_come_in_the_order_asked_for_and_unknown_ids_are_passed_over(
-    store: ForeignStore, collection: Theirs
+    store: ExternalStore, collection: Theirs
 ) -> None:
     asked = [collection.ids[5], str(uuid.uuid4()), "no-uuid", collection.ids[2], collection.ids[5]]
 
@@ -182,7 +183,7 @@ def test_images_come_in_the_order_asked_for_and_unknown_ids_are_passed_over(
     ]
 
 
-def test_objects_without_the_vector_are_no_images(store: ForeignStore, collection: Theirs) -> None:
+def test_objects_without_the_vector_are_no_images(store: ExternalStore, collection: Theirs) -> None:
     assert {image.id for image in store.iterate(vectors=True)} == set(collection.ids)
     assert all(image.vector is not None for image in store.iterate(vectors=True))
 
@@ -206,8 +207,8 @@ def test_scores_are_cosines_whatever_the_distance(
     query = vectors_like_embeddings(1, DIMENSION, seed=7)[0]
     store = opened(collection.url)
 
-    hits = store.near(query, 10)
-    vectors = [image.vector for image in store.get([hit.image.id for hit in hits], vectors=True)]
+    hits = store.near(query, 10, vectors=True)
+    vectors = [hit.image.vector for hit in hits]
     store.close()
 
     cosines = unit(collection.vectors) @ query
@@ -219,33 +220,36 @@ def test_scores_are_cosines_whatever_the_distance(
     )
 
 
-def test_filters_hold(store: ForeignStore, collection: Theirs) -> None:
+def test_filters_hold(store: ExternalStore, collection: Theirs) -> None:
     query, ids = unit(collection.vectors[0]), collection.ids
     only, without = frozenset(ids[:4]), frozenset(ids[:2])
+    both = all_of(with_ids(only), Not(with_ids(without)))
 
-    assert {hit.image.id for hit in store.near(query, 9, Filter(only=only))} == set(ids[:4])
-    assert {hit.image.id for hit in store.near(query, 9, Filter(only=only, without=without))} == set(ids[2:4])
-    assert len(store.near(query, 9, Filter(without=without))) == 9
-    assert ids[0] not in {hit.image.id for hit in store.near(query, 9, Filter(without=without))}
-    assert store.near(query, 9, Filter(origin="generated")) == []
-    assert store.near(query, 9, Filter(only=frozenset())) == []
-    assert {image.id for image in store.iterate(Filter(only=only, without=without))} == set(ids[2:4])
-    assert list(store.iterate(Filter(origin="generated"))) == []
-    assert [store.count(where) for where in (Filter(), Filter(without=without), Filter(only=only))] == [
+    assert {hit.image.id for hit in store.near(query, 9, with_ids(only))} == set(ids[:4])
+    assert {hit.image.id for hit in store.near(query, 9, both)} == set(ids[2:4])
+    assert len(store.near(query, 9, Not(with_ids(without)))) == 9
+    assert ids[0] not in {hit.image.id for hit in store.near(query, 9, Not(with_ids(without)))}
+    assert store.near(query, 9, GENERATED) == []
+    assert store.near(query, 9, with_ids([])) == []
+    assert {image.id for image in store.iterate(both)} == set(ids[2:4])
+    assert list(store.iterate(GENERATED)) == []
+    assert [store.count(where) for where in (EVERYTHING, Not(with_ids(without)), with_ids(only))] == [
         COUNT + 1,
         COUNT - 1,
         4,
     ]
-    assert store.count(Filter(origin="generated")) == 0
+    assert store.count(GENERATED) == 0
+    with pytest.raises(QueryError, match="only by id and origin"):
+        store.count(Equals("caption", "number 1"))
 
 
-def test_a_vector_of_another_dimension_is_refused(store: ForeignStore) -> None:
+def test_a_vector_of_another_dimension_is_refused(store: ExternalStore) -> None:
     with pytest.raises(VectorError, match=r"shape \(8,\) does not fit `their/model`"):
         store.near(np.ones(8, dtype=np.float32), 3)
 
 
 def test_thumbnails_are_made_from_blobs_and_grey_where_there_is_none(
-    store: ForeignStore, collection: Theirs
+    store: ExternalStore, collection: Theirs
 ) -> None:
     made = store.thumbnails(collection.ids[:2])
 
@@ -296,9 +300,9 @@ def test_where_there_is_no_picture_a_grey_one_stands_in(content: bytes | None) -
     assert len(colours) == 1
 
 
-def test_writing_is_refused_with_the_way_out(store: ForeignStore, collection: Theirs) -> None:
+def test_writing_is_refused_with_the_way_out(store: ExternalStore, collection: Theirs) -> None:
     for attempt in (lambda: store.upsert([]), lambda: store.delete(collection.ids[:1])):
-        with pytest.raises(StoreError, match="somebody else's collection: phosphene only reads it") as caught:
+        with pytest.raises(StoreError, match="an external collection, which phosphene only reads") as caught:
             attempt()
         assert "--into LIB" in caught.value.hint
 
@@ -344,15 +348,15 @@ def scenes(weaviate: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def visited(scenes: str) -> str:
-    """An address that `-L` takes."""
-    return f"{scenes}&space=landscape"
+def address(scenes: str) -> str:
+    """The address of the landscapes, as `-L` takes it."""
+    return f"{scenes}&model=landscape"
 
 
-def test_a_search_finds_what_a_library_of_the_same_pictures_finds(visited: str, tmp_path: Path) -> None:
-    with phosphene.open(visited) as library:
+def test_a_search_finds_what_a_library_of_the_same_pictures_finds(address: str, tmp_path: Path) -> None:
+    with phosphene.open(address) as library:
         pictures = library.store.thumbnails([image.id for image in library.store.iterate()])
-        hits, again = library.search(PROMPT, 16), lines("-L", visited, "search", PROMPT, "-n", 16)
+        hits, again = library.search(PROMPT, 16), lines("-L", address, "search", PROMPT, "-n", 16)
         vectors = {image.id: image.vector for image in library.store.iterate(vectors=True)}
         target = library.vector(PROMPT)
 
@@ -362,25 +366,25 @@ def test_a_search_finds_what_a_library_of_the_same_pictures_finds(visited: str, 
     )
     assert [hit.score for hit in hits] == pytest.approx(cosines, abs=1e-5)
     assert [hit["id"] for hit in again] == [hit.image.id for hit in hits]
-    assert all(hit["uri"] == f"{visited.split('?')[0]}/{hit['id']}" for hit in again)
+    assert all(hit["uri"] == f"{address.split('?')[0]}/{hit['id']}" for hit in again)
 
 
-def test_the_space_is_believed_once_and_then_no_model_loads(visited: str) -> None:
-    with phosphene.open(visited) as library:
+def test_a_probe_is_remembered_so_that_no_model_loads_again(address: str) -> None:
+    with phosphene.open(address) as library:
         library.search(PROMPT)
-    with phosphene.open(visited) as again:
+    with phosphene.open(address) as again:
         assert again.search(PROMPT)
-        assert again.url == visited
+        assert again.url == address
         assert (again.status().store, again.status().images) == ("weaviate", 16)
         assert "embedder" not in vars(again)
 
 
-def test_it_is_shown_mapped_and_walked(visited: str, tmp_path: Path) -> None:
-    [hit] = lines("-L", visited, "search", PROMPT, "-n", 1)
+def test_it_is_shown_mapped_and_walked(address: str, tmp_path: Path) -> None:
+    [hit] = lines("-L", address, "search", PROMPT, "-n", 1)
 
-    [shown] = lines("-L", visited, "show", hit["id"][:8], "-o", tmp_path / "family.png")
-    lines("-L", visited, "map", "-o", tmp_path / "map.png")
-    stops = lines("-L", visited, "walk", PROMPT, "a boat", "--steps", 3, "-o", tmp_path / "walk.png")
+    [shown] = lines("-L", address, "show", hit["id"][:8], "-o", tmp_path / "family.png")
+    lines("-L", address, "map", "-o", tmp_path / "map.png")
+    stops = lines("-L", address, "walk", PROMPT, "a boat", "--steps", 3, "-o", tmp_path / "walk.png")
 
     assert (shown["id"], shown["uri"]) == (hit["id"], hit["uri"])
     assert len(stops) == 3
@@ -388,12 +392,12 @@ def test_it_is_shown_mapped_and_walked(visited: str, tmp_path: Path) -> None:
         assert (tmp_path / name).stat().st_size > 1000
 
 
-def test_what_is_generated_goes_into_another_library_and_keeps_the_foreign_parents(
-    visited: str, tmp_path: Path
+def test_what_is_generated_goes_into_another_library_and_keeps_the_external_parents(
+    address: str, tmp_path: Path
 ) -> None:
     words = (
         "-L",
-        visited,
+        address,
         "generate",
         PROMPT,
         "-n",
@@ -412,52 +416,52 @@ def test_what_is_generated_goes_into_another_library_and_keeps_the_foreign_paren
     [made] = lines(*words, "--into", tmp_path / "mine")
 
     assert refused.exit_code == 1
-    assert "phosphene only reads it" in refused.stderr
+    assert "which phosphene only reads" in refused.stderr
     assert "--into LIB" in refused.stderr
-    nearest = lines("-L", visited, "search", PROMPT, "-n", 3)
+    nearest = lines("-L", address, "search", PROMPT, "-n", 3)
     assert [parent["id"] for parent in made["parents"]] == [hit["id"] for hit in nearest]
     [shown] = lines("-L", tmp_path / "mine", "show", made["id"])
     assert [parent["id"] for parent in shown["parents"]] == [hit["id"] for hit in nearest]
     assert made["uri"] == str(tmp_path / "mine" / "pictures" / f"{made['id']}.png")
-    [replayed] = lines("-L", visited, "replay", made["uri"])
+    [replayed] = lines("-L", address, "replay", made["uri"])
     assert replayed["identical"]
 
 
-def test_a_walk_keeps_what_it_made_in_another_library(visited: str, tmp_path: Path) -> None:
-    words = ("-L", visited, "walk", PROMPT, "a boat", "--steps", 2, "--generate", "--keep")
+def test_a_walk_keeps_what_it_made_in_another_library(address: str, tmp_path: Path) -> None:
+    words = ("-L", address, "walk", PROMPT, "a boat", "--steps", 2, "--generate", "--keep")
     stops = lines(*words, "--into", tmp_path / "mine", "-o", tmp_path / "walk.png")
 
     assert all(Path(stop["generated"]["uri"]).is_file() for stop in stops)
     assert lines("-L", tmp_path / "mine", "status")[0]["generated"] == 2
-    usage = run("-L", visited, "walk", PROMPT, "a boat", "--into", tmp_path / "mine")
+    usage = run("-L", address, "walk", PROMPT, "a boat", "--into", tmp_path / "mine")
     assert usage.exit_code == 2
 
 
-def test_it_can_be_copied_into_a_library_of_ones_own(visited: str, tmp_path: Path) -> None:
-    [first] = lines("copy", visited, tmp_path / "mine")
-    [second] = lines("copy", visited, tmp_path / "mine")
+def test_it_can_be_copied_into_a_library_of_ones_own(address: str, tmp_path: Path) -> None:
+    [first] = lines("copy", address, tmp_path / "mine")
+    [second] = lines("copy", address, tmp_path / "mine")
 
     assert (first["copied"], second["copied"], second["unchanged"]) == (16, 0, 16)
-    own, foreign = (lines("-L", place, "search", PROMPT) for place in (tmp_path / "mine", visited))
-    assert [(hit["id"], hit["uri"]) for hit in own] == [(hit["id"], hit["uri"]) for hit in foreign]
+    own, external = (lines("-L", place, "search", PROMPT) for place in (tmp_path / "mine", address))
+    assert [(hit["id"], hit["uri"]) for hit in own] == [(hit["id"], hit["uri"]) for hit in external]
 
 
-def test_nothing_is_added_to_it_or_removed(visited: str, tmp_path: Path) -> None:
+def test_nothing_is_added_to_it_or_removed(address: str, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(jpeg(1))
-    [hit] = lines("-L", visited, "search", PROMPT, "-n", 1)
+    [hit] = lines("-L", address, "search", PROMPT, "-n", 1)
 
-    added = run("-L", visited, "add", tmp_path / "a.jpg")
-    removed = run("-L", visited, "remove", hit["id"], "--yes")
+    added = run("-L", address, "add", tmp_path / "a.jpg")
+    removed = run("-L", address, "remove", hit["id"], "--yes")
 
     for result in (added, removed):
         assert result.exit_code == 1
-        assert "phosphene only reads it" in result.stderr
-    assert lines("-L", visited, "status")[0]["images"] == 16
+        assert "which phosphene only reads" in result.stderr
+    assert lines("-L", address, "status")[0]["images"] == 16
 
 
 def test_vectors_of_another_dimension_are_refused_with_both_named(collection: Theirs) -> None:
-    with pytest.raises(LibraryError, match=r"have 32 numbers, and those of `landscape`.* 256"):
-        phosphene.open(f"{collection.url}&space=landscape")
+    with pytest.raises(LibraryError, match=r"have 32 numbers, but those of `landscape`.* 256"):
+        phosphene.open(f"{collection.url}&model=landscape")
 
 
 def test_vectors_of_another_model_are_refused_where_their_pictures_say_so(
@@ -466,20 +470,20 @@ def test_vectors_of_another_model_are_refused_where_their_pictures_say_so(
     with pytest.raises(
         LibraryError, match=r"are not of `landscape`.*8 stored pictures.*mean cosine"
     ) as caught:
-        phosphene.open(weaviate.url("Noise", image="photo", space="landscape"))
+        phosphene.open(weaviate.url("Noise", image="photo", model="landscape"))
     assert "/Noise` are not of" in caught.value.message
 
-    with phosphene.open(weaviate.url("Noise", space="landscape")) as unseen:  # nothing can be compared
+    with phosphene.open(weaviate.url("Noise", model="landscape")) as unseen:  # nothing can be compared
         assert unseen.status().images == 16
 
 
 @pytest.mark.parametrize(
     ("name", "options", "wrong"),
     [
-        ("Scenes", {"image": "photo"}, "does not say of which space"),
-        ("Absent", {"space": "landscape"}, "there is no collection `Absent`"),
-        ("Scenes", {"space": "landscape", "image": "nope"}, "the property `nope`"),
-        ("Empty", {"space": "landscape"}, "holds nothing"),
+        ("Scenes", {"image": "photo"}, "does not name the model"),
+        ("Absent", {"model": "landscape"}, "there is no collection `Absent`"),
+        ("Scenes", {"model": "landscape", "image": "nope"}, "the property `nope`"),
+        ("Empty", {"model": "landscape"}, "no object of"),
     ],
 )
 def test_an_address_that_cannot_be_read_says_why(

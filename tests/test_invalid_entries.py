@@ -11,7 +11,7 @@ import phosphene
 from command import run
 from oracle import SPACE, made
 from phosphene.errors import PassedOver
-from phosphene.records import Filter
+from phosphene.filters import IMPORTED
 from phosphene.store.weaviate.address import Address
 from phosphene.vectors import unit
 from weaviate_server import Server
@@ -46,14 +46,14 @@ def test_odd_objects_are_shown_with_what_they_have_and_can_be_copied(
         hits = library.store.near(QUERY, 20)
         assert {hit.image.id for hit in hits} == {image.id for image in made(6)} | {bare, scraped}
         first = library.show(bare).image
-        assert (first.origin, first.created, first.caption) == ("training", "", "")
-        assert library.store.count(Filter(origin="training")) == 4 + 3
+        assert (first.origin, first.created, first.caption) == ("imported", "", "")
+        assert library.store.count(IMPORTED) == 4 + 3
         with pytest.warns(PassedOver, match=lost):
             images = list(library.store.iterate(vectors=True))
         assert all(
             np.isclose(np.linalg.norm(image.vector), 1) for image in images if image.vector is not None
         )
-        assert {image.id for image in library.store.iterate(Filter(origin="training"))} >= {
+        assert {image.id for image in library.store.iterate(IMPORTED)} >= {
             bare,
             scraped,
             lost,

@@ -1,4 +1,4 @@
-"""Drift between the schema's file and what a server answers, which says more and leaves out `false`."""
+"""How the schema's file is compared with a server's answer, which says more and leaves out `false`."""
 
 import copy
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from phosphene import schema
-from phosphene.store.weaviate.schema_diff import Drift, drift, mended
+from phosphene.store.weaviate.schema_diff import Difference, diff, patched
 
 
 def answered() -> dict[str, Any]:
@@ -27,8 +27,8 @@ def property_of(collection: dict[str, Any], name: str) -> dict[str, Any]:
     return dict(found)
 
 
-def test_what_a_server_adds_reorders_and_leaves_out_is_no_drift() -> None:
-    assert drift(schema.collection(), answered()) == []
+def test_what_a_server_adds_reorders_and_leaves_out_is_no_difference() -> None:
+    assert diff(schema.collection(), answered()) == []
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_changed_setting_is_named_and_whether_it_can_be_changed_back(
         place = place[step]
     before, place[last] = place[last], value
 
-    [difference] = drift(schema.collection(), found)
+    [difference] = diff(schema.collection(), found)
 
     assert (str(difference), difference.wanted, difference.found) == (path, before, value)
     assert (difference.mutable, difference.added) == (mutable, False)
@@ -69,7 +69,7 @@ def test_a_property_is_compared_by_its_name() -> None:
     caption["tokenization"] = "field"
     caption["description"] = "another"
 
-    differences = drift(schema.collection(), found)
+    differences = diff(schema.collection(), found)
 
     assert [str(each) for each in differences] == [
         "properties.caption.description",
@@ -78,21 +78,21 @@ def test_a_property_is_compared_by_its_name() -> None:
     assert [each.mutable for each in differences] == [True, False]
 
 
-def test_a_missing_property_or_vector_is_one_drift_that_can_be_added() -> None:
+def test_a_missing_property_or_vector_is_one_difference_that_can_be_added() -> None:
     found = answered()
     found["properties"] = [each for each in found["properties"] if each["name"] != "recipe"]
     del found["vectorConfig"]["image"]
 
-    differences = drift(schema.collection(), found)
+    differences = diff(schema.collection(), found)
 
     assert [str(each) for each in differences] == ["vectorConfig.image", "properties.recipe"]
     assert all(each.added and each.mutable and each.found is None for each in differences)
     assert differences[1].wanted == property_of(schema.collection(), "recipe")
 
 
-def test_a_missing_true_is_drift_and_a_missing_false_is_none() -> None:
-    assert drift({"a": {"on": False}}, {"a": {}}) == []
-    assert drift({"a": {"on": True}}, {"a": {}}) == [Drift(("a", "on"), True, None)]
+def test_a_missing_true_is_a_difference_and_a_missing_false_is_none() -> None:
+    assert diff({"a": {"on": False}}, {"a": {}}) == []
+    assert diff({"a": {"on": True}}, {"a": {}}) == [Difference(("a", "on"), True, None)]
 
 
 def test_mended_changes_what_was_named_and_nothing_else() -> None:
@@ -103,9 +103,9 @@ def test_mended_changes_what_was_named_and_nothing_else() -> None:
     property["description"] = "another"
     before = copy.deepcopy(found)
 
-    sent = mended(found, drift(schema.collection(), found))
+    sent = patched(found, diff(schema.collection(), found))
 
     assert found == before
-    assert drift(schema.collection(), sent) == []
+    assert diff(schema.collection(), sent) == []
     assert sent["vectorConfig"]["image"]["vectorIndexConfig"]["ef"] == -1
     assert [each["name"] for each in sent["properties"]] == [each["name"] for each in found["properties"]]

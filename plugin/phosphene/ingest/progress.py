@@ -1,0 +1,46 @@
+"""What an `add` tells while it runs, and what it did in the end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from phosphene.records import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an `add` is: pictures done of all, images committed and pictures failed so far."""
+
+    done: int
+    total: int | None  # None until the source has yielded its last item
+    added: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    note: str = ""  # what it waits for
+
+    @property
+    def rate(self) -> float:
+        """Pictures per second so far."""
+        return self.done / self.seconds if self.seconds else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What an `add` did: how many images are new, how many pictures were known, and what failed."""
+
+    added: int
+    unchanged: int
+    failures: tuple[Failure, ...]
+    seconds: float
+
+    @property
+    def failed(self) -> int:
+        """How many pictures and captions files could not be added."""
+        return len(self.failures)
+
+    @property
+    def images_per_second(self) -> float:
+        """New images per second, end to end."""
+        return self.added / self.seconds if self.seconds else 0.0
+
+
+OnProgress = Callable[[Progress], None]

@@ -1,0 +1,143 @@
+"""One run of an `add`: what is in flight, what waits to be committed, and the count of it all."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
+
+from phosphene.config import cores
+from phosphene.embedding import Embedder
+from phosphene.errors import StoreError
+from phosphene.ingest.commit import commit, lost
+from phosphene.ingest.progress import Added, OnProgress, Progress
+from phosphene.ingest.read_ahead import ReadAhead
+from phosphene.ingest.worker import Found, Worker, one_core_each
+from phosphene.interrupt import uninterrupted
+from phosphene.journal import Journal, Refused, Seen
+from phosphene.records import Failure
+from phosphene.sources import Item, uri_in
+from phosphene.store import Store
+
+BATCH = 16  # pictures per worker and forward pass; more is no faster on a core, and Ctrl-C waits for it
+COMMIT_IMAGES = 512  # few large commits are cheap for the store,
+COMMIT_SECONDS = 5.0  # and a kill costs no more than this much work
+LOOK_AHEAD = 2  # batches in flight per worker: one in work, one ready
+COMPARED = 256  # items that are looked up in the journal together
+
+
+class Run:
+    """Adds the items of one source. It holds the library's lock."""
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        store: Store,
+        journal: Journal,
+        tell: OnProgress,
+        commit_images: int = COMMIT_IMAGES,
+    ) -> None:
+        self.embedder, self.store, self.journal, self.tell = embedder, store, journal, tell
+        self.commit_images = commit_images
+        self.lost = lost(store, journal)
+        self.flight: deque[Future[list[Found]]] = deque()
+        self.waiting: list[Found] = []
+        self.failures: list[Failure] = []
+        self.done = self.added = self.unchanged = 0
+        self.started = self.committed = time.monotonic()
+
+    def over(self, items: Iterable[Item | Failure], batch: int) -> Added:
+        """Add the items, `batch` of them in each forward pass."""
+        self.ahead = ReadAhead(items)
+        stop = threading.Event()
+        worker = Worker(self.embedder, self.journal, stop, self.lost)
+        with one_core_each() as initializer, ThreadPoolExecutor(cores(), initializer=initializer) as pool:
+            try:
+                changed = self._changed()
+                while group := list(islice(changed, batch)):
+                    self.flight.append(pool.submit(worker, group))
+                    if len(self.flight) > LOOK_AHEAD * cores():
+                        self._land()
+                while self.flight:
+                    self._land()
+                self._commit()
+            except BaseException as error:
+                stop.set()
+                pool.shutdown(cancel_futures=True)
+                if not isinstance(error, StoreError):  # a store that failed would fail again
+                    self._land_finished()
+                    self._commit()
+                raise
+        return self._result()
+
+    def _result(self) -> Added:
+        folder = self.journal.folder
+        self.failures += [replace(one, uri=uri_in(folder, one.uri)) for one in self.ahead.failures]
+        self._report()
+        failures = tuple(sorted(self.failures, key=lambda failure: failure.uri))
+        return Added(self.added, self.unchanged, failures, time.monotonic() - self.started)
+
+    def _changed(self) -> Iterator[Item]:
+        """The items that must be looked at. Those that are as they were are counted, and not opened."""
+        while items := self.ahead.take(COMPARED):
+            chunk = [(uri_in(self.journal.folder, item.uri), item) for item in items]
+            uris = [uri for uri, _ in chunk]
+            before: dict[str, Seen | Refused] = {**self.journal.refused(uris), **self.journal.known(uris)}
+            for uri, item in chunk:
+                was = before.get(uri)
+                if was is None or self._is_lost(was) or not item.stamp or item.stamp != was.stamp:
+                    yield item
+                else:
+                    self._count_as_before(was, item)
+            self._tick()
+
+    def _is_lost(self, was: Seen | Refused) -> bool:
+        return isinstance(was, Seen) and was.id in self.lost
+
+    def _count_as_before(self, was: Seen | Refused, item: Item) -> None:
+        self.done += 1
+        if isinstance(was, Refused):
+            self.failures.append(Failure(was.uri, was.reason))
+        elif was.captions == item.captions:
+            self.unchanged += 1
+        else:
+            self.waiting.append((replace(was, captions=item.captions), None))
+
+    def _land(self) -> None:
+        """Take over the oldest batch in flight; until it is done, read on in the source."""
+        while not self.flight[0].done() and self.ahead.read():
+            pass
+        found = self.flight[0].result()
+        self.waiting += found
+        self.done += len(found)
+        self.flight.popleft()
+        self._tick()
+
+    def _land_finished(self) -> None:
+        """Take over what is finished, when nothing is awaited any more."""
+        for future in self.flight:
+            if not future.cancelled() and not future.exception():
+                self.waiting += future.result()
+
+    def _tick(self) -> None:
+        late = time.monotonic() - self.committed > COMMIT_SECONDS
+        if late or len(self.waiting) >= self.commit_images:
+            self._commit()
+        self._report()
+
+    def _commit(self) -> None:
+        with uninterrupted():
+            if self.waiting:
+                new = commit(self.waiting, self.store, self.journal)
+                refused = [one for one, _ in self.waiting if isinstance(one, Refused)]
+                self.failures += [Failure(one.uri, one.reason) for one in refused]
+                self.added += new
+                self.unchanged += len(self.waiting) - len(refused) - new
+            self.waiting = []
+            self.committed = time.monotonic()
+
+    def _report(self) -> None:
+        seconds = time.monotonic() - self.started
+        self.tell(Progress(self.done, self.ahead.total, self.added, len(self.failures), seconds))

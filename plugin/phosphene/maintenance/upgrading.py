@@ -1,0 +1,75 @@
+"""Upgrading a library of an older format, before the first write to it.
+
+Format 1 calls the origin of an added image `training`, and format 2 calls it `imported`. Reading needs no
+upgrade, since every image that phosphene did not generate counts as imported. `begin_writing` is called
+before everything that changes what a library holds: add, generate, remove, copy, repair, and training its
+generator. A search changes nothing in this sense: it may keep the vector of its text in the journal, whose
+tables are the same in both formats. Recipes stay as they are, because the id of a generated image follows
+from its recipe.
+
+An upgrade has three steps, and each may be done twice:
+
+    1. Copy the manifest to `library.json.format1`, in the library's folder on this machine.
+    2. Rewrite the rows of the store: in one commit of LanceDB, or object by object on a server.
+    3. Write the manifest of the new format, which older versions of phosphene refuse to open.
+
+The manifest comes last. After a kill it still says the old format, and the next write upgrades again.
+"""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from phosphene.errors import Upgraded
+from phosphene.files import require_writable, write_whole
+from phosphene.ingest.lock import writing
+from phosphene.manifest import FORMAT, NAME, Manifest
+from phosphene.store import Store
+
+
+@runtime_checkable
+class Upgradable(Protocol):
+    """A store that older versions of phosphene wrote to."""
+
+    def read_manifest(self) -> Manifest | None:
+        """The manifest of the library whose store this is."""
+        ...
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replace that manifest."""
+        ...
+
+    def upgrade_rows(self) -> bool:
+        """Write all rows as today's format has them. Returns False where some are out of reach for now."""
+        ...
+
+
+def begin_writing(folder: Path, store: Store, on_wait: Callable[[str], None] = lambda who: None) -> None:
+    """Make sure that a library may be written, and upgrade one of an older format.
+
+    If another process writes to the library, `on_wait` is told which one, and the upgrade waits for it.
+    Raises LibraryError for a library that may only be read, and StoreError if the store cannot be written.
+    """
+    require_writable(folder)
+    if isinstance(store, Upgradable) and _is_old(store):
+        with writing(folder, on_wait):
+            upgrade_locked(folder, store)
+
+
+def upgrade_locked(folder: Path, store: Upgradable) -> None:
+    """Upgrade a library, for the one process that may write it at the moment (`ingest.lock`)."""
+    before = store.read_manifest()
+    if before is None or before.format >= FORMAT:
+        return  # another process was faster
+    copy = folder / f"{NAME}.format{before.format}"
+    if not copy.exists():
+        write_whole(copy, before.text.encode())
+    if store.upgrade_rows():
+        store.write_manifest(Manifest(before.space))
+        warnings.warn(Upgraded(str(folder), before.format, FORMAT, copy.name), stacklevel=2)
+
+
+def _is_old(store: Upgradable) -> bool:
+    manifest = store.read_manifest()
+    return manifest is not None and manifest.format < FORMAT

@@ -1,0 +1,174 @@
+"""Pictures on this machine: folders, files, and captions in COCO files or beside the pictures.
+
+Scanning opens no picture. A folder that cannot be listed is yielded like a picture, so that adding it
+names the reason. A captions file that cannot be read is yielded as a Failure, and stops nothing.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from phosphene.errors import ImageError
+from phosphene.images import read
+from phosphene.records import Failure
+from phosphene.sources.coco import Listing, listing
+from phosphene.sources.encodings import text_of
+from phosphene.sources.item import Item
+from phosphene.sources.names import Names, absolute
+from phosphene.sources.uris import file_uri
+
+ENDINGS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+CAPTIONS = "captions.json"  # the COCO file that holds the captions of the folder that it lies in
+LIBRARY = {"library.json", "journal.sqlite"}  # a folder with these is a library, not a source
+LARGEST_TEXT = 1 << 20  # bytes of the captions beside one picture
+
+
+class LocalFiles:
+    """Folders (with all that lies below them), files, and captions files as COCO has them: a Source."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        """Raises ImageError for a path that does not exist."""
+        self._roots = [_there(path) for path in paths]
+
+    def items(self) -> Iterator[Item | Failure]:
+        """Every picture once, in the order of the names; then the captions files that are odd.
+
+        Links are followed, and each folder is walked once. In folders, files with other endings, hidden
+        files and libraries are skipped; a file that was named is taken whatever its ending.
+        Captions are those of COCO files, in their order, then the lines of a `.txt` file beside the picture.
+        Raises ImageError for a captions file that was named and is not one.
+        """
+        found = _Scan([root for root in self._roots if root.is_dir()])
+        listed = {root: found.take(root) for root in self._roots if _is_json(root)}
+        done: set[Path] = set()
+        for path in found.files(self._roots, listed):
+            if path not in done:
+                done.add(path)
+                yield file_item(path, found.captions_of(path))
+        if done:
+            yield from found.failures
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+def file_item(path: Path, captions: Iterable[str] = ()) -> Item:
+    """The item of a file of this machine."""
+    place = absolute(path)
+    try:
+        status = place.stat()
+    except (OSError, ValueError):  # opening it says why
+        return Item(file_uri(place), partial(_content, place), tidied(captions))
+    stamp = f"{status.st_size}-{status.st_mtime_ns}"
+    modified = status.st_mtime_ns / 1e9
+    return Item(file_uri(place), partial(_content, place), tidied(captions), stamp=stamp, modified=modified)
+
+
+def tidied(captions: Iterable[str]) -> tuple[str, ...]:
+    """Captions without repetitions and empty ones, each on one line and in valid Unicode."""
+    return tuple(dict.fromkeys(tidy for caption in captions if (tidy := _tidy(caption))))
+
+
+def _content(path: Path) -> bytes:
+    return read(path).content
+
+
+def _there(path: Path) -> Path:
+    place = absolute(path)
+    try:
+        place.lstat()
+    except (OSError, ValueError) as error:
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise ImageError(
+            f"`{path}` cannot be added: {reason}", hint="name folders or files that exist"
+        ) from error
+    return place
+
+
+def _is_json(path: Path) -> bool:
+    return path.suffix.lower() == ".json" and not path.is_dir()
+
+
+class _Scan:
+    """One scan: the captions and the failures that were met so far."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = folders  # those that were named
+        self.names = Names()
+        self.captions: dict[Path, tuple[str, ...]] = {}
+        self.failures: dict[Failure, None] = {}  # in order, once each
+
+    def take(self, file: Path) -> Listing:
+        """Read a captions file that was named: its pictures may lie in any folder that was."""
+        found = listing(file, [file.parent, *self.folders], self.names)
+        self._merge(file, found)
+        return found
+
+    def files(self, roots: Iterable[Path], listed: dict[Path, Listing]) -> Iterator[Path]:
+        """All files, in order."""
+        visited: set[tuple[int, int]] = set()
+        for root in roots:
+            if root in listed:
+                yield from listed[root].captions
+            elif root.is_dir():
+                yield from self._walk(root, visited)
+            else:
+                yield root
+
+    def captions_of(self, path: Path) -> tuple[str, ...]:
+        """All captions of a picture, from COCO files and from the text file beside it."""
+        return tidied([*self.captions.get(path, ()), *self._beside(path)])
+
+    def _walk(self, root: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
+        stack = [root]
+        while stack:
+            path = stack.pop()
+            if not os.path.isdir(path):  # unlike Path.is_dir, never raises  # noqa: PTH112
+                if path.suffix.lower() in ENDINGS:
+                    yield path
+                continue
+            try:
+                status, names = path.stat(), sorted(os.listdir(path))  # noqa: PTH208
+            except OSError:
+                yield path
+                continue
+            folder = (status.st_dev, status.st_ino)
+            if folder in visited or LIBRARY.issubset(names):
+                continue
+            visited.add(folder)
+            if CAPTIONS in names:
+                self._take_if_it_is_one(path / CAPTIONS)
+            stack.extend(path / name for name in reversed(names) if not name.startswith("."))
+
+    def _take_if_it_is_one(self, file: Path) -> None:
+        """Read a captions file that was met: it speaks only of pictures in its folder and below."""
+        try:
+            self._merge(file, listing(file, [file.parent], self.names))
+        except ImageError as error:
+            self._pass_over(file, error.message.replace(f"`{file}`", "it", 1))
+
+    def _beside(self, picture: Path) -> list[str]:
+        """The lines of the `.txt` file beside a picture: one caption each."""
+        file = self.names.there(picture.with_suffix(".txt"))
+        if file is None or file == picture:
+            return []
+        try:
+            return text_of(read(file, largest=LARGEST_TEXT).content).splitlines()
+        except (ImageError, ValueError, MemoryError) as error:
+            self._pass_over(file, f"its captions cannot be read: {error}")
+            return []
+
+    def _merge(self, file: Path, found: Listing) -> None:
+        for path, texts in found.captions.items():
+            self.captions[path] = tidied([*self.captions.get(path, ()), *texts])
+        for fault in found.faults:
+            self._pass_over(file, fault)
+
+    def _pass_over(self, file: Path, fault: str) -> None:
+        self.failures[Failure(file_uri(file), fault)] = None
+
+
+def _tidy(caption: str) -> str:
+    """On one line, and Unicode even where JSON escapes half a letter."""
+    return " ".join(caption.encode("utf-8", "surrogatepass").decode("utf-8", "replace").split())

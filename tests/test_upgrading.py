@@ -1,0 +1,343 @@
+"""Libraries of format 1, which an earlier version made (`tests/format1`): read as they are, then upgraded."""
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import lancedb
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+import phosphene
+from command import lines, run
+from phosphene.errors import Upgraded
+from phosphene.filters import GENERATED, IMPORTED, Not, all_of, with_ids
+from phosphene.library import Library
+from phosphene.maintenance.upgrading import begin_writing
+from phosphene.manifest import FORMAT, Manifest
+from phosphene.store.lance.store import LanceStore
+from phosphene.store.weaviate.registry import IDS, REGISTRY
+from phosphene.store.weaviate.store import WeaviateStore
+from weaviate_server import Server
+
+FIXTURE = Path(__file__).parent / "format1"
+COPY = "library.json.format1"
+ADDED, MADE = 5, 3
+NAMES = (f"Old{number}" for number in itertools.count())
+UPGRADE = "import sys, phosphene\nwith phosphene.open(sys.argv[1]) as library:\n    library.begin_writing()\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the library of format 1."""
+    return Path(shutil.copytree(FIXTURE / "library", tmp_path / "old"))
+
+
+@pytest.fixture
+def read_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The copy, which may only be read. Root may write: the system's answer is replaced."""
+    access = os.access
+
+    def answer(path: Path, mode: int, **options: bool) -> bool:
+        return not (Path(path).is_relative_to(folder) and mode & os.W_OK) and access(path, mode, **options)
+
+    monkeypatch.setattr(os, "access", answer)
+    for path in [*folder.rglob("*"), folder]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    return folder
+
+
+def held(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def origins(folder: Path) -> list[str]:
+    """What the rows of the store say, each origin once."""
+    rows = lancedb.connect(folder / "store").open_table("images").search().to_list()
+    return sorted({row["origin"] for row in rows})
+
+
+def manifest_of(folder: Path) -> Manifest:
+    manifest = Manifest.read(folder)
+    assert manifest is not None
+    return manifest
+
+
+def recipes(library: Library) -> dict[str, Any]:
+    """The recipes as they are stored, by id."""
+    return {image.id: image.recipe for image in library.store.iterate(GENERATED)}
+
+
+def is_upgraded(folder: Path) -> bool:
+    return manifest_of(folder).format == FORMAT and origins(folder) == ["generated", "imported"]
+
+
+def is_old(folder: Path) -> bool:
+    return manifest_of(folder).format == 1 and origins(folder) == ["generated", "training"]
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_it_is_read_as_it_is_and_nothing_is_written(read_only: Path) -> None:
+    before = held(read_only)
+    with phosphene.open(read_only) as library:
+        status = library.status()
+        found = {hit.image.origin for hit in library.search("a red house", 20, origin="imported")}
+        listed = [image.origin for image in library.store.iterate(IMPORTED)]
+        without = library.store.count(all_of(IMPORTED, Not(with_ids(["x"]))))
+        points = library.map().points
+
+    assert (status.images, status.imported, status.generated) == (ADDED + MADE, ADDED, MADE)
+    assert found == {"imported"} and listed == ["imported"] * ADDED and without == ADDED
+    assert len(points) == ADDED + MADE
+    assert held(read_only) == before
+
+
+def test_commands_that_only_read_leave_the_format_alone(folder: Path) -> None:
+    [status] = lines("-L", folder, "status")
+    found = lines("-L", folder, "search", "a red house", "--origin", "imported")
+
+    assert (status["imported"], status["generated"]) == (ADDED, MADE)
+    assert {hit["origin"] for hit in found} == {"imported"}
+    assert is_old(folder) and not (folder / COPY).exists()
+
+
+def test_its_pictures_replay_before_and_after_the_upgrade(folder: Path) -> None:
+    with phosphene.open(folder) as library:
+        ids = sorted(recipes(library))
+        before = [library.replay(id) for id in ids]
+        with pytest.warns(Upgraded):
+            library.begin_writing()
+        alone = library.replay(FIXTURE / "alone.png")
+        inpainted = library.replay(FIXTURE / "inpainted.png", mask=FIXTURE / "mask.png")
+        [after] = [library.replay(ids[0])]
+
+    assert len(before) == MADE
+    assert [each.image.id for each in before] == ids
+    assert {each.largest_difference for each in [*before, after, alone, inpainted]} == {0}
+
+
+# ── upgrading ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_first_write_upgrades_it_and_says_so(folder: Path, tmp_path: Path) -> None:
+    Pillow.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
+    with phosphene.open(folder) as library:
+        before = recipes(library)
+
+    result = run("-L", folder, "add", tmp_path / "red.png")
+
+    assert result.exit_code == 0
+    assert "upgraded from format 1 to format 2" in result.stderr and COPY in result.stderr
+    assert is_upgraded(folder)
+    assert (folder / COPY).read_bytes() == (FIXTURE / "library" / "library.json").read_bytes()
+    with phosphene.open(folder) as library:
+        assert recipes(library) == before
+        assert (library.status().imported, library.status().generated) == (ADDED + 1, MADE)
+    again = run("-L", folder, "add", tmp_path / "red.png")
+    assert "upgraded" not in again.stderr
+
+
+@pytest.mark.parametrize("write", ["remove", "copy", "generate --into"])
+def test_other_writes_upgrade_it_too(write: str, folder: Path, tmp_path: Path) -> None:
+    with phosphene.open(folder) as library:
+        [first, *_] = [image.id for image in library.store.iterate(IMPORTED)]
+    fresh = Path(shutil.copytree(FIXTURE / "library", tmp_path / "fresh"))
+    quick = ("-n", 1, "--steps", 1, "--candidates", 1, "-k", 2, "--seed", 7)
+    words = {
+        "remove": ("-L", folder, "remove", first, "--yes"),
+        "copy": ("copy", fresh, folder),
+        "generate --into": ("-L", fresh, "generate", "a red house", *quick, "--into", folder),
+    }[write]
+
+    result = run(*words)
+
+    assert result.exit_code == 0, result.stderr
+    assert is_upgraded(folder) and is_old(fresh)
+
+
+def test_a_repair_upgrades_rows_whose_manifest_is_lost(folder: Path) -> None:
+    (folder / "library.json").unlink()
+
+    result = run("-L", folder, "repair")
+
+    assert result.exit_code == 0, result.stderr
+    assert is_upgraded(folder)
+
+
+@pytest.mark.parametrize("step", ["upgrade_rows", "write_manifest"])
+def test_an_interrupted_upgrade_is_finished_by_the_next_write(
+    step: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, phosphene.open(folder) as library:
+        patched.setattr(LanceStore, step, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            library.begin_writing()
+
+    assert manifest_of(folder).format == 1 and (folder / COPY).exists()
+    assert origins(folder) == ["generated", "training" if step == "upgrade_rows" else "imported"]
+    with phosphene.open(folder) as library:
+        assert library.status().imported == ADDED
+        with pytest.warns(Upgraded):
+            library.begin_writing()
+    assert is_upgraded(folder)
+
+
+def test_two_processes_that_write_at_once_upgrade_it_once(folder: Path) -> None:
+    processes = [
+        subprocess.Popen([sys.executable, "-c", UPGRADE, folder], stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate()[1] for process in processes]
+
+    assert [process.returncode for process in processes] == [0, 0], said
+    assert "".join(said).count("was upgraded") == 1
+    assert is_upgraded(folder)
+
+
+def test_a_library_of_this_format_is_left_alone(tmp_path: Path, folder: Path) -> None:
+    with phosphene.open(folder) as library, pytest.warns(Upgraded):
+        library.begin_writing()
+    before = held(folder)
+
+    with phosphene.open(folder) as library, warnings.catch_warnings():
+        warnings.simplefilter("error")
+        library.begin_writing()
+
+    assert held(folder) == before
+
+
+# ── on a server ───────────────────────────────────────────────────────────────────────────────
+
+
+class Put:
+    """A collection of format 1 on a server, as the earlier version left it, with a property of others."""
+
+    def __init__(self, server: Server, tenants: tuple[str, ...] = ()) -> None:
+        self.server, self.name = server, next(NAMES)
+        dump = json.loads((FIXTURE / "weaviate.json").read_text(encoding="utf-8"))
+        images, registry = dump["collections"]
+        images["properties"].append({"name": "theirs", "dataType": ["text"]})
+        self.post("schema", {**images, "class": self.name, "multiTenancyConfig": {"enabled": bool(tenants)}})
+        if httpx.get(f"{server.base}/v1/schema/{REGISTRY}").status_code == httpx.codes.NOT_FOUND:
+            self.post("schema", registry)
+        properties = {**dump["registered"]["properties"], "collection": self.name}
+        self.post("objects", {"class": REGISTRY, "id": self.registered, "properties": properties})
+        if tenants:
+            self.post(f"schema/{self.name}/tenants", [{"name": tenant} for tenant in tenants])
+        for tenant in tenants or (None,):
+            for each in dump["objects"]:
+                each = {**each, "class": self.name, "properties": {**each["properties"], "theirs": "kept"}}
+                self.post("objects", each | ({"tenant": tenant} if tenant else {}))
+
+    @property
+    def registered(self) -> str:
+        return str(uuid.uuid5(IDS, self.name))
+
+    def post(self, path: str, body: object) -> None:
+        httpx.post(f"{self.server.base}/v1/{path}", json=body).raise_for_status()
+
+    def get(self, path: str) -> dict[str, Any]:
+        answer: dict[str, Any] = httpx.get(f"{self.server.base}/v1/{path}").raise_for_status().json()
+        return answer
+
+    @property
+    def format(self) -> int:
+        """The format that the registry says."""
+        manifest = self.get(f"objects/{REGISTRY}/{self.registered}")["properties"]["manifest"]
+        return int(json.loads(manifest)["format"])
+
+    def objects(self, tenant: str = "") -> list[dict[str, Any]]:
+        options = f"&tenant={tenant}" if tenant else ""
+        path = f"objects?class={self.name}&limit=100&include=vector{options}"
+        return sorted(self.get(path)["objects"], key=lambda each: str(each["id"]))
+
+    def origins(self, tenant: str = "") -> list[str]:
+        return sorted({each["properties"]["origin"] for each in self.objects(tenant)})
+
+
+@pytest.fixture
+def put(weaviate: Server) -> Callable[..., Put]:
+    return lambda *tenants: Put(weaviate, tenants)
+
+
+def test_a_collection_is_read_as_it_is_and_upgraded_whole(put: Callable[..., Put]) -> None:
+    collection = put()
+    before = collection.objects()
+    with phosphene.open(collection.server.url(collection.name)) as library:
+        vector = np.asarray(library.store.get([before[0]["id"]], vectors=True)[0].vector)
+        assert (library.status().imported, library.status().generated) == (ADDED, MADE)
+        assert len(library.store.near(vector, 20, IMPORTED)) == ADDED
+        assert {image.origin for image in library.store.iterate(IMPORTED)} == {"imported"}
+        assert collection.format == 1 and collection.origins() == ["generated", "training"]
+
+        with pytest.warns(Upgraded, match=COPY):
+            library.begin_writing()
+
+        hits = library.store.near(vector, 20)
+        assert (library.status().imported, library.status().generated) == (ADDED, MADE)
+        assert (library.folder / COPY).exists()
+    assert collection.format == FORMAT and collection.origins() == ["generated", "imported"]
+    assert hits[0].image.id == before[0]["id"] and len(hits) == ADDED + MADE
+    for old, new in zip(before, collection.objects(), strict=True):
+        assert new["vectors"] == old["vectors"]
+        assert new["properties"] == old["properties"] | {"origin": new["properties"]["origin"]}
+    assert not lines("schema", "check", collection.server.url(collection.name))
+
+
+def test_an_interrupted_upgrade_of_a_collection_is_finished(
+    put: Callable[..., Put], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    collection = put()
+    with phosphene.open(collection.server.url(collection.name)) as library:
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(WeaviateStore, "write_manifest", interrupt)
+            library.begin_writing()
+        assert collection.format == 1 and library.status().imported == ADDED
+        with pytest.warns(Upgraded):
+            library.begin_writing()
+    assert collection.format == FORMAT
+
+
+def test_all_tenants_of_a_collection_are_upgraded_and_none_is_forgotten(put: Callable[..., Put]) -> None:
+    collection = put("one", "two")
+    tenants = f"{collection.server.base}/v1/schema/{collection.name}/tenants"
+    httpx.put(tenants, json=[{"name": "two", "activityStatus": "COLD"}]).raise_for_status()
+    url = collection.server.url(collection.name, tenant="one")
+    with phosphene.open(url) as library:
+        library.begin_writing()
+    assert collection.origins("one") == ["generated", "imported"]
+    assert collection.format == 1  # `two` cannot be reached yet
+
+    httpx.put(tenants, json=[{"name": "two", "activityStatus": "HOT"}]).raise_for_status()
+    with phosphene.open(url) as library, pytest.warns(Upgraded):
+        library.begin_writing()
+    assert collection.origins("two") == ["generated", "imported"] and collection.format == FORMAT
+
+
+def test_stores_of_plugins_have_no_older_format(tmp_path: Path) -> None:
+    class Plain:
+        """A store that phosphene never wrote before."""
+
+    (tmp_path / "library").mkdir()
+
+    begin_writing(tmp_path / "library", Plain())  # type: ignore[arg-type]
+
+    assert list((tmp_path / "library").iterdir()) == []
