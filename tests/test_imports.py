@@ -37,7 +37,7 @@ LAYERS = (
     {"images", "ingest.lock", "recipes.lineage", "manifest", "nets"},
     {"recipes"},
     {"sources", "embedding", "journal", "store"},
-    {"maintenance.missing", "maintenance.upgrading", "picture_loader", "query", "store.weaviate.probe"},
+    {"maintenance.missing", "maintenance.upgrading", "picture_loader", "query"},
     {
         "ingest",
         "query.terms",
@@ -47,12 +47,12 @@ LAYERS = (
         "training",
         "store.weaviate.probe",
     },
-    {"explore", "generation"},
+    {"explore", "generation", "store.weaviate.location"},
     {"generators"},
     {"opening", "training.generator", "maintenance"},
     {"library"},
     {"server"},
-    {"cli"},
+    {"cli", "testing"},
 )
 # The one arrow inside the lowest layers that points up: an alias of a numpy type.
 ALLOWED = {("records", "vectors")}

@@ -21,7 +21,6 @@ from oracle import SPACE, Oracle, made, vectors_like_embeddings
 from phosphene.errors import PhospheneError, StoreError
 from phosphene.filters import GENERATED, IMPORTED, Filter, Not, all_of, with_ids
 from phosphene.records import Image, Space
-from phosphene.store import open_store
 from phosphene.store.lance import folder as store_folder
 from phosphene.store.lance import store as lance
 from phosphene.store.lance.store import LanceStore
@@ -42,7 +41,7 @@ def in_processes(deed: Callable[..., Any], *arguments: tuple[Any, ...]) -> list[
 
 
 def write_what_others_write(folder: Path, place: int) -> int:
-    store = open_store(folder, SPACE)
+    store = LanceStore.create(folder, SPACE)
     (folder.parent / f"ready {place}").touch()
     while len(list(folder.parent.glob("ready *"))) < 4:
         time.sleep(0.01)
@@ -55,12 +54,12 @@ def write_what_others_write(folder: Path, place: int) -> int:
 def test_processes_that_write_the_same_new_ids_at_once_make_no_duplicates(tmp_path: Path) -> None:
     in_processes(write_what_others_write, *((tmp_path / "store", place) for place in range(4)))
 
-    found = [image.id for image in open_store(tmp_path / "store", SPACE).iterate()]
+    found = [image.id for image in LanceStore.create(tmp_path / "store", SPACE).iterate()]
     assert len(found) == len(set(found)) == 45 + 4 * 20
 
 
 def test_threads_that_share_a_store_make_no_duplicates(tmp_path: Path) -> None:
-    store = open_store(tmp_path, SPACE)
+    store = LanceStore.create(tmp_path, SPACE)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: store.upsert(made(20, start=5 * (number // 2))), range(8)))
@@ -70,7 +69,7 @@ def test_threads_that_share_a_store_make_no_duplicates(tmp_path: Path) -> None:
 
 
 def test_a_writer_says_for_whom_it_waited_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = open_store(tmp_path, SPACE)
+    store = LanceStore.create(tmp_path, SPACE)
     monkeypatch.setattr(store_folder, "PATIENCE", 0.1)
 
     with store_folder.lock(tmp_path), pytest.raises(StoreError, match=r"write\.lock") as caught:
@@ -84,7 +83,7 @@ def test_a_writer_says_for_whom_it_waited_in_vain(tmp_path: Path, monkeypatch: p
 
 
 def write_until_killed(folder: Path, told: Connection) -> None:
-    store = open_store(folder, SPACE)
+    store = LanceStore.create(folder, SPACE)
     for number in range(1000):
         store.upsert(made(BATCH, start=BATCH * (store.count() // BATCH)))
         told.send(number)
@@ -100,7 +99,7 @@ def test_a_kill_in_the_middle_of_writing_leaves_whole_batches(tmp_path: Path) ->
     writer.kill()
     writer.join()
 
-    store = open_store(tmp_path, SPACE)
+    store = LanceStore.create(tmp_path, SPACE)
     images = list(store.iterate())
     assert len(images) >= 6 * BATCH
     assert len(images) % BATCH == 0
@@ -110,7 +109,7 @@ def test_a_kill_in_the_middle_of_writing_leaves_whole_batches(tmp_path: Path) ->
 
 
 def write_on_a_full_disk(folder: Path) -> tuple[PhospheneError, int]:
-    store = open_store(folder, SPACE)
+    store = LanceStore.create(folder, SPACE)
     store.upsert(made(5))
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     with pytest.raises(StoreError) as caught:
@@ -125,7 +124,7 @@ def test_a_full_disk_is_told_and_what_was_stored_is_whole(tmp_path: Path) -> Non
     assert ".rs:" not in error.message
     assert "make room" in error.hint
     assert count == 5
-    store = open_store(tmp_path, SPACE)
+    store = LanceStore.create(tmp_path, SPACE)
     store.upsert(made(500))
     assert store.count() == 500
 
@@ -133,7 +132,7 @@ def test_a_full_disk_is_told_and_what_was_stored_is_whole(tmp_path: Path) -> Non
 def write_as_nobody(folder: Path) -> tuple[PhospheneError, int]:
     if os.geteuid() == 0:
         os.setuid(65534)
-    store = open_store(folder, SPACE)
+    store = LanceStore.create(folder, SPACE)
     with pytest.raises(StoreError) as caught:
         store.upsert(made(5))
     return caught.value, len(store.near(QUERY, 10))
@@ -142,7 +141,7 @@ def write_as_nobody(folder: Path) -> tuple[PhospheneError, int]:
 def test_a_store_that_may_only_be_read_is_read_and_says_why_not_written() -> None:
     with TemporaryDirectory() as name:  # pytest's own is closed to others
         folder = Path(name)
-        open_store(folder, SPACE).upsert(made(3))
+        LanceStore.create(folder, SPACE).upsert(made(3))
         folder.chmod(0o555)
 
         [(error, found)] = in_processes(write_as_nobody, (folder,))
@@ -154,12 +153,12 @@ def test_a_store_that_may_only_be_read_is_read_and_says_why_not_written() -> Non
 
 
 def test_a_store_of_which_nothing_is_whole_is_an_error_and_no_traceback(tmp_path: Path) -> None:
-    open_store(tmp_path, SPACE).upsert(made(3))
+    LanceStore.create(tmp_path, SPACE).upsert(made(3))
     for file in (tmp_path / "images.lance/_versions").iterdir():
         file.write_bytes(b"damaged")
 
     with pytest.raises(StoreError, match="cannot read the store") as caught:
-        open_store(tmp_path, SPACE)
+        LanceStore.create(tmp_path, SPACE)
 
     assert "repair" in caught.value.hint
 
@@ -173,12 +172,12 @@ def test_a_folder_without_a_store_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("left", ["nothing", "an empty folder"])
 def test_a_store_that_was_killed_while_being_made_is_made_whole(tmp_path: Path, left: str) -> None:
-    open_store(tmp_path, SPACE)
+    LanceStore.create(tmp_path, SPACE)
     shutil.rmtree(tmp_path / "images.lance")
     if left == "an empty folder":
         (tmp_path / "images.lance").mkdir()
 
-    store = open_store(tmp_path, SPACE)
+    store = LanceStore.create(tmp_path, SPACE)
 
     store.upsert(made(3))
     assert store.count() == len(store.thumbnails([image.id for image in made(3)])) == 3
@@ -189,14 +188,14 @@ def test_a_store_that_was_killed_while_being_made_is_made_whole(tmp_path: Path, 
 
 @pytest.mark.parametrize("name", ["a b", "100%20", "a#b?c=d", "ünï-雪", "$(x)", "it's", "-L"])
 def test_any_folder_name_will_do(tmp_path: Path, name: str) -> None:
-    open_store(tmp_path / name, SPACE).upsert(made(2))
+    LanceStore.create(tmp_path / name, SPACE).upsert(made(2))
 
-    assert open_store(tmp_path / name, SPACE).count() == 2
+    assert LanceStore.create(tmp_path / name, SPACE).count() == 2
     assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
 def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    store = open_store(tmp_path, SPACE)
+    store = LanceStore.create(tmp_path, SPACE)
     store.upsert(made(3))
     store.near(QUERY, 2, IMPORTED)
     store.delete([made(1)[0].id])
@@ -207,7 +206,7 @@ def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
 def test_many_small_writes_do_not_pile_up_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lance, "FRAGMENTS", 4)
     monkeypatch.setattr(lance, "GRACE", dict.fromkeys(lance.GRACE, timedelta(microseconds=1)))
-    store = open_store(tmp_path, SPACE)
+    store = LanceStore.create(tmp_path, SPACE)
 
     for number in range(20):
         store.upsert(made(2, start=2 * number))
@@ -221,7 +220,7 @@ def test_many_small_writes_do_not_pile_up_files(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc to see open files")
 def test_no_file_stays_open_between_calls(tmp_path: Path) -> None:
-    store = open_store(tmp_path, SPACE)
+    store = LanceStore.create(tmp_path, SPACE)
     store.upsert(made(3))
     store.near(QUERY, 3)
 

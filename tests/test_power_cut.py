@@ -12,7 +12,6 @@ import pytest
 from oracle import SPACE, made
 from phosphene.errors import Damage, StoreError
 from phosphene.records import Image
-from phosphene.store import open_store
 from phosphene.store.lance import durable
 from phosphene.store.lance.store import LanceStore
 
@@ -206,7 +205,7 @@ def test_without_any_whole_version_it_is_an_error_that_names_the_repair(tmp_path
         manifest.write_bytes(b"")
 
     with pytest.raises(StoreError, match="none of its versions is whole") as caught:
-        open_store(tmp_path / "store", SPACE)
+        LanceStore.create(tmp_path / "store", SPACE)
     assert "repair" in caught.value.hint
 
 

@@ -186,7 +186,7 @@ def test_a_folder_has_no_schema_to_check(tmp_path: Path) -> None:
     result = run("-L", tmp_path / "photos.lib", "schema", "check")
 
     assert result.exit_code == 1
-    assert "photos.lib` is a folder" in result.stderr
+    assert "photos.lib` is not an address of Weaviate" in result.stderr
     assert "weaviate://HOST/Collection" in result.stderr
 
 

@@ -25,7 +25,6 @@ from phosphene.filters import EVERYTHING, IMPORTED, Not, all_of, with_ids
 from phosphene.landscape.scenes import SEEDS, captions, compose, write
 from phosphene.maintenance.copying import Place, copy
 from phosphene.records import Hit, Space
-from phosphene.store import open_store
 from phosphene.store.diversity import diverse
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.schema_diff import diff
@@ -45,7 +44,7 @@ def url(weaviate: Server) -> str:
 
 @pytest.fixture
 def store(url: str) -> Iterator[WeaviateStore]:
-    opened = open_store(Address.parse(url), SPACE)
+    opened = WeaviateStore.create(Address.parse(url), SPACE)
     assert isinstance(opened, WeaviateStore)
     yield opened
     opened.close()
@@ -82,16 +81,18 @@ def test_the_collection_is_as_the_file_says(weaviate: Server, store: WeaviateSto
 def test_replicas_hold_for_both_collections(weaviate: Server, url: str) -> None:
     """One node refuses three replicas, with a reason; a factor of one is read back."""
     with pytest.raises(StoreError, match="replica"):
-        open_store(Address.parse(with_options(url, replicas=3)), SPACE)
+        WeaviateStore.create(Address.parse(with_options(url, replicas=3)), SPACE)
 
-    open_store(Address.parse(with_options(url, replicas=1)), SPACE).close()
+    WeaviateStore.create(Address.parse(with_options(url, replicas=1)), SPACE).close()
 
     for name in (Address.parse(url).collection, "PhospheneLibrary"):
         assert settings(weaviate, name)["replicationConfig"]["factor"] == 1
 
 
 def test_tenants_are_made_on_demand_and_see_nothing_of_each_other(url: str) -> None:
-    mine, yours = (open_store(Address.parse(with_options(url, tenant=name)), SPACE) for name in ("me", "you"))
+    mine, yours = (
+        WeaviateStore.create(Address.parse(with_options(url, tenant=name)), SPACE) for name in ("me", "you")
+    )
     mine.upsert(made(5))
     yours.upsert(made(2))
 
@@ -107,7 +108,7 @@ def test_tenants_are_made_on_demand_and_see_nothing_of_each_other(url: str) -> N
 
 
 def test_a_consistency_is_taken(url: str) -> None:
-    store = open_store(Address.parse(with_options(url, consistency="all")), SPACE)
+    store = WeaviateStore.create(Address.parse(with_options(url, consistency="all")), SPACE)
     store.upsert(made(5))
 
     assert store.count() == len(store.near(QUERY, 9)) == len(store.get([each.id for each in made(5)])) == 5
@@ -138,7 +139,7 @@ def test_an_empty_collection_with_our_schema_becomes_a_library(weaviate: Server,
 
 
 def test_a_dropped_collection_may_be_made_again_in_another_space(weaviate: Server, url: str) -> None:
-    open_store(Address.parse(url), SPACE).close()
+    WeaviateStore.create(Address.parse(url), SPACE).close()
     httpx.delete(f"{weaviate.base}/v1/schema/{Address.parse(url).collection}").raise_for_status()
 
     with phosphene.open(url, space=Space("other:1", "other", 16), create=True) as library:
@@ -155,7 +156,7 @@ def test_the_registry_itself_is_no_library(weaviate: Server) -> None:
 
 def test_the_nearest_of_twenty_thousand_are_found(url: str) -> None:
     """Recall@10 at the schema's settings, by vectors as embeddings are: uniform ones say nothing."""
-    store = open_store(Address.parse(url), Space("wide:1", "wide", 64))
+    store = WeaviateStore.create(Address.parse(url), Space("wide:1", "wide", 64))
     vectors, one = vectors_like_embeddings(20_000, 64), made(1)[0]
     named = [f"00000000-0000-5000-8000-{number:012}" for number in range(20_000)]
     store.upsert([replace(one, id=id, vector=vector) for id, vector in zip(named, vectors, strict=True)])
@@ -192,7 +193,7 @@ def ids(hits: list[Hit]) -> set[str]:
 
 
 def test_more_hits_than_a_server_returns_at_once_are_compared_here(url: str) -> None:
-    open_store(Address.parse(url), SPACE).close()
+    WeaviateStore.create(Address.parse(url), SPACE).close()
     store, oracle = WeaviateStore(Address.parse(url), SPACE, max_results=20, page_size=7), Oracle()
     for each in (store, oracle):
         each.upsert(made(60))
@@ -220,7 +221,7 @@ def test_a_server_chooses_diverse_hits_as_we_do(store: WeaviateStore) -> None:
 
 
 def write_what_others_write(url: str, place: int) -> int:
-    store = open_store(Address.parse(url), SPACE)
+    store = WeaviateStore.create(Address.parse(url), SPACE)
     for number in range(10):
         store.upsert(made(50, start=40 * number))
         store.upsert(made(10, start=10_000 * (place + 1) + 10 * number))
@@ -317,14 +318,14 @@ def read_only(server: Server, name: str) -> None:
 
 
 def test_a_full_disk_is_told_and_nothing_is_written(weaviate: Server, url: str) -> None:
-    open_store(Address.parse(url), SPACE).close()
+    WeaviateStore.create(Address.parse(url), SPACE).close()
     read_only(weaviate, Address.parse(url).collection)
 
     error = fails(with_options(url, timeout=1), "upsert")
 
     assert "read-only" in error.message
     assert "make room" in error.hint
-    store = open_store(Address.parse(url), SPACE)
+    store = WeaviateStore.create(Address.parse(url), SPACE)
     assert store.count() == 0
     store.close()
 
@@ -350,7 +351,7 @@ def test_vectors_of_another_model_that_are_there_already_are_named(weaviate: Ser
 
 
 def test_a_library_of_another_space_is_refused_by_both_names(url: str) -> None:
-    open_store(Address.parse(url), SPACE).close()
+    WeaviateStore.create(Address.parse(url), SPACE).close()
 
     with pytest.raises(LibraryError, match="tiny:0123") as caught:
         phosphene.open(url, space=Space("other:1", "other", 8))
@@ -361,7 +362,7 @@ def test_a_library_of_another_space_is_refused_by_both_names(url: str) -> None:
 def test_the_next_endpoint_answers_where_one_is_down(weaviate: Server) -> None:
     down, name = free_ports(), next(NAMES)
     url = f"weaviate://127.0.0.1:{down[0]},127.0.0.1:{weaviate.rest}/{name}?grpc={down[1]},{weaviate.grpc}"
-    store = open_store(Address.parse(url), SPACE)
+    store = WeaviateStore.create(Address.parse(url), SPACE)
 
     store.upsert(made(5))
 
@@ -385,7 +386,7 @@ def test_a_store_outlives_its_server(weaviate: Server, tmp_path: Path) -> None:
     """Killed, and started again on the same data: what was written is there and found."""
     server = Server(tmp_path / "server")
     server.start()
-    store = open_store(Address.parse(server.url("Kept", timeout=2)), SPACE)
+    store = WeaviateStore.create(Address.parse(server.url("Kept", timeout=2)), SPACE)
     store.upsert(made(20))
 
     server.kill()
@@ -504,7 +505,7 @@ def test_collections_of_two_servers_and_of_two_tenants_lie_apart(url: str, weavi
 
 
 def test_the_default_library_may_be_an_address(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_store(Address.parse(url), SPACE).close()
+    WeaviateStore.create(Address.parse(url), SPACE).close()
     monkeypatch.setenv("PHOSPHENE_LIBRARY", url)
 
     with phosphene.open() as library:

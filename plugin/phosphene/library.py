@@ -49,7 +49,6 @@ from phosphene.recipes import Recipe, check, in_picture
 from phosphene.recipes.lineage import descendants, rounded
 from phosphene.records import Failure, Hit, Image, Origin, Space
 from phosphene.sources import Item, Named, is_remote, scan, to_path
-from phosphene.store.weaviate.address import Address
 from phosphene.vectors import Vector
 
 THE_SAME = 0.99  # cosine of two texts that say one thing: `a house` and `a home` have 0.999
@@ -232,7 +231,7 @@ class Library:
         imported, generated = self.store.count(IMPORTED), self.store.count(GENERATED)
         return Status(
             self.url,
-            "weaviate" if Address.is_one(self.url) else "lancedb",
+            self.store.info().kind,
             self.space.name,
             self.space.dimension,
             imported + generated,

@@ -1,25 +1,43 @@
 """Opening a library: finding its folder and its store, and loading its model if that is needed.
 
-A library in a folder lies there as a whole. A library on a server has its store and its manifest there. Its
-journal and its generated pictures lie in the user's data folder, under the name of the collection. What the
-library holds is decided by the ids in the store; the journal is a cache.
+`OPENERS` is the one table of what a URL may begin with. A plain path is a folder with a LanceDB store.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from phosphene.config import default_library, expanded, home
+from phosphene.config import default_library
 from phosphene.embedding import DEFAULT_MODEL, Embedder
 from phosphene.embedding.consent import is_listed, remember
 from phosphene.errors import LibraryError
 from phosphene.manifest import Manifest
+from phosphene.plugins import Registry
 from phosphene.records import Space
-from phosphene.store import Store, open_store
-from phosphene.store.weaviate.address import Address
+from phosphene.store import Store
+from phosphene.store.location import Location, Opener
 
 Load = Callable[[str], Embedder]  # loads a model by its name
+SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://")
+
+
+def _lancedb() -> Opener:
+    from phosphene.store.lance.location import locate
+
+    return locate
+
+
+def _weaviate() -> Opener:
+    from phosphene.store.weaviate.location import locate
+
+    return locate
+
+
+OPENERS: Registry[Opener] = Registry(
+    "stores", {"lancedb": _lancedb, "weaviate": _weaviate, "weaviates": _weaviate}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +50,46 @@ class Opened:
     embedder: Embedder | None = None
 
 
-def opened(url: str | Path | None, space: str | Space | None, *, create: bool, load: Load) -> Opened:
-    """Open the library of a folder or an address, as `phosphene.open` says."""
+def locate(url: str | Path | None = None) -> Location:
+    """The place that a URL or a path names (None: the default library), whether a library is there or not.
+
+    Raises LibraryError for an unknown scheme or a wrong address, and PluginError for a broken plugin.
+    """
     text = str(url or default_library())
-    if not Address.is_one(text):
-        return _folder(expanded(text).absolute(), space, create=create, load=load)
-    address = Address.parse(text)
-    if address.external:
-        return _external(address, load)
-    return _server(address, space, create=create, load=load)
+    if "://" not in text:
+        return OPENERS.load("lancedb")(text)
+    found = SCHEME.match(text)
+    if not found or not OPENERS.has(found[1]):
+        schemes = ", ".join(f"`{name}://`" for name in OPENERS.names())
+        begins = f"`{found[1]}://` names" if found else "what stands before `://` names"
+        raise LibraryError(
+            f"{begins} no kind of store",
+            hint=f"a library is a folder, or a URL that begins with one of {schemes}",
+        )
+    return OPENERS.load(found[1])(text)
+
+
+def opened(url: str | Path | None, model: str | Space | None, *, create: bool, load: Load) -> Opened:
+    """Open the library of a path or a URL, as `phosphene.open` says."""
+    location = locate(url)
+    loaded: list[Embedder] = []
+
+    def loading(name: str) -> Embedder:
+        loaded.append(load(name))
+        remember(name, loaded[-1].space)  # the user named it: from now on libraries may load it
+        return loaded[-1]
+
+    before = location.manifest(loading)
+    space = _space(before, model, location.url, create=create, load=loading)
+    store = location.open(space, create=create)
+    if (store.space.id, store.space.dimension) != (space.id, space.dimension):
+        store.close()
+        raise LibraryError(
+            f"the store of `{location.url}` holds vectors of `{store.space.name}` ({store.space.id}),"
+            f" but its manifest says `{space.name}` ({space.id})",
+            hint=f"`phosphene -L {quote(location.url)} check` says what is wrong",
+        )
+    return Opened(location.url, location.folder, store, loaded[-1] if loaded else None)
 
 
 def same_space(embedder: Embedder, space: Space, library: str) -> Embedder:
@@ -59,91 +108,19 @@ def compatible(asked: Space, space: Space, library: str) -> None:
         )
 
 
-def _folder(folder: Path, asked: str | Space | None, *, create: bool, load: Load) -> Opened:
-    _refuse_links(folder)
-    before = Manifest.read(folder)
-    space, embedder = _settle(before, asked, str(folder), create=create, load=load)
-    if before is None:
-        Manifest(space).write(folder)
-    elif not create:
-        _refuse_storeless(folder)
-    return Opened(str(folder), folder, open_store(folder / "store", space), embedder)
-
-
-def _refuse_storeless(folder: Path) -> None:
-    """Raises LibraryError if the store of a library is gone: otherwise the library would look empty."""
-    if not (folder / "store" / "images.lance").is_dir():
-        raise LibraryError(
-            f"the library `{folder}` has no store: `{folder / 'store'}` is missing or empty",
-            hint=f"`phosphene -L {quote(str(folder))} repair` makes it again from pictures and journal",
-        )
-
-
-def _refuse_links(folder: Path) -> None:
-    """Raises LibraryError if a part of the library that is written to is a link out of the library.
-
-    With such a link a stranger could make `add` and `remove` change another library, and the journal
-    any other file.
-    """
-    parts = [folder / name for name in ("journal.sqlite", "pictures", "generator", "store")]
-    for part in (*parts, *folder.glob("store/*"), *folder.glob("store/*.lance/*")):
-        if part.is_symlink() and not part.resolve().is_relative_to(folder.resolve()):
-            raise LibraryError(
-                f"`{part}` is a link that leads out of the library",
-                hint="move its target into the library, or make the folder of the whole library a link",
-            )
-
-
-def _server(address: Address, asked: str | Space | None, *, create: bool, load: Load) -> Opened:
-    from phosphene.store.weaviate.registry import registered
-    from phosphene.store.weaviate.store import WeaviateStore
-
-    before = registered(address)
-    space, embedder = _settle(before, asked, address.url, create=create, load=load)
-    store = open_store(address, space) if before is None else WeaviateStore(address, space)
-    folder = _folder_of(address)
-    folder.mkdir(parents=True, exist_ok=True)
-    return Opened(address.url, folder, store, embedder)
-
-
-def _external(address: Address, load: Load) -> Opened:
-    from phosphene.store.weaviate.probe import probe
-
-    probed = probe(address, lambda name: _named(name, load)[1])
-    return Opened(address.url, probed.folder, probed.store, probed.embedder)
-
-
-def _folder_of(address: Address) -> Path:
-    """Where the journal and the generated pictures of a server's library lie on this machine."""
-    first = address.endpoints[0]
-    server = f"{first.host.replace(':', '-')}-{first.rest}"  # no system likes a colon in a name
-    return home() / "servers" / server / address.collection / (address.tenant or "")
-
-
-def _settle(
+def _space(
     before: Manifest | None, asked: str | Space | None, library: str, *, create: bool, load: Load
-) -> tuple[Space, Embedder | None]:
-    """The space of a library, new or not, and its model if it had to be loaded."""
+) -> Space:
+    """The space of a library, new or not. Raises LibraryError if it is not the one that is asked for."""
     if before is None:
         if not create:
             raise LibraryError(
                 f"there is no library in `{library}`",
                 hint=f"`phosphene -L {quote(library)} add PATH…` makes one",
             )
-        if isinstance(asked, Space):
-            return asked, None
-        return _named(asked or DEFAULT_MODEL, load)
+        return asked if isinstance(asked, Space) else load(asked or DEFAULT_MODEL).space
     if isinstance(asked, Space):
         compatible(asked, before.space, library)
     elif asked is not None and (asked != before.space.name or not is_listed(asked)):
-        space, embedder = _named(asked, load)
-        compatible(space, before.space, library)
-        return before.space, embedder
-    return before.space, None
-
-
-def _named(name: str, load: Load) -> tuple[Space, Embedder]:
-    """The space of a model that the user named, and the model. From now on libraries may load it."""
-    embedder = load(name)
-    remember(name, embedder.space)
-    return embedder.space, embedder
+        compatible(load(asked).space, before.space, library)
+    return before.space

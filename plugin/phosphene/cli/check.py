@@ -73,8 +73,8 @@ def repair(settings: Settings, model: str | None) -> None:
     output, folder = settings.output, _folder(settings)
     if folder is None:
         raise LibraryError(
-            f"`{settings.library}` is on a server, whose own backups bring it back",
-            hint="`phosphene check` says what is wrong with it; a library in a folder can be repaired",
+            f"`{settings.library}` cannot be repaired here, because its store is not a LanceDB folder",
+            hint="`phosphene check` says what is wrong with it; a server has backups of its own",
         )
     settings.kept = "what was repaired is kept; the same command goes on from there"
     with output.progress("repairing") as advance:
@@ -99,12 +99,12 @@ def _summary(done: int, left: int) -> str:
 
 
 def _folder(settings: Settings) -> Path | None:
-    """The folder of the library; None for one on a server."""
-    from phosphene.config import default_library
-    from phosphene.store.weaviate.address import Address
+    """The folder of a library with a LanceDB store, or None for another store."""
+    from phosphene.opening import locate
+    from phosphene.store.lance.location import LanceLocation
 
-    place = settings.library or default_library()
-    return None if Address.is_one(place) else Path(place).expanduser().absolute()
+    location = locate(settings.library)
+    return location.folder if isinstance(location, LanceLocation) else None
 
 
 def _show(settings: Settings, findings: "Sequence[Finding]") -> None:

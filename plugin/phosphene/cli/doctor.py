@@ -87,6 +87,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _child("devices", DEVICES, "install a torch for this machine: https://pytorch.org")
     yield _store()
     yield from _models()
+    yield from _plugins()
     yield _library(settings)
     yield _space(settings)
     yield _terminal()
@@ -147,6 +148,20 @@ def _models() -> Iterator[Finding]:
             yield Finding(f"model {name}", "bad" if built_in else "note", error.message, fix)
 
 
+def _plugins() -> Iterator[Finding]:
+    """The plugins of other packages. A broken one keeps only itself from working."""
+    from phosphene.plugins import KINDS, installed
+
+    for plugin in (plugin for kind in KINDS for plugin in installed(kind)):
+        what = f"plugin {plugin.name}"
+        try:
+            plugin.load()
+        except PhospheneError as error:
+            yield Finding(what, "note", error.message, error.hint)
+        else:
+            yield Finding(what, "ok", f"phosphene.{plugin.kind}, from {plugin.package} {plugin.version}")
+
+
 def _library(settings: Settings) -> Finding:
     from phosphene.config import default_library
 
@@ -163,25 +178,23 @@ def _library(settings: Settings) -> Finding:
 
 
 def _is_there(name: str) -> bool:
-    """Whether there is something to open. Raises what a server, or the lack of one, says."""
-    from phosphene.config import expanded
-    from phosphene.store.weaviate.address import Address
+    """Whether there is a library to open. Raises PhospheneError if a server does not answer."""
+    from phosphene.embedding import open_embedder
+    from phosphene.opening import locate
 
-    if not Address.is_one(name):
-        return expanded(name).exists()
-    from phosphene.store.weaviate.registry import registered
-
-    address = Address.parse(name)
-    return address.external is not None or registered(address) is not None
+    return locate(name).manifest(open_embedder) is not None
 
 
 def _space(settings: Settings) -> Finding:
     import shutil
 
-    from phosphene.config import default_library, expanded, home
+    from phosphene.config import home
+    from phosphene.opening import locate
 
-    name = settings.library or default_library()
-    folder = home().absolute() if "://" in name else expanded(name).absolute()
+    try:
+        folder = locate(settings.library).folder
+    except PhospheneError:  # the library's own finding says it
+        folder = home().absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free

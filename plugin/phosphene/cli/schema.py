@@ -11,6 +11,7 @@ from phosphene.cli.options import Settings, command, helpful
 from phosphene.cli.output import Column
 from phosphene.cli.streams import write
 from phosphene.errors import LibraryError
+from phosphene.keys import masked
 
 if TYPE_CHECKING:
     from phosphene.store.weaviate.address import Address
@@ -57,10 +58,10 @@ def show(settings: Settings, address: str | None, module: bool) -> None:
 
     This asks no server. Without an address the collection is called Image.
     """
-    from phosphene.store.weaviate.address import Address
+    from phosphene.store.weaviate.address import Address, is_address
     from phosphene.store.weaviate.collection import wanted
 
-    named = address or (settings.library if Address.is_one(settings.library or "") else None)
+    named = address or (settings.library if is_address(settings.library or "") else None)
     posted = wanted(Address.parse(named or UNNAMED), module=module)
     write(json.dumps(posted, indent=None if settings.json else 2) + "\n")
 
@@ -137,12 +138,12 @@ def apply(settings: Settings, address: str | None, module: bool) -> None:
 def _named(settings: Settings, given: str | None) -> str:
     """The address given to the command, or else the library of the common options."""
     from phosphene.config import default_library
-    from phosphene.store.weaviate.address import Address
+    from phosphene.store.weaviate.address import is_address
 
     text = given or settings.library or default_library()
-    if not Address.is_one(text):
+    if not is_address(text):
         raise LibraryError(
-            f"`{text}` is a folder, and only a collection of a server has a schema",
+            f"`{masked(text)}` is not an address of Weaviate, and only its collections have a schema",
             hint="name an address such as `weaviate://HOST/Collection`, here or with -L",
         )
     return text

@@ -70,7 +70,7 @@ def _drawn(story: Story) -> Section:
     every = sorted(
         (hit.image for hit in story.again if hit.image.origin == "imported"), key=lambda image: image.uri
     )
-    place = "a collection of Weaviate" if "://" in story.library.url else "a folder"
+    place = "a collection of Weaviate" if story.library.store.info().kind == "weaviate" else "a folder"
     return Section(
         "A library of landscapes",
         f"A program drew {len(every):,} landscapes and wrote captions for each. A small CLIP, trained on "

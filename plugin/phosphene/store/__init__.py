@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol, overload
 
-from phosphene.errors import LibraryError
 from phosphene.filters import EVERYTHING, Filter
 from phosphene.records import Hit, Image, Space
-from phosphene.store.weaviate.address import Address
 from phosphene.vectors import Vector
 
 
@@ -114,31 +111,3 @@ class Store(Protocol):
     def close(self) -> None:
         """Let go of files and connections; what was written stays."""
         ...
-
-
-def open_store(place: Path | Address, space: Space) -> Store:
-    """The store in a folder or at an address, made where there is none.
-
-    Raises LibraryError where it holds vectors of another space, StoreError where it cannot be read.
-    """
-    store = _server(place, space) if isinstance(place, Address) else _embedded(place, space)
-    if (store.space.id, store.space.dimension) != (space.id, space.dimension):
-        store.close()
-        raise LibraryError(
-            f"`{place}` holds vectors of `{store.space.name}` ({store.space.id}),"
-            f" not of `{space.name}` ({space.id})",
-            hint=f"make a new library with `--model {space.name}`, or open this one without `--model`",
-        )
-    return store
-
-
-def _embedded(folder: Path, space: Space) -> Store:
-    from phosphene.store.lance.store import LanceStore
-
-    return LanceStore.open(folder) if LanceStore.is_in(folder) else LanceStore.create(folder, space)
-
-
-def _server(address: Address, space: Space) -> Store:
-    from phosphene.store.weaviate.store import WeaviateStore
-
-    return WeaviateStore.create(address, space)

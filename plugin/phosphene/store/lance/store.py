@@ -108,7 +108,9 @@ class LanceStore:
 
     @classmethod
     def create(cls, folder: Path, space: Space, *, exact_up_to: int = EXACT_UP_TO) -> Self:
-        """Make a store in `folder`, or open the one that is there, whatever its space."""
+        """Make a store in `folder`, or open the existing one, whatever its space is."""
+        if cls.is_in(folder):
+            return cls(folder, exact_up_to=exact_up_to)
         with clearly(folder, "make"):
             folder.mkdir(parents=True, exist_ok=True)
             with lock(folder):

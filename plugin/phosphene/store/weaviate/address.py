@@ -30,6 +30,11 @@ USER = re.compile(rf"(\w+://)(?:(?![?&](?:{'|'.join(OPTIONS + EXTERNAL_OPTIONS)}
 Consistency = Literal["one", "quorum", "all"]
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is meant as an address of Weaviate, right or wrong."""
+    return text.partition("://")[0] in SCHEMES and "://" in text
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One node: its host, and its ports for REST and gRPC."""
@@ -66,11 +71,6 @@ class Address:
     consistency: Consistency | None = None  # None: the server's own choice
     external: External | None = None
     timeout: float = TIMEOUT  # seconds for an answer, before one says that there is none
-
-    @classmethod
-    def is_one(cls, text: str) -> bool:
-        """Whether `text` names a server at all, rather than a folder."""
-        return "://" in text
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -8,7 +8,7 @@ opening the collection again loads no model.
 import hashlib
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from itertools import islice
 from pathlib import Path
 
@@ -32,20 +32,11 @@ SEARCHED = 64  # images among which pictures are looked for
 MIN_COSINE = 0.99
 
 
-@dataclass(frozen=True, slots=True)
-class Probed:
-    """An open collection and the folder of its journal. `embedder` is None if no model had to load."""
+def probe(address: Address, load: Callable[[str], Embedder]) -> Manifest:
+    """The manifest of an external collection: that of an earlier probe, or of a new one.
 
-    store: ExternalStore
-    folder: Path
-    embedder: Embedder | None
-
-
-def probe(address: Address, load: Callable[[str], Embedder]) -> Probed:
-    """Open the external collection of an address. `load` opens a model by its name.
-
-    Raises LibraryError if there is no such collection or its vectors are not of the named space,
-    StoreError if no server answers, and ModelError if the model cannot be loaded.
+    `load` opens a model by its name. Raises LibraryError if there is no such collection or its vectors are
+    not of the named model, StoreError if no server answers, and ModelError if the model cannot be loaded.
     """
     assert address.external is not None, "an address that says how to read"
     if not address.external.model:
@@ -53,20 +44,21 @@ def probe(address: Address, load: Callable[[str], Embedder]) -> Probed:
             f"the address of `{address}` does not name the model of the collection's vectors",
             hint="add the model that made them: `&model=ViT-B-32/openai`, see `phosphene models`",
         )
-    folder = _folder(address)
+    folder = folder_of(address)
     if known := Manifest.read(folder):
-        return Probed(_opened(address, known.space), folder, None)
+        return known
     embedder = load(address.external.model)
-    with ExitStack() as on_error:
-        store = _opened(address, embedder.space)
-        on_error.callback(store.close)
+    store = open_external(address, embedder.space)
+    try:
         _compare(address, embedder, store)
-        Manifest(embedder.space).write(folder)
-        on_error.pop_all()
-    return Probed(store, folder, embedder)
+    finally:
+        store.close()
+    manifest = Manifest(embedder.space)
+    manifest.write(folder)
+    return manifest
 
 
-def _opened(address: Address, space: Space) -> ExternalStore:
+def open_external(address: Address, space: Space) -> ExternalStore:
     """The open store. Raises LibraryError if its vectors have another dimension than the space."""
     with ExitStack() as on_error:
         store = ExternalStore.open(address, space)
@@ -82,11 +74,11 @@ def _opened(address: Address, space: Space) -> ExternalStore:
     return store
 
 
-def _folder(address: Address) -> Path:
-    """Where its journal lies. Another server, tenant, vector, property or space has another folder."""
+def folder_of(address: Address) -> Path:
+    """Where its journal lies. Another server, tenant, vector, property or model has another folder."""
     key = repr((address.endpoints, address.tenant, astuple(address.external) if address.external else ()))
     name = f"{address.collection}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-    folder, former = home() / "external" / name, home() / "visits" / name  # its name before 0.2
+    folder, former = home() / "external" / name, home() / "visits" / name  # as older versions named it
     if former.is_dir() and not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         former.rename(folder)

@@ -1,0 +1,121 @@
+"""Images for tests of stores, always the same ones, and a plain store in memory to compare with."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from phosphene.errors import VectorError
+from phosphene.filters import EVERYTHING, Filter, matches
+from phosphene.records import Hit, Image, Parent, Space
+from phosphene.store import StoreInfo
+from phosphene.vectors import Vector, Vectors, unit
+
+SPACE = Space(id="tiny:0123", name="tiny", dimension=8)
+
+
+class Oracle:
+    """A Store in memory without any shortcut. It trusts its callers and checks only dimensions."""
+
+    def __init__(self, space: Space = SPACE) -> None:
+        self.space = space
+        self.images: dict[str, Image[Vector]] = {}
+
+    def upsert(self, images: Sequence[Image[Any]]) -> None:
+        """Keep images, and the thumbnails of those that come without one."""
+        if any(image.vector is None or image.vector.shape != (self.space.dimension,) for image in images):
+            raise VectorError("a vector does not have the dimension of the space")
+        for image in images:
+            kept = self.thumbnails([image.id]).get(image.id)
+            self.images[image.id] = replace(image, thumbnail=image.thumbnail or kept)
+
+    def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image[Any]]:
+        """The images of these ids."""
+        return [self.images[id] for id in ids if id in self.images]
+
+    def near(
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: bool = False,
+    ) -> list[Hit[Any]]:
+        """The nearest images, by comparing all of them."""
+        if diversity:
+            return self._diverse(vector, count, where, 1 - diversity)
+        hits = [Hit(image, float(image.vector @ vector)) for image in self.iterate(where)]
+        return sorted(hits, key=lambda hit: -hit.score)[:count]
+
+    def _diverse(self, vector: Vector, count: int, where: Filter, share: float) -> list[Hit[Vector]]:
+        """Maximal marginal relevance, word by word: every choice looks at every pair."""
+        pool, taken = self.near(vector, 5 * count, where), list[Hit[Vector]]()
+
+        def value(hit: Hit[Vector]) -> float:
+            nearest = max((float(hit.image.vector @ other.image.vector) for other in taken), default=-1)
+            return share * hit.score - (1 - share) * nearest
+
+        while pool and len(taken) < count:
+            taken.append(max(pool, key=value))
+            pool.remove(taken[-1])
+        return taken
+
+    def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image[Any]]:
+        """All images that match."""
+        return (image for image in list(self.images.values()) if matches(where, image))
+
+    def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """The thumbnails of these ids."""
+        return {image.id: image.thumbnail for image in self.get(ids) if image.thumbnail is not None}
+
+    def count(self, where: Filter = EVERYTHING) -> int:
+        """How many images match."""
+        return len(list(self.iterate(where)))
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Forget images."""
+        return len([id for id in set(ids) if self.images.pop(id, None)])
+
+    def info(self) -> StoreInfo:
+        """What kind of store it is."""
+        return StoreInfo("oracle", exact=True, writable=True)
+
+    def close(self) -> None:
+        """Does nothing."""
+
+
+def vectors_like_embeddings(count: int, dimension: int, seed: int = 0) -> Vectors:
+    """Unit vectors (n, d) with 24 latent dimensions and some noise: few dimensions of CLIP's matter, too."""
+    random = np.random.default_rng(seed)
+    axes = np.random.default_rng(24).normal(size=(24, dimension))
+    latent = random.normal(size=(count, 24)) @ axes
+    return unit(latent + 0.3 * np.sqrt(24) * random.normal(size=(count, dimension)))
+
+
+def made(count: int, *, start: int = 0, dimension: int = SPACE.dimension) -> list[Image[Vector]]:
+    """Images `start` to `start + count`, always the same. Every third is generated."""
+    vectors = vectors_like_embeddings(count, dimension, seed=start)
+    return [image(start + place, vector) for place, vector in enumerate(vectors)]
+
+
+def image(number: int, vector: Vector) -> Image[Vector]:
+    """The image of a number, with a vector (d,)."""
+    generated = number % 3 == 2
+    return Image(
+        id=f"00000000-0000-5000-8000-{number:012}",
+        sha256=f"{number:064x}",
+        uri=f"pictures/{number}.png" if generated else f"/home/me/{number}.jpg",
+        caption=f"a house, number {number}, in the snow",
+        captions=(f"a house, number {number}, in the snow", "a house"),
+        origin="generated" if generated else "imported",
+        width=640,
+        height=480 + number,
+        created="2026-01-31T12:00:00Z",
+        norm=10.25,
+        recipe={"seed": 2**63 + number, "steps": 6, "prompt": "a house"} if generated else None,
+        parents=(Parent(f"00000000-0000-5000-8000-{number - 1:012}", 0.75, 0.5),) if generated else (),
+        vector=vector,
+        thumbnail=b"JPEG" + number.to_bytes(4, "big"),
+    )
