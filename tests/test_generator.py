@@ -17,7 +17,8 @@ from safetensors.torch import load_file, save_file
 
 from phosphene.errors import GenerationError, ModelError
 from phosphene.generation import Fit, Generated, Reference, Request, Step
-from phosphene.generators.retrieval import saved
+from phosphene.generators import SHIPPED
+from phosphene.generators.retrieval import former_names, saved
 from phosphene.generators.retrieval.generator import (
     BATCH,
     BuiltinGenerator,
@@ -26,15 +27,15 @@ from phosphene.generators.retrieval.generator import (
     open_generator,
 )
 from phosphene.generators.retrieval.guidance import Condition
-from phosphene.nets.autoencoder import FACTOR, Autoencoder
+from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.records import Space
 from phosphene.training.generator import write
 from phosphene.vectors import unit
 
-DIMENSION, DEPTH, GRID = 12, 4, 4
-LARGE = GRID * FACTOR
+DIMENSION, LATENT_CHANNELS, LATENT_SIZE = 12, 4, 4
+LARGE = LATENT_SIZE * SCALE_FACTOR
 SPACE = Space("tiny:0", "tiny", DIMENSION)
 VECTORS = unit(np.random.default_rng(0).standard_normal((8, DIMENSION)))
 NEIGHBOURS = tuple(Reference(f"n{i}", VECTORS[i + 1]) for i in range(3))
@@ -44,9 +45,9 @@ REQUEST = Request(SPACE.id, seed=5, text=VECTORS[0], references=NEIGHBOURS, step
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
-    denoiser = Denoiser(DIMENSION, grid=GRID, depth=DEPTH, channels=(16, 32), width=32, heads=2)
-    autoencoder = Autoencoder(LARGE, DEPTH, (8, 8, 8))
-    latent_encoder = LatentEncoder(DIMENSION, DEPTH, (8, 16))
+    denoiser = Denoiser(DIMENSION, LATENT_SIZE, LATENT_CHANNELS, (16, 32), 32, 2)
+    autoencoder = Autoencoder(LARGE, LATENT_CHANNELS, (8, 8, 8))
+    latent_encoder = LatentEncoder(DIMENSION, LATENT_CHANNELS, (8, 16))
     for weights in [*denoiser.parameters(), *autoencoder.parameters()]:
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=0.1)
@@ -85,7 +86,7 @@ def test_pictures_come_in_order_and_say_what_made_them(generator: BuiltinGenerat
     assert {one.picture.size for one in made} == {(LARGE, LARGE)}
     settings = made[0].settings
     assert settings["steps"] == 3
-    assert settings["text_guidance"] == generator.pipeline.config["text_guidance"]
+    assert settings["text_guidance"] == generator.pipeline.config["guidance_scale"]
     assert settings["weights"] == generator.abilities.weights
     assert "strength" not in settings
 
@@ -344,9 +345,62 @@ def test_cut_off_weights_are_refused(folder: Path, tmp_path: Path) -> None:
 
 def test_missing_weights_are_refused_and_not_left_to_chance(folder: Path, tmp_path: Path) -> None:
     weights = copied(folder, tmp_path / "copied")
-    save_file({name: one for name, one in load_file(weights).items() if "score" not in name}, weights)
-    with pytest.raises(ModelError, match=r"denoiser lacks tokens\.score\.bias \(2 in all\)"):
+    save_file({name: one for name, one in load_file(weights).items() if "pool_score" not in name}, weights)
+    with pytest.raises(ModelError, match=r"denoiser lacks image_proj\.pool_score\.bias \(2 in all\)"):
         open_generator(tmp_path / "copied")
+
+
+# ── what an earlier version wrote ─────────────────────────────────────────────────────────
+
+
+def under_former_names(folder: Path, into: Path) -> Path:
+    """A copy of a generator as an earlier version named its parts."""
+    shutil.copytree(folder, into)
+    for network in ("autoencoder", "denoiser", "latent_encoder"):
+        former = {new: old for old, new in former_names.WEIGHTS[network].items()}
+        file = into / network / saved.WEIGHTS
+        weights = load_file(file)
+        save_file(
+            {".".join(former.get(part, part) for part in name.split(".")): weights[name] for name in weights},
+            file,
+        )
+        rename_settings(into / network / saved.CONFIG, "size" if network == "autoencoder" else "grid")
+    rename_settings(into / saved.INDEX, "")
+    (into / "latent_encoder").rename(into / "reader")
+    return into
+
+
+def rename_settings(file: Path, sample_size: str) -> None:
+    former = {new: old for old, new in former_names.SETTINGS.items()} | {"sample_size": sample_size}
+    settings = json.loads(file.read_text())
+    file.write_text(json.dumps({former.get(name, name): value for name, value in settings.items()}))
+
+
+def test_a_generator_of_an_earlier_version_makes_the_same_pictures(
+    generator: BuiltinGenerator, folder: Path, tmp_path: Path
+) -> None:
+    former = under_former_names(folder, tmp_path / "former")
+    assert "enter.weight" in load_file(former / "denoiser" / saved.WEIGHTS)
+    assert json.loads((former / "denoiser" / saved.CONFIG).read_text())["pieces"] == 4
+    [today] = generator.generate([REQUEST])
+    [then] = open_generator(former, "cpu").generate([REQUEST])
+    assert np.array_equal(pixels(today.picture), pixels(then.picture))
+    assert then.settings == today.settings | {
+        "generator": "builtin/" + tmp_path.name,
+        "weights": digest(former),
+    }
+
+
+def test_a_setting_under_both_of_its_names_is_refused(folder: Path, tmp_path: Path) -> None:
+    copied(folder, tmp_path / "copied")
+    edit(tmp_path / "copied" / "denoiser" / "config.json", depth=LATENT_CHANNELS)
+    with pytest.raises(ModelError, match="its former name and under today's"):
+        open_generator(tmp_path / "copied", "cpu")
+
+
+def test_the_built_in_generator_keeps_the_digest_that_recipes_know() -> None:
+    """Its weights were written again under today's names; their values, and so its pictures, are the same."""
+    assert digest(SHIPPED) == "f96b5bd096ebd52b544c26ad856f18e880c96bcf184573d25569c0c9c326724a"
 
 
 # ── what a stranger may write into a generator's folder ───────────────────────────────────
@@ -384,22 +438,22 @@ def test_names_of_classes_and_modules_are_not_followed(
     [
         ("model_index.json", {"custom_pipeline": "evil/repo"}, "custom_pipeline"),
         ("model_index.json", {"upscaler": ["os", "system"]}, "upscaler"),
-        ("model_index.json", {"steps": 10**9}, "steps"),
+        ("model_index.json", {"num_inference_steps": 10**9}, "num_inference_steps"),
         ("model_index.json", {"candidates": "4"}, "candidates"),
-        ("model_index.json", {"text_guidance": 1e400}, "text_guidance"),
+        ("model_index.json", {"guidance_scale": 1e400}, "guidance_scale"),
         ("model_index.json", {"dimension": 7}, "dimension"),
         ("model_index.json", {"space": ["x"]}, "space"),
         ("denoiser/config.json", {"auto_map": {"AutoModel": "evil.Evil"}}, "auto_map"),
         ("denoiser/config.json", {"quantization_config": {}}, "quantization_config"),
-        ("denoiser/config.json", {"channels": [10**9, 10**9]}, "channels"),
-        ("denoiser/config.json", {"channels": [4096] * 8, "blocks": [32] * 8}, "not"),
-        ("denoiser/config.json", {"blocks": [10**9, 1]}, "blocks"),
-        ("denoiser/config.json", {"grid": 3}, "grid"),
-        ("denoiser/config.json", {"heads": 3}, "heads"),
-        ("denoiser/config.json", {"width": 4096}, "not"),
-        ("autoencoder/config.json", {"size": 10**6}, "size"),
-        ("autoencoder/config.json", {"channels": [16, 16]}, "cannot be loaded"),
-        ("latent_encoder/config.json", {"depth": 3}, "not"),
+        ("denoiser/config.json", {"block_out_channels": [10**9, 10**9]}, "block_out_channels"),
+        ("denoiser/config.json", {"block_out_channels": [4096] * 8, "layers_per_block": [32] * 8}, "not"),
+        ("denoiser/config.json", {"layers_per_block": [10**9, 1]}, "layers_per_block"),
+        ("denoiser/config.json", {"sample_size": 3}, "sample_size"),
+        ("denoiser/config.json", {"num_attention_heads": 3}, "num_attention_heads"),
+        ("denoiser/config.json", {"cross_attention_dim": 4096}, "not"),
+        ("autoencoder/config.json", {"sample_size": 10**6}, "sample_size"),
+        ("autoencoder/config.json", {"block_out_channels": [16, 16]}, "cannot be loaded"),
+        ("latent_encoder/config.json", {"latent_channels": 3}, "not"),
     ],
 )
 def test_odd_configurations_are_named_before_they_cost_memory(

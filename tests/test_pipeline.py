@@ -16,13 +16,13 @@ from torch import Tensor
 
 from phosphene.generators.retrieval.guidance import Condition
 from phosphene.generators.retrieval.pipeline import RetrievalPipeline, Start, new_scheduler
-from phosphene.nets.autoencoder import FACTOR, Autoencoder, on_sphere
+from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder, on_sphere
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.vectors import AVOIDED, Vectors, unit
 
-DIMENSION, DEPTH, GRID = 12, 4, 4
-SIZE = GRID * FACTOR
+DIMENSION, LATENT_CHANNELS, LATENT_SIZE = 12, 4, 4
+SIZE = LATENT_SIZE * SCALE_FACTOR
 HALF_A_LEVEL = 0.5 / 127.5  # of 256 grey levels, where a picture goes from -1 to 1
 
 
@@ -32,7 +32,7 @@ def random_units(count: int, seed: int = 0) -> Vectors:
 
 def tiny_denoiser() -> Denoiser:
     torch.manual_seed(0)
-    network = Denoiser(DIMENSION, grid=GRID, depth=DEPTH, channels=(16, 32), width=32, heads=2)
+    network = Denoiser(DIMENSION, LATENT_SIZE, LATENT_CHANNELS, (16, 32), 32, 2)
     for weights in network.parameters():  # those that begin at zero too, so that everything has a say
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=0.1)
@@ -41,15 +41,15 @@ def tiny_denoiser() -> Denoiser:
 
 def tiny_pipeline() -> RetrievalPipeline:
     torch.manual_seed(1)
-    autoencoder = Autoencoder(SIZE, DEPTH, (8, 8, 8)).eval()
-    latent_encoder = LatentEncoder(DIMENSION, DEPTH, (8, 16)).eval()
+    autoencoder = Autoencoder(SIZE, LATENT_CHANNELS, (8, 8, 8)).eval()
+    latent_encoder = LatentEncoder(DIMENSION, LATENT_CHANNELS, (8, 16)).eval()
     return RetrievalPipeline(
         tiny_denoiser(), autoencoder, latent_encoder, new_scheduler(), space="tiny:0", steps=4
     )
 
 
 def some_latents(count: int) -> Tensor:
-    return on_sphere(torch.randn(count, DEPTH, GRID, GRID))
+    return on_sphere(torch.randn(count, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE))
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def test_weight_moves_the_picture_towards_its_neighbour(pipeline: RetrievalPipel
 
 def test_filled_up_token_is_no_token() -> None:
     network = tiny_denoiser()
-    noisy, sigma = torch.randn(1, DEPTH, GRID, GRID), torch.tensor([0.7])
+    noisy, sigma = torch.randn(1, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE), torch.tensor([0.7])
     vectors = torch.from_numpy(np.stack([TEXTS[0], NEAR[0], NEAR[1]]))[None]
     kinds = torch.tensor([[TEXT, NEIGHBOUR, NEIGHBOUR]])
     with torch.no_grad():
@@ -240,8 +240,8 @@ def test_guidance_below_one_is_below_one_to_the_end(pipeline: RetrievalPipeline)
 
 def test_inpainting_keeps_the_known_part(pipeline: RetrievalPipeline) -> None:
     start, guesses = some_latents(2), []
-    mask = torch.zeros(2, 1, GRID, GRID)
-    mask[:, :, :, GRID // 2 :] = 1
+    mask = torch.zeros(2, 1, LATENT_SIZE, LATENT_SIZE)
+    mask[:, :, :, LATENT_SIZE // 2 :] = 1
 
     def keep(index: int, total: int, sigma: float, clean: Tensor) -> None:
         guesses.append(clean)
@@ -255,7 +255,7 @@ def test_stops_when_told_to(pipeline: RetrievalPipeline) -> None:
     told: list[tuple[int, int]] = []
 
     def stop_at_two(index: int, total: int, sigma: float, clean: Tensor) -> bool:
-        assert clean.shape == (1, DEPTH, GRID, GRID)
+        assert clean.shape == (1, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
         assert float(clean.square().mean(1).max()) <= 1 + 1e-5
         told.append((index, total))
         return index < 2
@@ -279,7 +279,7 @@ def test_pictures_are_what_the_autoencoder_decodes(pipeline: RetrievalPipeline) 
 
 def test_latents_come_out_undecoded_where_asked_for(pipeline: RetrievalPipeline) -> None:
     latents = made(pipeline, CONDITIONS, range(5), output_type="latent")
-    assert latents.shape == (5, DEPTH, GRID, GRID)
+    assert latents.shape == (5, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
     assert torch.equal(pipeline.decode(latents), made(pipeline, CONDITIONS, range(5)))
 
 
@@ -304,8 +304,8 @@ def test_what_is_near_to_a_negative_counts_as_further_from_what_is_asked_for(
 
 def test_latents_keep_their_length_whatever_the_generator_makes_of_it(pipeline: RetrievalPipeline) -> None:
     latents = pipeline.encode(torch.rand(2, 3, SIZE, SIZE) * 2 - 1)
-    assert latents.shape == (2, DEPTH, GRID, GRID)
-    assert torch.allclose(latents.square().mean(1), torch.ones(2, GRID, GRID), atol=1e-5)
+    assert latents.shape == (2, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
+    assert torch.allclose(latents.square().mean(1), torch.ones(2, LATENT_SIZE, LATENT_SIZE), atol=1e-5)
     assert apart(pipeline.decode(latents), pipeline.decode(0.3 * latents)) < HALF_A_LEVEL
 
 

@@ -23,7 +23,7 @@ from phosphene.errors import LibraryError, ModelError, OutputError, StoreError
 from phosphene.generators.retrieval.folder import write
 from phosphene.generators.retrieval.generator import open_generator
 from phosphene.generators.retrieval.guidance import Condition
-from phosphene.nets.autoencoder import FACTOR, Autoencoder
+from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT
 from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.records import Image, Space
@@ -39,10 +39,10 @@ from phosphene.training.log import read_log
 from phosphene.training.muon import orthogonal
 from phosphene.vectors import Pixels, Vectors, unit
 
-DIMENSION, DEPTH, GRID = 8, 4, 4
+DIMENSION, LATENT_CHANNELS, LATENT_SIZE = 8, 4, 4
 SIZE = 32  # of the pictures, where there are some
 NAMES = ("first", "second")
-TINY = Settings(channels=(16, 32), width=32, heads=2, batch=8, average=0.9)
+TINY = Settings((16, 32), 32, 2, batch_size=8, ema_decay=0.9)
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), "white": (240, 240, 240)}
 DIRECTIONS = dict(zip(COLOURS, np.eye(DIMENSION, dtype=np.float32), strict=False))
 
@@ -63,7 +63,12 @@ def colour_vectors(names: Sequence[str], seed: int = 0) -> Vectors:
 
 def colour_lessons(count: int = 64) -> Lessons:
     names = [list(COLOURS)[index % 4] for index in range(count)]
-    latents = np.stack([np.broadcast_to(cell(name)[:, None, None], (DEPTH, GRID, GRID)) for name in names])
+    latents = np.stack(
+        [
+            np.broadcast_to(cell(name)[:, None, None], (LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE))
+            for name in names
+        ]
+    )
     captions = [[name, f"a plain {name}"] for name in names]
     return arrange(latents, colour_vectors(names), captions, ColourWords())
 
@@ -76,15 +81,17 @@ def cell(name: str) -> NDArray[np.float16]:
 def nothing_much(pictures: Sequence[Pixels]) -> Latents:
     """An encoder that looks at the mean colour alone."""
     means = np.stack([picture.mean((0, 1)) / 127.5 - 1 for picture in pictures])
-    return np.broadcast_to(means[:, :, None, None], (len(means), 3, GRID, GRID)).astype(np.float16)
+    return np.broadcast_to(means[:, :, None, None], (len(means), 3, LATENT_SIZE, LATENT_SIZE)).astype(
+        np.float16
+    )
 
 
 def tiny_autoencoder() -> Autoencoder:
-    return Autoencoder(GRID * FACTOR, DEPTH, (8, 8, 8))
+    return Autoencoder(LATENT_SIZE * SCALE_FACTOR, LATENT_CHANNELS, (8, 8, 8))
 
 
 def tiny_latent_encoder() -> LatentEncoder:
-    return LatentEncoder(DIMENSION, DEPTH, (8, 16))
+    return LatentEncoder(DIMENSION, LATENT_CHANNELS, (8, 16))
 
 
 def colour_library(folder: Path, count: int = 40) -> list[Image]:
@@ -123,7 +130,7 @@ def test_lessons_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(b"no picture")
     lessons = gather(images, ColourWords(), "colours:0", Encoder(nothing_much, SIZE), tmp_path)
     assert len(lessons) == 38
-    assert lessons.latents.shape == (38, 3, GRID, GRID)
+    assert lessons.latents.shape == (38, 3, LATENT_SIZE, LATENT_SIZE)
     assert list(lessons.captions_of(1)) == [2, 3]
     assert np.array_equal(lessons.texts[2], DIRECTIONS["white"])
 
@@ -264,7 +271,7 @@ def test_text_and_neighbours_are_left_out_at_times() -> None:
 
 def test_library_without_captions_teaches_by_its_own_vectors() -> None:
     names = list(COLOURS) * 10
-    latents = np.zeros((40, DEPTH, GRID, GRID), dtype=np.float16)
+    latents = np.zeros((40, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE), dtype=np.float16)
     lessons = arrange(latents, colour_vectors(names), [()] * 40, ColourWords())
     _, kinds, _ = diffusion.tokens(lessons, np.arange(40), np.random.default_rng(0))
     assert set(kinds[:, 0]) == {OWN}
@@ -332,7 +339,9 @@ def test_command_trains_all_networks_and_writes_a_generator(tmp_path: Path) -> N
     assert generator.abilities.size == (SIZE, SIZE)
     assert (tmp_path / "generator.training" / "denoiser" / "loss.png").exists()
     with pytest.raises(ModelError, match="other settings"):
-        train(images, ColourWords(), tmp_path / "generator", replace(plan, settings=replace(TINY, batch=4)))
+        train(
+            images, ColourWords(), tmp_path / "generator", replace(plan, settings=replace(TINY, batch_size=4))
+        )
 
 
 def trained(images: Sequence[Image], folder: Path, steps: tuple[int, int, int], **extra: Any) -> list[str]:
@@ -480,13 +489,13 @@ def test_training_goes_on_from_a_generator(tmp_path: Path) -> None:
     images, first = colour_library(tmp_path), tmp_path / "first"
     some = Budget(steps=2)
     train(images, ColourWords(), first, Plan(some, some, Budget(steps=60), SIZE, TINY), device="cpu")
-    more = Plan(some, some, Budget(steps=5), SIZE, Settings(batch=8, average=0.9), start=first)
+    more = Plan(some, some, Budget(steps=5), SIZE, Settings(batch_size=8, ema_decay=0.9), start=first)
     train(images, ColourWords(), tmp_path / "second", more, device="cpu")
 
     losses = [read_log(tmp_path / f"{name}.training/denoiser/log.jsonl")[0]["loss"] for name in NAMES]
     assert losses[1] < 0.7 * losses[0]
     pipelines = [open_generator(tmp_path / name, "cpu").pipeline for name in NAMES]
-    assert tuple(pipelines[1].denoiser.config["channels"]) == TINY.channels
+    assert tuple(pipelines[1].denoiser.config["block_out_channels"]) == TINY.block_out_channels
     encoders = [list(pipeline.autoencoder.encoder.parameters()) for pipeline in pipelines]
     assert all(torch.equal(*pair) for pair in zip(*encoders, strict=True))  # latents stay what they were
 
@@ -497,10 +506,10 @@ def test_training_goes_on_from_a_generator_of_another_space(tmp_path: Path) -> N
         lessons, own=np.pad(lessons.own, ((0, 0), (0, 3))), texts=np.pad(lessons.texts, ((0, 0), (0, 3)))
     )
     model = diffusion.new_denoiser(wider, TINY)
-    before = model.tokens.project.weight.clone()
+    before = model.image_proj.proj.weight.clone()
     begin(model, start)
-    assert torch.equal(model.tokens.project.weight, before)  # reads vectors of another size
-    assert torch.equal(model.enter.weight, start.enter.weight)
+    assert torch.equal(model.image_proj.proj.weight, before)  # reads vectors of another size
+    assert torch.equal(model.conv_in.weight, start.conv_in.weight)
 
 
 CHILD = """

@@ -58,7 +58,7 @@ def fit(
     torch.manual_seed(seed)
     model = copy.deepcopy(start) if start else new_autoencoder(pictures.shape[1])
     model.encoder.requires_grad_(start is None)
-    settings = {**{key: model.config[key] for key in ("size", "depth")}, "from": origin}
+    settings = {**{key: model.config[key] for key in ("sample_size", "latent_channels")}, "from": origin}
     course: Course[Autoencoder, Batch] = Course(
         model,
         folder,
@@ -73,7 +73,7 @@ def fit(
     )
 
     def parts() -> Sequence[Batch]:
-        batch = draw(pictures, course.run.random, model.config["depth"], model.grid, device)
+        batch = draw(pictures, course.run.random, model.config["latent_channels"], model.latent_size, device)
         return batch.parts(course.workers.count)
 
     for _ in course.steps(parts, partial(gradients, model), on_step):
@@ -119,7 +119,7 @@ def normal(pictures: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Pictures (b, 3, size, size) in [-1, 1], and the noise (b, depth, grid, grid) that their latents get."""
+    """Pictures (b, 3, size, size) in [-1, 1], and noise (b, latent_channels, h, w) for their latents."""
 
     pictures: Tensor
     noise: Tensor
@@ -131,12 +131,12 @@ class Batch:
 
 
 def draw(
-    pictures: NDArray[np.uint8], random: np.random.Generator, depth: int, grid: int, device: str = "cpu"
+    pictures: NDArray[np.uint8], random: np.random.Generator, channels: int, size: int, device: str = "cpu"
 ) -> Batch:
     """Draw pictures, and noise of a level of its own for each."""
     chosen = mirrored(pictures[random.integers(len(pictures), size=BATCH)], random)
     level = random.uniform(0, NOISE, size=(BATCH, 1, 1, 1)).astype(np.float32)
-    noise = level * random.standard_normal((BATCH, depth, grid, grid), dtype=np.float32)
+    noise = level * random.standard_normal((BATCH, channels, size, size), dtype=np.float32)
     return Batch(normal(torch.from_numpy(chosen).to(device)), torch.from_numpy(noise).to(device))
 
 

@@ -38,13 +38,13 @@ LEVELS = (0.9, 1.0)  # mean and deviation of sigma's logit
 class Settings:
     """The network's shape, and how it is trained."""
 
-    channels: tuple[int, ...] = (96, 192)
-    width: int = 256
-    heads: int = 4
-    blocks: tuple[int, ...] = (2, 1)
-    pieces: int = 4
-    batch: int = 48
-    average: float = 0.999
+    block_out_channels: tuple[int, ...] = (96, 192)
+    cross_attention_dim: int = 256
+    num_attention_heads: int = 4
+    layers_per_block: tuple[int, ...] = (2, 1)
+    num_tokens: int = 4
+    batch_size: int = 48
+    ema_decay: float = 0.999
 
 
 def fit(
@@ -78,8 +78,8 @@ def fit(
         folder,
         budget,
         {**asdict(settings), "from": origin},
-        ends=(model.enter, model.leave, model.tokens.kind, model.tokens.score),
-        decay=settings.average,
+        ends=(model.conv_in, model.conv_out, model.image_proj.type_embedding, model.image_proj.pool_score),
+        decay=settings.ema_decay,
         lessons=lessons.digest,
         seed=seed,
         device=device,
@@ -87,7 +87,7 @@ def fit(
     )
 
     def parts() -> Sequence[Batch]:
-        return draw(lessons, course.run.random, settings.batch, device).parts(course.workers.count)
+        return draw(lessons, course.run.random, settings.batch_size, device).parts(course.workers.count)
 
     drawn = course.run.seconds
     for _ in course.steps(parts, partial(gradients, model, settings.batch), on_step):
@@ -103,11 +103,11 @@ def new_denoiser(lessons: Lessons, settings: Settings) -> Denoiser:
         lessons.dimension,
         lessons.latents.shape[2],
         lessons.latents.shape[1],
-        settings.channels,
-        settings.width,
-        settings.heads,
-        settings.blocks,
-        settings.pieces,
+        settings.block_out_channels,
+        settings.cross_attention_dim,
+        settings.num_attention_heads,
+        settings.layers_per_block,
+        settings.num_tokens,
     )
     return model
 
@@ -116,7 +116,7 @@ def new_denoiser(lessons: Lessons, settings: Settings) -> Denoiser:
 class Batch:
     """What the network is shown, and what it should have said (`clean`)."""
 
-    clean: Tensor  # (b, depth, grid, grid)
+    clean: Tensor  # (b, latent_channels, h, w)
     noisy: Tensor
     sigma: Tensor  # (b,)
     vectors: Tensor  # (b, 1 + MOST, d)

@@ -32,12 +32,12 @@ FEWEST = 32  # pictures that a training needs
 TOGETHER = 32  # pictures encoded at once; Ctrl-C waits for them
 SAVE_EVERY = 60.0  # seconds
 
-Known = dict[str, NDArray[np.float16]]  # latents (depth, grid, grid) of pictures, by their ids
+Known = dict[str, NDArray[np.float16]]  # latents (latent_channels, h, w) of pictures, by their ids
 
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """What makes latents (n, depth, grid, grid) of n pictures that are `size` pixels wide.
+    """What makes latents (n, latent_channels, h, w) of n pictures that are `size` pixels wide.
 
     `digest` tells it from others: latents of two of them must never be mixed.
     """

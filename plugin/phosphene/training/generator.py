@@ -89,7 +89,7 @@ def train(
     with alone(run_beside(folder)):
         training = Training(run_beside(folder), plan, start, str(pick_device(device)), on_step, on_note)
         autoencoder = training.autoencoder(images)
-        size = autoencoder.config["size"]
+        size = autoencoder.config["sample_size"]
         encoder = Encoder(partial(encoded, autoencoder), size, digest(autoencoder))
         lessons = gather(images, embedder, embedder.space.id, encoder, training.run, on_note=on_note)
         latent_encoder = training.latent_encoder(lessons)
@@ -172,7 +172,9 @@ class Training:
 def shaped(settings: diffusion.Settings, like: Denoiser) -> diffusion.Settings:
     """The settings with the shape of a network that is there."""
     shape = {each.name: like.config[each.name] for each in fields(settings) if each.name in like.config}
-    levels = {name: tuple(shape[name]) for name in ("channels", "blocks")}  # JSON knows lists alone
+    levels = {
+        name: tuple(shape[name]) for name in ("block_out_channels", "layers_per_block")
+    }  # JSON knows lists alone
     return replace(settings, **shape | levels)
 
 
@@ -188,7 +190,7 @@ def sheet(pipeline: RetrievalPipeline, captions: Vectors, near: Vectors) -> byte
 
 @torch.no_grad()
 def encoded(autoencoder: Autoencoder, pictures: Sequence[Pixels]) -> Latents:
-    """The latents (n, depth, grid, grid) of pictures of 8 bits."""
+    """The latents (n, latent_channels, h, w) of pictures of 8 bits."""
     clean = autoencoding.normal(torch.from_numpy(np.stack(pictures)).to(autoencoder.device))
     return autoencoder.encode(clean).to(torch.float16).cpu().numpy()
 

@@ -47,7 +47,7 @@ def train_latent_encoder(
         folder,
         budget,
         {"from": origin},
-        ends=(model.look.get_submodule("0.0"), model.say),
+        ends=(model.blocks.get_submodule("0.0"), model.proj_out),
         rates=RATES,
         lessons=lessons.digest,
         seed=seed,
@@ -65,7 +65,7 @@ def train_latent_encoder(
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Noisy latents (b, depth, grid, grid), and their pictures' vectors (b, d)."""
+    """Noisy latents (b, latent_channels, h, w), and their pictures' vectors (b, d)."""
 
     latents: Tensor
     vectors: Tensor

@@ -23,7 +23,7 @@ NEAREST = 16  # neighbours kept per picture and per caption
 ALIKE = 0.995  # cosine from which two pictures count as the same one: it would be copied
 BLOCK = 2048  # rows searched at once
 
-Latents: TypeAlias = NDArray[np.float16]  # (n, depth, grid, grid)
+Latents: TypeAlias = NDArray[np.float16]  # (n, latent_channels, h, w)
 Ids: TypeAlias = NDArray[np.str_]
 
 

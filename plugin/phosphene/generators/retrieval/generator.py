@@ -61,7 +61,7 @@ class BuiltinGenerator:
             max_references=MOST_REFERENCES,
             modes=MODES,
             size=(size, size),
-            default_steps=pipeline.config["steps"],
+            default_steps=pipeline.config["num_inference_steps"],
             candidates=pipeline.config["candidates"],
             starts=STARTS,
             licence=pipeline.config["licence"],
@@ -148,22 +148,22 @@ class BuiltinGenerator:
         neighbour_strength = chosen("neighbour_strength") if pictured(request) else 1.0
         return _Pace(
             candidates=chosen("candidates"),
-            steps=chosen("steps"),
-            guidance_scale=chosen("guidance_scale", "text_guidance"),
-            image_guidance_scale=chosen("image_guidance_scale", "neighbour_guidance"),
+            steps=chosen("steps", "num_inference_steps"),
+            guidance_scale=chosen("guidance_scale"),
+            image_guidance_scale=chosen("image_guidance_scale"),
             strength=request.strength if request.init is not None else neighbour_strength,
             starts=request.init is not None or neighbour_strength < 1,
             masked=request.mask is not None,
         )
 
     def _start(self, tries: Sequence[Request], pace: "_Pace") -> Start:
-        size, grid, device = self.pipeline.size, self.pipeline.grid, self.pipeline.device
+        size, cells, device = self.pipeline.size, self.pipeline.latent_size, self.pipeline.device
         firsts = [(first(request), request.fit) for request in tries]
         distinct = {(id(picture), fit): (picture, fit) for picture, fit in firsts}  # candidates share them
         pixels = torch.stack([to_pixels(fitted(picture, size, fit)) for picture, fit in distinct.values()])
         encoded = dict(zip(distinct, self.pipeline.encode(pixels.to(device)), strict=True))
         latents = torch.stack([encoded[id(picture), fit] for picture, fit in firsts])
-        masks = [small_mask(one.mask, size, grid, one.fit) for one in tries if one.mask is not None]
+        masks = [small_mask(one.mask, size, cells, one.fit) for one in tries if one.mask is not None]
         return Start(latents, pace.strength, torch.stack(masks).to(device) if pace.masked else None)
 
     def _settings(self, request: Request, pace: "_Pace") -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 Notation, as in the code:
 
-    x       the noisy latents (b, depth, grid, grid), (1 - sigma) * clean + sigma * noise: a straight path
+    x       the noisy latents (b, latent_channels, h, w), (1 - sigma) * clean + sigma * noise: a straight path
             (flow matching; Lipman et al. 2023), walked from sigma 1 to 0 by UniPC (Zhao et al. 2023)
     clean   the network's guess of the clean latents, which the autoencoder makes pictures of
 
@@ -34,9 +34,9 @@ OnStep = Callable[[int, int, float, Tensor], bool | None]
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Latents to start from (b, depth, grid, grid), at the noise level `strength`; see `encode`.
+    """Latents to start from (b, latent_channels, h, w), at the noise level `strength`; see `encode`.
 
-    Where `mask` (b, 1, grid, grid) is 0 they are kept, where it is 1 they are made anew. Of the steps
+    Where `mask` (b, 1, h, w) is 0 they are kept, where it is 1 they are made anew. Of the steps
     from noise those that are left at that level are taken.
     """
 
@@ -58,10 +58,10 @@ class RetrievalPipeline(DiffusionPipeline):
         space: str = "",
         dimension: int = 0,
         neighbours: int = 8,
-        steps: int = 8,
+        num_inference_steps: int = 8,
         candidates: int = 4,
-        text_guidance: float = 5.0,
-        neighbour_guidance: float = 5.0,
+        guidance_scale: float = 5.0,
+        image_guidance_scale: float = 5.0,
         neighbour_strength: float = 0.8,
         licence: str = "",
     ) -> None:
@@ -73,10 +73,10 @@ class RetrievalPipeline(DiffusionPipeline):
             space=space,
             dimension=dimension or denoiser.config["dimension"],
             neighbours=neighbours,
-            steps=steps,
+            num_inference_steps=num_inference_steps,
             candidates=candidates,
-            text_guidance=text_guidance,
-            neighbour_guidance=neighbour_guidance,
+            guidance_scale=guidance_scale,
+            image_guidance_scale=image_guidance_scale,
             neighbour_strength=neighbour_strength,
             licence=licence,
         )
@@ -89,12 +89,12 @@ class RetrievalPipeline(DiffusionPipeline):
     @property
     def size(self) -> int:
         """Width and height of the finished pictures."""
-        return int(self.autoencoder.config["size"])
+        return int(self.autoencoder.config["sample_size"])
 
     @property
-    def grid(self) -> int:
-        """Cells of the latents, a side."""
-        return int(self.denoiser.config["grid"])
+    def latent_size(self) -> int:
+        """Height and width of the latents, in cells."""
+        return int(self.denoiser.config["sample_size"])
 
     @torch.no_grad()
     def __call__(
@@ -117,8 +117,8 @@ class RetrievalPipeline(DiffusionPipeline):
         False, the result is None.
         """
         guide = Guide(
-            _or(text_guidance, self.config["text_guidance"]),
-            _or(neighbour_guidance, self.config["neighbour_guidance"]),
+            _or(text_guidance, self.config["guidance_scale"]),
+            _or(neighbour_guidance, self.config["image_guidance_scale"]),
         )
         guided, ended = (
             each.branches(conditions, self.config["dimension"], self.device) for each in (guide, guide.ended)
@@ -126,7 +126,7 @@ class RetrievalPipeline(DiffusionPipeline):
         noise = self._noise(seeds)
         scheduler = new_scheduler()  # it carries a run's history, so each run has its own
         strength = 1.0 if start is None else start.strength
-        scheduler.set_timesteps(sigmas=_sigmas(steps or self.config["steps"], strength))
+        scheduler.set_timesteps(sigmas=_sigmas(steps or self.config["num_inference_steps"], strength))
         first = float(scheduler.sigmas[0])
         x = noise if start is None else _mix(start.latents, noise, first)
         for index, timestep in enumerate(scheduler.timesteps):
@@ -161,13 +161,13 @@ class RetrievalPipeline(DiffusionPipeline):
         return nearness
 
     def _noise(self, seeds: Sequence[int]) -> Tensor:
-        """Noise (b, depth, grid, grid), each picture's from its own seed, drawn on the CPU."""
-        shape = (self.denoiser.config["depth"], self.grid, self.grid)
+        """Noise (b, latent_channels, h, w), each picture's from its own seed, drawn on the CPU."""
+        shape = (self.denoiser.config["latent_channels"], self.latent_size, self.latent_size)
         drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
         return torch.stack(drawn).to(self.device)
 
     def _guess(self, x: Tensor, sigma: float, branches: Branches, bfloat16: bool) -> Tensor:
-        """The clean latents (b, depth, grid, grid), guessed in one pass of all branches."""
+        """The clean latents (b, latent_channels, h, w), guessed in one pass of all branches."""
         tokens, count = branches.tokens, len(branches.shares)
         pictures = x.repeat(count, 1, 1, 1)
         sigmas = x.new_full((len(pictures),), sigma)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from phosphene.files import inside
 from phosphene.generators.retrieval import former_names
 from phosphene.generators.retrieval.pipeline import SAMPLER, RetrievalPipeline, new_scheduler
-from phosphene.nets.autoencoder import FACTOR, Autoencoder
+from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.recipes.bounds import MOST_CANDIDATES, MOST_GUIDANCE, MOST_STEPS
@@ -53,19 +53,21 @@ def _levels(most: int) -> Check:
     return lambda value: isinstance(value, list) and 0 < len(value) <= 8 and all(map(_whole(most), value))
 
 
-DIMENSION, DEPTH, CHANNELS = _whole(65_535), _whole(256), _levels(4096)
+DIMENSION = _whole(65_535)
+CHANNELS = {"latent_channels": _whole(256), "block_out_channels": _levels(4096)}
 SHAPES: Mapping[str, Mapping[str, Check]] = {
-    "autoencoder": {"size": _whole(1024, 16), "depth": DEPTH, "channels": CHANNELS, "blocks": _whole(32)},
+    "autoencoder": {**CHANNELS, "sample_size": _whole(1024, 16), "layers_per_block": _whole(32)},
     "denoiser": {
-        **{"dimension": DIMENSION, "grid": _whole(64), "depth": DEPTH, "channels": CHANNELS},
-        **{"width": _whole(4096), "heads": _whole(64), "blocks": _levels(32), "pieces": _whole(64)},
+        **CHANNELS,
+        **{"dimension": DIMENSION, "sample_size": _whole(64), "layers_per_block": _levels(32)},
+        **{"cross_attention_dim": _whole(4096), "num_attention_heads": _whole(64), "num_tokens": _whole(64)},
     },
-    "latent_encoder": {"dimension": DIMENSION, "depth": DEPTH, "channels": CHANNELS},
+    "latent_encoder": {**CHANNELS, "dimension": DIMENSION},
 }
 SETTINGS: Mapping[str, Check] = {
     **{"space": _text(4096), "dimension": DIMENSION, "licence": _text(4096), "neighbours": _whole(64, 0)},
-    **{"steps": _whole(MOST_STEPS), "candidates": _whole(MOST_CANDIDATES)},
-    **dict.fromkeys(("text_guidance", "neighbour_guidance"), _number(MOST_GUIDANCE)),
+    **{"num_inference_steps": _whole(MOST_STEPS), "candidates": _whole(MOST_CANDIDATES)},
+    **dict.fromkeys(("guidance_scale", "image_guidance_scale"), _number(MOST_GUIDANCE)),
     "neighbour_strength": _number(1),
 }
 
@@ -82,14 +84,17 @@ def read(folder: Path) -> RetrievalPipeline:
 
 
 def digest(folder: Path) -> str:
-    """The sha256 of what decides its pictures: the sampler, and the shapes and weights of its networks."""
+    """The sha256 of what decides its pictures: the sampler, and the shapes and weights of its networks.
+
+    It stays the same where a generator was published again under other names; see `former_names.DIGESTS`.
+    """
     total = hashlib.sha256(f"sampler {SAMPLER}".encode())
     for network in sorted(NETWORKS):
         name = former_names.stored_name(folder, network)
         total.update(json.dumps([name, _json(folder, f"{name}/{CONFIG}")], sort_keys=True).encode())
         with _file(folder, f"{name}/{WEIGHTS}").open("rb") as weights:
             total.update(hashlib.file_digest(weights, "sha256").digest())
-    return total.hexdigest()
+    return former_names.DIGESTS.get(total.hexdigest(), total.hexdigest())
 
 
 def _network(folder: Path, network: str) -> Any:
@@ -100,20 +105,20 @@ def _network(folder: Path, network: str) -> Any:
     make = partial(NETWORKS[network], **shape)
     with torch.device("meta"):  # shapes without memory
         wanted = {key: tuple(value.shape) for key, value in make().state_dict().items()}
-    weights = _weights(_file(folder, f"{name}/{WEIGHTS}"), wanted)
+    weights = _weights(network, _file(folder, f"{name}/{WEIGHTS}"), wanted)
     made: nn.Module = make()
     made.load_state_dict(weights, assign=True)
     return made.eval()
 
 
-def _weights(file: Path, wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+def _weights(network: str, file: Path, wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
     """The weights of these names and shapes, in memory of their own and in full precision.
 
     Where a weight begins in a file decides how some processors add up, and so a picture's last bit.
     """
     name = file.parent.name
     with safe_open(file, "pt") as opened:
-        stored = former_names.weight_names(opened.keys())
+        stored = former_names.weight_names(network, opened.keys())
         if missing := sorted(wanted.keys() - stored.keys()):
             raise ValueError(f"{name} lacks {missing[0]} ({len(missing)} in all)")
         shapes = {key: tuple(opened.get_slice(stored[key]).get_shape()) for key in wanted}
@@ -125,17 +130,17 @@ def _weights(file: Path, wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Ten
 def _fit(settings: Mapping[str, Any], autoencoder: Any, denoiser: Any, latent_encoder: Any) -> None:
     """Raise ValueError where the networks are not made for each other."""
     shape = denoiser.config
-    for key, others in (("depth", (autoencoder, latent_encoder)), ("dimension", (latent_encoder,))):
+    for key, others in (("latent_channels", (autoencoder, latent_encoder)), ("dimension", (latent_encoder,))):
         if any(other.config[key] != shape[key] for other in others):
             raise ValueError(f"its networks have different values of `{key}`")
     if settings.get("dimension", shape["dimension"]) != shape["dimension"]:
         raise ValueError(f"{INDEX} and the denoiser have different values of `dimension`")
-    if autoencoder.config["size"] != FACTOR * shape["grid"]:
-        raise ValueError(f"the autoencoder's `size` is not {FACTOR} times the denoiser's `grid`")
-    if shape["grid"] % 2 ** (len(shape["channels"]) - 1):
-        raise ValueError("the denoiser's `grid` cannot be halved at every level")
-    if any(channels % shape["heads"] for channels in shape["channels"]):
-        raise ValueError("the denoiser's `channels` are no multiples of its `heads`")
+    if autoencoder.config["sample_size"] != SCALE_FACTOR * shape["sample_size"]:
+        raise ValueError(f"the autoencoder's `sample_size` is not {SCALE_FACTOR} times the denoiser's")
+    if shape["sample_size"] % 2 ** (len(shape["block_out_channels"]) - 1):
+        raise ValueError("the denoiser's `sample_size` cannot be halved at every level")
+    if any(channels % shape["num_attention_heads"] for channels in shape["block_out_channels"]):
+        raise ValueError("the denoiser's `block_out_channels` are no multiples of its `num_attention_heads`")
 
 
 def _settings(folder: Path, name: str) -> dict[str, Any]:
