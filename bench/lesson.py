@@ -22,7 +22,7 @@ from phosphene.files import write_whole
 from phosphene.landscape.scenes import captions, compose, draw
 from phosphene.training.budget import Budget, cosine, set_rate
 from phosphene.training.checkpoint import Part
-from phosphene.training.diffusion import halves
+from phosphene.training.denoiser import halves
 from phosphene.training.muon import Muon
 from phosphene.training.run import Run
 

@@ -144,11 +144,10 @@ def diffusion(
     from phosphene.generators import SHIPPED
     from phosphene.generators.retrieval.folder import claim, run_beside
     from phosphene.training.budget import Budget
-    from phosphene.training.generator import Plan
-    from phosphene.training.generator import train as learn
+    from phosphene.training.generator import TrainingPlan, train_generator
 
     autoencoder, latent_encoder, denoiser = (Budget(minutes=share * minutes) for share in STAGES.values())
-    plan = Plan(
+    plan = TrainingPlan(
         autoencoder,
         latent_encoder,
         denoiser,
@@ -159,7 +158,7 @@ def diffusion(
     with settings.open() as library:
         folder = claim(out or library.folder / "generator", force=force, inputs=[library.folder])
         with keeping(settings, run_beside(folder)), settings.output.progress("learning") as advance:
-            learn(
+            train_generator(
                 library.examples(),
                 library.embedder,
                 folder,

@@ -23,7 +23,7 @@ from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.outputs import claim_folder, only
 from phosphene.records import Space
-from phosphene.training.gathering import LATENTS, LESSONS
+from phosphene.training.latent_cache import DATASET, LATENTS
 from phosphene.training.run import LOCK
 
 INDEX = "model_index.json"  # without it, nobody takes a folder for a generator
@@ -55,7 +55,7 @@ def is_ours(folder: Path) -> bool:
 
 def is_run(folder: Path) -> bool:
     """Whether a folder is the training of a generator."""
-    return only(folder, (*STAGES, *former_names.NETWORKS.values(), LESSONS, LATENTS, LOCK))
+    return only(folder, (*STAGES, *former_names.NETWORKS.values(), DATASET, LATENTS, LOCK))
 
 
 def write(

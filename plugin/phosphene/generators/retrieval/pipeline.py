@@ -27,7 +27,7 @@ from phosphene.nets.autoencoder import Autoencoder, within_sphere
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
 
-SHIFT = 3.0  # how much the steps crowd where there is much noise; best for 6 to 8 steps
+SHIFT = 3.0  # how much the steps extra_negatives where there is much noise; best for 6 to 8 steps
 SAMPLER = 2  # counts up where the same weights begin to walk another way from noise, and make other pictures
 OnStep = Callable[[int, int, float, Tensor], bool | None]
 
