@@ -11,13 +11,13 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
+from diffusers import DPMSolverMultistepScheduler, EulerDiscreteScheduler
 from PIL import Image as pillow
 from PIL.Image import Image as Picture
 from safetensors.torch import load_file, save_file
 
 from phosphene.errors import GenerationError, ModelError
 from phosphene.generation import Fit, Generated, Reference, Request, Step
-from phosphene.generators import SHIPPED
 from phosphene.generators.retrieval import former_names, saved
 from phosphene.generators.retrieval.generator import (
     BATCH,
@@ -27,6 +27,7 @@ from phosphene.generators.retrieval.generator import (
     open_generator,
 )
 from phosphene.generators.retrieval.guidance import Condition
+from phosphene.landscape import DIFFUSION_FOLDER
 from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
@@ -197,16 +198,19 @@ def test_of_the_candidates_the_one_that_reads_nearest_comes(generator: BuiltinGe
     tries = [replace(request, candidate=number) for number in range(3, 8)]
     condition = Condition(request.text, VECTORS[1:4], (1.0, 1.0, 1.0))
     latents = generator.pipeline(
-        [condition] * 5, [noise_seed(one) for one in tries], steps=3, output_type="latent"
-    )
-    assert latents is not None
-    nearness = generator.pipeline.nearness(latents, [condition] * 5)
+        [condition.text] * 5,
+        [condition.neighbours] * 5,
+        generator=[torch.Generator().manual_seed(noise_seed(one)) for one in tries],
+        num_inference_steps=3,
+        output_type="latent",
+    ).images
+    similarity = generator.pipeline.similarity(latents, [condition] * 5)
     wanted = VECTORS[1:4].sum(0) if led == "neighbours" else VECTORS[0]
     read = generator.pipeline.latent_encoder(latents).detach().numpy()
-    assert np.allclose(nearness.numpy(), read @ wanted, atol=1e-5)
+    assert np.allclose(similarity.numpy(), read @ wanted, atol=1e-5)
 
     [kept] = generator.generate([replace(request, candidate=3, candidates=5)])
-    chosen = 3 + int(nearness.argmax())
+    chosen = 3 + int(similarity.argmax())
     assert kept.settings["candidate"] == chosen
     [alone] = generator.generate([replace(request, candidate=chosen)])
     assert np.abs(pixels(kept.picture) - pixels(alone.picture)).max() <= 1
@@ -398,9 +402,34 @@ def test_a_setting_under_both_of_its_names_is_refused(folder: Path, tmp_path: Pa
         open_generator(tmp_path / "copied", "cpu")
 
 
+def with_scheduler(folder: Path, into: Path, scheduler: Any) -> Path:
+    """A copy of a generator with another scheduler."""
+    copied(folder, into)
+    scheduler.save_pretrained(into / "scheduler")
+    return into
+
+
+@pytest.mark.parametrize("other", [DPMSolverMultistepScheduler, EulerDiscreteScheduler])
+def test_the_scheduler_of_a_folder_is_used_and_is_part_of_its_digest(
+    generator: BuiltinGenerator, folder: Path, tmp_path: Path, other: Any
+) -> None:
+    scheduler = other.from_config(generator.pipeline.scheduler.config)
+    changed = open_generator(with_scheduler(folder, tmp_path / "changed", scheduler), "cpu")
+    assert type(changed.pipeline.scheduler) is other
+    assert changed.abilities.weights != generator.abilities.weights
+    [usual], [made] = generator.generate([REQUEST]), changed.generate([REQUEST])
+    assert not np.array_equal(pixels(usual.picture), pixels(made.picture))
+
+
+def test_a_folder_without_a_scheduler_has_the_default_one(folder: Path, tmp_path: Path) -> None:
+    copied(folder, tmp_path / "copied")
+    shutil.rmtree(tmp_path / "copied" / "scheduler")
+    assert digest(tmp_path / "copied") == digest(folder)
+
+
 def test_the_built_in_generator_keeps_the_digest_that_recipes_know() -> None:
     """Its weights were written again under today's names; their values, and so its pictures, are the same."""
-    assert digest(SHIPPED) == "f96b5bd096ebd52b544c26ad856f18e880c96bcf184573d25569c0c9c326724a"
+    assert digest(DIFFUSION_FOLDER) == "f96b5bd096ebd52b544c26ad856f18e880c96bcf184573d25569c0c9c326724a"
 
 
 # ── what a stranger may write into a generator's folder ───────────────────────────────────
@@ -417,7 +446,6 @@ def edit(file: Path, **changes: Any) -> None:
         ("model_index.json", {"scheduler": ["evil", "Evil"]}),
         ("model_index.json", {"_class_name": ["evil", "Evil"], "_name_or_path": "/etc"}),
         ("denoiser/config.json", {"_class_name": "evil.Evil"}),
-        ("scheduler/scheduler_config.json", {"_class_name": "Evil", "solver_order": 10**9}),
     ],
 )
 def test_names_of_classes_and_modules_are_not_followed(
@@ -454,6 +482,20 @@ def test_names_of_classes_and_modules_are_not_followed(
         ("autoencoder/config.json", {"sample_size": 10**6}, "sample_size"),
         ("autoencoder/config.json", {"block_out_channels": [16, 16]}, "cannot be loaded"),
         ("latent_encoder/config.json", {"latent_channels": 3}, "not"),
+        ("scheduler/scheduler_config.json", {"_class_name": "evil.Evil"}, "evil.Evil"),
+        ("scheduler/scheduler_config.json", {"_class_name": ["os", "system"]}, "system"),
+        ("scheduler/scheduler_config.json", {"_class_name": "DDIMScheduler"}, "DDIMScheduler"),
+        ("scheduler/scheduler_config.json", {"auto_map": {"Scheduler": "evil.Evil"}}, "auto_map"),
+        ("scheduler/scheduler_config.json", {"solver_order": 10**9}, "solver_order"),
+        ("scheduler/scheduler_config.json", {"num_train_timesteps": 10**12}, "num_train_timesteps"),
+        ("scheduler/scheduler_config.json", {"trained_betas": [0.1] * 1000}, "trained_betas"),
+        ("scheduler/scheduler_config.json", {"flow_shift": "3"}, "flow_shift"),
+        ("scheduler/scheduler_config.json", {"solver_order": 7}, "solver_order"),
+        ("scheduler/scheduler_config.json", {"solver_type": "evil"}, "cannot be loaded"),
+        ("scheduler/scheduler_config.json", {"use_dynamic_shifting": True}, "scheduler cannot be used"),
+        ("scheduler/scheduler_config.json", {"solver_p": {"_class_name": "Evil"}}, "solver_p"),
+        ("scheduler/scheduler_config.json", {"prediction_type": "epsilon"}, "prediction_type"),
+        ("scheduler/scheduler_config.json", {"use_flow_sigmas": False}, "use_flow_sigmas"),
     ],
 )
 def test_odd_configurations_are_named_before_they_cost_memory(

@@ -22,7 +22,6 @@ from PIL import Image as pillow
 from phosphene.errors import LibraryError, ModelError, OutputError, StoreError
 from phosphene.generators.retrieval.folder import write
 from phosphene.generators.retrieval.generator import open_generator
-from phosphene.generators.retrieval.guidance import Condition
 from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT
 from phosphene.nets.latent_encoder import LatentEncoder
@@ -302,12 +301,13 @@ def test_loss_falls_and_the_colours_are_learnt(tmp_path: Path) -> None:
     pipeline = write(
         denoiser, tiny_autoencoder(), tiny_latent_encoder(), ColourWords.space, tmp_path / "generator"
     )
-    guesses: list[torch.Tensor] = []
-    pipeline(
-        [Condition(DIRECTIONS[name]) for name in COLOURS], range(4), text_guidance=1.5,
-        on_step=lambda *step: guesses.append(step[-1]),
-    )  # fmt: skip
-    means = guesses[-1].mean((2, 3)).numpy()
+    latents = pipeline(
+        [DIRECTIONS[name] for name in COLOURS],
+        generator=[torch.Generator().manual_seed(seed) for seed in range(4)],
+        guidance_scale=1.5,
+        output_type="latent",
+    ).images
+    means = latents.mean((2, 3)).numpy()
     wanted = np.stack([cell(name) for name in COLOURS])
     nearest = np.linalg.norm(means[:, None] - wanted[None], axis=-1).argmin(axis=1)
     assert nearest.tolist() == [0, 1, 2, 3]

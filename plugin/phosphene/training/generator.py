@@ -27,9 +27,9 @@ from PIL.Image import Image as Picture
 from phosphene.device import pick_device
 from phosphene.embedding import Embedder
 from phosphene.generators.retrieval.folder import claim, run_beside, write
-from phosphene.generators.retrieval.generator import BuiltinGenerator, open_generator, to_picture
-from phosphene.generators.retrieval.guidance import Condition
-from phosphene.generators.retrieval.pipeline import RetrievalPipeline, new_scheduler
+from phosphene.generators.retrieval.generator import BuiltinGenerator, open_generator
+from phosphene.generators.retrieval.pipeline import RetrievalPipeline
+from phosphene.generators.retrieval.sampling import default_scheduler
 from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
@@ -171,7 +171,7 @@ class Training:
             self.plan.denoiser,
             shaped(settings, self.start.pipeline.denoiser) if self.start else settings,
             on_sheet=lambda denoiser: sheet(
-                RetrievalPipeline(denoiser, autoencoder, latent_encoder, new_scheduler()), captions, near
+                RetrievalPipeline(denoiser, autoencoder, latent_encoder, default_scheduler()), captions, near
             ),
             **self.stage("denoiser"),
         )
@@ -197,10 +197,10 @@ def shaped(settings: DenoiserSettings, like: Denoiser) -> DenoiserSettings:
 def sheet(pipeline: RetrievalPipeline, captions: Vectors, near: Vectors) -> bytes:
     """A PNG with a row per caption (n, d), from it and its neighbours (n, k, d), and a column per seed."""
     rows = []
+    pipeline.set_progress_bar_config(disable=True)  # type: ignore[no-untyped-call]
     for caption, neighbours in zip(captions, near, strict=True):
-        condition = Condition(caption, neighbours, [1.0] * len(neighbours))
-        made = pipeline([condition] * len(SEEDS), SEEDS)
-        rows.append([to_picture(pixels) for pixels in made] if made is not None else [])
+        generator = [torch.Generator().manual_seed(seed) for seed in SEEDS]
+        rows.append(pipeline([caption] * len(SEEDS), [neighbours] * len(SEEDS), generator=generator).images)
     return _tiled(rows, pipeline.size)
 
 

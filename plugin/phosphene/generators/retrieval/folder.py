@@ -16,7 +16,8 @@ from phosphene.errors import StoreError
 from phosphene.files import inside, sync, sync_folder
 from phosphene.generators.retrieval import former_names
 from phosphene.generators.retrieval.generator import cast
-from phosphene.generators.retrieval.pipeline import RetrievalPipeline, new_scheduler
+from phosphene.generators.retrieval.pipeline import RetrievalPipeline
+from phosphene.generators.retrieval.sampling import default_scheduler
 from phosphene.interrupt import uninterrupted
 from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import Denoiser
@@ -75,7 +76,7 @@ def write(
         cast(denoiser, torch.float16),
         cast(autoencoder, torch.float16),
         cast(latent_encoder, torch.float16),
-        new_scheduler(),
+        default_scheduler(),
         space=space.id,
         dimension=space.dimension,
         licence=licence,
