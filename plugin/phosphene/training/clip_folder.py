@@ -24,7 +24,7 @@ from phosphene.training.run import CHECKPOINT, CURVE, LOCK, LOG
 RUN, VECTORS = "training", "vectors.npz"
 WEIGHTS, CONFIG = "open_clip_model.safetensors", "open_clip_config.json"
 RUN_FILES = (STATE, ARRAY, VECTORS, "vectors.npy", CHECKPOINT, LOG, CURVE, LOCK, tokenizers.FILE)
-HINT = "`--from landscape` names the built-in model."
+HINT = "Give a folder that `phosphene train clip` has written."
 
 
 def small(vocabulary: int) -> dict[str, Any]:
