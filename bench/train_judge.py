@@ -31,7 +31,7 @@ from phosphene.landscape.scenes import captions, compose, draw
 from phosphene.training.budget import Budget, cosine, set_rate
 from phosphene.training.checkpoint import Part
 from phosphene.training.denoiser import halves
-from phosphene.training.muon import Muon
+from phosphene.training.optimizers import muon
 from phosphene.training.run import Run
 
 FOLDER = Path("runs/judge")
@@ -83,7 +83,10 @@ def new_optimizers(judge: Judge) -> dict[str, torch.optim.Optimizer]:
     inside = [w for name, w in judge.look.named_parameters() if w.ndim == 4 and name != "0.weight"]
     chosen = {id(weight) for weight in inside}
     rest = [weight for weight in judge.parameters() if id(weight) not in chosen]
-    return {"muon": Muon(inside, RATES["muon"]), "adamw": torch.optim.AdamW(rest, RATES["adamw"])}
+    return {
+        "muon": muon(inside, RATES["muon"], fallback_rate=RATES["adamw"]),
+        "adamw": torch.optim.AdamW(rest, RATES["adamw"]),
+    }
 
 
 def learn(

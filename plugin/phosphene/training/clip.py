@@ -48,7 +48,7 @@ from phosphene.training.contrastive import BATCH_SIZE, HALVES, ContrastiveObject
 from phosphene.training.dataset import neighbours
 from phosphene.training.ema import ema_of
 from phosphene.training.examples import Examples, normalised, read, with_captions
-from phosphene.training.muon import Muon
+from phosphene.training.optimizers import muon
 from phosphene.training.phrases import Phrasebook, PhraseLoss
 from phosphene.training.run import LASTING, OnNote, Run, alone
 from phosphene.vectors import Vectors
@@ -145,7 +145,7 @@ def fit(
     own = vectors_of(model, seen, folder / VECTORS, origin, on_note) if start else None
     hard_negatives = None if own is None else neighbours(own, np.arange(len(own)), own)
     with ThreadPoolExecutor(HALVES, initializer=torch.set_num_threads, initargs=(1,)) as threads:
-        steps = optimizers(model, phrase_loss, threads)
+        steps = optimizers(model, phrase_loss)
         parts = {"model": model, "phrase_loss": phrase_loss, "ema": ema, **steps}
         run = Run(
             folder, parts, budget, settings,
@@ -215,9 +215,7 @@ def measure(model: CLIP, tokenizer: Tokenizer, examples: Examples) -> Recall:
     return Recall(float((better < 1).float().mean()), float((better < 10).float().mean()), len(examples))
 
 
-def optimizers(
-    model: CLIP, phrase_loss: PhraseLoss, threads: ThreadPoolExecutor
-) -> dict[str, torch.optim.Optimizer]:
+def optimizers(model: CLIP, phrase_loss: PhraseLoss) -> dict[str, torch.optim.Optimizer]:
     """Muon for the matrices and filters inside the towers, AdamW for everything else."""
     filters, matrices, rest, plain = [], [], [], []
     for name, weights in model.named_parameters():
@@ -231,8 +229,8 @@ def optimizers(
             plain.append(weights)
     groups = [{"params": rest, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}]
     return {
-        "filters": Muon(filters, each=threads.map),
-        "matrices": Muon(matrices, each=threads.map),
+        "filters": muon(filters, RATES["filters"], fallback_rate=RATES["adamw"]),
+        "matrices": muon(matrices, RATES["matrices"], fallback_rate=RATES["adamw"]),
         "adamw": torch.optim.AdamW(groups, betas=(0.9, 0.98)),
         "phrase_loss": torch.optim.AdamW(phrase_loss.parameters()),
     }

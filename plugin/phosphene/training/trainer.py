@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from phosphene.training.budget import Budget, TrainingProgress, checked, cosine, set_rate
 from phosphene.training.checkpoint import Part, take_over
 from phosphene.training.ema import ema_of
-from phosphene.training.muon import Muon
+from phosphene.training.optimizers import muon
 from phosphene.training.run import OnNote, Run
 from phosphene.training.workers import LossAndGradients, Workers
 
@@ -88,7 +88,7 @@ class Trainer(Generic[Network, Batch]):
         chosen = {id(weights) for weights in inside}
         rest = [weights for weights in self.weights if id(weights) not in chosen]
         return {
-            "muon": Muon(inside, each=self.workers.map),
+            "muon": muon(inside, self.rates["muon"], fallback_rate=self.rates["adamw"]),
             "adamw": torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.01),
         }
 
