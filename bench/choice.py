@@ -1,6 +1,6 @@
 """Guidance, steps and candidates, chosen by the judge's twin on seeds that are there for choosing.
 
-    python bench/judge.py train --minutes 20 --seed 1 --out runs/judge-twin.safetensors
+    python bench/train_judge.py --minutes 20 --seed 1 --out runs/judge-twin.safetensors
     python bench/choice.py [--captions 100]
 
 Prints Markdown for docs/log.md: both guidances at the default steps and one candidate, then at the best

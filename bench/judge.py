@@ -1,16 +1,9 @@
 """An independent judge: it says what a picture of a landscape shows, in the notation of `labels()`.
 
-    python bench/judge.py train --minutes 43 --out bench/judge.safetensors
-    python bench/judge.py train --minutes 20 --seed 1 --out runs/judge-twin.safetensors
-
-A small ConvNet on 64 x 64 pixels, trained on exact labels of scenes that it draws itself from seeds
-that no generator has seen, spoilt as generated pictures are: blurred, noisy, compressed, off-colour.
-It was never used in training a generator nor in choosing its settings: that is what its twin is for
-(`--seed 1`: other scenes, another width). A killed training goes on with the same command. The
-committed judge was made by the first one, on a quarter of one CPU core.
+It is a small ConvNet on 64 x 64 pixels. `bench/train_judge.py` trains it on the exact labels of scenes that
+no generator has seen. It was never used to train a generator or to choose its settings; its twin is for that.
 """
 
-import argparse
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -59,8 +52,10 @@ class Block(nn.Module):
         return functional.relu(x + self.second(functional.relu(self.first(x))))
 
 
-def convolution(enter: int, leave: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(enter, leave, 3, stride, 1, bias=False), nn.BatchNorm2d(leave))
+def convolution(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False), nn.BatchNorm2d(out_channels)
+    )
 
 
 class Judge(nn.Module):
@@ -148,24 +143,3 @@ def write(judge: Judge, path: Path, **notes: str) -> None:
     """Write its weights, as fp16, with what is to be remembered of how they were made."""
     weights = {name: weight.detach().half().contiguous() for name, weight in judge.state_dict().items()}
     write_whole(path, save(weights, {"width": str(judge.width), **notes}))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    command = parser.add_subparsers(required=True).add_parser("train", help="train it from nothing")
-    command.add_argument("--minutes", type=float, default=43)
-    command.add_argument("--pictures", type=int, default=23_000)
-    command.add_argument("--seed", type=int, choices=(0, 1), default=0, help="1: the twin")
-    command.add_argument("--out", type=Path, default=JUDGE)
-    arguments = parser.parse_args()
-
-    import lesson  # it imports this file
-
-    found = lesson.teach(arguments.minutes, arguments.pictures, arguments.seed, arguments.out)
-    print(f"finds {found:.3f} of the named attributes of held-out scenes")
-
-
-if __name__ == "__main__":
-    main()

@@ -94,15 +94,15 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
 
 @contextmanager
 def candidates(pool: Pool) -> Iterator[list[Tensor]]:
-    """Collect the latents of all candidates, as the pipeline is asked which of them are nearest."""
+    """Collect the latents of all candidates, as the pipeline is asked which of them are the most similar."""
     pipeline, latents = generator_of(pool).pipeline, []
-    nearness = pipeline.nearness
+    similarity = pipeline.similarity
 
     def overheard(some: Tensor, conditions: Sequence[Condition]) -> Tensor:
         latents.extend(some)
-        return nearness(some, conditions)
+        return similarity(some, conditions)
 
-    with patch.object(pipeline, "nearness", overheard):
+    with patch.object(pipeline, "similarity", overheard):
         yield latents
 
 

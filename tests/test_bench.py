@@ -14,11 +14,11 @@ sys.path.insert(0, str(BENCH))  # its files are scripts, not a package
 
 import grid  # noqa: E402
 import judge  # noqa: E402
-import lesson  # noqa: E402
 import made  # noqa: E402
 import negative  # noqa: E402
 import pool as pools  # noqa: E402
 import quality  # noqa: E402
+import train_judge  # noqa: E402
 
 from phosphene.landscape.scenes import SEEDS, captions, compose, draw, labels  # noqa: E402
 
@@ -63,9 +63,9 @@ def test_a_judge_is_the_same_after_writing_and_reading(tmp_path: Path) -> None:
 
 
 def test_a_judge_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lesson, "FOLDER", tmp_path)
-    monkeypatch.setattr(lesson, "CHUNK", 8)
-    lesson.teach(0.02, 16, 1, tmp_path / "twin.safetensors")
+    monkeypatch.setattr(train_judge, "FOLDER", tmp_path)
+    monkeypatch.setattr(train_judge, "CHUNK", 8)
+    train_judge.train_judge(0.02, 16, 1, tmp_path / "twin.safetensors")
     assert judge.read(tmp_path / "twin.safetensors").width == judge.WIDTHS[1]
     assert (tmp_path / "twin" / "log.jsonl").read_text().count("loss") >= 1
 
@@ -73,14 +73,14 @@ def test_a_judge_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_spoilt_picture_still_shows_its_scene() -> None:
     random = np.random.default_rng(0)
     picture = judge.seen(draw(compose(3)))
-    spoilt = np.stack([lesson.spoilt(np.asarray(picture), random) for _ in range(20)]).astype(float)
+    spoilt = np.stack([train_judge.spoilt(np.asarray(picture), random) for _ in range(20)]).astype(float)
     assert spoilt.shape == (20, judge.SIDE, judge.SIDE, 3)
     assert np.abs(spoilt.mean(0) - np.asarray(picture)).mean() < 16  # grey levels
     assert spoilt.std(0).mean() > 1
 
 
 def test_no_judge_has_seen_a_scene_of_the_bench_or_of_the_generator() -> None:
-    own = [set(range(first, first + 500_000)) for first in lesson.FIRST]
+    own = [set(range(first, first + 500_000)) for first in train_judge.FIRST]
     others = set(quality.TRAINED) | set(SEEDS["test"]) | set(SEEDS["choice"]) | set(SEEDS["demo"])
     assert own[0].isdisjoint(own[1])
     assert all(one.isdisjoint(others) for one in own)

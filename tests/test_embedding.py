@@ -21,11 +21,12 @@ from open_clip.model import CLIP
 from PIL import Image
 from safetensors.torch import load_file
 
-from phosphene.embedding import DEFAULT_MODEL, SHIPPED, names, open_embedder, weights
+from phosphene.embedding import DEFAULT_MODEL, names, open_embedder, weights
 from phosphene.embedding.identity import identify
 from phosphene.embedding.openclip import OpenClip
 from phosphene.embedding.weights import known, resolve
 from phosphene.errors import ModelError
+from phosphene.landscape import CLIP_FOLDER
 from phosphene.landscape.scenes import SEEDS, Scene, captions, compose, draw
 from phosphene.nets import tokenizer
 from phosphene.vectors import Vectors
@@ -477,7 +478,7 @@ def test_the_built_in_model_is_small() -> None:
 
 
 def test_the_built_in_model_is_open_clips_own(landscape: OpenClip) -> None:
-    name = f"local-dir:{SHIPPED}"
+    name = f"local-dir:{CLIP_FOLDER}"
     model = open_clip.create_model(name)
     assert type(model) is CLIP
     ids = open_clip.get_tokenizer(name)(TEXTS)

@@ -11,14 +11,14 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
+from diffusers import DPMSolverMultistepScheduler, EulerDiscreteScheduler
 from PIL import Image as pillow
 from PIL.Image import Image as Picture
 from safetensors.torch import load_file, save_file
 
 from phosphene.errors import GenerationError, ModelError
 from phosphene.generation import Fit, Generated, Reference, Request, Step
-from phosphene.generators import SHIPPED
-from phosphene.generators.retrieval import saved
+from phosphene.generators.retrieval import former_names, saved
 from phosphene.generators.retrieval.generator import (
     BATCH,
     BuiltinGenerator,
@@ -28,15 +28,16 @@ from phosphene.generators.retrieval.generator import (
 )
 from phosphene.generators.retrieval.guidance import Condition
 from phosphene.generators.retrieval.pipeline import RetrievalPipeline
-from phosphene.nets.autoencoder import FACTOR, Autoencoder
+from phosphene.landscape import DIFFUSION_FOLDER
+from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.records import Space
 from phosphene.training.generator import write
 from phosphene.vectors import unit
 
-DIMENSION, DEPTH, GRID = 12, 4, 4
-LARGE = GRID * FACTOR
+DIMENSION, LATENT_CHANNELS, LATENT_SIZE = 12, 4, 4
+LARGE = LATENT_SIZE * SCALE_FACTOR
 SPACE = Space("tiny:0", "tiny", DIMENSION)
 VECTORS = unit(np.random.default_rng(0).standard_normal((8, DIMENSION)))
 NEIGHBOURS = tuple(Reference(f"n{i}", VECTORS[i + 1]) for i in range(3))
@@ -46,9 +47,9 @@ REQUEST = Request(SPACE.id, seed=5, text=VECTORS[0], references=NEIGHBOURS, step
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
-    denoiser = Denoiser(DIMENSION, grid=GRID, depth=DEPTH, channels=(16, 32), width=32, heads=2)
-    autoencoder = Autoencoder(LARGE, DEPTH, (8, 8, 8))
-    latent_encoder = LatentEncoder(DIMENSION, DEPTH, (8, 16))
+    denoiser = Denoiser(DIMENSION, LATENT_SIZE, LATENT_CHANNELS, (16, 32), 32, 2)
+    autoencoder = Autoencoder(LARGE, LATENT_CHANNELS, (8, 8, 8))
+    latent_encoder = LatentEncoder(DIMENSION, LATENT_CHANNELS, (8, 16))
     for weights in [*denoiser.parameters(), *autoencoder.parameters()]:
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=0.1)
@@ -87,7 +88,7 @@ def test_pictures_come_in_order_and_say_what_made_them(generator: BuiltinGenerat
     assert {one.picture.size for one in made} == {(LARGE, LARGE)}
     settings = made[0].settings
     assert settings["steps"] == 3
-    assert settings["text_guidance"] == generator.pipeline.config["text_guidance"]
+    assert settings["text_guidance"] == generator.pipeline.config["guidance_scale"]
     assert settings["weights"] == generator.abilities.weights
     assert "strength" not in settings
 
@@ -198,16 +199,19 @@ def test_of_the_candidates_the_one_that_reads_nearest_comes(generator: BuiltinGe
     tries = [replace(request, candidate=number) for number in range(3, 8)]
     condition = Condition(request.text, VECTORS[1:4], (1.0, 1.0, 1.0))
     latents = generator.pipeline(
-        [condition] * 5, [noise_seed(one) for one in tries], steps=3, output_type="latent"
-    )
-    assert latents is not None
-    nearness = generator.pipeline.nearness(latents, [condition] * 5)
+        [condition.text] * 5,
+        [condition.neighbours] * 5,
+        generator=[torch.Generator().manual_seed(noise_seed(one)) for one in tries],
+        num_inference_steps=3,
+        output_type="latent",
+    ).images
+    similarity = generator.pipeline.similarity(latents, [condition] * 5)
     wanted = VECTORS[1:4].sum(0) if led == "neighbours" else VECTORS[0]
     read = generator.pipeline.latent_encoder(latents).detach().numpy()
-    assert np.allclose(nearness.numpy(), read @ wanted, atol=1e-5)
+    assert np.allclose(similarity.numpy(), read @ wanted, atol=1e-5)
 
     [kept] = generator.generate([replace(request, candidate=3, candidates=5)])
-    chosen = 3 + int(nearness.argmax())
+    chosen = 3 + int(similarity.argmax())
     assert kept.settings["candidate"] == chosen
     [alone] = generator.generate([replace(request, candidate=chosen)])
     assert np.abs(pixels(kept.picture) - pixels(alone.picture)).max() <= 1
@@ -346,9 +350,87 @@ def test_cut_off_weights_are_refused(folder: Path, tmp_path: Path) -> None:
 
 def test_missing_weights_are_refused_and_not_left_to_chance(folder: Path, tmp_path: Path) -> None:
     weights = copied(folder, tmp_path / "copied")
-    save_file({name: one for name, one in load_file(weights).items() if "score" not in name}, weights)
-    with pytest.raises(ModelError, match=r"denoiser lacks tokens\.score\.bias \(2 in all\)"):
+    save_file({name: one for name, one in load_file(weights).items() if "pool_score" not in name}, weights)
+    with pytest.raises(ModelError, match=r"denoiser lacks image_proj\.pool_score\.bias \(2 in all\)"):
         open_generator(tmp_path / "copied")
+
+
+# ── what an earlier version wrote ─────────────────────────────────────────────────────────
+
+
+def under_former_names(folder: Path, into: Path) -> Path:
+    """A copy of a generator as an earlier version named its parts."""
+    shutil.copytree(folder, into)
+    for network in ("autoencoder", "denoiser", "latent_encoder"):
+        former = {new: old for old, new in former_names.WEIGHTS[network].items()}
+        file = into / network / saved.WEIGHTS
+        weights = load_file(file)
+        save_file(
+            {".".join(former.get(part, part) for part in name.split(".")): weights[name] for name in weights},
+            file,
+        )
+        rename_settings(into / network / saved.CONFIG, "size" if network == "autoencoder" else "grid")
+    rename_settings(into / saved.INDEX, "")
+    (into / "latent_encoder").rename(into / "reader")
+    return into
+
+
+def rename_settings(file: Path, sample_size: str) -> None:
+    former = {new: old for old, new in former_names.SETTINGS.items()} | {"sample_size": sample_size}
+    settings = json.loads(file.read_text())
+    file.write_text(json.dumps({former.get(name, name): value for name, value in settings.items()}))
+
+
+def test_a_generator_of_an_earlier_version_makes_the_same_pictures(
+    generator: BuiltinGenerator, folder: Path, tmp_path: Path
+) -> None:
+    former = under_former_names(folder, tmp_path / "former")
+    assert "enter.weight" in load_file(former / "denoiser" / saved.WEIGHTS)
+    assert json.loads((former / "denoiser" / saved.CONFIG).read_text())["pieces"] == 4
+    [today] = generator.generate([REQUEST])
+    [then] = open_generator(former, "cpu").generate([REQUEST])
+    assert np.array_equal(pixels(today.picture), pixels(then.picture))
+    assert then.settings == today.settings | {
+        "generator": "builtin/" + tmp_path.name,
+        "weights": digest(former),
+    }
+
+
+def test_a_setting_under_both_of_its_names_is_refused(folder: Path, tmp_path: Path) -> None:
+    copied(folder, tmp_path / "copied")
+    edit(tmp_path / "copied" / "denoiser" / "config.json", depth=LATENT_CHANNELS)
+    with pytest.raises(ModelError, match="its former name and under today's"):
+        open_generator(tmp_path / "copied", "cpu")
+
+
+def with_scheduler(folder: Path, into: Path, scheduler: Any) -> Path:
+    """A copy of a generator with another scheduler."""
+    copied(folder, into)
+    scheduler.save_pretrained(into / "scheduler")
+    return into
+
+
+@pytest.mark.parametrize("other", [DPMSolverMultistepScheduler, EulerDiscreteScheduler])
+def test_the_scheduler_of_a_folder_is_used_and_is_part_of_its_digest(
+    generator: BuiltinGenerator, folder: Path, tmp_path: Path, other: Any
+) -> None:
+    scheduler = other.from_config(generator.pipeline.scheduler.config)
+    changed = open_generator(with_scheduler(folder, tmp_path / "changed", scheduler), "cpu")
+    assert type(changed.pipeline.scheduler) is other
+    assert changed.abilities.weights != generator.abilities.weights
+    [usual], [made] = generator.generate([REQUEST]), changed.generate([REQUEST])
+    assert not np.array_equal(pixels(usual.picture), pixels(made.picture))
+
+
+def test_a_folder_without_a_scheduler_has_the_default_one(folder: Path, tmp_path: Path) -> None:
+    copied(folder, tmp_path / "copied")
+    shutil.rmtree(tmp_path / "copied" / "scheduler")
+    assert digest(tmp_path / "copied") == digest(folder)
+
+
+def test_the_built_in_generator_keeps_the_digest_that_recipes_know() -> None:
+    """Its weights were written again under today's names; their values, and so its pictures, are the same."""
+    assert digest(DIFFUSION_FOLDER) == "f96b5bd096ebd52b544c26ad856f18e880c96bcf184573d25569c0c9c326724a"
 
 
 # ── what a stranger may write into a generator's folder ───────────────────────────────────
@@ -365,7 +447,6 @@ def edit(file: Path, **changes: Any) -> None:
         ("model_index.json", {"scheduler": ["evil", "Evil"]}),
         ("model_index.json", {"_class_name": ["evil", "Evil"], "_name_or_path": "/etc"}),
         ("denoiser/config.json", {"_class_name": "evil.Evil"}),
-        ("scheduler/scheduler_config.json", {"_class_name": "Evil", "solver_order": 10**9}),
     ],
 )
 def test_names_of_classes_and_modules_are_not_followed(
@@ -386,22 +467,36 @@ def test_names_of_classes_and_modules_are_not_followed(
     [
         ("model_index.json", {"custom_pipeline": "evil/repo"}, "custom_pipeline"),
         ("model_index.json", {"upscaler": ["os", "system"]}, "upscaler"),
-        ("model_index.json", {"steps": 10**9}, "steps"),
+        ("model_index.json", {"num_inference_steps": 10**9}, "num_inference_steps"),
         ("model_index.json", {"candidates": "4"}, "candidates"),
-        ("model_index.json", {"text_guidance": 1e400}, "text_guidance"),
+        ("model_index.json", {"guidance_scale": 1e400}, "guidance_scale"),
         ("model_index.json", {"dimension": 7}, "dimension"),
         ("model_index.json", {"space": ["x"]}, "space"),
         ("denoiser/config.json", {"auto_map": {"AutoModel": "evil.Evil"}}, "auto_map"),
         ("denoiser/config.json", {"quantization_config": {}}, "quantization_config"),
-        ("denoiser/config.json", {"channels": [10**9, 10**9]}, "channels"),
-        ("denoiser/config.json", {"channels": [4096] * 8, "blocks": [32] * 8}, "not"),
-        ("denoiser/config.json", {"blocks": [10**9, 1]}, "blocks"),
-        ("denoiser/config.json", {"grid": 3}, "grid"),
-        ("denoiser/config.json", {"heads": 3}, "heads"),
-        ("denoiser/config.json", {"width": 4096}, "not"),
-        ("autoencoder/config.json", {"size": 10**6}, "size"),
-        ("autoencoder/config.json", {"channels": [16, 16]}, "cannot be loaded"),
-        ("latent_encoder/config.json", {"depth": 3}, "not"),
+        ("denoiser/config.json", {"block_out_channels": [10**9, 10**9]}, "block_out_channels"),
+        ("denoiser/config.json", {"block_out_channels": [4096] * 8, "layers_per_block": [32] * 8}, "not"),
+        ("denoiser/config.json", {"layers_per_block": [10**9, 1]}, "layers_per_block"),
+        ("denoiser/config.json", {"sample_size": 3}, "sample_size"),
+        ("denoiser/config.json", {"num_attention_heads": 3}, "num_attention_heads"),
+        ("denoiser/config.json", {"cross_attention_dim": 4096}, "not"),
+        ("autoencoder/config.json", {"sample_size": 10**6}, "sample_size"),
+        ("autoencoder/config.json", {"block_out_channels": [16, 16]}, "cannot be loaded"),
+        ("latent_encoder/config.json", {"latent_channels": 3}, "not"),
+        ("scheduler/scheduler_config.json", {"_class_name": "evil.Evil"}, "evil.Evil"),
+        ("scheduler/scheduler_config.json", {"_class_name": ["os", "system"]}, "system"),
+        ("scheduler/scheduler_config.json", {"_class_name": "DDIMScheduler"}, "DDIMScheduler"),
+        ("scheduler/scheduler_config.json", {"auto_map": {"Scheduler": "evil.Evil"}}, "auto_map"),
+        ("scheduler/scheduler_config.json", {"solver_order": 10**9}, "solver_order"),
+        ("scheduler/scheduler_config.json", {"num_train_timesteps": 10**12}, "num_train_timesteps"),
+        ("scheduler/scheduler_config.json", {"trained_betas": [0.1] * 1000}, "trained_betas"),
+        ("scheduler/scheduler_config.json", {"flow_shift": "3"}, "flow_shift"),
+        ("scheduler/scheduler_config.json", {"solver_order": 7}, "solver_order"),
+        ("scheduler/scheduler_config.json", {"solver_type": "evil"}, "cannot be loaded"),
+        ("scheduler/scheduler_config.json", {"use_dynamic_shifting": True}, "scheduler cannot be used"),
+        ("scheduler/scheduler_config.json", {"solver_p": {"_class_name": "Evil"}}, "solver_p"),
+        ("scheduler/scheduler_config.json", {"prediction_type": "epsilon"}, "prediction_type"),
+        ("scheduler/scheduler_config.json", {"use_flow_sigmas": False}, "use_flow_sigmas"),
     ],
 )
 def test_odd_configurations_are_named_before_they_cost_memory(
@@ -463,9 +558,11 @@ def test_a_folder_with_the_former_name_of_a_network_is_the_same_generator(
 
 
 def test_the_shipped_generator_is_the_one_that_old_recipes_name() -> None:
-    assert saved.digest(SHIPPED) == "f96b5bd096ebd52b544c26ad856f18e880c96bcf184573d25569c0c9c326724a"
+    assert (
+        saved.digest(DIFFUSION_FOLDER) == "f96b5bd096ebd52b544c26ad856f18e880c96bcf184573d25569c0c9c326724a"
+    )
 
 
 def test_diffusers_loads_the_shipped_generator() -> None:
-    loaded = RetrievalPipeline.from_pretrained(SHIPPED)
+    loaded = RetrievalPipeline.from_pretrained(DIFFUSION_FOLDER)
     assert set(loaded.components) == {"autoencoder", "denoiser", "latent_encoder", "scheduler"}

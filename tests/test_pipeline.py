@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,19 +10,29 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import (
+    DDIMScheduler,
+    DiffusionPipeline,
+    DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image as pillow
 from torch import Tensor
 
 from phosphene.generators.retrieval.guidance import Condition
-from phosphene.generators.retrieval.pipeline import RetrievalPipeline, Start, new_scheduler
-from phosphene.nets.autoencoder import FACTOR, Autoencoder, on_sphere
+from phosphene.generators.retrieval.pipeline import RetrievalPipeline
+from phosphene.generators.retrieval.sampling import default_scheduler
+from phosphene.landscape import DIFFUSION_FOLDER
+from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder, on_sphere
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.vectors import AVOIDED, Vectors, unit
 
-DIMENSION, DEPTH, GRID = 12, 4, 4
-SIZE = GRID * FACTOR
+DIMENSION, LATENT_CHANNELS, LATENT_SIZE = 12, 4, 4
+SIZE = LATENT_SIZE * SCALE_FACTOR
 HALF_A_LEVEL = 0.5 / 127.5  # of 256 grey levels, where a picture goes from -1 to 1
 
 
@@ -32,7 +42,7 @@ def random_units(count: int, seed: int = 0) -> Vectors:
 
 def tiny_denoiser() -> Denoiser:
     torch.manual_seed(0)
-    network = Denoiser(DIMENSION, grid=GRID, depth=DEPTH, channels=(16, 32), width=32, heads=2)
+    network = Denoiser(DIMENSION, LATENT_SIZE, LATENT_CHANNELS, (16, 32), 32, 2)
     for weights in network.parameters():  # those that begin at zero too, so that everything has a say
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=0.1)
@@ -41,15 +51,20 @@ def tiny_denoiser() -> Denoiser:
 
 def tiny_pipeline() -> RetrievalPipeline:
     torch.manual_seed(1)
-    autoencoder = Autoencoder(SIZE, DEPTH, (8, 8, 8)).eval()
-    latent_encoder = LatentEncoder(DIMENSION, DEPTH, (8, 16)).eval()
+    autoencoder = Autoencoder(SIZE, LATENT_CHANNELS, (8, 8, 8)).eval()
+    latent_encoder = LatentEncoder(DIMENSION, LATENT_CHANNELS, (8, 16)).eval()
     return RetrievalPipeline(
-        tiny_denoiser(), autoencoder, latent_encoder, new_scheduler(), space="tiny:0", steps=4
+        tiny_denoiser(),
+        autoencoder,
+        latent_encoder,
+        default_scheduler(),
+        space="tiny:0",
+        num_inference_steps=4,
     )
 
 
 def some_latents(count: int) -> Tensor:
-    return on_sphere(torch.randn(count, DEPTH, GRID, GRID))
+    return on_sphere(torch.randn(count, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE))
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +83,57 @@ CONDITIONS = [
 ]
 
 
+def generators(seeds: Sequence[int]) -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def latents_of(
+    pipeline: RetrievalPipeline, conditions: Sequence[Condition], seeds: Sequence[int], **how: Any
+) -> Tensor:
+    (latents,) = pipeline(
+        [one.text for one in conditions],
+        [one.neighbours for one in conditions],
+        [one.negative for one in conditions],
+        image_embeds_weights=[one.weights for one in conditions],
+        generator=generators(seeds),
+        output_type="latent",
+        return_dict=False,
+        **how,
+    )
+    assert isinstance(latents, Tensor)
+    return latents
+
+
 def made(
     pipeline: RetrievalPipeline, conditions: Sequence[Condition], seeds: Sequence[int], **how: Any
 ) -> Tensor:
-    pictures = pipeline(conditions, seeds, **how)
-    assert pictures is not None
-    return pictures
+    """The pictures (b, 3, size, size) in [-1, 1]."""
+    return pipeline.decode(latents_of(pipeline, conditions, seeds, **how))
+
+
+class Watcher:
+    """A callback that remembers what it was told."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.stop_after = stop_after
+        self.steps: list[tuple[int, int]] = []
+        self.sigmas: list[float] = []
+        self.clean: list[Tensor] = []
+
+    def __call__(
+        self, pipe: RetrievalPipeline, index: int, timestep: Tensor, tensors: dict[str, Tensor]
+    ) -> None:
+        self.steps.append((index + 1, pipe.num_timesteps))
+        self.sigmas.append(float(tensors["sigma"]))
+        self.clean.append(tensors["pred_original_sample"])
+        if len(self.steps) == self.stop_after:
+            pipe._interrupt = True
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """How the pipeline is told of it."""
+        names = ("pred_original_sample", "sigma")
+        return {"callback_on_step_end": self, "callback_on_step_end_tensor_inputs": names}
 
 
 def apart(first: Tensor, second: Tensor) -> float:
@@ -129,7 +189,7 @@ def test_weight_moves_the_picture_towards_its_neighbour(pipeline: RetrievalPipel
 
 def test_filled_up_token_is_no_token() -> None:
     network = tiny_denoiser()
-    noisy, sigma = torch.randn(1, DEPTH, GRID, GRID), torch.tensor([0.7])
+    noisy, sigma = torch.randn(1, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE), torch.tensor([0.7])
     vectors = torch.from_numpy(np.stack([TEXTS[0], NEAR[0], NEAR[1]]))[None]
     kinds = torch.tensor([[TEXT, NEIGHBOUR, NEIGHBOUR]])
     with torch.no_grad():
@@ -144,7 +204,7 @@ def test_filled_up_token_is_no_token() -> None:
 def test_two_guidances_are_two_dials(pipeline: RetrievalPipeline) -> None:
     dials = [(1.0, 1.0), (4.0, 1.0), (1.0, 4.0)]
     pictures = [
-        made(pipeline, [BOTH], [1], text_guidance=text, neighbour_guidance=neighbours)[0]
+        made(pipeline, [BOTH], [1], guidance_scale=text, image_guidance_scale=neighbours)[0]
         for text, neighbours in dials
     ]
     assert min(apart(a, b) for a, b in zip(pictures, pictures[1:] + pictures[:1], strict=True)) > HALF_A_LEVEL
@@ -152,13 +212,13 @@ def test_two_guidances_are_two_dials(pipeline: RetrievalPipeline) -> None:
 
 def test_text_guidance_does_nothing_without_a_text(pipeline: RetrievalPipeline) -> None:
     condition = [Condition(None, NEAR[:2], (1.0, 1.0))]
-    weak, strong = (made(pipeline, condition, [1], text_guidance=guidance) for guidance in (1.5, 5.0))
+    weak, strong = (made(pipeline, condition, [1], guidance_scale=guidance) for guidance in (1.5, 5.0))
     assert apart(weak, strong) < HALF_A_LEVEL
 
 
 def test_negative_is_the_opposite_direction_of_its_text(pipeline: RetrievalPipeline) -> None:
     """One step, so that the guess is linear in the guidances as long as nothing is cut off at white."""
-    gentle = {"steps": 1, "text_guidance": 0.05, "neighbour_guidance": 1.0}
+    gentle = {"num_inference_steps": 1, "guidance_scale": 0.05, "image_guidance_scale": 1.0}
     plain, towards, away = (
         made(pipeline, [condition], [1], **gentle)[0]
         for condition in (Condition(), Condition(TEXTS[0]), Condition(negative=TEXTS[:1]))
@@ -167,26 +227,22 @@ def test_negative_is_the_opposite_direction_of_its_text(pipeline: RetrievalPipel
     assert float(torch.nn.functional.cosine_similarity(along, against, dim=0)) < -0.9
 
 
-def test_faint_start_gives_back_nearly_what_it_was_given(pipeline: RetrievalPipeline) -> None:
-    start = some_latents(1)
-    guesses = []
-
-    def keep(index: int, total: int, sigma: float, clean: Tensor) -> None:
-        guesses.append(sigma)
-
-    faint = made(pipeline, [BOTH], [1], start=Start(start, 1e-4), on_step=keep, steps=1)
-    assert guesses == [pytest.approx(1e-4, rel=1e-3)]
+def test_a_faint_init_image_comes_back_nearly_as_it_was(pipeline: RetrievalPipeline) -> None:
+    watcher = Watcher()
+    start = {"image": some_latents(1), "strength": 1e-4}
+    faint = made(pipeline, [BOTH], [1], **start, **watcher.asked, num_inference_steps=1)
+    assert watcher.sigmas == [pytest.approx(1e-4, rel=1e-3)]
     assert faint.shape == (1, 3, SIZE, SIZE)
 
 
-def test_start_counts_the_more_the_fainter_the_noise() -> None:
-    """A network that guesses what it sees makes the distance to the start grow with the strength."""
+def test_an_init_image_counts_the_more_the_fainter_the_noise() -> None:
+    """With a network that predicts its input, the distance to the init image grows with the strength."""
     pipeline = tiny_pipeline()
     pipeline.denoiser.forward = lambda noisy, *_: noisy  # type: ignore[method-assign]
     start = some_latents(1)
     kept = pipeline.decode(start)
     away = [
-        float((made(pipeline, [Condition()], [1], start=Start(start, strength)) - kept).abs().mean())
+        float((made(pipeline, [Condition()], [1], image=start, strength=strength) - kept).abs().mean())
         for strength in (0.01, 0.3, 0.9)
     ]
     assert away[0] < 0.05
@@ -202,17 +258,14 @@ def test_start_counts_the_more_the_fainter_the_noise() -> None:
         (0.01, [0.01]),
     ],
 )
-def test_start_has_the_steps_before_it_that_are_left_at_its_level(
+def test_below_a_strength_of_one_the_steps_below_it_are_taken(
     pipeline: RetrievalPipeline, strength: float, levels: list[float]
 ) -> None:
-    sigmas: list[float] = []
-
-    def note(index: int, total: int, sigma: float, clean: Tensor) -> None:
-        assert (len(sigmas), total) == (index - 1, len(levels))
-        sigmas.append(sigma)
-
-    made(pipeline, [BOTH], [1], start=Start(some_latents(1), strength), steps=8, on_step=note)
-    assert sigmas == pytest.approx(levels, abs=1e-3)
+    watcher = Watcher()
+    start = {"image": some_latents(1), "strength": strength}
+    made(pipeline, [BOTH], [1], **start, **watcher.asked, num_inference_steps=8)
+    assert watcher.sigmas == pytest.approx(levels, abs=1e-3)
+    assert watcher.steps == [(index + 1, len(levels)) for index in range(len(levels))]
 
 
 @pytest.mark.parametrize(("strength", "guided", "plain"), [(1.0, 6, 2), (0.8, 3, 2), (0.3, 1, 0)])
@@ -225,66 +278,180 @@ def test_guidance_ends_before_the_picture_does(strength: float, guided: int, pla
         return guess(noisy, *rest)
 
     pipeline.denoiser.forward = counted  # type: ignore[method-assign]
-    made(pipeline, [BOTH], [1], start=Start(some_latents(1), strength), steps=8)
+    made(pipeline, [BOTH], [1], image=some_latents(1), strength=strength, num_inference_steps=8)
     assert rows == [2] * guided + [1] * plain
 
 
 def test_guidance_below_one_is_below_one_to_the_end(pipeline: RetrievalPipeline) -> None:
     """A text that is to count for nothing never does."""
     ignored, absent = (
-        made(pipeline, [condition], [1], text_guidance=0.0, neighbour_guidance=0.0)
+        made(pipeline, [condition], [1], guidance_scale=0.0, image_guidance_scale=0.0)
         for condition in (BOTH, Condition())
     )
     assert apart(ignored, absent) < HALF_A_LEVEL
 
 
 def test_inpainting_keeps_the_known_part(pipeline: RetrievalPipeline) -> None:
-    start, guesses = some_latents(2), []
-    mask = torch.zeros(2, 1, GRID, GRID)
-    mask[:, :, :, GRID // 2 :] = 1
-
-    def keep(index: int, total: int, sigma: float, clean: Tensor) -> None:
-        guesses.append(clean)
-
-    made(pipeline, [BOTH, Condition()], [1, 2], start=Start(start, 1.0, mask), on_step=keep)
-    assert apart(guesses[-1] * (1 - mask), start * (1 - mask)) < 1e-6
-    assert apart(guesses[-1] * mask, start * mask) > HALF_A_LEVEL
+    start, watcher = some_latents(2), Watcher()
+    mask = torch.zeros(2, 1, LATENT_SIZE, LATENT_SIZE)
+    mask[:, :, :, LATENT_SIZE // 2 :] = 1
+    how = {"image": start, "mask_image": mask, "strength": 1.0}
+    made(pipeline, [BOTH, Condition()], [1, 2], **how, **watcher.asked)
+    assert apart(watcher.clean[-1] * (1 - mask), start * (1 - mask)) < 1e-6
+    assert apart(watcher.clean[-1] * mask, start * mask) > HALF_A_LEVEL
 
 
-def test_stops_when_told_to(pipeline: RetrievalPipeline) -> None:
-    told: list[tuple[int, int]] = []
+def test_a_callback_ends_a_call_as_those_of_diffusers_do(pipeline: RetrievalPipeline) -> None:
+    watcher = Watcher(stop_after=2)
+    made(pipeline, [BOTH], [1], **watcher.asked)
+    assert watcher.steps == [(1, 4), (2, 4)]
+    assert pipeline.interrupt
+    assert watcher.clean[0].shape == (1, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
+    assert float(watcher.clean[0].square().mean(1).max()) <= 1 + 1e-5
+    made(pipeline, [BOTH], [1])
+    assert not pipeline.interrupt
 
-    def stop_at_two(index: int, total: int, sigma: float, clean: Tensor) -> bool:
-        assert clean.shape == (1, DEPTH, GRID, GRID)
-        assert float(clean.square().mean(1).max()) <= 1 + 1e-5
-        told.append((index, total))
-        return index < 2
 
-    assert pipeline([BOTH], [1], on_step=stop_at_two) is None
-    assert told == [(1, 4), (2, 4)]
+def test_a_callback_may_return_other_latents(pipeline: RetrievalPipeline) -> None:
+    zeros = torch.zeros(1, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
+    latents = latents_of(pipeline, [BOTH], [1], callback_on_step_end=lambda *_: {"latents": zeros})
+    assert torch.equal(latents, zeros)
+
+
+PRECISIONS = (None, torch.bfloat16)
 
 
 def test_bfloat16_is_near_to_full_precision(pipeline: RetrievalPipeline) -> None:
-    full, half = (made(pipeline, CONDITIONS, range(5), bfloat16=short) for short in (False, True))
+    full, half = (
+        made(pipeline, CONDITIONS, range(5), autocast_dtype=short) for short in (None, torch.bfloat16)
+    )
     assert half.dtype == torch.float32
     assert 0 < float((full - half).abs().mean()) < 0.1
 
 
 def test_pictures_are_what_the_autoencoder_decodes(pipeline: RetrievalPipeline) -> None:
-    last: list[Tensor] = []
-    pictures = made(pipeline, [BOTH], [1], on_step=lambda *step: last.append(step[-1]))
+    watcher = Watcher()
+    pictures = made(pipeline, [BOTH], [1], **watcher.asked)
     assert pictures.shape == (1, 3, SIZE, SIZE)
-    assert apart(pictures, pipeline.decode(last[-1])) < HALF_A_LEVEL  # the last step ends on its own guess
+    assert apart(pictures, pipeline.decode(watcher.clean[-1])) < HALF_A_LEVEL  # the last step ends there
 
 
-def test_latents_come_out_undecoded_where_asked_for(pipeline: RetrievalPipeline) -> None:
-    latents = made(pipeline, CONDITIONS, range(5), output_type="latent")
-    assert latents.shape == (5, DEPTH, GRID, GRID)
-    assert torch.equal(pipeline.decode(latents), made(pipeline, CONDITIONS, range(5)))
+def test_pictures_come_in_every_form_of_diffusers(pipeline: RetrievalPipeline) -> None:
+    def call(output_type: Any) -> Any:
+        return pipeline(TEXTS[:2], generator=generators([1, 2]), output_type=output_type).images
+
+    wanted = pipeline.decode(call("latent")) / 2 + 0.5
+    assert torch.allclose(call("pt"), wanted)
+    assert np.allclose(call("np"), wanted.permute(0, 2, 3, 1).numpy())
+    for picture, pixels in zip(call("pil"), wanted, strict=True):
+        assert picture.size == (SIZE, SIZE)
+        assert np.abs(np.asarray(picture) / 255 - pixels.permute(1, 2, 0).numpy()).max() < 0.01
 
 
-def test_what_is_asked_for_without_vectors_is_near_to_nothing(pipeline: RetrievalPipeline) -> None:
-    assert pipeline.nearness(some_latents(2), [Condition(), Condition()]).tolist() == [0, 0]
+def test_every_picture_can_have_several_images(pipeline: RetrievalPipeline) -> None:
+    repeated = pipeline(
+        torch.from_numpy(TEXTS[:2]),
+        num_images_per_prompt=2,
+        generator=generators(range(4)),
+        output_type="latent",
+    ).images
+    single = latents_of(pipeline, [Condition(TEXTS[i]) for i in (0, 0, 1, 1)], range(4))
+    assert apart(repeated, single) < 1e-5
+
+
+def test_pictures_and_masks_of_any_size_are_started_from(pipeline: RetrievalPipeline) -> None:
+    wide = pillow.new("RGB", (3 * SIZE, SIZE), "red")
+    mask = pillow.new("L", (3 * SIZE, SIZE), 255)
+    [plain], [masked], [kept] = (
+        pipeline(TEXTS[:1], image=wide, generator=generators([1]), strength=0.5, mask_image=given).images
+        for given in (None, mask, pillow.new("L", (SIZE, SIZE), 0))
+    )
+    assert np.array_equal(np.asarray(plain), np.asarray(masked))
+    red = pipeline.image_processor.preprocess(wide, SIZE, SIZE, resize_mode="crop")
+    again = pipeline.decode(pipeline.encode(red))[0] / 2 + 0.5
+    assert np.abs(np.asarray(kept) / 255 - again.permute(1, 2, 0).numpy()).max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ({"mask_image": torch.ones(1, 1, LATENT_SIZE, LATENT_SIZE)}, "needs an `image`"),
+        ({"image": some_latents(1), "strength": 0.0}, "`strength` has to be above 0"),
+        ({"image": some_latents(2)}, "2 of `image` for 1 pictures"),
+        ({"image_embeds": random_units(6).reshape(2, 3, -1)}, "different numbers of pictures"),
+        ({"callback_on_step_end_tensor_inputs": ["weights"]}, "cannot have weights"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_named(
+    pipeline: RetrievalPipeline, how: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        pipeline(TEXTS[:1], **how)
+
+
+# ── other schedulers ──────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def swapped() -> Iterator[RetrievalPipeline]:
+    """A pipeline whose scheduler may be replaced."""
+    yield tiny_pipeline()
+
+
+SCHEDULERS = [DPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler, EulerDiscreteScheduler]
+
+
+@pytest.mark.parametrize("other", SCHEDULERS)
+def test_another_scheduler_samples_in_another_way(swapped: RetrievalPipeline, other: Any) -> None:
+    usual = made(swapped, [BOTH], [1])
+    swapped.scheduler = other.from_config(swapped.scheduler.config)
+    first, again = (made(swapped, [BOTH], [1]) for _ in range(2))
+    assert torch.equal(first, again)  # a call leaves no history to the next one
+    assert apart(first, usual) > HALF_A_LEVEL
+
+
+@pytest.mark.parametrize("other", SCHEDULERS)
+def test_every_scheduler_walks_the_straight_path(swapped: RetrievalPipeline, other: Any) -> None:
+    """With a network that knows the clean latents, each of them ends exactly there."""
+    clean = some_latents(1)
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def oracle(noisy: Tensor, sigma: Tensor, *_: Tensor) -> Tensor:
+        seen.append((noisy[:1], sigma[:1]))
+        return clean.expand_as(noisy)
+
+    swapped.denoiser.forward = oracle  # type: ignore[method-assign]
+    swapped.scheduler = other.from_config(swapped.scheduler.config)
+    noise = torch.randn(1, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE, generator=generators([1])[0])
+    latents = latents_of(swapped, [BOTH], [1], num_inference_steps=6)
+    assert apart(latents, clean) < 1e-4
+    for noisy, sigma in seen:
+        assert apart(noisy, (1 - sigma) * clean + sigma * noise) < 2e-3
+    assert len(seen) == 6
+
+
+@pytest.mark.parametrize("other", SCHEDULERS)
+def test_every_scheduler_starts_from_an_image_at_its_strength(swapped: RetrievalPipeline, other: Any) -> None:
+    swapped.scheduler = other.from_config(swapped.scheduler.config)
+    watcher = Watcher()
+    made(swapped, [BOTH], [1], image=some_latents(1), strength=0.6, num_inference_steps=8, **watcher.asked)
+    assert 0.3 < watcher.sigmas[0] <= 0.6 + 1e-3
+    assert 0 < len(watcher.sigmas) < 8
+
+
+@pytest.mark.parametrize(
+    "scheduler",
+    [DDIMScheduler(prediction_type="sample"), DPMSolverMultistepScheduler(), EulerDiscreteScheduler()],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_scheduler_that_cannot_be_used_is_named(swapped: RetrievalPipeline, scheduler: Any) -> None:
+    swapped.scheduler = scheduler
+    with pytest.raises(ValueError, match=type(scheduler).__name__):
+        made(swapped, [BOTH], [1])
+
+
+def test_nothing_is_similar_to_a_request_without_vectors(pipeline: RetrievalPipeline) -> None:
+    assert pipeline.similarity(some_latents(2), [Condition(), Condition()]).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("led", [{"text": TEXTS[0]}, {"neighbours": NEAR, "weights": (1.0,) * 6}, {}])
@@ -294,7 +461,8 @@ def test_what_is_near_to_a_negative_counts_as_further_from_what_is_asked_for(
     latents = some_latents(6)
     like_it = pipeline.latent_encoder(latents).detach() @ torch.from_numpy(FAR[0])
     plain, led_away = (
-        pipeline.nearness(latents, [Condition(**led, negative=negative)] * 6) for negative in (None, FAR[:1])
+        pipeline.similarity(latents, [Condition(**led, negative=negative)] * 6)
+        for negative in (None, FAR[:1])
     )
     asked = Condition(**led).wanted(DIMENSION)
     length = max(float(np.linalg.norm(asked)), 1e-6)
@@ -304,28 +472,45 @@ def test_what_is_near_to_a_negative_counts_as_further_from_what_is_asked_for(
 
 def test_latents_keep_their_length_whatever_the_generator_makes_of_it(pipeline: RetrievalPipeline) -> None:
     latents = pipeline.encode(torch.rand(2, 3, SIZE, SIZE) * 2 - 1)
-    assert latents.shape == (2, DEPTH, GRID, GRID)
-    assert torch.allclose(latents.square().mean(1), torch.ones(2, GRID, GRID), atol=1e-5)
+    assert latents.shape == (2, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
+    assert torch.allclose(latents.square().mean(1), torch.ones(2, LATENT_SIZE, LATENT_SIZE), atol=1e-5)
     assert apart(pipeline.decode(latents), pipeline.decode(0.3 * latents)) < HALF_A_LEVEL
 
 
-def test_saved_pipeline_makes_the_same_pictures_in_a_fresh_process(tmp_path: Path) -> None:
+FRESH = """
+import sys, numpy as np, torch
+from pathlib import Path
+from phosphene.generators.retrieval.pipeline import RetrievalPipeline
+from phosphene.generators.retrieval.saved import read
+from diffusers import DiffusionPipeline
+folder = Path(sys.argv[1])
+asked = np.load(folder / "asked.npz")
+ways = {"safe": read, "own": RetrievalPipeline.from_pretrained, "any": DiffusionPipeline.from_pretrained}
+for name, load in ways.items():
+    pipeline = load(folder / "saved")
+    assert pipeline.config["space"] == "tiny:0" and pipeline.config["dimension"] == 12, pipeline.config
+    generators = [torch.Generator().manual_seed(seed) for seed in (5, 6)]
+    given = [asked["text"]] * 2, [asked["near"]] * 2
+    made = pipeline(*given, generator=generators, output_type="latent").images
+    np.save(folder / f"{name}.npy", pipeline.decode(made).numpy())
+"""
+
+
+def test_a_saved_pipeline_makes_the_same_pictures_in_a_fresh_process(tmp_path: Path) -> None:
+    """However it is loaded: by the safe loader, by its own class, and by diffusers' general one."""
     pipeline = tiny_pipeline()
     pipeline.save_pretrained(tmp_path / "saved")
     np.savez(tmp_path / "asked.npz", text=TEXTS[0], near=NEAR)
-    script = """
-import sys, numpy as np
-from phosphene.generators.retrieval.guidance import Condition
-from pathlib import Path
-from phosphene.generators.retrieval.saved import read
-asked = np.load(sys.argv[1] + "/asked.npz")
-pipeline = read(Path(sys.argv[1]) / "saved")
-assert pipeline.config["space"] == "tiny:0" and pipeline.config["dimension"] == 12, pipeline.config
-made = pipeline([Condition(asked["text"], asked["near"], [1.0] * 6)] * 2, [5, 6])
-np.save(sys.argv[1] + "/made.npy", made.numpy())
-"""
-    subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True, timeout=240
-    )
+    subprocess.run([sys.executable, "-c", FRESH, str(tmp_path)], check=True, capture_output=True, timeout=240)
     here = made(pipeline, [Condition(TEXTS[0], NEAR, (1.0,) * 6)] * 2, [5, 6])
-    assert apart(torch.from_numpy(np.load(tmp_path / "made.npy")), here) < HALF_A_LEVEL
+    for name in ("safe", "own", "any"):
+        assert apart(torch.from_numpy(np.load(tmp_path / f"{name}.npy")), here) < HALF_A_LEVEL
+
+
+def test_the_built_in_folder_loads_by_diffusers_alone() -> None:
+    pipeline = DiffusionPipeline.from_pretrained(DIFFUSION_FOLDER)
+    assert isinstance(pipeline, RetrievalPipeline)
+    dimension = pipeline.config["dimension"]
+    text = unit(np.random.default_rng(0).standard_normal((1, dimension)))
+    [picture] = pipeline(text, generator=generators([1]), num_inference_steps=2).images
+    assert picture.size == (256, 256)

@@ -1,4 +1,4 @@
-"""The small tokenizer: pieces, words it never met, long texts, and that open_clip reads the same."""
+"""The small tokenizer: BPE, words it never met, long texts, and that open_clip reads the same."""
 
 from pathlib import Path
 
@@ -29,16 +29,16 @@ def test_size_is_kept(small: Tokenizer) -> None:
 
 
 def test_a_word_never_met_is_split_and_not_dropped(small: Tokenizer) -> None:
-    pieces = small.split("zeppelin")
-    assert len(pieces) > 1
-    assert "".join(pieces) == "Ġzeppelin"
+    tokens = small.split("zeppelin")
+    assert len(tokens) > 1
+    assert "".join(tokens) == "Ġzeppelin"
 
 
 @given(st.text(max_size=12))
 def test_no_text_loses_anything_but_its_case(small: Tokenizer, text: str) -> None:
     ids = small(text, context_length=200)[0]
-    said = small.pieces.normalizer.normalize_str(text)
-    decoded = small.pieces.decode([int(i) for i in ids if i > 2])
+    said = small.backend.normalizer.normalize_str(text)
+    decoded = small.backend.decode([int(i) for i in ids if i > 2])
     assert decoded.removeprefix(" ") == said.removeprefix(" ")
 
 
@@ -59,7 +59,7 @@ def test_long_texts_keep_their_end_mark(small: Tokenizer) -> None:
     assert ids[0, -1] == 2
 
 
-def test_dropping_merges_gives_smaller_pieces_of_the_same_text(small: Tokenizer) -> None:
+def test_dropping_merges_gives_shorter_tokens_of_the_same_text(small: Tokenizer) -> None:
     torn = small.dropping(0.5).split("a red house in the snow at night")
     assert "".join(torn) == "".join(small.split("a red house in the snow at night"))
     assert len(torn) > 8

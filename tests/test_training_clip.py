@@ -24,15 +24,15 @@ from phosphene.interrupt import terminable
 from phosphene.landscape.scenes import SEEDS, write
 from phosphene.sources import file_item, scan
 from phosphene.training import clip
-from phosphene.training.average import Average
 from phosphene.training.budget import Budget, checked, cosine, set_rate
 from phosphene.training.clip_folder import begin
-from phosphene.training.contrast import BATCH, Lesson, Others, contrast, jumble
+from phosphene.training.contrastive import BATCH_SIZE, ContrastiveObjective, Others, contrast, jumble
 from phosphene.training.curve import draw_curve
+from phosphene.training.ema import ema_of
 from phosphene.training.examples import Examples, mirrored, read, shifted
 from phosphene.training.log import read_log
-from phosphene.training.phrases import Naming, Phrasebook, phrases
-from phosphene.training.run import Run, alone
+from phosphene.training.phrases import Phrasebook, PhraseLoss, phrases
+from phosphene.training.run import FORMAT, Run, alone
 
 
 @pytest.fixture(scope="module")
@@ -120,17 +120,17 @@ def test_locked_pictures_keep_their_vectors(
 
 def test_half_of_a_batch_are_neighbours_of_the_other_half() -> None:
     examples = Examples(np.zeros((400, 64, 64, 3), dtype=np.uint8), [[f"{n}"] for n in range(400)])
-    rivals = (np.arange(400)[:, None] + np.array([1, 2])) % 400
+    hard_negatives = (np.arange(400)[:, None] + np.array([1, 2])) % 400
     with ThreadPoolExecutor(1) as threads:
         model, splitter, _ = begin(examples, None)
         book = Phrasebook(examples.captions)
-        lesson = Lesson(
-            model, splitter, splitter, examples, book, Naming(256, book.shares), rivals, None,
+        objective = ContrastiveObjective(
+            model, splitter, splitter, examples, book, PhraseLoss(256, book.shares), hard_negatives, None,
             np.random.default_rng(0), threads,
         )  # fmt: skip
-        chosen, alone = lesson.chosen()
+        chosen, alone = objective.chosen()
     first, rest = chosen[:alone], chosen[alone:]
-    assert alone == BATCH // 2
+    assert alone == BATCH_SIZE // 2
     assert len(set(chosen)) == len(chosen)
     assert all({(number - 1) % 400, (number - 2) % 400} & set(first) for number in rest)
 
@@ -138,7 +138,7 @@ def test_half_of_a_batch_are_neighbours_of_the_other_half() -> None:
 def test_a_folder_without_a_model_is_not_gone_on_from(scenes: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds no model") as raised:
         clip.train(scan([scenes]), tmp_path / "out", steps=1, start=tmp_path)
-    assert "--from landscape" in raised.value.hint
+    assert "train clip" in raised.value.hint
 
 
 def practise(folder: Path, *, stop: int = 100) -> torch.Tensor:
@@ -146,7 +146,7 @@ def practise(folder: Path, *, stop: int = 100) -> torch.Tensor:
     layer = torch.nn.Linear(4, 1, bias=False)
     torch.nn.init.zeros_(layer.weight)
     optimizer = torch.optim.AdamW(layer.parameters())
-    parts: dict[str, Any] = {"layer": layer, "optimizer": optimizer, "average": (average := Average(layer))}
+    parts: dict[str, Any] = {"layer": layer, "optimizer": optimizer, "ema": (ema := ema_of(layer))}
     run = Run(folder, parts, Budget(steps=30), save_every=0.0)
     for step in run:
         set_rate(optimizer, cosine(step.progress, peak=1e-2))
@@ -155,10 +155,10 @@ def practise(folder: Path, *, stop: int = 100) -> torch.Tensor:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        average.update(layer)
+        ema.update_parameters(layer)
         if step.number == stop:
             break
-    return torch.cat([layer.weight, average.module.weight]).detach()
+    return torch.cat([layer.weight, ema.module.weight]).detach()
 
 
 def test_a_run_that_was_stopped_takes_the_steps_of_an_undisturbed_one(tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ DAMAGED = {
     "empty": b"",
     "text": b"PK nothing",
     "a list": checkpoint_of([1, 2]),
-    "without parts": checkpoint_of({"settings": {}, "lessons": "", "steps": 1}),
+    "without parts": checkpoint_of({"format": FORMAT, "settings": {}, "dataset": "", "steps": 1}),
     "cut off": checkpoint_of({"settings": {}, "weights": torch.zeros(1000)})[:3000],
 }
 
@@ -309,14 +309,14 @@ DAMAGED = {
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())
 def test_a_damaged_checkpoint_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(content)
-    with pytest.raises(ModelError, match=r"checkpoint\.pt` is no checkpoint") as caught:
+    with pytest.raises(ModelError, match=r"checkpoint\.pt` is damaged") as caught:
         Run(tmp_path, {"part": torch.nn.Linear(2, 2)}, Budget(steps=1))
-    assert "delete it" in caught.value.hint
+    assert "Delete it" in caught.value.hint
 
 
 def test_a_checkpoint_is_never_run_as_code(tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(checkpoint_of({"settings": Path("a class of no use here")}))
-    with pytest.raises(ModelError, match="no checkpoint"):
+    with pytest.raises(ModelError, match="is damaged"):
         Run(tmp_path, {}, Budget(steps=1))
 
 
@@ -351,32 +351,41 @@ def test_an_interrupt_that_nobody_answers_does_not_end_a_training(tmp_path: Path
 
 
 def test_two_trainings_never_share_a_folder(tmp_path: Path) -> None:
-    another = pytest.raises(ModelError, match="another process trains in")
+    another = pytest.raises(ModelError, match="Another process is training in")
     with alone(tmp_path / "run"), another, alone(tmp_path / "run"):
         pass
     with alone(tmp_path / "run"):
         pass
 
 
-def test_a_checkpoint_of_an_earlier_version_gives_its_weights(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_version_is_named(tmp_path: Path) -> None:
     model = torch.nn.Linear(2, 2)
-    Run(tmp_path, {"model": model}, Budget(steps=3), {"width": 2}).save()
+    Run(tmp_path, {"model": model}, Budget(steps=3)).save()
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
-    del state["lessons"]
-    state["settings"]["examples"] = 40
+    del state["format"]
     torch.save(state, tmp_path / "checkpoint.pt")
-    fresh = torch.nn.Linear(2, 2)
-    Run(tmp_path, {"model": fresh}, Budget(steps=3), {"width": 2, "from": ""}, lessons="some")
-    assert torch.equal(fresh.weight, model.weight)
+    with pytest.raises(ModelError, match="Another version of phosphene wrote") as caught:
+        Run(tmp_path, {"model": model}, Budget(steps=3))
+    assert str(tmp_path) in caught.value.hint
 
 
-def test_other_lessons_begin_anew_from_the_weights(tmp_path: Path) -> None:
+def test_an_average_has_the_statistics_of_batch_normalisation_too() -> None:
+    module = torch.nn.BatchNorm1d(2)
+    ema = ema_of(module, decay=0.9)
+    for _ in range(3):
+        module(torch.randn(8, 2) + 5)
+        ema.update_parameters(module)
+    assert float(ema.module.running_mean.min()) > 0
+    assert int(ema.module.num_batches_tracked) == 3
+
+
+def test_another_dataset_begins_anew_from_the_weights(tmp_path: Path) -> None:
     model, told = torch.nn.Linear(2, 2), list[str]()
-    for _ in Run(tmp_path, {"model": model, "average": Average(model)}, Budget(steps=3), lessons="some"):
+    for _ in Run(tmp_path, {"model": model, "ema": ema_of(model)}, Budget(steps=3), dataset="some"):
         pass
     fresh = torch.nn.Linear(2, 2)
-    parts: dict[str, Any] = {"model": fresh, "average": Average(fresh)}
-    run = Run(tmp_path, parts, Budget(steps=3), lessons="others", on_note=told.append)
+    parts: dict[str, Any] = {"model": fresh, "ema": ema_of(fresh)}
+    run = Run(tmp_path, parts, Budget(steps=3), dataset="others", on_note=told.append)
     assert torch.equal(fresh.weight, model.weight)
     assert (run.steps, run.seconds) == (0, 0.0)
     assert "anew" in told[0] and str(tmp_path) in told[0]
@@ -395,7 +404,7 @@ def test_weights_that_are_no_numbers_replace_no_checkpoint(tmp_path: Path) -> No
     run.save()
     before = (tmp_path / "checkpoint.pt").read_bytes()
     torch.nn.init.constant_(module.weight, float("nan"))
-    with pytest.raises(ModelError, match="`module` is no finite number"):
+    with pytest.raises(ModelError, match="`module` is not a finite number"):
         run.save()
     assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
@@ -460,14 +469,14 @@ def test_the_learning_rate_rises_and_falls() -> None:
 
 def test_an_average_follows_its_module() -> None:
     module = torch.nn.Linear(1, 1)
-    average = Average(module, decay=0.9)
+    ema = ema_of(module, decay=0.9)
     torch.nn.init.constant_(module.weight, 5.0)
     for _ in range(200):
-        average.update(module)
-    assert average.module.weight.item() == pytest.approx(5.0, abs=1e-3)
-    again = Average(torch.nn.Linear(1, 1))
-    again.load_state_dict(average.state_dict())
-    assert again.count == 200
+        ema.update_parameters(module)
+    assert ema.module.weight.item() == pytest.approx(5.0, abs=1e-3)
+    again = ema_of(torch.nn.Linear(1, 1))
+    again.load_state_dict(ema.state_dict())
+    assert int(again.n_averaged) == 200
 
 
 def test_equal_captions_are_not_each_others_negatives() -> None:
@@ -503,15 +512,15 @@ def test_a_phrasebook_knows_what_is_said_of_each_picture() -> None:
     assert float(book.shares[book.phrases.index("house")]) == pytest.approx(1 / 3)
 
 
-def test_naming_learns_to_read_phrases_out_of_vectors() -> None:
+def test_the_phrase_loss_learns_to_read_phrases_out_of_vectors() -> None:
     torch.manual_seed(0)
     vectors = torch.nn.functional.normalize(torch.randn(32, 16), dim=-1)
     said = (vectors[:, :3] > 0).float()
-    naming = Naming(16, said.mean(0))
-    optimizer, losses = torch.optim.Adam(naming.parameters(), 0.05), []
+    phrase_loss = PhraseLoss(16, said.mean(0))
+    optimizer, losses = torch.optim.Adam(phrase_loss.parameters(), 0.05), []
     for _ in range(60):
         optimizer.zero_grad()
-        loss = naming(vectors, said)
+        loss = phrase_loss(vectors, said)
         loss.backward()
         optimizer.step()
         losses.append(loss.item())

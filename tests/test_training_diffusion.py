@@ -22,27 +22,32 @@ from PIL import Image as pillow
 from phosphene.errors import LibraryError, ModelError, OutputError, StoreError
 from phosphene.generators.retrieval.folder import write
 from phosphene.generators.retrieval.generator import open_generator
-from phosphene.generators.retrieval.guidance import Condition
-from phosphene.nets.autoencoder import FACTOR, Autoencoder
+from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT
 from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.records import Image, Space
-from phosphene.training import autoencoding, diffusion
+from phosphene.training.autoencoder import (
+    encoder_digest,
+    new_autoencoder,
+    saved_autoencoder,
+    to_unit_range,
+    train_autoencoder,
+)
 from phosphene.training.budget import Budget
-from phosphene.training.course import begin
-from phosphene.training.diffusion import MOST, Settings
-from phosphene.training.gathering import Encoder, gather
-from phosphene.training.generator import Plan, train
+from phosphene.training.dataset import NEAREST, LatentDataset, Latents, neighbours, with_neighbours
+from phosphene.training.denoiser import MAX_NEIGHBOURS, DenoiserSettings, new_denoiser, tokens, train_denoiser
+from phosphene.training.generator import TrainingPlan, train_generator
+from phosphene.training.latent_cache import PictureEncoder, build_dataset
 from phosphene.training.latent_encoder import train_latent_encoder
-from phosphene.training.lessons import NEAREST, Latents, Lessons, arrange, neighbours
 from phosphene.training.log import read_log
-from phosphene.training.muon import orthogonal
+from phosphene.training.optimizers import muon
+from phosphene.training.trainer import begin
 from phosphene.vectors import Pixels, Vectors, unit
 
-DIMENSION, DEPTH, GRID = 8, 4, 4
+DIMENSION, LATENT_CHANNELS, LATENT_SIZE = 8, 4, 4
 SIZE = 32  # of the pictures, where there are some
 NAMES = ("first", "second")
-TINY = Settings(channels=(16, 32), width=32, heads=2, batch=8, average=0.9)
+TINY = DenoiserSettings((16, 32), 32, 2, batch_size=8, ema_decay=0.9)
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), "white": (240, 240, 240)}
 DIRECTIONS = dict(zip(COLOURS, np.eye(DIMENSION, dtype=np.float32), strict=False))
 
@@ -61,11 +66,16 @@ def colour_vectors(names: Sequence[str], seed: int = 0) -> Vectors:
     return unit(np.stack([DIRECTIONS[name] for name in names]) + 0.2 * noise)
 
 
-def colour_lessons(count: int = 64) -> Lessons:
+def colour_dataset(count: int = 64) -> LatentDataset:
     names = [list(COLOURS)[index % 4] for index in range(count)]
-    latents = np.stack([np.broadcast_to(cell(name)[:, None, None], (DEPTH, GRID, GRID)) for name in names])
+    latents = np.stack(
+        [
+            np.broadcast_to(cell(name)[:, None, None], (LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE))
+            for name in names
+        ]
+    )
     captions = [[name, f"a plain {name}"] for name in names]
-    return arrange(latents, colour_vectors(names), captions, ColourWords())
+    return with_neighbours(latents, colour_vectors(names), captions, ColourWords())
 
 
 def cell(name: str) -> NDArray[np.float16]:
@@ -76,15 +86,17 @@ def cell(name: str) -> NDArray[np.float16]:
 def nothing_much(pictures: Sequence[Pixels]) -> Latents:
     """An encoder that looks at the mean colour alone."""
     means = np.stack([picture.mean((0, 1)) / 127.5 - 1 for picture in pictures])
-    return np.broadcast_to(means[:, :, None, None], (len(means), 3, GRID, GRID)).astype(np.float16)
+    return np.broadcast_to(means[:, :, None, None], (len(means), 3, LATENT_SIZE, LATENT_SIZE)).astype(
+        np.float16
+    )
 
 
 def tiny_autoencoder() -> Autoencoder:
-    return Autoencoder(GRID * FACTOR, DEPTH, (8, 8, 8))
+    return Autoencoder(LATENT_SIZE * SCALE_FACTOR, LATENT_CHANNELS, (8, 8, 8))
 
 
 def tiny_latent_encoder() -> LatentEncoder:
-    return LatentEncoder(DIMENSION, DEPTH, (8, 16))
+    return LatentEncoder(DIMENSION, LATENT_CHANNELS, (8, 16))
 
 
 def colour_library(folder: Path, count: int = 40) -> list[Image]:
@@ -117,15 +129,15 @@ def test_picture_and_its_double_are_no_neighbours_of_their_own() -> None:
     assert sorted(found[0].tolist()) == [-1] * 12 + [1, 2, 4, 5]
 
 
-def test_lessons_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
+def test_the_dataset_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
     images = colour_library(tmp_path)
     (tmp_path / "0.png").unlink()
     (tmp_path / "1.png").write_bytes(b"no picture")
-    lessons = gather(images, ColourWords(), "colours:0", Encoder(nothing_much, SIZE), tmp_path)
-    assert len(lessons) == 38
-    assert lessons.latents.shape == (38, 3, GRID, GRID)
-    assert list(lessons.captions_of(1)) == [2, 3]
-    assert np.array_equal(lessons.texts[2], DIRECTIONS["white"])
+    dataset = build_dataset(images, ColourWords(), "colours:0", PictureEncoder(nothing_much, SIZE), tmp_path)
+    assert len(dataset) == 38
+    assert dataset.latents.shape == (38, 3, LATENT_SIZE, LATENT_SIZE)
+    assert list(dataset.captions_of(1)) == [2, 3]
+    assert np.array_equal(dataset.texts[2], DIRECTIONS["white"])
 
 
 class CountingEncoder:
@@ -133,43 +145,45 @@ class CountingEncoder:
 
     def __init__(self, digest: str = "this one") -> None:
         self.counts: list[int] = []
-        self.encoder = Encoder(self.encode, SIZE, digest)
+        self.encoder = PictureEncoder(self.encode, SIZE, digest)
 
     def encode(self, pictures: Sequence[Pixels]) -> Latents:
         self.counts.append(len(pictures))
         return nothing_much(pictures)
 
-    def gather(self, images: Sequence[Image], folder: Path, notes: list[str] | None = None) -> Lessons:
+    def build_dataset(
+        self, images: Sequence[Image], folder: Path, notes: list[str] | None = None
+    ) -> LatentDataset:
         told = None if notes is None else notes.append
-        return gather(images, ColourWords(), "colours:0", self.encoder, folder, on_note=told)
+        return build_dataset(images, ColourWords(), "colours:0", self.encoder, folder, on_note=told)
 
 
-def test_lessons_follow_the_library(tmp_path: Path) -> None:
+def test_the_dataset_follow_the_library(tmp_path: Path) -> None:
     images, encoder = colour_library(tmp_path, 80), CountingEncoder()
-    first = encoder.gather(images[:40], tmp_path)
-    assert encoder.gather(images[:40], tmp_path).digest == first.digest
-    second = encoder.gather(images[36:80], tmp_path)
+    first = encoder.build_dataset(images[:40], tmp_path)
+    assert encoder.build_dataset(images[:40], tmp_path).digest == first.digest
+    second = encoder.build_dataset(images[36:80], tmp_path)
     assert encoder.counts == [32, 8, 32, 8]  # the four pictures that stayed are not encoded again
     assert second.ids.tolist() == [image.id for image in images[36:80]]
     assert not set(first.ids[:36]) & set(second.ids)
     assert second.digest != first.digest
-    undisturbed = CountingEncoder().gather(images[36:80], tmp_path / "undisturbed")
+    undisturbed = CountingEncoder().build_dataset(images[36:80], tmp_path / "undisturbed")
     for name in ("latents", "own", "texts", "first", "near_own", "near_texts"):
         assert np.array_equal(getattr(second, name), getattr(undisturbed, name))
 
 
-def test_changed_captions_make_other_lessons_of_the_same_latents(tmp_path: Path) -> None:
+def test_changed_captions_make_another_dataset_of_the_same_latents(tmp_path: Path) -> None:
     images, encoder = colour_library(tmp_path), CountingEncoder()
-    first = encoder.gather(images, tmp_path)
-    second = encoder.gather([replace(image, captions=("red",)) for image in images], tmp_path)
+    first = encoder.build_dataset(images, tmp_path)
+    second = encoder.build_dataset([replace(image, captions=("red",)) for image in images], tmp_path)
     assert encoder.counts == [32, 8]
     assert (second.digest != first.digest, len(second.texts)) == (True, 40)
 
 
 def test_latents_of_two_encoders_are_never_mixed(tmp_path: Path) -> None:
     images, other = colour_library(tmp_path, 64), CountingEncoder("another one")
-    first = CountingEncoder().gather(images[:40], tmp_path)
-    second = other.gather(images, tmp_path)
+    first = CountingEncoder().build_dataset(images[:40], tmp_path)
+    second = other.build_dataset(images, tmp_path)
     assert sum(other.counts) == 64
     assert (second.encoder, second.digest != first.digest) == ("another one", True)
 
@@ -177,9 +191,9 @@ def test_latents_of_two_encoders_are_never_mixed(tmp_path: Path) -> None:
 def test_a_picture_that_can_be_read_again_is_learnt(tmp_path: Path) -> None:
     images, encoder = colour_library(tmp_path), CountingEncoder()
     away = (tmp_path / "3.png").rename(tmp_path / "away.png")
-    assert len(encoder.gather(images, tmp_path)) == 39
+    assert len(encoder.build_dataset(images, tmp_path)) == 39
     away.rename(tmp_path / "3.png")
-    assert len(encoder.gather(images, tmp_path)) == 40
+    assert len(encoder.build_dataset(images, tmp_path)) == 40
     assert encoder.counts == [31, 8, 1]
 
 
@@ -191,10 +205,12 @@ def test_latents_that_were_made_before_an_interrupt_are_not_made_again(tmp_path:
         return nothing_much(pictures)
 
     with pytest.raises(KeyboardInterrupt):
-        gather(images, ColourWords(), "colours:0", Encoder(interrupt, SIZE, "this one"), tmp_path)
-    assert len(encoder.gather(images, tmp_path)) == 80
+        build_dataset(
+            images, ColourWords(), "colours:0", PictureEncoder(interrupt, SIZE, "this one"), tmp_path
+        )
+    assert len(encoder.build_dataset(images, tmp_path)) == 80
     assert encoder.counts == [32, 16]
-    assert sorted(path.name for path in tmp_path.glob("*.npz")) == ["lessons.npz"]
+    assert sorted(path.name for path in tmp_path.glob("*.npz")) == ["dataset.npz"]
 
 
 def damaged(whole: bytes) -> dict[str, bytes]:
@@ -207,53 +223,55 @@ def damaged(whole: bytes) -> dict[str, bytes]:
         "empty": b"",
         "cut off": whole[: len(whole) // 2],
         "one byte": bytes(flipped),
-        "text": b"no lessons",
+        "text": b"no dataset",
         "another array": array.getvalue(),
     }
 
 
-def test_damaged_lessons_are_said_and_made_anew(tmp_path: Path) -> None:
+def test_damaged_datasets_are_said_and_made_anew(tmp_path: Path) -> None:
     images, encoder = colour_library(tmp_path), CountingEncoder()
-    first = encoder.gather(images, tmp_path)
-    path = tmp_path / "lessons.npz"
+    first = encoder.build_dataset(images, tmp_path)
+    path = tmp_path / "dataset.npz"
     for name, content in damaged(path.read_bytes()).items():
         path.write_bytes(content)
         told: list[str] = []
-        again = encoder.gather(images, tmp_path, told)
+        again = encoder.build_dataset(images, tmp_path, told)
         assert again.digest == first.digest and np.array_equal(again.near_own, first.near_own), name
-        assert len(told) == 1 and "lessons.npz` is damaged" in told[0], name
+        assert len(told) == 1 and "dataset.npz` is damaged" in told[0], name
 
 
-def test_lessons_are_read_as_data_never_as_code(tmp_path: Path) -> None:
+def test_the_dataset_are_read_as_data_never_as_code(tmp_path: Path) -> None:
     images, encoder = colour_library(tmp_path), CountingEncoder()
-    first = encoder.gather(images, tmp_path)
+    first = encoder.build_dataset(images, tmp_path)
     values = {name: getattr(first, name) for name in first.__slots__}
-    np.savez(tmp_path / "lessons.npz", **values | {"texts": np.array([tmp_path], dtype=object)})
+    np.savez(tmp_path / "dataset.npz", **values | {"texts": np.array([tmp_path], dtype=object)})
     told: list[str] = []
-    assert encoder.gather(images, tmp_path, told).digest == first.digest
-    assert "lessons.npz` is damaged" in told[0]
+    assert encoder.build_dataset(images, tmp_path, told).digest == first.digest
+    assert "dataset.npz` is damaged" in told[0]
 
 
 def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="5 can be read") as raised:
-        gather(colour_library(tmp_path, 5), ColourWords(), "", Encoder(nothing_much, SIZE), tmp_path)
+        build_dataset(
+            colour_library(tmp_path, 5), ColourWords(), "", PictureEncoder(nothing_much, SIZE), tmp_path
+        )
     assert "phosphene add" in raised.value.hint
 
 
-def test_lessons_are_kept_on_the_disk(tmp_path: Path) -> None:
-    lessons = colour_lessons()
-    lessons.save(tmp_path / "lessons.npz")
-    again = Lessons.load(tmp_path / "lessons.npz")
+def test_the_dataset_are_kept_on_the_disk(tmp_path: Path) -> None:
+    dataset = colour_dataset()
+    dataset.save(tmp_path / "dataset.npz")
+    again = LatentDataset.load(tmp_path / "dataset.npz")
     assert again is not None
-    assert np.array_equal(again.near_texts, lessons.near_texts)
-    assert len(again) == len(lessons)
+    assert np.array_equal(again.near_texts, dataset.near_texts)
+    assert len(again) == len(dataset)
 
 
 def test_text_and_neighbours_are_left_out_at_times() -> None:
-    lessons = colour_lessons()
-    vectors, kinds, weights = diffusion.tokens(lessons, np.arange(64).repeat(20), np.random.default_rng(0))
+    dataset = colour_dataset()
+    vectors, kinds, weights = tokens(dataset, np.arange(64).repeat(20), np.random.default_rng(0))
     text, near = weights[:, 0] > 0, (weights[:, 1:] > 0).any(axis=1)
-    assert vectors.shape == (1280, 1 + MOST, DIMENSION)
+    assert vectors.shape == (1280, 1 + MAX_NEIGHBOURS, DIMENSION)
     assert 0.74 < text.mean() < 0.86
     assert 0.05 < (~text & ~near).mean() < 0.2
     assert set(kinds[:, 0]) == {TEXT, OWN}
@@ -264,31 +282,36 @@ def test_text_and_neighbours_are_left_out_at_times() -> None:
 
 def test_library_without_captions_teaches_by_its_own_vectors() -> None:
     names = list(COLOURS) * 10
-    latents = np.zeros((40, DEPTH, GRID, GRID), dtype=np.float16)
-    lessons = arrange(latents, colour_vectors(names), [()] * 40, ColourWords())
-    _, kinds, _ = diffusion.tokens(lessons, np.arange(40), np.random.default_rng(0))
+    latents = np.zeros((40, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE), dtype=np.float16)
+    dataset = with_neighbours(latents, colour_vectors(names), [()] * 40, ColourWords())
+    _, kinds, _ = tokens(dataset, np.arange(40), np.random.default_rng(0))
     assert set(kinds[:, 0]) == {OWN}
 
 
-@pytest.mark.parametrize("shape", [(8, 30), (30, 8), (16, 16)])
-def test_muon_makes_singular_values_alike(shape: tuple[int, int]) -> None:
-    values = torch.linalg.svdvals(orthogonal(torch.randn(shape, generator=torch.Generator().manual_seed(0))))
+@pytest.mark.parametrize("shape", [(8, 30), (30, 8), (16, 16), (16, 2, 3, 3)])
+def test_a_step_of_muon_makes_singular_values_alike(shape: tuple[int, ...]) -> None:
+    weight = torch.nn.Parameter(torch.zeros(shape))
+    weight.grad = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    muon([weight], rate=1.0).step()
+    stretch = max(1.0, shape[0] / (weight.numel() / shape[0])) ** 0.5  # as Jordan scales it
+    values = torch.linalg.svdvals(weight.detach().flatten(1)) / stretch
     assert 0.3 < float(values.min()) <= float(values.max()) < 1.4
 
 
 def test_loss_falls_and_the_colours_are_learnt(tmp_path: Path) -> None:
-    denoiser = diffusion.fit(colour_lessons(), tmp_path / "run", Budget(steps=150), TINY)
+    denoiser = train_denoiser(colour_dataset(), tmp_path / "run", Budget(steps=150), TINY)
     losses = [line["loss"] for line in read_log(tmp_path / "run" / "log.jsonl")]
     assert np.mean(losses[-3:]) < 0.5 * losses[0]
     pipeline = write(
         denoiser, tiny_autoencoder(), tiny_latent_encoder(), ColourWords.space, tmp_path / "generator"
     )
-    guesses: list[torch.Tensor] = []
-    pipeline(
-        [Condition(DIRECTIONS[name]) for name in COLOURS], range(4), text_guidance=1.5,
-        on_step=lambda *step: guesses.append(step[-1]),
-    )  # fmt: skip
-    means = guesses[-1].mean((2, 3)).numpy()
+    latents = pipeline(
+        [DIRECTIONS[name] for name in COLOURS],
+        generator=[torch.Generator().manual_seed(seed) for seed in range(4)],
+        guidance_scale=1.5,
+        output_type="latent",
+    ).images
+    means = latents.mean((2, 3)).numpy()
     wanted = np.stack([cell(name) for name in COLOURS])
     nearest = np.linalg.norm(means[:, None] - wanted[None], axis=-1).argmin(axis=1)
     assert nearest.tolist() == [0, 1, 2, 3]
@@ -299,30 +322,30 @@ def test_autoencoder_learns_to_give_back_what_it_was_given(tmp_path: Path) -> No
     pictures = np.zeros((16, SIZE, SIZE, 3), dtype=np.uint8)
     for picture, edge in zip(pictures, random.integers(8, 24, size=16), strict=True):
         picture[:, edge:] = random.integers(128, 256, size=3)
-    autoencoder = autoencoding.fit(pictures, tmp_path, Budget(steps=40))
+    autoencoder = train_autoencoder(pictures, tmp_path, Budget(steps=40))
     losses = [line["loss"] for line in read_log(tmp_path / "log.jsonl")]
     assert losses[-1] < 0.7 * losses[0]
-    clean = autoencoding.normal(torch.from_numpy(pictures))
+    clean = to_unit_range(torch.from_numpy(pictures))
     with torch.no_grad():
         again = autoencoder.decode(autoencoder.encode(clean))
     assert float((again - clean).abs().mean()) < 0.7 * float(clean.abs().mean())
 
 
 def test_latent_encoder_learns_to_tell_the_vectors_of_latents(tmp_path: Path) -> None:
-    lessons = colour_lessons()
-    latent_encoder = train_latent_encoder(lessons, tmp_path, Budget(steps=60))
+    dataset = colour_dataset()
+    latent_encoder = train_latent_encoder(dataset, tmp_path, Budget(steps=60))
     losses = [line["loss"] for line in read_log(tmp_path / "log.jsonl")]
     assert losses[-1] < 0.5 * losses[0]
     with torch.no_grad():
-        read = latent_encoder(torch.from_numpy(lessons.latents[:4].astype(np.float32))).numpy()
+        read = latent_encoder(torch.from_numpy(dataset.latents[:4].astype(np.float32))).numpy()
     assert (read @ np.stack(list(DIRECTIONS.values())).T).argmax(1).tolist() == [0, 1, 2, 3]
 
 
 def test_command_trains_all_networks_and_writes_a_generator(tmp_path: Path) -> None:
     images = colour_library(tmp_path)
-    plan = Plan(Budget(steps=2), Budget(steps=1), Budget(steps=3), SIZE, TINY, licence="CC0-1.0")
+    plan = TrainingPlan(Budget(steps=2), Budget(steps=1), Budget(steps=3), SIZE, TINY, licence="CC0-1.0")
     stages: list[str] = []
-    train(
+    train_generator(
         images, ColourWords(), tmp_path / "generator", plan,
         device="cpu", on_step=lambda stage, progress: stages.append(stage),
     )  # fmt: skip
@@ -332,14 +355,16 @@ def test_command_trains_all_networks_and_writes_a_generator(tmp_path: Path) -> N
     assert generator.abilities.size == (SIZE, SIZE)
     assert (tmp_path / "generator.training" / "denoiser" / "loss.png").exists()
     with pytest.raises(ModelError, match="other settings"):
-        train(images, ColourWords(), tmp_path / "generator", replace(plan, settings=replace(TINY, batch=4)))
+        train_generator(
+            images, ColourWords(), tmp_path / "generator", replace(plan, settings=replace(TINY, batch_size=4))
+        )
 
 
 def trained(images: Sequence[Image], folder: Path, steps: tuple[int, int, int], **extra: Any) -> list[str]:
     """Train the autoencoder, the latent encoder and the denoiser for so many steps; return the notes."""
     told: list[str] = []
-    plan = Plan(*(Budget(steps=count) for count in steps), SIZE, TINY, start=extra.pop("start", None))
-    train(images, ColourWords(), folder, plan, device="cpu", on_note=told.append, **extra)
+    plan = TrainingPlan(*(Budget(steps=count) for count in steps), SIZE, TINY, start=extra.pop("start", None))
+    train_generator(images, ColourWords(), folder, plan, device="cpu", on_note=told.append, **extra)
     return told
 
 
@@ -353,30 +378,30 @@ def steps_of(folder: Path) -> dict[str, int]:
 
 
 def encoders_agree(folder: Path) -> bool:
-    """Whether the lessons hold the latents of the autoencoder that the generator has."""
-    lessons = Lessons.load(folder.with_name(f"{folder.name}.training") / "lessons.npz")
-    kept = autoencoding.kept(
+    """Whether the dataset hold the latents of the autoencoder that the generator has."""
+    dataset = LatentDataset.load(folder.with_name(f"{folder.name}.training") / "dataset.npz")
+    kept = saved_autoencoder(
         folder.with_name(f"{folder.name}.training") / "autoencoder",
         Budget(steps=1),
-        autoencoding.new_autoencoder(SIZE),
+        new_autoencoder(SIZE),
     )
     written = open_generator(folder, "cpu").pipeline.autoencoder
-    assert lessons is not None and kept is not None
+    assert dataset is not None and kept is not None
     pairs = zip(kept[0].encoder.parameters(), written.encoder.parameters(), strict=True)
     assert all(torch.allclose(*pair, atol=1e-3) for pair in pairs)  # written in half precision
-    return lessons.encoder == autoencoding.digest(kept[0])
+    return dataset.encoder == encoder_digest(kept[0])
 
 
 def test_an_autoencoder_that_had_half_of_its_minutes_stays(tmp_path: Path) -> None:
     images, folder = colour_library(tmp_path), tmp_path / "generator"
     trained(images, folder, (2, 1, 2))
-    before = (tmp_path / "generator.training" / "lessons.npz").read_bytes()
+    before = (tmp_path / "generator.training" / "dataset.npz").read_bytes()
     assert trained(images, folder, (2, 1, 2)) == []
     assert trained(images, folder, (4, 2, 4)) == [
-        "the autoencoder stays as it is, so that what is learnt of its latents counts"
+        "The autoencoder stays as it is, because the other networks have learnt its latents."
     ]
     assert steps_of(folder) == {"autoencoder": 2, "latent_encoder": 2, "denoiser": 4}
-    assert (tmp_path / "generator.training" / "lessons.npz").read_bytes() == before
+    assert (tmp_path / "generator.training" / "dataset.npz").read_bytes() == before
     assert encoders_agree(folder)
 
 
@@ -400,8 +425,8 @@ def test_replaced_pictures_are_learnt_and_removed_ones_are_not(tmp_path: Path) -
     trained(images[:40], folder, (2, 1, 2))
     told = trained(images[40:], folder, (2, 1, 2))
     assert len(told) == 4 and "trained further" in told[0]
-    lessons = Lessons.load(tmp_path / "generator.training" / "lessons.npz")
-    assert lessons is not None and lessons.ids.tolist() == [image.id for image in images[40:]]
+    dataset = LatentDataset.load(tmp_path / "generator.training" / "dataset.npz")
+    assert dataset is not None and dataset.ids.tolist() == [image.id for image in images[40:]]
     assert encoders_agree(folder)
 
 
@@ -429,7 +454,7 @@ def test_a_generator_does_not_go_on_from_the_folder_that_it_replaces(tmp_path: P
 
 
 def tiny_write(folder: Path) -> None:
-    denoiser = diffusion.new_denoiser(colour_lessons(), TINY)
+    denoiser = new_denoiser(colour_dataset(), TINY)
     write(denoiser, tiny_autoencoder(), tiny_latent_encoder(), ColourWords.space, folder)
 
 
@@ -479,38 +504,43 @@ def test_a_generator_is_as_readable_as_the_umask_says(tmp_path: Path) -> None:
 def test_training_goes_on_from_a_generator(tmp_path: Path) -> None:
     images, first = colour_library(tmp_path), tmp_path / "first"
     some = Budget(steps=2)
-    train(images, ColourWords(), first, Plan(some, some, Budget(steps=60), SIZE, TINY), device="cpu")
-    more = Plan(some, some, Budget(steps=5), SIZE, Settings(batch=8, average=0.9), start=first)
-    train(images, ColourWords(), tmp_path / "second", more, device="cpu")
+    train_generator(
+        images, ColourWords(), first, TrainingPlan(some, some, Budget(steps=60), SIZE, TINY), device="cpu"
+    )
+    more = TrainingPlan(
+        some, some, Budget(steps=5), SIZE, DenoiserSettings(batch_size=8, ema_decay=0.9), start=first
+    )
+    train_generator(images, ColourWords(), tmp_path / "second", more, device="cpu")
 
     losses = [read_log(tmp_path / f"{name}.training/denoiser/log.jsonl")[0]["loss"] for name in NAMES]
     assert losses[1] < 0.7 * losses[0]
     pipelines = [open_generator(tmp_path / name, "cpu").pipeline for name in NAMES]
-    assert tuple(pipelines[1].denoiser.config["channels"]) == TINY.channels
+    assert tuple(pipelines[1].denoiser.config["block_out_channels"]) == TINY.block_out_channels
     encoders = [list(pipeline.autoencoder.encoder.parameters()) for pipeline in pipelines]
     assert all(torch.equal(*pair) for pair in zip(*encoders, strict=True))  # latents stay what they were
 
 
 def test_training_goes_on_from_a_generator_of_another_space(tmp_path: Path) -> None:
-    lessons, start = colour_lessons(), diffusion.new_denoiser(colour_lessons(), TINY)
+    dataset, start = colour_dataset(), new_denoiser(colour_dataset(), TINY)
     wider = replace(
-        lessons, own=np.pad(lessons.own, ((0, 0), (0, 3))), texts=np.pad(lessons.texts, ((0, 0), (0, 3)))
+        dataset, own=np.pad(dataset.own, ((0, 0), (0, 3))), texts=np.pad(dataset.texts, ((0, 0), (0, 3)))
     )
-    model = diffusion.new_denoiser(wider, TINY)
-    before = model.tokens.project.weight.clone()
+    model = new_denoiser(wider, TINY)
+    before = model.image_proj.proj.weight.clone()
     begin(model, start)
-    assert torch.equal(model.tokens.project.weight, before)  # reads vectors of another size
-    assert torch.equal(model.enter.weight, start.enter.weight)
+    assert torch.equal(model.image_proj.proj.weight, before)  # reads vectors of another size
+    assert torch.equal(model.conv_in.weight, start.conv_in.weight)
 
 
 CHILD = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from test_training_diffusion import TINY, colour_lessons
-from phosphene.training import budget, diffusion, run
+from test_training_diffusion import TINY, colour_dataset
+from phosphene.training import budget, run
+from phosphene.training.denoiser import train_denoiser
 run.Run.__init__.__kwdefaults__["save_every"] = 0.0  # a checkpoint at every step, so that a kill finds one
-diffusion.fit(colour_lessons(), Path(sys.argv[2]), budget.Budget(steps=int(sys.argv[3])), TINY)
+train_denoiser(colour_dataset(), Path(sys.argv[2]), budget.Budget(steps=int(sys.argv[3])), TINY)
 """
 
 
@@ -523,8 +553,8 @@ def test_training_goes_on_where_a_kill_left_it(tmp_path: Path) -> None:
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() in (-signal.SIGKILL, 0)
-    resumed = diffusion.fit(colour_lessons(), tmp_path / "killed", Budget(steps=30), TINY)
-    straight = diffusion.fit(colour_lessons(), tmp_path / "straight", Budget(steps=30), TINY)
+    resumed = train_denoiser(colour_dataset(), tmp_path / "killed", Budget(steps=30), TINY)
+    straight = train_denoiser(colour_dataset(), tmp_path / "straight", Budget(steps=30), TINY)
     for mine, its in zip(resumed.parameters(), straight.parameters(), strict=True):
         assert torch.allclose(mine, its, atol=1e-3)
     assert torch.load(checkpoint, weights_only=True)["steps"] == 30

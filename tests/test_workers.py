@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from phosphene.training.workers import Learnt, Workers
+from phosphene.training.workers import LossAndGradients, Workers
 
 
 def test_two_workers_learn_what_one_does() -> None:
@@ -11,7 +11,7 @@ def test_two_workers_learn_what_one_does() -> None:
     model, batch = nn.Linear(3, 2), torch.randn(8, 3)
     weights = list(model.parameters())
 
-    def work(part: Tensor) -> Learnt:
+    def work(part: Tensor) -> LossAndGradients:
         loss = model(part).square().sum() / len(batch)
         return float(loss.detach()), torch.autograd.grad(loss, weights)
 

@@ -7,15 +7,12 @@ from pathlib import Path
 
 import click
 
-from phosphene.cli.options import INPUT, SEED, Number, Settings, command, helpful
+from phosphene.cli.options import FORCE, INPUT, SEED, Number, Settings, command, helpful
 from phosphene.cli.output import PARTS
 from phosphene.cli.streams import visible
 
 LENGTH = Number(0, 525_600, min_open=True)  # minutes, up to a year
 STEPS = click.IntRange(1, 10**9)
-FORCE = click.option(
-    "--force", is_flag=True, help="Write into a folder that holds other files; only equal names are replaced."
-)
 STAGES = {"autoencoder": 0.1, "latent_encoder": 0.05, "denoiser": 0.85}  # shares of the minutes
 
 
@@ -27,25 +24,25 @@ def train() -> None:
       phosphene train clip drawings/ -o my-clip --minutes 30
       phosphene -L drawn.lib train diffusion --minutes 120
 
-    A training that was stopped goes on when the same command is given again; a loss curve and a
-    log lie beside the model.
+    Run the same command again to continue a training that was stopped. A loss curve and a log are
+    written beside the model.
     """
 
 
 @command("clip")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
 @click.option("-o", "--out", type=INPUT, metavar="FOLDER", required=True, help="Where the model is written.")
-@click.option("--minutes", type=LENGTH, help="How long.  [default: 30, if no --steps]")
-@click.option("--steps", type=STEPS, help="The same in steps of 192 pictures.")
+@click.option("--minutes", type=LENGTH, help="How long to train.  [default: 30, if there is no --steps]")
+@click.option("--steps", type=STEPS, help="How long to train, in steps of 192 pictures.")
 @click.option(
     "--from",
     "start",
     type=INPUT,
     metavar="FOLDER",
-    help="A model to go on from; `landscape`: the built-in one.",
+    help="A model to continue from; `landscape` is the built-in one.",
 )
 @click.option(
-    "--locked", is_flag=True, help="Teach --from new words alone: vectors of pictures stay what they are."
+    "--locked", is_flag=True, help="Train only the text tower of --from, so that stored vectors stay valid."
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Where randomness starts from.")
 @FORCE
@@ -58,7 +55,6 @@ def clip(
     start: Path | None,
     locked: bool,
     seed: int,
-    force: bool,
 ) -> None:
     """Train a small CLIP on pictures with captions, read as `add` reads them.
 
@@ -66,12 +62,12 @@ def clip(
       phosphene train clip drawings/ --from landscape -o better
       phosphene -L my.lib add coco/captions.json --model local-dir:my-clip
 
-    The folder is one as open_clip writes it. It says how often a held-out caption finds its own
-    picture among all that were held out.
+    The result is a folder that open_clip can read. The command prints how often a held-out caption
+    finds its own picture among all that were held out.
     """
     if locked and start is None:
-        raise click.UsageError("--locked needs --from, the model whose pictures' vectors are to stay")
-    from phosphene.embedding import SHIPPED
+        raise click.UsageError("--locked needs --from, the model whose vectors of pictures stay valid.")
+    from phosphene.landscape import CLIP_FOLDER
     from phosphene.sources import scan
     from phosphene.training import clip as training
 
@@ -82,10 +78,10 @@ def clip(
             out,
             minutes=30.0 if minutes is None and steps is None else minutes,
             steps=steps,
-            start=SHIPPED if start == Path("landscape") else start,
+            start=CLIP_FOLDER if start == Path("landscape") else start,
             locked=locked,
             seed=seed,
-            force=force,
+            force=settings.force,
             inputs=paths,
             on_read=lambda count: advance(count, None),
             on_step=lambda progress: advance(round(progress.share * PARTS), PARTS),
@@ -110,17 +106,23 @@ def clip(
 
 @command("diffusion")
 @click.option(
-    "--minutes", type=LENGTH, default=60.0, show_default=True, help="How long, all networks together."
+    "--minutes", type=LENGTH, default=60.0, show_default=True, help="How long to train all networks together."
 )
-@click.option("-o", "--out", type=INPUT, metavar="FOLDER", help="Instead of the library's own generator.")
+@click.option(
+    "-o",
+    "--out",
+    type=INPUT,
+    metavar="FOLDER",
+    help="Where the generator is written.  [default: the library]",
+)
 @click.option(
     "--from",
     "start",
     type=INPUT,
     metavar="FOLDER",
-    help="A generator to go on from; `landscape`: the shipped one.",
+    help="A generator to continue from; `landscape` is the built-in one.",
 )
-@click.option("--licence", default="", help="Of the weights, as an SPDX identifier.")
+@click.option("--licence", default="", help="The licence of the weights, as an SPDX identifier.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Where randomness starts from.")
 @FORCE
 def diffusion(
@@ -130,44 +132,42 @@ def diffusion(
     start: Path | None,
     licence: str,
     seed: int,
-    force: bool,
 ) -> None:
     """Train a generator on a library: its pictures, captions and stored vectors.
 
       phosphene -L drawn.lib train diffusion --minutes 120
       phosphene -L drawn.lib train diffusion --minutes 60 --from landscape -o better
 
-    Any library, in any space, can have one that speaks its vectors; `generate` finds it by itself. It
-    may go on from a generator of another space: all is kept but what reads vectors of another size.
-    It learns to make the kind of picture that the library holds, at 256 pixels.
+    Any library, with any model, can have a generator for its vectors, and `generate` finds it by itself.
+    A training may continue from a generator of another model: it keeps all weights but those that read
+    vectors. The generator learns to make pictures like those in the library, at 256 pixels.
     """
-    from phosphene.generators import SHIPPED
     from phosphene.generators.retrieval.folder import claim, run_beside
+    from phosphene.landscape import DIFFUSION_FOLDER
     from phosphene.training.budget import Budget
-    from phosphene.training.generator import Plan
-    from phosphene.training.generator import train as learn
+    from phosphene.training.generator import TrainingPlan, train_generator
 
     autoencoder, latent_encoder, denoiser = (Budget(minutes=share * minutes) for share in STAGES.values())
-    plan = Plan(
+    plan = TrainingPlan(
         autoencoder,
         latent_encoder,
         denoiser,
-        start=SHIPPED if start == Path("landscape") else start,
+        start=DIFFUSION_FOLDER if start == Path("landscape") else start,
         seed=seed,
         licence=licence,
     )
     with settings.open() as library:
         if out is None:
             library.begin_writing()
-        folder = claim(out or library.folder / "generator", force=force, inputs=[library.folder])
+        folder = claim(out or library.folder / "generator", force=settings.force, inputs=[library.folder])
         with keeping(settings, run_beside(folder)), settings.output.progress("learning") as advance:
-            learn(
+            train_generator(
                 library.examples(),
                 library.embedder,
                 folder,
                 plan,
                 device=settings.device,
-                force=force,
+                force=settings.force,
                 on_step=lambda stage, progress: advance(round(_done(stage, progress.share) * PARTS), PARTS),
                 on_note=settings.output.note,
             )
@@ -176,7 +176,7 @@ def diffusion(
 
 @contextmanager
 def keeping(settings: Settings, run: Path) -> Iterator[None]:
-    """Where Ctrl-C or SIGTERM ends a training, say what is kept in its folder."""
+    """Say what is kept in the folder of a training that Ctrl-C or SIGTERM ends."""
     from phosphene.interrupt import terminable
 
     try:
@@ -193,7 +193,7 @@ def keeping(settings: Settings, run: Path) -> Iterator[None]:
 
 
 def _done(stage: str, share: float) -> float:
-    """The share of a whole training that is done, from that of a stage."""
+    """The share of the whole training that is done, from the share of a stage."""
     before = takewhile(lambda name: name != stage, STAGES)
     return sum(STAGES[name] for name in before) + STAGES[stage] * share
 

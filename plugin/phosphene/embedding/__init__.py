@@ -7,13 +7,12 @@ that a plugin brings.
 from collections.abc import Callable
 
 from phosphene.embedding.embedder import Cut, Embedded, Embedder, OpenEmbedder
-from phosphene.embedding.names import DEFAULT_MODEL, SCHEMES, SHIPPED, parse
+from phosphene.embedding.names import DEFAULT_MODEL, SCHEMES, parse
 from phosphene.plugins import Registry
 
 __all__ = [
     "DEFAULT_MODEL",
     "EMBEDDERS",
-    "SHIPPED",
     "Cut",
     "Embedded",
     "Embedder",

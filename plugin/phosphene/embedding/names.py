@@ -9,7 +9,6 @@ from phosphene.errors import ModelError
 from phosphene.plugins import installed
 
 BUILT_IN = "landscape"
-SHIPPED = Path(__file__).parent.parent / "landscape" / "weights" / "clip"  # the folder of the built-in model
 DEFAULT_MODEL = "ViT-B-32-256/datacomp_s34b_b86k"  # why this one: docs/decisions.md
 SCHEMES = (BUILT_IN, "hf-hub", "local-dir")  # no plugin can have these names
 NOTATION = (

@@ -15,8 +15,9 @@ from typing import Any
 
 from phosphene.embedding import allowed, hub, plain
 from phosphene.embedding.hub import CONFIG, TOKENIZERS, WEIGHTS, listed
-from phosphene.embedding.names import NOTATION, SHIPPED, Named, parse
+from phosphene.embedding.names import NOTATION, Named, parse
 from phosphene.errors import ModelError
+from phosphene.landscape import CLIP_FOLDER
 
 TOKENIZER, TEXT_MODEL = "tokenizer_config.json", plain.CONFIG  # what such a repository has at least
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
@@ -104,7 +105,7 @@ def _found(name: str) -> Weights:
             f"`{name}` is a plugin, which keeps its own weights", hint=f"`--space {name}` opens it"
         )
     if named.kind == "built-in":
-        return _folder(name, SHIPPED)
+        return _folder(name, CLIP_FOLDER)
     if named.kind == "folder":
         return _folder(name, named.path)
     if named.kind == "file":

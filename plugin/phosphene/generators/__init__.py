@@ -1,12 +1,11 @@
-"""The families of generators, a folder each, and how one is opened for a library."""
+"""The families of generators, one folder each, and how a generator is opened for a library."""
 
 from pathlib import Path
 
 from phosphene.errors import GenerationError
 from phosphene.generation import Generator
+from phosphene.landscape import DIFFUSION_FOLDER
 from phosphene.records import Space
-
-SHIPPED = Path(__file__).parent.parent / "landscape" / "weights" / "diffusion"
 
 
 def open_generator(own: Path, space: Space, *, device: str = "auto") -> Generator:
@@ -16,7 +15,7 @@ def open_generator(own: Path, space: Space, *, device: str = "auto") -> Generato
     """
     from phosphene.generators.retrieval import generator as builtin
 
-    for folder in (own, SHIPPED):
+    for folder in (own, DIFFUSION_FOLDER):
         if (folder / "model_index.json").exists():
             generator = builtin.open_generator(folder, device)
             if generator.abilities.space == space.id:

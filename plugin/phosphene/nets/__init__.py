@@ -1,1 +1,1 @@
-"""The networks themselves. Nothing here knows of libraries, stores or files of users."""
+"""The networks. They know nothing of libraries, stores and the files of users."""

@@ -12,39 +12,45 @@ from torch import Tensor, nn
 
 
 class LatentEncoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
-    """Latents (b, depth, grid, grid) to unit vectors (b, dimension); `channels` from fine to coarse."""
+    """Latents (b, latent_channels, h, w) to unit vectors (b, dimension).
+
+    `block_out_channels` go from fine to coarse.
+    """
 
     @register_to_config  # type: ignore[untyped-decorator]
-    def __init__(self, dimension: int, depth: int = 8, channels: tuple[int, ...] = (48, 96, 160)) -> None:
+    def __init__(
+        self, dimension: int, latent_channels: int = 8, block_out_channels: tuple[int, ...] = (48, 96, 160)
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        entries = (depth, *channels[:-1])
-        strides = (1, *(2 for _ in channels[1:]))
-        stages = [
-            nn.Sequential(nn.Conv2d(enter, leave, 3, stride, 1), Residual(leave), Residual(leave))
-            for enter, leave, stride in zip(entries, channels, strides, strict=True)
+        inputs = (latent_channels, *block_out_channels[:-1])
+        strides = (1, *(2 for _ in block_out_channels[1:]))
+        blocks = [
+            nn.Sequential(nn.Conv2d(entering, out, 3, stride, 1), NormalisedBlock(out), NormalisedBlock(out))
+            for entering, out, stride in zip(inputs, block_out_channels, strides, strict=True)
         ]
-        self.look = nn.Sequential(*stages)
-        self.say = nn.Linear(2 * channels[-1], dimension)
+        self.blocks = nn.Sequential(*blocks)
+        self.proj_out = nn.Linear(2 * block_out_channels[-1], dimension)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """The vectors of what the latents would be decoded to."""
-        seen = self.look(latents)
-        vectors: Tensor = F.normalize(self.say(torch.cat([seen.mean((2, 3)), seen.amax((2, 3))], 1)), dim=-1)
+        """The predicted vectors of the pictures that the latents decode to."""
+        hidden = self.blocks(latents)
+        pooled = torch.cat([hidden.mean((2, 3)), hidden.amax((2, 3))], 1)
+        vectors: Tensor = F.normalize(self.proj_out(pooled), dim=-1)
         return vectors
 
 
-class Residual(nn.Module):
-    """Two convolutions that add to what comes in."""
+class NormalisedBlock(nn.Module):
+    """Two convolutions, each after a group normalisation, whose result is added to their input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first, self.second = _normed(channels), _normed(channels)
+        self.conv1, self.conv2 = _normalised(channels), _normalised(channels)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(b, channels, h, w), the same out."""
-        added: Tensor = self.second(self.first(hidden))
+        added: Tensor = self.conv2(self.conv1(hidden))
         return hidden + added
 
 
-def _normed(channels: int) -> nn.Sequential:
+def _normalised(channels: int) -> nn.Sequential:
     return nn.Sequential(nn.GroupNorm(8, channels), nn.SiLU(), nn.Conv2d(channels, channels, 3, padding=1))

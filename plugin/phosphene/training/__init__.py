@@ -1,1 +1,1 @@
-"""The built-in model: the drawn scenes it learns from, and the training of its two networks."""
+"""The trainings of small networks on anybody's pictures: a CLIP, and the networks of a generator."""

@@ -8,8 +8,8 @@ import torch
 
 from phosphene.errors import ModelError
 
-MOST_MINUTES = 525_600.0  # a year
-MOST_STEPS = 10**9
+MAX_MINUTES = 525_600.0  # a year
+MAX_STEPS = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,32 +20,32 @@ class Budget:
     steps: int | None = None
 
     def __post_init__(self) -> None:
-        fits = self.minutes is None or 0 < self.minutes <= MOST_MINUTES  # false for NaN, too
-        fits &= self.steps is None or 0 < self.steps <= MOST_STEPS
+        fits = self.minutes is None or 0 < self.minutes <= MAX_MINUTES  # false for NaN, too
+        fits &= self.steps is None or 0 < self.steps <= MAX_STEPS
         if not fits or (self.minutes is None and self.steps is None):
             raise ModelError(
-                f"a training needs an end, not {self.minutes} minutes and {self.steps} steps",
-                f"give minutes above 0 and up to {MOST_MINUTES:,.0f}, or steps from 1 to {MOST_STEPS:,}",
+                f"A training cannot end after {self.minutes} minutes and {self.steps} steps.",
+                f"Give minutes above 0 and up to {MAX_MINUTES:,.0f}, or steps from 1 to {MAX_STEPS:,}.",
             )
 
     def progress(self, seconds: float, steps: int) -> float:
-        """The share that is spent, in [0, 1]."""
+        """The share of the budget that is spent, in [0, 1]."""
         timed = seconds / (60 * self.minutes) if self.minutes else 0.0
         counted = steps / self.steps if self.steps else 0.0
         return min(1.0, max(timed, counted))
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step: its number from 0, and the share of the budget spent before it."""
+class TrainingStep:
+    """One step: its number from 0, and the share of the budget that was spent before it."""
 
     number: int
     progress: float
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a training is: the share of its budget, the step, and the loss."""
+class TrainingProgress:
+    """How far a training is: the share of its budget that is spent, the step, and the loss."""
 
     share: float
     step: int
@@ -53,7 +53,7 @@ class Progress:
 
 
 def cosine(progress: float, peak: float, *, warmup: float = 0.03, floor: float = 0.0) -> float:
-    """The learning rate: up in a line over `warmup` of the budget, then down a half cosine to `floor`."""
+    """The learning rate: a linear rise over `warmup` of the budget, then half a cosine down to `floor`."""
     if progress < warmup:
         return peak * (progress + 1e-3) / (warmup + 1e-3)
     fallen = (progress - warmup) / (1 - warmup)
@@ -67,16 +67,16 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def checked(loss: float, step: int) -> float:
-    """The loss. Raises ModelError where it is no finite number, before anything is learnt from it."""
+    """The loss. Raises ModelError where it is not a finite number, before any weight is changed."""
     if not math.isfinite(loss):
         raise diverged(f"the loss of step {step} is {loss}")
     return loss
 
 
 def diverged(what: str) -> ModelError:
-    """The error of a training that has come upon NaN or infinity."""
+    """The error of a training that reached NaN or infinity."""
     return ModelError(
-        f"the training has come to nothing: {what}",
-        "the same command goes on from the last checkpoint; "
-        "if that ends here again, delete the training's folder and give another --seed",
+        f"The training has diverged: {what}.",
+        "Run the same command again to continue from the last checkpoint. "
+        "If it diverges again, delete the folder of the training and give another --seed.",
     )

@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a training in one file, which is read as data and never as code."""
+"""Checkpoints: the state of a training in one file. A checkpoint is read as data, never as code."""
 
 import io
 import pickle
@@ -13,32 +13,32 @@ from phosphene.errors import ModelError
 from phosphene.files import write_whole
 from phosphene.training.budget import diverged
 
-# What damaged files of torch, numpy and JSON raise, depending on where the damage is.
+# The errors that damaged files of torch, numpy and JSON raise, depending on where the damage is.
 DAMAGE = (
     RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, pickle.UnpicklingError,
 )  # fmt: skip
 
 
 class Part(Protocol):
-    """What a checkpoint can hold: a module, an optimizer, an Average."""
+    """A part of a checkpoint: a module, an optimizer or an average of a module."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that is needed to go on."""
+        """Everything that is needed to continue."""
         ...
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> Any:
-        """Take such a state on."""
+        """Restore such a state."""
         ...
 
 
 def write(path: Path, state: Mapping[str, Any]) -> None:
     """Write a checkpoint, whole or not at all.
 
-    Raises ModelError where a weight of its parts is no finite number: the checkpoint before it is better.
+    Raises ModelError where a weight is not a finite number, since the previous checkpoint is better then.
     """
     for name, part in state["parts"].items():
         if not _finite(part):
-            raise diverged(f"a weight of `{name}` is no finite number after step {state['steps']}")
+            raise diverged(f"a weight of `{name}` is not a finite number after step {state['steps']}")
     buffer = io.BytesIO()
     torch.save(dict(state), buffer)
     write_whole(path, buffer.getvalue())
@@ -54,13 +54,13 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def damaged(path: Path, error: Exception) -> ModelError:
-    """The error of a checkpoint that cannot be gone on from."""
-    message = f"`{path}` is no checkpoint that can be read ({type(error).__name__})"
-    return ModelError(message, "delete it to begin anew")
+    """The error of a checkpoint that cannot be read."""
+    message = f"The checkpoint `{path}` is damaged ({type(error).__name__})."
+    return ModelError(message, "Delete it to begin anew.")
 
 
 def take_over(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Take over all weights that fit a module by name and shape."""
+    """Copy all weights into a module that fit it by name and shape."""
     mine = module.state_dict()
     fitting = {name: its for name, its in weights.items() if name in mine and its.shape == mine[name].shape}
     module.load_state_dict(mine | fitting)

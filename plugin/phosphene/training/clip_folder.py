@@ -1,4 +1,4 @@
-"""The folder of a CLIP, as open_clip reads it: whose it is, what it holds, and how it is written over."""
+"""The folder of a CLIP, as open_clip reads it: whose it is, what it holds, and how it is written."""
 
 import hashlib
 import json
@@ -23,22 +23,12 @@ from phosphene.training.run import CHECKPOINT, CURVE, LOCK, LOG
 
 RUN, VECTORS = "training", "vectors.npz"
 WEIGHTS, CONFIG = "open_clip_model.safetensors", "open_clip_config.json"
-KEPT = (
-    STATE,
-    ARRAY,
-    VECTORS,
-    "vectors.npy",
-    CHECKPOINT,
-    LOG,
-    CURVE,
-    LOCK,
-    tokenizers.FILE,
-)  # what a run holds
-HINT = "`--from landscape` is the built-in one"
+RUN_FILES = (STATE, ARRAY, VECTORS, "vectors.npy", CHECKPOINT, LOG, CURVE, LOCK, tokenizers.FILE)
+HINT = "Give a folder that `phosphene train clip` has written."
 
 
 def small(vocabulary: int) -> dict[str, Any]:
-    """The configuration of the built-in model, in open_clip's words."""
+    """The configuration of a small model, as open_clip writes it."""
     return {
         "embed_dim": 256,
         "vision_cfg": {
@@ -61,19 +51,19 @@ def small(vocabulary: int) -> dict[str, Any]:
 
 
 def claim(folder: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> Path:
-    """The folder, where a model may be written, and its training in it; see `claim_folder`."""
+    """The folder, where a model and its training may be written; see `claim_folder`."""
     claim_folder(folder, is_ours, force=force, inputs=inputs)
     claim_folder(folder / RUN, is_run, force=force)
     return folder
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is the training of a CLIP."""
-    return only(folder, KEPT)
+    """Whether a folder holds nothing but the training of a CLIP."""
+    return only(folder, RUN_FILES)
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether a folder is a model that phosphene trained, or begins to train."""
+    """Whether a folder is a model that phosphene has trained or begun to train."""
     run = folder / RUN
     if run.is_dir() and any(run.iterdir()) and is_run(run):
         return True
@@ -88,7 +78,7 @@ def begin(
 ) -> tuple[CLIP, Tokenizer, dict[str, Any]]:
     """A model, its tokenizer and its configuration: new ones, or those of the folder `start`.
 
-    `known` is the tokenizer of an earlier attempt. Raises ModelError where `start` holds no whole model.
+    `known` is the tokenizer of an earlier attempt. Raises ModelError where `start` holds no complete model.
     """
     if start is None:
         splitter = known or tokenizers.learn(text for captions in examples.captions for text in captions)
@@ -102,15 +92,17 @@ def begin(
         if start is not None:
             load_model(model, start / WEIGHTS)
     except (ModelError, SafetensorError, *checkpoint.DAMAGE) as error:
-        raise ModelError(f"the model in `{start}` cannot be trained on: {error}", HINT) from error
+        raise ModelError(
+            f"The training cannot continue from the model in `{start}`: {error}", HINT
+        ) from error
     return model, splitter, config
 
 
 def configuration(folder: Path) -> dict[str, Any]:
-    """The shape of the model in `folder`. Raises ModelError where there is none."""
+    """The configuration of the model in `folder`. Raises ModelError where there is none."""
     path = folder / CONFIG
     if not path.exists():
-        raise ModelError(f"`{folder}` holds no model: there is no {path.name} in it", HINT)
+        raise ModelError(f"`{folder}` holds no model, because it has no {path.name}.", HINT)
     try:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
         return {**config}
@@ -119,7 +111,7 @@ def configuration(folder: Path) -> dict[str, Any]:
 
 
 def kept_tokenizer(folder: Path) -> Tokenizer | None:
-    """The tokenizer of an earlier attempt, whose weights know no other; None where there is none."""
+    """The tokenizer of an earlier attempt, which its weights need; None where there is none."""
     try:
         return tokenizers.load(folder, small(0)["text_cfg"]["context_length"])
     except ModelError:
@@ -127,16 +119,18 @@ def kept_tokenizer(folder: Path) -> Tokenizer | None:
 
 
 def weights_digest(folder: Path) -> str:
-    """What tells the model in a folder from others, wherever the folder lies."""
+    """Identifies the model in a folder, wherever the folder is."""
     return hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()[:16]
 
 
 def write(model: CLIP, config: dict[str, Any], tokenizer: Tokenizer, folder: Path) -> None:
-    """Write a folder as open_clip reads it, the weights (from now on) in half precision."""
+    """Write a folder that open_clip reads. The model is in half precision afterwards."""
     words = folder / tokenizers.FILE
     if words.exists() and words.read_bytes() != tokenizer.text.encode():
-        (folder / CONFIG).unlink(missing_ok=True)  # written last: nobody loads weights with other words
-    weights = model.half().state_dict()  # leaves whole numbers as they are
+        (folder / CONFIG).unlink(
+            missing_ok=True
+        )  # it is written last, so that nobody loads weights with another tokenizer
+    weights = model.half().state_dict()  # integers stay as they are
     plain = {name: value.contiguous() for name, value in weights.items()}
     write_whole(folder / WEIGHTS, safetensors_bytes(plain))
     tokenizer.save(folder)

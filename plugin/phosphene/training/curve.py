@@ -1,4 +1,4 @@
-"""A training's loss as a picture."""
+"""The loss curve of a training."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 
 def draw_curve(log: Sequence[Mapping[str, float]], *, size: tuple[int, int] = (720, 360)) -> bytes:
-    """The loss over the steps as a PNG: every value faint, their running mean in full colour."""
+    """The loss over the steps as a PNG: every value in a faint colour, their running mean in a strong one."""
     points = [(line["step"], line["loss"]) for line in log if np.isfinite(line.get("loss", np.nan))]
     picture = Image.new("RGB", size, "white")
     if len({step for step, _ in points}) > 1:
-        most = float(np.finfo(np.float32).max)  # of a damaged log; no training has a larger loss
+        most = float(np.finfo(np.float32).max)  # a damaged log may have larger numbers
         _plot(ImageDraw.Draw(picture), np.clip(np.asarray(points, dtype=np.float64), -most, most), size)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
@@ -26,7 +26,7 @@ def _plot(draw: ImageDraw.ImageDraw, points: np.ndarray[Any, Any], size: tuple[i
     width = max(1, len(losses) // 50)
     means = np.convolve(losses, np.ones(width) / width, mode="valid")
     low, high = float(min(means.min(), losses.min())), float(np.quantile(losses, 0.99))
-    high = max(high, low + 1e-9, np.nextafter(low, np.inf))  # losses of 1e30 have no neighbour at 1e-9
+    high = max(high, low + 1e-9, np.nextafter(low, np.inf))  # floats near 1e30 are further apart than 1e-9
     font = ImageFont.load_default(12)
 
     def place(step: float, loss: float) -> tuple[float, float]:

@@ -1,7 +1,7 @@
-"""Pictures and captions as a training reads them: prepared once, and kept in one array on the disk.
+"""The dataset of a CLIP: pictures and captions, prepared once and kept in one array on the disk.
 
-Reading thousands of photographs takes longer than a user would like to lose: `examples.json` says how
-far it has come, and the next attempt reads on from there.
+Reading thousands of photographs takes so long that a user should not have to do it twice. `examples.json`
+records the progress, and the next attempt continues from there.
 """
 
 import hashlib
@@ -29,10 +29,10 @@ from phosphene.records import Failure
 from phosphene.sources import Item, fullest
 from phosphene.vectors import Pixels
 
-SHIFT = 3  # pixels that a picture is moved at most
+MAX_SHIFT = 3  # pixels by which a picture is shifted
 SIZE = 64  # pixels of a side
-FEWEST = 20  # pictures that a training needs: one in twenty is held out, and tells how well the model finds
-TOGETHER = 32  # pictures read at once; Ctrl-C waits for them
+MIN_PICTURES = 20  # that a training needs: one in twenty is held out to measure the recall
+BATCH_SIZE = 32  # pictures that are read at once; Ctrl-C waits for them
 SAVE_EVERY = 60.0  # seconds
 STATE, ARRAY = "examples.json", "pictures.npy"
 PREPROCESS = {
@@ -43,9 +43,9 @@ PREPROCESS = {
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Pictures as the model sees them, uint8 (n, size, size, 3), and their captions, the fullest last.
+    """Pictures at the size of the model, uint8 (n, size, size, 3), and their captions, the fullest last.
 
-    `digest` says which pictures and captions they are.
+    `digest` identifies the pictures and captions.
     """
 
     pictures: NDArray[np.uint8]
@@ -62,20 +62,20 @@ class Examples:
 
 @dataclass(slots=True)
 class State:
-    """How far the reading of some items, which `digest` tells from others, has come."""
+    """The progress of reading some items, which `digest` identifies."""
 
     digest: str
-    done: int = 0  # items, those that could not be read included
+    done: int = 0  # items, including those that could not be read
     captions: list[Sequence[str]] = field(default_factory=list)
     failures: list[tuple[str, str]] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
-        """Write it, whole or not at all."""
+        """Write the state, whole or not at all."""
         write_whole(path, json.dumps(asdict(self)).encode())
 
     @classmethod
     def of(cls, digest: str, folder: Path) -> "State":
-        """What an earlier attempt has kept in `folder`; nothing, where it is damaged or of other items."""
+        """The state that is kept in `folder`, or a new one where that is damaged or of other items."""
         try:
             state = cls(**json.loads((folder / STATE).read_bytes()))
             whole = (folder / ARRAY).stat().st_size >= _place(len(state.captions))
@@ -87,10 +87,10 @@ class State:
 def read(
     items: Iterable[Item | Failure], folder: Path, *, on_read: Callable[[int], None] | None = None
 ) -> tuple[Examples, tuple[Failure, ...]]:
-    """Read pictures that have captions, at the model's size; what was read is kept in `folder`.
+    """Read pictures that have captions, at the size of the model. What was read is kept in `folder`.
 
-    Returns the examples, and the pictures and captions files that could not be read.
-    Raises ModelError where fewer than FEWEST are left.
+    Returns the examples, and the pictures and captions files that could not be read. Raises ModelError where
+    fewer than MIN_PICTURES are left.
     """
     everything = list(items)
     captioned = with_captions(everything)
@@ -118,20 +118,20 @@ def with_captions(items: Iterable[Item | Failure]) -> list[Item]:
 
 
 def _enough(count: int, captioned: int) -> None:
-    """Raise ModelError where so many pictures are too few."""
-    if count < FEWEST:
+    """Raise ModelError where `count` pictures are too few."""
+    if count < MIN_PICTURES:
         raise ModelError(
-            f"a CLIP needs {FEWEST} or more pictures with captions to learn from; "
-            f"{count} of {captioned} pictures with captions can be read",
-            "give a COCO captions file, or a .txt beside each picture",
+            f"A CLIP needs {MIN_PICTURES} or more pictures with captions to learn from, and "
+            f"{count} of {captioned} pictures with captions can be read.",
+            "Give a COCO captions file, or a .txt file beside each picture.",
         )
 
 
 def _fill(items: Sequence[Item], state: State, folder: Path, on_read: Callable[[int], None] | None) -> None:
-    """Read the rest of the items, in order, into the array and the state; Ctrl-C keeps what was read.
+    """Read the remaining items in order into the array and the state. Ctrl-C keeps what has been read.
 
-    The array is written plainly, as it grows: a full disk is then an error, where a sparse file that is
-    mapped into memory would end the process without a word.
+    The array is written as it grows, so that a full disk is an error. A sparse file that is mapped into
+    memory would end the process without a message.
     """
     saved = time.monotonic()
     path = folder / ARRAY
@@ -143,7 +143,7 @@ def _fill(items: Sequence[Item], state: State, folder: Path, on_read: Callable[[
     ):
         file.truncate(_place(len(state.captions)))
         file.seek(0, io.SEEK_END)
-        for block in batched(items[state.done :], TOGETHER):
+        for block in batched(items[state.done :], BATCH_SIZE):
             if interrupts:
                 break
             for item, prepared in zip(block, threads.map(_prepared, block), strict=True):
@@ -155,7 +155,7 @@ def _fill(items: Sequence[Item], state: State, folder: Path, on_read: Callable[[
                 saved = time.monotonic()
         _keep(state, file, folder)
     if state.done < len(items):
-        raise KeyboardInterrupt  # where the signal's own handler raised nothing
+        raise KeyboardInterrupt  # the signal's own handler may have raised nothing
 
 
 def _prepared(item: Item) -> Pixels | ImageError:
@@ -182,7 +182,7 @@ def _take(item: Item, prepared: Pixels | ImageError, state: State, file: BinaryI
 
 
 def _keep(state: State, file: BinaryIO, folder: Path) -> None:
-    """Flush the array, so that the state, which is written after it, never says more than it holds."""
+    """Flush the array before the state is written, so that the state never claims more than there is."""
     file.seek(0)
     file.write(_header(len(state.captions)))
     file.seek(0, io.SEEK_END)
@@ -192,7 +192,7 @@ def _keep(state: State, file: BinaryIO, folder: Path) -> None:
 
 
 def _header(count: int) -> bytes:
-    """What a .npy of so many pictures begins with; numpy pads it to the same length for every count."""
+    """The header of a .npy of `count` pictures. numpy pads it to the same length for every count."""
     file = io.BytesIO()
     shape = {"descr": "|u1", "fortran_order": False, "shape": (count, SIZE, SIZE, 3)}
     np.lib.format.write_array_header_1_0(file, shape)
@@ -200,25 +200,25 @@ def _header(count: int) -> bytes:
 
 
 def _place(count: int) -> int:
-    """Where the picture of this number begins in the array's file."""
+    """The offset in the array's file at which the picture of this number begins."""
     return len(_header(count)) + count * SIZE * SIZE * 3
 
 
-def normal(pictures: NDArray[np.uint8]) -> torch.Tensor:
+def normalised(pictures: NDArray[np.uint8]) -> torch.Tensor:
     """Pictures as PREPROCESS makes them: float32 (n, 3, size, size), (value / 255 - 0.5) / 0.25."""
     return torch.tensor(pictures).permute(0, 3, 1, 2).float().sub_(127.5).div_(63.75)
 
 
 def shifted(pictures: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-    """Each picture (n, size, size, 3) moved by a few pixels; its edges are repeated."""
+    """Each picture (n, size, size, 3) shifted by a few pixels. Its edges are repeated."""
     size = pictures.shape[1]
-    moves = random.integers(-SHIFT, SHIFT + 1, size=(len(pictures), 2))
+    moves = random.integers(-MAX_SHIFT, MAX_SHIFT + 1, size=(len(pictures), 2))
     places = np.clip(np.arange(size)[None, None] + moves[:, :, None], 0, size - 1)  # (n, 2, size)
     rows = np.arange(len(pictures))[:, None, None]
     return np.asarray(pictures[rows, places[:, 0, :, None], places[:, 1, None, :]])
 
 
 def mirrored(pictures: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-    """The pictures (n, size, size, 3), each with left and right exchanged in half of all cases."""
+    """The pictures (n, size, size, 3), a random half of them mirrored."""
     turned = random.random(len(pictures)) < 0.5
     return np.where(turned[:, None, None, None], pictures[:, :, ::-1], pictures)

@@ -1,13 +1,13 @@
-"""Train a generator of a library's own, all of its networks, and write it where it will be found.
+"""Train all networks of a generator on a library, and write it where the library finds it.
 
-    plan = Plan(Budget(minutes=10), Budget(minutes=5), Budget(minutes=90))
-    train(library.examples(), library.embedder, library.folder / "generator", plan)
+    plan = TrainingPlan(Budget(minutes=10), Budget(minutes=5), Budget(minutes=90))
+    train_generator(library.examples(), library.embedder, library.folder / "generator", plan)
 
 First the autoencoder learns to turn pictures into latents and back. Once all pictures are latents, the
 latent encoder learns to predict their vectors, and the denoiser learns to make such latents from vectors.
 
-The run lies beside the generator, in `FOLDER.training`: lessons, checkpoints, logs, loss curves and
-sheets of samples. The same call goes on where a killed one left off.
+The run is kept beside the generator, in `FOLDER.training`: the dataset, checkpoints, logs, loss curves and
+sheets of samples. The same call continues one that was killed.
 """
 
 import hashlib
@@ -27,60 +27,68 @@ from PIL.Image import Image as Picture
 from phosphene.device import pick_device
 from phosphene.embedding import Embedder
 from phosphene.generators.retrieval.folder import claim, run_beside, write
-from phosphene.generators.retrieval.generator import BuiltinGenerator, open_generator, to_picture
-from phosphene.generators.retrieval.guidance import Condition
-from phosphene.generators.retrieval.pipeline import RetrievalPipeline, new_scheduler
+from phosphene.generators.retrieval.generator import BuiltinGenerator, open_generator
+from phosphene.generators.retrieval.pipeline import RetrievalPipeline
+from phosphene.generators.retrieval.sampling import default_scheduler
 from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.records import Image
-from phosphene.training import autoencoding, diffusion
-from phosphene.training.autoencoding import digest
-from phosphene.training.budget import Budget, Progress
-from phosphene.training.gathering import LESSONS, Encoder, enough, gather, sample, shared
+from phosphene.training.autoencoder import (
+    encoder_digest,
+    new_autoencoder,
+    saved_autoencoder,
+    to_unit_range,
+    train_autoencoder,
+)
+from phosphene.training.budget import Budget, TrainingProgress
+from phosphene.training.dataset import LatentDataset, Latents
+from phosphene.training.denoiser import DenoiserSettings, train_denoiser
+from phosphene.training.latent_cache import DATASET, PictureEncoder, build_dataset, enough, sample, shared
 from phosphene.training.latent_encoder import train_latent_encoder
-from phosphene.training.lessons import Latents, Lessons
 from phosphene.training.run import OnNote, alone
 from phosphene.vectors import Pixels, Vectors
 
-SEEDS = (1, 2, 3, 4)  # of a sheet's columns
-SHOWN = 8  # a sheet's rows
+SEEDS = (1, 2, 3, 4)  # of the columns of a sheet
+ROWS = 8  # of a sheet
 NEIGHBOURS = 6
-ENOUGH = 0.5  # of its minutes and of the pictures, for an autoencoder to stay
+ENOUGH = 0.5  # share of its budget and of the pictures from which an autoencoder is kept as it is
 
-OnStep = Callable[[str, Progress], None]
+OnStageProgress = Callable[[str, TrainingProgress], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TrainingPlan:
     """What to train, and for how long."""
 
     autoencoder: Budget
     latent_encoder: Budget
     denoiser: Budget
     size: int = 256  # pixels of a side
-    settings: diffusion.Settings = field(default_factory=diffusion.Settings)
-    start: Path | None = None  # a generator to go on from, of any space, which then says the network's shape
+    settings: DenoiserSettings = field(default_factory=DenoiserSettings)
+    start: Path | None = (
+        None  # a generator of any space to continue from; it then has the shape of the networks
+    )
     seed: int = 0
     licence: str = ""  # of the weights, as an SPDX identifier
 
 
-def train(
+def train_generator(
     examples: Iterable[Image],
     embedder: Embedder,
     folder: Path,
-    plan: Plan,
+    plan: TrainingPlan,
     *,
     device: str = "auto",
     force: bool = False,
-    on_step: OnStep | None = None,
+    on_step: OnStageProgress | None = None,
     on_note: OnNote | None = None,
 ) -> RetrievalPipeline:
-    """Train on a library's training images and write the generator into `folder`.
+    """Train on a library's imported images and write the generator into `folder`.
 
     `on_step` gets the stage (`autoencoder`, `latent_encoder` or `denoiser`) and how far it is; `on_note` gets
     what a user should know. Raises ModelError where there are too few pictures, or where the run beside the
-    folder has other settings, and OutputError where the folder holds what phosphene did not make.
+    folder has other settings, and OutputError where the folder holds files that phosphene did not write.
     """
     claim(folder, force=force, inputs=[plan.start] if plan.start else [])
     images = [image for image in examples if image.vector is not None]
@@ -89,27 +97,27 @@ def train(
     with alone(run_beside(folder)):
         training = Training(run_beside(folder), plan, start, str(pick_device(device)), on_step, on_note)
         autoencoder = training.autoencoder(images)
-        size = autoencoder.config["size"]
-        encoder = Encoder(partial(encoded, autoencoder), size, digest(autoencoder))
-        lessons = gather(images, embedder, embedder.space.id, encoder, training.run, on_note=on_note)
-        latent_encoder = training.latent_encoder(lessons)
-        denoiser = training.denoiser(lessons, autoencoder, latent_encoder)
+        size = autoencoder.config["sample_size"]
+        encoder = PictureEncoder(partial(encoded, autoencoder), size, encoder_digest(autoencoder))
+        dataset = build_dataset(images, embedder, embedder.space.id, encoder, training.run, on_note=on_note)
+        latent_encoder = training.latent_encoder(dataset)
+        denoiser = training.denoiser(dataset, autoencoder, latent_encoder)
         return write(denoiser, autoencoder, latent_encoder, embedder.space, folder, licence=plan.licence)
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What the trainings of all networks have in common."""
+    """What the trainings of all networks share."""
 
     run: Path
-    plan: Plan
+    plan: TrainingPlan
     start: BuiltinGenerator | None
     device: str
-    on_step: OnStep | None
+    on_step: OnStageProgress | None
     on_note: OnNote | None
 
     def stage(self, name: str) -> dict[str, Any]:
-        """How one of the networks is trained."""
+        """The arguments that are common to the trainings of all networks."""
         return {
             "start": getattr(self.start.pipeline, name) if self.start else None,
             "origin": self.start.abilities.weights if self.start else "",
@@ -120,86 +128,96 @@ class Training:
         }
 
     def autoencoder(self, images: Sequence[Image]) -> Autoencoder:
-        """The autoencoder: the one whose latents are learnt from, where it may stay, or a trained one.
+        """The trained autoencoder.
 
-        It stays where it has had half of its share of the minutes and has seen half of the pictures. To
-        train it further would make all latents anew, and what the other networks know of them would be
-        lost; that pays only where they have learnt for a small part of the minutes.
+        The autoencoder of an earlier attempt is kept as it is where it has had half of its budget and has
+        seen half of the pictures. Training it further would change all latents, and the other networks would
+        have to learn them again; that pays only where they have learnt for a small part of their budget.
         """
         size = self.start.pipeline.size if self.start else self.plan.size
-        lessons, before = Lessons.load(self.run / LESSONS), self._autoencoder_before(size)
-        if lessons is not None and before is not None:
+        dataset, before = LatentDataset.load(self.run / DATASET), self._autoencoder_before(size)
+        if dataset is not None and before is not None:
             network, share = before
-            if share >= ENOUGH and shared(images, lessons) >= ENOUGH and lessons.encoder == digest(network):
+            if (
+                share >= ENOUGH
+                and shared(images, dataset) >= ENOUGH
+                and dataset.encoder == encoder_digest(network)
+            ):
                 if share < 1:
-                    self._note("the autoencoder stays as it is, so that what is learnt of its latents counts")
+                    self._note(
+                        "The autoencoder stays as it is, because the other networks have learnt its latents."
+                    )
                 return torch.nn.Module.to(network, self.device)
-            self._note("the autoencoder is trained further, and all pictures are encoded by it anew")
+            self._note("The autoencoder is trained further, and encodes all pictures anew.")
         ids = json.dumps([size, *(image.id for image in images)])
         told, pictures = hashlib.sha256(ids.encode()).hexdigest(), sample(images, size)
         folder, stage = self.run / "autoencoder", self.stage("autoencoder")
-        return autoencoding.fit(pictures, folder, self.plan.autoencoder, lessons=told, **stage)
+        return train_autoencoder(pictures, folder, self.plan.autoencoder, dataset=told, **stage)
 
-    def latent_encoder(self, lessons: Lessons) -> LatentEncoder:
+    def latent_encoder(self, dataset: LatentDataset) -> LatentEncoder:
         """The latent encoder, trained."""
         folder, budget = self.run / "latent_encoder", self.plan.latent_encoder
-        return train_latent_encoder(lessons, folder, budget, **self.stage("latent_encoder"))
+        return train_latent_encoder(dataset, folder, budget, **self.stage("latent_encoder"))
 
-    def denoiser(self, lessons: Lessons, autoencoder: Autoencoder, latent_encoder: LatentEncoder) -> Denoiser:
-        """The denoiser, trained; now and then a sheet shows what it makes."""
-        captions, near = _shown(lessons)
+    def denoiser(
+        self, dataset: LatentDataset, autoencoder: Autoencoder, latent_encoder: LatentEncoder
+    ) -> Denoiser:
+        """The trained denoiser. Now and then a sheet shows pictures of it."""
+        captions, near = _shown(dataset)
         settings = self.plan.settings
-        return diffusion.fit(
-            lessons,
+        return train_denoiser(
+            dataset,
             self.run / "denoiser",
             self.plan.denoiser,
             shaped(settings, self.start.pipeline.denoiser) if self.start else settings,
             on_sheet=lambda denoiser: sheet(
-                RetrievalPipeline(denoiser, autoencoder, latent_encoder, new_scheduler()), captions, near
+                RetrievalPipeline(denoiser, autoencoder, latent_encoder, default_scheduler()), captions, near
             ),
             **self.stage("denoiser"),
         )
 
     def _autoencoder_before(self, size: int) -> tuple[Autoencoder, float] | None:
-        like = self.start.pipeline.autoencoder if self.start else autoencoding.new_autoencoder(size)
-        return autoencoding.kept(self.run / "autoencoder", self.plan.autoencoder, like)
+        like = self.start.pipeline.autoencoder if self.start else new_autoencoder(size)
+        return saved_autoencoder(self.run / "autoencoder", self.plan.autoencoder, like)
 
     def _note(self, text: str) -> None:
         if self.on_note:
             self.on_note(text)
 
 
-def shaped(settings: diffusion.Settings, like: Denoiser) -> diffusion.Settings:
-    """The settings with the shape of a network that is there."""
+def shaped(settings: DenoiserSettings, like: Denoiser) -> DenoiserSettings:
+    """The settings with the shape of an existing network."""
     shape = {each.name: like.config[each.name] for each in fields(settings) if each.name in like.config}
-    levels = {name: tuple(shape[name]) for name in ("channels", "blocks")}  # JSON knows lists alone
+    levels = {
+        name: tuple(shape[name]) for name in ("block_out_channels", "layers_per_block")
+    }  # JSON has lists only
     return replace(settings, **shape | levels)
 
 
 def sheet(pipeline: RetrievalPipeline, captions: Vectors, near: Vectors) -> bytes:
-    """A PNG with a row per caption (n, d), made from it and its neighbours (n, k, d), a column per seed."""
+    """A PNG with a row per caption (n, d), from it and its neighbours (n, k, d), and a column per seed."""
     rows = []
+    pipeline.set_progress_bar_config(disable=True)  # type: ignore[no-untyped-call]
     for caption, neighbours in zip(captions, near, strict=True):
-        condition = Condition(caption, neighbours, [1.0] * len(neighbours))
-        made = pipeline([condition] * len(SEEDS), SEEDS)
-        rows.append([to_picture(pixels) for pixels in made] if made is not None else [])
+        generator = [torch.Generator().manual_seed(seed) for seed in SEEDS]
+        rows.append(pipeline([caption] * len(SEEDS), [neighbours] * len(SEEDS), generator=generator).images)
     return _tiled(rows, pipeline.size)
 
 
 @torch.no_grad()
 def encoded(autoencoder: Autoencoder, pictures: Sequence[Pixels]) -> Latents:
-    """The latents (n, depth, grid, grid) of pictures of 8 bits."""
-    clean = autoencoding.normal(torch.from_numpy(np.stack(pictures)).to(autoencoder.device))
+    """The latents (n, latent_channels, h, w) of pictures of 8 bits."""
+    clean = to_unit_range(torch.from_numpy(np.stack(pictures)).to(autoencoder.device))
     return autoencoder.encode(clean).to(torch.float16).cpu().numpy()
 
 
-def _shown(lessons: Lessons) -> tuple[Vectors, Vectors]:
-    """The last captions of some pictures (n, d), spread over the lessons, and their neighbours (n, k, d)."""
-    worded = np.flatnonzero(np.diff(lessons.first))
-    chosen = worded[:: max(1, len(worded) // SHOWN)][:SHOWN]
-    last = lessons.first[chosen + 1] - 1
-    near = np.maximum(lessons.near_texts[last, :NEIGHBOURS], 0)
-    return lessons.texts[last], lessons.own[near]
+def _shown(dataset: LatentDataset) -> tuple[Vectors, Vectors]:
+    """The last captions (n, d) of some pictures across the dataset, and their neighbours (n, k, d)."""
+    worded = np.flatnonzero(np.diff(dataset.first))
+    chosen = worded[:: max(1, len(worded) // ROWS)][:ROWS]
+    last = dataset.first[chosen + 1] - 1
+    near = np.maximum(dataset.near_texts[last, :NEIGHBOURS], 0)
+    return dataset.texts[last], dataset.own[near]
 
 
 def _tiled(rows: Sequence[Sequence[Picture]], size: int) -> bytes:

@@ -11,18 +11,18 @@ from torch import Tensor
 
 from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.training.budget import Budget
-from phosphene.training.course import Course, OnStep, begin
-from phosphene.training.lessons import Lessons
+from phosphene.training.dataset import LatentDataset
 from phosphene.training.run import OnNote
-from phosphene.training.workers import Learnt
+from phosphene.training.trainer import OnProgress, Trainer, begin
+from phosphene.training.workers import LossAndGradients
 
-BATCH = 128
-NOISE = 0.3  # strongest noise on the latents, whose mean square is 1: what is generated is not quite right
+BATCH_SIZE = 128
+NOISE = 0.3  # the strongest noise on latents, whose mean square is 1: generated latents are not quite right
 RATES = {"muon": 0.01, "adamw": 2e-3}
 
 
 def train_latent_encoder(
-    lessons: Lessons,
+    dataset: LatentDataset,
     folder: Path,
     budget: Budget,
     *,
@@ -30,63 +30,63 @@ def train_latent_encoder(
     origin: str = "",
     seed: int = 0,
     device: str = "cpu",
-    on_step: OnStep | None = None,
+    on_step: OnProgress | None = None,
     on_note: OnNote | None = None,
 ) -> LatentEncoder:
-    """Train on lessons; the averaged network. `start`, which `origin` tells from others, is one to go on
-    from, see `begin`.
+    """Train on a dataset and return the averaged network.
 
-    The run lies in `folder`; the same call goes on where a killed one left off.
+    `origin` identifies `start`, a network to continue from; see `begin`. The run is kept in `folder`; the
+    same call continues one that was killed.
     """
     torch.manual_seed(seed)
-    model: LatentEncoder = LatentEncoder(lessons.dimension, lessons.latents.shape[1])  # type: ignore[call-overload, unused-ignore]
+    model: LatentEncoder = LatentEncoder(dataset.dimension, dataset.latents.shape[1])  # type: ignore[call-overload, unused-ignore]
     if start is not None:
         begin(model, start)
-    course: Course[LatentEncoder, Batch] = Course(
+    trainer: Trainer[LatentEncoder, Batch] = Trainer(
         model,
         folder,
         budget,
         {"from": origin},
-        ends=(model.look.get_submodule("0.0"), model.say),
+        ends=(model.blocks.get_submodule("0.0"), model.proj_out),
         rates=RATES,
-        lessons=lessons.digest,
+        dataset=dataset.digest,
         seed=seed,
         device=device,
         on_note=on_note,
     )
 
     def parts() -> Sequence[Batch]:
-        return draw(lessons, course.run.random, device).parts(course.workers.count)
+        return draw(dataset, trainer.run.random, device).parts(trainer.workers.count)
 
-    for _ in course.steps(parts, partial(gradients, model), on_step):
+    for _ in trainer.steps(parts, partial(gradients, model), on_step):
         pass
-    return course.averaged
+    return trainer.averaged
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Noisy latents (b, depth, grid, grid), and their pictures' vectors (b, d)."""
+    """Noisy latents (b, latent_channels, h, w), and the vectors of their pictures (b, d)."""
 
     latents: Tensor
     vectors: Tensor
 
     def parts(self, count: int) -> list["Batch"]:
-        """As many parts of about the same size; fewer where there are not as many pictures."""
+        """At most `count` parts of about the same size."""
         pairs = zip(self.latents.tensor_split(count), self.vectors.tensor_split(count), strict=True)
         return [Batch(*pair) for pair in pairs if len(pair[0])]
 
 
-def draw(lessons: Lessons, random: np.random.Generator, device: str = "cpu") -> Batch:
-    """Draw pictures, and noise of a level of its own for each."""
-    chosen = random.integers(len(lessons), size=BATCH)
-    clean = lessons.latents[chosen].astype(np.float32)
-    level = random.uniform(0, NOISE, size=(BATCH, 1, 1, 1)).astype(np.float32)
+def draw(dataset: LatentDataset, random: np.random.Generator, device: str = "cpu") -> Batch:
+    """Draw pictures, and noise of a random level for each of them."""
+    chosen = random.integers(len(dataset), size=BATCH_SIZE)
+    clean = dataset.latents[chosen].astype(np.float32)
+    level = random.uniform(0, NOISE, size=(BATCH_SIZE, 1, 1, 1)).astype(np.float32)
     noisy = clean + level * random.standard_normal(clean.shape, dtype=np.float32)
-    return Batch(*(torch.from_numpy(array).to(device) for array in (noisy, lessons.own[chosen])))
+    return Batch(*(torch.from_numpy(array).to(device) for array in (noisy, dataset.own[chosen])))
 
 
-def gradients(model: LatentEncoder, weights: Sequence[Tensor], part: Batch) -> Learnt:
-    """The share that a part of a batch has in the loss, and in its gradients."""
+def gradients(model: LatentEncoder, weights: Sequence[Tensor], part: Batch) -> LossAndGradients:
+    """The share of a part of a batch in the loss and in its gradients."""
     cosines = (model(part.latents) * part.vectors).sum(1)
-    loss = (1 - cosines).sum() / BATCH
+    loss = (1 - cosines).sum() / BATCH_SIZE
     return float(loss.detach()), torch.autograd.grad(loss, weights)

@@ -1,7 +1,7 @@
 """The log of a training: a line of JSON for each step that was noted.
 
-An attempt that was killed leaves steps that no checkpoint holds. The next attempt notes from which step it
-goes on, `{"resumed": 12}`, so that whoever reads the log leaves those steps out.
+A killed attempt leaves lines of steps that are in no checkpoint. The next attempt notes the step from which
+it continues, `{"resumed": 12}`, so that readers of the log leave the others out.
 """
 
 import json
@@ -13,18 +13,18 @@ from phosphene.files import naming
 
 
 class Log:
-    """The log in a file, which a new attempt continues."""
+    """A log in a file. A new attempt appends to it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def resume(self, step: int) -> None:
-        """Note that an attempt goes on from `step`: what is there of later steps does not count."""
+        """Note that an attempt continues from `step`, so that lines of later steps no longer count."""
         if not self.path.exists():
             return
         whole = self.path.read_bytes()
         if whole and not whole.endswith(b"\n"):
-            self._append("\n")  # the line that a kill cut off must not swallow the next one
+            self._append("\n")  # a line that a kill cut off must not swallow the next one
         self.add(resumed=step)
 
     def add(self, **numbers: float) -> None:
@@ -37,7 +37,7 @@ class Log:
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
-    """The log's lines, without those of steps that a resumed run took again, and without damaged ones."""
+    """The lines of a log, without steps that a resumed run took again, and without damaged lines."""
     if not path.exists():
         return []
     lines: list[dict[str, float]] = []
@@ -51,7 +51,7 @@ def read_log(path: Path) -> list[dict[str, float]]:
 
 
 def _numbers(text: str) -> dict[str, float]:
-    """The finite numbers of a line; none of a line that a kill cut off, or that is damaged."""
+    """The finite numbers of a line; none where a kill cut it off or it is damaged."""
     try:
         line = json.loads(text)
     except (ValueError, RecursionError):
@@ -62,5 +62,5 @@ def _numbers(text: str) -> dict[str, float]:
 def _finite(value: Any) -> bool:
     try:
         return isinstance(value, int | float) and math.isfinite(value)
-    except OverflowError:  # an integer that no float can hold
+    except OverflowError:  # the integer is too large for a float
         return False

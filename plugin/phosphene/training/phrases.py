@@ -1,9 +1,9 @@
-"""What captions are made of, for a model that has to say it of their pictures.
+"""The phrases that captions consist of, and a loss for a model that predicts them from pictures.
 
-A batch of pairs tells a model only what tells its pictures apart. What each picture shows it learns
-much sooner where its vector has to name the words of the captions, and pairs of words, so that a red
-house beside a blue boat is not the same as a blue house beside a red boat (as in SuperClass; Huang et
-al. 2024, there with single tokens and without a text tower).
+A contrastive batch only teaches a model what tells its pictures apart. A model learns what a picture shows
+much sooner where the vector of the picture also has to predict the words of its captions (as in SuperClass;
+Huang et al. 2024, there with single tokens and without a text tower). Pairs of words count too, so that a red
+house beside a blue boat is not the same as a blue house beside a red boat.
 """
 
 import re
@@ -16,27 +16,30 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-MOST = 1536  # phrases of a vocabulary
-SHARES = (0.001, 0.5)  # of pictures that a phrase is said of: rarer ones teach nothing, others are `a`, `of`
-REACH = 2  # words that a pair is apart at most: `two red houses` has `two houses`
+MAX_PHRASES = 1536
+SHARES = (
+    0.001,
+    0.5,
+)  # of pictures with a phrase: rarer ones teach nothing, more frequent ones are `a` and `of`
+MAX_GAP = 2  # words between which a pair is formed: `two red houses` has `two houses`
 WORD = re.compile(r"\w+")
 
 
 def phrases(text: str) -> set[str]:
-    """The words of a text, and its pairs of words that stand near one another."""
+    """The words of a text, and the pairs of words that stand near one another."""
     words = WORD.findall(text.lower())
-    pairs = (zip(words, words[gap:], strict=False) for gap in range(1, REACH + 1))
+    pairs = (zip(words, words[gap:], strict=False) for gap in range(1, MAX_GAP + 1))
     return {*words, *(" ".join(pair) for some in pairs for pair in some)}
 
 
 class Phrasebook:
-    """The phrases that captions are made of, and which of them are said of each picture."""
+    """The phrases of all captions, and which of them each picture has."""
 
     def __init__(self, captions: Sequence[Sequence[str]]) -> None:
         said = [set().union(*map(phrases, texts)) for texts in captions]
         counts = Counter(phrase for some in said for phrase in some)
         fewest, most = (share * len(captions) for share in SHARES)
-        kept = [phrase for phrase, count in counts.most_common() if fewest <= count <= most][:MOST]
+        kept = [phrase for phrase, count in counts.most_common() if fewest <= count <= most][:MAX_PHRASES]
         self.phrases = tuple(kept)
         self._said = _packed(said, {phrase: place for place, phrase in enumerate(kept)})
 
@@ -45,11 +48,11 @@ class Phrasebook:
 
     @property
     def shares(self) -> Tensor:
-        """Of how many pictures each phrase is said, in [0, 1]."""
+        """The share of pictures that have each phrase, in [0, 1]."""
         return torch.from_numpy(np.unpackbits(self._said, axis=1, count=len(self)).mean(0)).float()
 
     def said(self, chosen: NDArray[np.integer]) -> Tensor:
-        """Which phrases are said of these pictures: (n, phrases), 0 or 1."""
+        """Which phrases these pictures have: (n, phrases), 0 or 1."""
         return torch.from_numpy(np.unpackbits(self._said[chosen], axis=1, count=len(self))).float()
 
 
@@ -62,17 +65,17 @@ def _packed(said: Iterable[set[str]], places: dict[str, int]) -> NDArray[np.uint
     return np.stack(rows)
 
 
-class Naming(nn.Module):
-    """Reads phrases out of vectors; only a training needs it."""
+class PhraseLoss(nn.Module):
+    """A linear classifier of phrases, and its loss. Only a training needs it."""
 
     def __init__(self, dimension: int, shares: Tensor) -> None:
         super().__init__()
         self.scale = dimension**0.5  # a unit vector's entries are small
-        self.read = nn.Linear(dimension, len(shares))
-        nn.init.zeros_(self.read.weight)
-        self.read.bias.data.copy_(shares.logit())
+        self.classifier = nn.Linear(dimension, len(shares))
+        nn.init.zeros_(self.classifier.weight)
+        self.classifier.bias.data.copy_(shares.logit())
 
     def forward(self, vectors: Tensor, said: Tensor) -> Tensor:
-        """How far the phrases read out of unit vectors (n, d) are from those `said` (n, phrases), in nats."""
-        logits = self.read(vectors * self.scale)
+        """The cross-entropy of what unit vectors (n, d) predict against `said` (n, phrases), in nats."""
+        logits = self.classifier(vectors * self.scale)
         return functional.binary_cross_entropy_with_logits(logits, said, reduction="none").sum(1).mean()

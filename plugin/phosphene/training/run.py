@@ -1,16 +1,16 @@
-"""One training that survives a kill: its budget, checkpoint, log, loss curve and averaged weights.
+"""One training that survives a kill: its budget, checkpoint, log and loss curve.
 
     run = Run(folder, {"model": model, "optimizer": optimizer}, Budget(minutes=30), settings)
-    for step in run:                       # goes on where a killed run's checkpoint left off
+    for step in run:                       # continues from the checkpoint of a killed run
         set_rate(optimizer, cosine(step.progress, peak=1e-3))
         ...                                # draw random numbers from `run.random` or torch
         run.note(loss=float(loss))
 
-Knows nothing of what is trained. The checkpoint holds every part's state and the random
-generators, so that a resumed run takes the steps that an undisturbed one would have taken
-(exactly where the budget is in steps; where it is in minutes, as far as the clock allows).
+A run knows nothing of what is trained. The checkpoint holds the state of every part and of the random
+generators, so that a resumed run takes the steps that an undisturbed one would have taken: exactly, where the
+budget is in steps; as far as the clock allows, where it is in minutes.
 
-Ctrl-C and SIGTERM wait for the end of the step at hand, then the checkpoint is written.
+After Ctrl-C or SIGTERM the current step ends, then the checkpoint is written.
 """
 
 import json
@@ -24,35 +24,40 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from phosphene.errors import ModelError
 from phosphene.files import write_whole
 from phosphene.interrupt import uninterrupted
 from phosphene.training import checkpoint
-from phosphene.training.average import Average
-from phosphene.training.budget import Budget, Step
+from phosphene.training.budget import Budget, TrainingStep
 from phosphene.training.checkpoint import Part, take_over
 from phosphene.training.curve import draw_curve
+from phosphene.training.ema import averaged_weights
 from phosphene.training.log import Log, read_log
 
 CHECKPOINT, LOG, CURVE, LOCK = "checkpoint.pt", "log.jsonl", "loss.png", "training.lock"
-LASTING = ("model", "average")  # parts whose weights are worth keeping when the lessons change
+LASTING = ("model", "ema")  # parts whose weights are kept when the dataset changes
 
-OnNote = Callable[[str], None]
+FORMAT = 2  # of checkpoints: 1 had other names, and the weights of networks with other names
+
+OnNote = Callable[[str], None]  # is told what a user should know
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Be the only training in `folder`. Raises ModelError where another process trains there.
+    """Hold the lock of `folder`. Raises ModelError where another process trains there.
 
-    The lock is the operating system's: it ends with its process, however that ends.
+    The operating system releases the lock when its process ends, however it ends.
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise ModelError(f"another process trains in `{folder}`", "wait for its end, or stop it") from error
+        raise ModelError(
+            f"Another process is training in `{folder}`.", "Wait until it ends, or stop it."
+        ) from error
     try:
         yield
     finally:
@@ -62,9 +67,10 @@ def alone(folder: Path) -> Iterator[None]:
 class Run:
     """A training in `folder`, which holds its checkpoint, log and loss curve.
 
-    `lessons` says what it learns from. Where the checkpoint learnt from others, the weights of its parts
-    that are `lasting` are taken over, and the budget begins anew; `on_note` is told so.
-    Raises ModelError where the folder holds a run with other settings, or a damaged checkpoint.
+    `dataset` identifies what it learns from. Where the checkpoint has learnt from another dataset, the
+    weights of the `lasting` parts are kept, the budget begins anew, and `on_note` is told so. Raises
+    ModelError where the folder holds a run with other settings, or a checkpoint that is damaged or of another
+    version.
     """
 
     def __init__(
@@ -74,7 +80,7 @@ class Run:
         budget: Budget,
         settings: Mapping[str, Any] | None = None,
         *,
-        lessons: str = "",
+        dataset: str = "",
         lasting: Collection[str] = LASTING,
         seed: int = 0,
         save_every: float = 120.0,  # seconds
@@ -87,7 +93,7 @@ class Run:
         self.random = np.random.default_rng(seed)
         self._parts = dict(parts)
         self._settings = json.loads(json.dumps(settings or {}))
-        self._lessons, self._lasting = lessons, lasting
+        self._dataset, self._lasting = dataset, lasting
         self._save_every = save_every
         self._log = Log(folder / LOG)
         folder.mkdir(parents=True, exist_ok=True)
@@ -96,15 +102,15 @@ class Run:
             self._resume(on_note)
         self._log.resume(self.steps)
 
-    def __iter__(self) -> Iterator[Step]:
-        """Yield steps until the budget is spent; save now and then, and at the end.
+    def __iter__(self) -> Iterator[TrainingStep]:
+        """Yield steps until the budget is spent. Save now and then, and at the end.
 
-        After Ctrl-C the step at hand is the last one; the checkpoint is written before KeyboardInterrupt.
+        After Ctrl-C the current step is the last one, and the checkpoint is written before KeyboardInterrupt.
         """
         with uninterrupted() as interrupts:
             last, saved = time.monotonic(), self.seconds
             while not interrupts and (progress := self.budget.progress(self.seconds, self.steps)) < 1.0:
-                yield Step(self.steps, progress)
+                yield TrainingStep(self.steps, progress)
                 now = time.monotonic()
                 self.steps, self.seconds, last = self.steps + 1, self.seconds + now - last, now
                 if self.seconds - saved >= self._save_every:
@@ -112,17 +118,18 @@ class Run:
                     self.save()
             self.save()
         if interrupts:
-            raise KeyboardInterrupt  # where the signal's own handler raised nothing
+            raise KeyboardInterrupt  # the signal's own handler may have raised nothing
 
     def note(self, **numbers: float) -> None:
-        """Add a line to the log: the step, the seconds so far and `numbers`."""
+        """Add a line to the log: the step, the seconds so far and these numbers."""
         self._log.add(step=self.steps, seconds=round(self.seconds, 2), **numbers)
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all, and the loss curve."""
         state = {
+            "format": FORMAT,
             "settings": self._settings,
-            "lessons": self._lessons,
+            "dataset": self._dataset,
             "steps": self.steps,
             "seconds": self.seconds,
             "random": json.dumps(self.random.bit_generator.state),
@@ -136,32 +143,35 @@ class Run:
     def _resume(self, on_note: OnNote | None) -> None:
         path = self.folder / CHECKPOINT
         state = checkpoint.read(path)
+        if state.get("format") != FORMAT:
+            raise ModelError(
+                f"Another version of phosphene wrote `{path}`, and this one cannot continue it.",
+                f"Delete `{self.folder}` to begin anew, or train into another folder.",
+            )
         try:
             self._compare(state)
-            if state.get("lessons") == self._lessons:
+            if state.get("dataset") == self._dataset:
                 self._go_on(state)
             else:
                 self._begin_anew(state)
                 if on_note:
                     weights = " from the weights it has" if self._lasting else ""
-                    on_note(f"`{self.folder}` begins anew{weights}: what it learns from has changed")
+                    on_note(f"The training in `{self.folder}` begins anew{weights}: its dataset has changed.")
         except checkpoint.DAMAGE as error:
             raise checkpoint.damaged(path, error) from error
 
     def _compare(self, state: Mapping[str, Any]) -> None:
-        """Raises ModelError where a checkpoint has other settings than this run."""
+        """Raise ModelError where a checkpoint has other settings than this run."""
         before = dict(state["settings"])
-        if "lessons" not in state:  # a checkpoint of an earlier version, which counted its examples instead
-            before = {"from": ""} | {key: value for key, value in before.items() if key != "examples"}
         if before == self._settings:
             return
         changed = sorted(
             key for key in before.keys() | self._settings.keys() if before.get(key) != self._settings.get(key)
         )
-        said = [f"{key} {before.get(key)!r} instead of {self._settings.get(key)!r}" for key in changed]
+        said = [f"{key} is {before.get(key)!r}, not {self._settings.get(key)!r}" for key in changed]
         raise ModelError(
-            f"`{self.folder}` holds a training with other settings: {', '.join(said)}",
-            "train into another folder, or delete that one to begin anew",
+            f"`{self.folder}` holds a training with other settings: {', '.join(said)}.",
+            "Train into another folder, or delete this one to begin anew.",
         )
 
     def _go_on(self, state: Mapping[str, Any]) -> None:
@@ -176,7 +186,7 @@ class Run:
     def _begin_anew(self, state: Mapping[str, Any]) -> None:
         for name in self._lasting:
             part, its = self._parts.get(name), state["parts"].get(name)
-            if isinstance(part, Average) and its:
-                take_over(part.module, its["module"])
+            if isinstance(part, AveragedModel) and its:
+                take_over(part.module, averaged_weights(its))
             elif isinstance(part, nn.Module) and its:
                 take_over(part, its)

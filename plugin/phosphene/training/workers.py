@@ -1,7 +1,7 @@
-"""Threads that each do a share of a training step on one core.
+"""Threads that each compute a share of a training step on one core.
 
-Cores that share every small operation wait for one another most of the time; cores that
-each have pictures of their own do not: half as fast again on two.
+Cores that share every small operation mostly wait for one another. Cores that have pictures of their own do
+not: a training on two cores is half as fast again.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,31 +14,29 @@ from torch import Tensor
 
 Given = TypeVar("Given")
 Result = TypeVar("Result")
-Learnt: TypeAlias = tuple[
-    float, tuple[Tensor, ...]
-]  # a part's share of the loss, and of each weight's gradient
+LossAndGradients: TypeAlias = tuple[float, tuple[Tensor, ...]]  # the share of a part of a batch in both
 
 
 class Workers:
-    """So many threads of one core each; with one, the caller's own thread and all its cores."""
+    """Threads of one core each. Where `count` is 1, the caller's own thread and all of its cores."""
 
     def __init__(self, count: int) -> None:
         self.count = count
         self._pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
 
     def map(self, work: Callable[[Given], Result], things: Iterable[Given]) -> Iterator[Result]:
-        """The results, in order; with one worker, without any thread."""
+        """The results, in order."""
         return self._pool.map(work, things) if self.count > 1 else map(work, things)
 
     def learn(
-        self, weights: Sequence[Tensor], work: Callable[[Given], Learnt], parts: Iterable[Given]
+        self, weights: Sequence[Tensor], work: Callable[[Given], LossAndGradients], parts: Iterable[Given]
     ) -> float:
-        """Set the gradients of a batch, each worker seeing a part of it; the loss."""
+        """Set the gradients of a batch, of which each worker computes a part. Returns the loss."""
         losses, found = zip(*self.map(work, parts), strict=True)
         for weight, *shares in zip(weights, *found, strict=True):
             weight.grad = reduce(Tensor.add_, shares)
         return float(sum(losses))
 
     def close(self) -> None:
-        """Let the threads go."""
+        """End the threads."""
         self._pool.shutdown()

@@ -16,14 +16,15 @@ from phosphene.errors import StoreError
 from phosphene.files import inside, sync, sync_folder
 from phosphene.generators.retrieval import former_names
 from phosphene.generators.retrieval.generator import cast
-from phosphene.generators.retrieval.pipeline import RetrievalPipeline, new_scheduler
+from phosphene.generators.retrieval.pipeline import RetrievalPipeline
+from phosphene.generators.retrieval.sampling import default_scheduler
 from phosphene.interrupt import uninterrupted
 from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.outputs import claim_folder, only
 from phosphene.records import Space
-from phosphene.training.gathering import LATENTS, LESSONS
+from phosphene.training.latent_cache import DATASET, LATENTS
 from phosphene.training.run import LOCK
 
 INDEX = "model_index.json"  # without it, nobody takes a folder for a generator
@@ -55,7 +56,7 @@ def is_ours(folder: Path) -> bool:
 
 def is_run(folder: Path) -> bool:
     """Whether a folder is the training of a generator."""
-    return only(folder, (*STAGES, *former_names.NETWORKS.values(), LESSONS, LATENTS, LOCK))
+    return only(folder, (*STAGES, *former_names.NETWORKS.values(), DATASET, LATENTS, LOCK))
 
 
 def write(
@@ -75,7 +76,7 @@ def write(
         cast(denoiser, torch.float16),
         cast(autoencoder, torch.float16),
         cast(latent_encoder, torch.float16),
-        new_scheduler(),
+        default_scheduler(),
         space=space.id,
         dimension=space.dimension,
         licence=licence,

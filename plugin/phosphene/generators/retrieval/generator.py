@@ -29,7 +29,7 @@ from phosphene.generation.checks import check
 from phosphene.generation.fitting import fitted, fitted_mask, is_square
 from phosphene.generators.retrieval.guidance import Condition
 from phosphene.generators.retrieval.init_images import STARTS, first, pictured, small_mask
-from phosphene.generators.retrieval.pipeline import RetrievalPipeline, Start
+from phosphene.generators.retrieval.pipeline import RetrievalPipeline
 from phosphene.generators.retrieval.saved import digest, read
 
 # What reading a folder raises where it is damaged, or was never meant to be a generator.
@@ -61,7 +61,7 @@ class BuiltinGenerator:
             max_references=MOST_REFERENCES,
             modes=MODES,
             size=(size, size),
-            default_steps=pipeline.config["steps"],
+            default_steps=pipeline.config["num_inference_steps"],
             candidates=pipeline.config["candidates"],
             starts=STARTS,
             licence=pipeline.config["licence"],
@@ -83,22 +83,22 @@ class BuiltinGenerator:
         for request in requests:
             check(request, self.abilities)
         done = 0
-        for pace, alike in groupby(requests, key=self._pace):
-            group, together = list(alike), max(1, BATCH // pace.candidates)
+        for key, alike in groupby(requests, key=self._batch_key):
+            group, together = list(alike), max(1, BATCH // key.candidates)
             for start in range(0, len(group), together):
                 batch = group[start : start + together]
                 part = (done / len(requests), len(batch) / len(requests))
-                made = self._make(batch, pace, part, on_step)
+                made = self._make(batch, key, part, on_step)
                 if made is None:
                     return
                 done += len(batch)
                 for request, picture in made:
-                    yield Generated(_finished(request, picture), self._settings(request, pace))
+                    yield Generated(_finished(request, picture), self._settings(request, key))
 
     def _make(
         self,
         batch: Sequence[Request],
-        pace: "_Pace",
+        key: "_BatchKey",
         part: tuple[float, float],
         on_step: Callable[[Step], bool | None] | None,
     ) -> list[tuple[Request, Tensor]] | None:
@@ -106,81 +106,91 @@ class BuiltinGenerator:
 
         The batch is the `part` (where it begins, how long it is) of its call.
         """
-        tries = [request for whole in batch for request in candidates(whole, pace.candidates)]
+        tries = [request for whole in batch for request in candidates(whole, key.candidates)]
         conditions = [_condition(request) for request in tries]
 
         def best(latents: Tensor) -> list[int]:
-            if pace.candidates == 1:
+            if key.candidates == 1:
                 return list(range(len(tries)))
-            nearness = self.pipeline.nearness(latents, conditions).reshape(len(batch), -1)
-            return [row * pace.candidates + place for row, place in enumerate(nearness.argmax(1).tolist())]
+            similarity = self.pipeline.similarity(latents, conditions).reshape(len(batch), -1)
+            return [row * key.candidates + place for row, place in enumerate(similarity.argmax(1).tolist())]
 
-        def told(index: int, total: int, sigma: float, clean: Tensor) -> bool | None:
+        def told(pipe: RetrievalPipeline, index: int, _: Tensor, tensors: dict[str, Tensor]) -> None:
+            clean, sigma = tensors["pred_original_sample"], float(tensors["sigma"])
+
             def preview() -> list[Picture]:
-                return [to_picture(one) for one in self.pipeline.decode(clean[best(clean)])]
+                return [to_picture(one) for one in pipe.decode(clean[best(clean)])]
 
-            share = part[0] + part[1] * index / total
-            return on_step(Step(index, total, sigma, share, preview)) if on_step else None
+            share = part[0] + part[1] * (index + 1) / pipe.num_timesteps
+            if on_step and on_step(Step(index + 1, pipe.num_timesteps, sigma, share, preview)) is False:
+                pipe._interrupt = True
 
-        latents = self.pipeline(
-            conditions,
-            [noise_seed(request) for request in tries],
-            steps=pace.steps,
-            text_guidance=pace.guidance_scale,
-            neighbour_guidance=pace.image_guidance_scale,
-            start=self._start(tries, pace) if pace.starts else None,
-            bfloat16=self.bfloat16,
+        (latents,) = self.pipeline(
+            [request.text for request in tries],
+            [condition.neighbours for condition in conditions],
+            [condition.negative for condition in conditions],
+            image_embeds_weights=[condition.weights for condition in conditions],
+            num_inference_steps=key.steps,
+            guidance_scale=key.guidance_scale,
+            image_guidance_scale=key.image_guidance_scale,
+            generator=[torch.Generator().manual_seed(noise_seed(request)) for request in tries],
             output_type="latent",
-            on_step=told,
+            callback_on_step_end=told,
+            callback_on_step_end_tensor_inputs=("pred_original_sample", "sigma"),
+            autocast_dtype=torch.bfloat16 if self.bfloat16 else None,
+            return_dict=False,
+            **self._init_images(tries, key) if key.init_images else {},
         )
-        if latents is None:
+        if self.pipeline.interrupt:
             return None
         kept = best(latents)
         return [
             (tries[i], picture) for i, picture in zip(kept, self.pipeline.decode(latents[kept]), strict=True)
         ]
 
-    def _pace(self, request: Request) -> "_Pace":
+    def _batch_key(self, request: Request) -> "_BatchKey":
         def chosen(name: str, default: str = "") -> Any:
             given = getattr(request, name)
             return self.pipeline.config[default or name] if given is None else given
 
         neighbour_strength = chosen("neighbour_strength") if pictured(request) else 1.0
-        return _Pace(
+        return _BatchKey(
             candidates=chosen("candidates"),
-            steps=chosen("steps"),
-            guidance_scale=chosen("guidance_scale", "text_guidance"),
-            image_guidance_scale=chosen("image_guidance_scale", "neighbour_guidance"),
+            steps=chosen("steps", "num_inference_steps"),
+            guidance_scale=chosen("guidance_scale"),
+            image_guidance_scale=chosen("image_guidance_scale"),
             strength=request.strength if request.init is not None else neighbour_strength,
-            starts=request.init is not None or neighbour_strength < 1,
+            init_images=request.init is not None or neighbour_strength < 1,
             masked=request.mask is not None,
         )
 
-    def _start(self, tries: Sequence[Request], pace: "_Pace") -> Start:
-        size, grid, device = self.pipeline.size, self.pipeline.grid, self.pipeline.device
+    def _init_images(self, tries: Sequence[Request], key: "_BatchKey") -> dict[str, Any]:
+        """What the pipeline is told of the pictures that the tries start from."""
+        size, cells, device = self.pipeline.size, self.pipeline.latent_size, self.pipeline.device
         firsts = [(first(request), request.fit) for request in tries]
         distinct = {(id(picture), fit): (picture, fit) for picture, fit in firsts}  # candidates share them
         pixels = torch.stack([to_pixels(fitted(picture, size, fit)) for picture, fit in distinct.values()])
         encoded = dict(zip(distinct, self.pipeline.encode(pixels.to(device)), strict=True))
         latents = torch.stack([encoded[id(picture), fit] for picture, fit in firsts])
-        masks = [small_mask(one.mask, size, grid, one.fit) for one in tries if one.mask is not None]
-        return Start(latents, pace.strength, torch.stack(masks).to(device) if pace.masked else None)
+        masks = [small_mask(one.mask, size, cells, one.fit) for one in tries if one.mask is not None]
+        mask = torch.stack(masks).to(device) if key.masked else None
+        return {"image": latents, "mask_image": mask, "strength": key.strength}
 
-    def _settings(self, request: Request, pace: "_Pace") -> dict[str, Any]:
+    def _settings(self, request: Request, key: "_BatchKey") -> dict[str, Any]:
         """What the picture was really made with."""
         settings: dict[str, Any] = {
             "generator": self.abilities.name,
             "weights": self.abilities.weights,
-            "steps": pace.steps,
-            "text_guidance": pace.guidance_scale,
-            "neighbour_guidance": pace.image_guidance_scale,
+            "steps": key.steps,
+            "text_guidance": key.guidance_scale,
+            "neighbour_guidance": key.image_guidance_scale,
             "size": list(self.abilities.size),
             "seed": request.seed,
         }
         if request.candidate:
             settings["candidate"] = request.candidate
-        if pace.starts:
-            settings["strength" if request.init is not None else "neighbour_strength"] = pace.strength
+        if key.init_images:
+            settings["strength" if request.init is not None else "neighbour_strength"] = key.strength
             if request.fit != "stretch" and not is_square(first(request)):
                 settings["fit"] = request.fit  # without it a start was stretched, as all once were
         if request.mask is not None and request.mask.has_transparency_data:
@@ -190,7 +200,7 @@ class BuiltinGenerator:
         return settings
 
 
-class _Pace(NamedTuple):
+class _BatchKey(NamedTuple):
     """What the requests of one batch have in common."""
 
     candidates: int
@@ -198,7 +208,7 @@ class _Pace(NamedTuple):
     guidance_scale: float
     image_guidance_scale: float
     strength: float
-    starts: bool
+    init_images: bool
     masked: bool
 
 

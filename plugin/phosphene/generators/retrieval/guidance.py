@@ -1,19 +1,20 @@
-"""What a picture is made from, and how closely the network is made to follow it.
+"""What a picture is made from, and how closely the denoiser is made to follow it.
 
-**Two guidances**, as InstructPix2Pix (Brooks et al. 2023, eq. 3) and Re-Imagen (Chen et al. 2023) have them:
+**Two guidance scales**, as in InstructPix2Pix (Brooks et al. 2023, eq. 3) and Re-Imagen (Chen et al. 2023):
 
     clean = nothing + image_guidance_scale * (neighbours - nothing) + guidance_scale * (both - neighbours)
                     + guidance_scale * (nothing - negative)
 
-where each word is the guess from those tokens alone. The last term, a direction of its own, is
-how Composable Diffusion (Liu et al. 2022) says NOT: it works without a text too.
+Each word stands for the prediction from those tokens alone. The last term is the NOT of Composable Diffusion
+(Liu et al. 2022). It has a direction of its own, so it also works without a text.
 
-**Guidance ends before the picture does** (Kynkäänniemi et al. 2024): once little noise is left, it decides
-nothing that it could set right, and a step without it costs half.
+**Guidance ends before the picture does** (Kynkäänniemi et al. 2024): once little noise is left, guidance no
+longer corrects anything, and a step without it costs half.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,12 +23,13 @@ from torch import Tensor
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT
 from phosphene.vectors import Vector, Vectors, away
 
-GUIDED = 0.62  # of the noise level that is begun at: guidance counts above that, so in the first 6 of 8 steps
+GUIDANCE_END = 0.62  # share of the first noise level below which guidance ends: after 6 of 8 steps
+Embeds = Tensor | Vectors | Sequence[Tensor | Vector | Vectors | None] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What one picture is made from. Vectors are of length one."""
+    """What one picture is made from. All vectors are unit vectors."""
 
     text: Vector | None = None
     neighbours: Vectors | None = None  # (k, d)
@@ -35,9 +37,9 @@ class Condition:
     negative: Vectors | None = None  # (m, d)
 
     def wanted(self, dimension: int) -> Vector:
-        """What the picture should be near to, (d,): the text, or without one the neighbours.
+        """The vector (d,) that the picture should be similar to: the text, or without one the neighbours.
 
-        What is to be avoided counts against it, as it does in choosing neighbours.
+        Negative vectors count against it, as they do in the choice of neighbours.
         """
         wanted = self._asked(dimension)
         if self.negative is None or not len(self.negative):
@@ -55,7 +57,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Conditions as the network takes them; those with fewer vectors are filled up with weights of 0."""
+    """Conditions as the denoiser takes them, padded to the same number of vectors with weights of 0."""
 
     vectors: Tensor  # (b, k, d)
     kinds: Tensor  # (b, k)
@@ -78,36 +80,36 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """The guesses that are summed: their tokens, one guess after the other, and their shares (branches,)."""
+    """The predictions that are summed: their tokens, one after the other, and their shares (branches,)."""
 
     tokens: Tokens
     shares: Tensor
 
 
 @dataclass(frozen=True, slots=True)
-class Guide:
-    """The two guidances."""
+class GuidanceScales:
+    """The guidance scales of the text and of the neighbours."""
 
     text: float
     neighbours: float
 
     @property
-    def ended(self) -> "Guide":
-        """What is left of them where guidance has ended: no more than the tokens say by themselves."""
-        return Guide(min(self.text, 1.0), min(self.neighbours, 1.0))
+    def ended(self) -> "GuidanceScales":
+        """The scales where guidance has ended: at most 1, which is what the tokens say by themselves."""
+        return GuidanceScales(min(self.text, 1.0), min(self.neighbours, 1.0))
 
     def branches(self, conditions: Sequence[Condition], dimension: int, device: torch.device) -> Branches:
-        """The guesses that have a share; the others are left out."""
+        """The predictions that have a share. The others are left out."""
         summed = [(branch, share) for branch, share in self._sum(conditions) if share != 0.0]
-        told = [condition for branch, _ in summed for condition in branch]
+        flat = [condition for branch, _ in summed for condition in branch]
         shares = torch.tensor([share for _, share in summed], device=device)
-        return Branches(Tokens.of(told, dimension, device), shares)
+        return Branches(Tokens.of(flat, dimension, device), shares)
 
     def _sum(self, conditions: Sequence[Condition]) -> list[tuple[list[Condition], float]]:
         nothing = [Condition() for _ in conditions]
         neighbours = [replace(condition, text=None, negative=None) for condition in conditions]
         both = [replace(condition, negative=None) for condition in conditions]
-        negative = [_says_not(condition) for condition in conditions]
+        negative = [_negative(condition) for condition in conditions]
         against = self.text if any(condition.negative is not None for condition in conditions) else 0.0
         return [
             (nothing, 1 - self.neighbours + against),
@@ -117,8 +119,8 @@ class Guide:
         ]
 
 
-def _says_not(condition: Condition) -> Condition:
-    """The negative vectors as neighbours would be: all at once, without an order."""
+def _negative(condition: Condition) -> Condition:
+    """The negative vectors as a condition of their own: their mean direction takes the place of a text."""
     if condition.negative is None or not len(condition.negative):
         return Condition()
     total = condition.negative.sum(0)
@@ -132,3 +134,34 @@ def _row(condition: Condition) -> list[tuple[Vector, int, float]]:
     most = max(condition.weights, default=0.0)
     near = zip(condition.neighbours, condition.weights, strict=True)
     return text + [(vector, NEIGHBOUR, weight / most) for vector, weight in near if weight > 0]
+
+
+def conditions_of(
+    prompt_embeds: Embeds,
+    image_embeds: Embeds,
+    image_embeds_weights: Sequence[Sequence[float]] | None,
+    negative_prompt_embeds: Embeds,
+) -> list[Condition]:
+    """The conditions of the pictures of a call, empty where nothing is given; see `RetrievalPipeline`."""
+    given = (prompt_embeds, image_embeds, image_embeds_weights, negative_prompt_embeds)
+    counts = {len(each) for each in given if each is not None}
+    if len(counts) > 1:
+        raise ValueError(f"The embeddings are of different numbers of pictures: {sorted(counts)}.")
+    count = counts.pop() if counts else 0
+    texts, neighbours, weights, negatives = ([None] * count if each is None else each for each in given)
+    return [_condition(*row) for row in zip(texts, neighbours, weights, negatives, strict=True)]
+
+
+def _condition(text: Any, neighbours: Any, weights: Sequence[float] | None, negative: Any) -> Condition:
+    near = None if neighbours is None else np.atleast_2d(_array(neighbours))
+    return Condition(
+        text=None if text is None else _array(text),
+        neighbours=near,
+        weights=[1.0] * (0 if near is None else len(near)) if weights is None else weights,
+        negative=None if negative is None else np.atleast_2d(_array(negative)),
+    )
+
+
+def _array(vectors: Any) -> Vectors:
+    array = vectors.detach().float().cpu().numpy() if isinstance(vectors, Tensor) else vectors
+    return np.asarray(array, dtype=np.float32)

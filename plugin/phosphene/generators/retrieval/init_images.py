@@ -31,8 +31,8 @@ def first(request: Request) -> Picture:
     return pictures[request.candidate % len(pictures)]
 
 
-def small_mask(mask: Picture, size: int, grid: int, fit: Fit) -> Tensor:
-    """Where to make anew, (1, grid, grid): a cell counts if the mask touches it at all."""
+def small_mask(mask: Picture, size: int, cells: int, fit: Fit) -> Tensor:
+    """The cells to make anew, (1, cells, cells): a cell counts if the mask touches it at all."""
     square = fitted_mask(mask, size, fit) if fit == "pad" else cropped(painted(mask), fit)
     grey = torch.from_numpy(np.asarray(square, dtype=np.float32) / 255)
-    return torch.nn.functional.adaptive_max_pool2d(grey[None], grid)
+    return torch.nn.functional.adaptive_max_pool2d(grey[None], cells)

@@ -1,67 +1,75 @@
 """A diffusion pipeline whose prompt is vectors: of a text, of retrieved neighbours, both or none.
 
-Notation, as in the code:
+    pipe = RetrievalPipeline.from_pretrained(folder)
+    pipe.scheduler = DPMSolverMultistepScheduler.from_config(pipe.scheduler.config)
+    generator = torch.Generator().manual_seed(7)
+    [picture] = pipe(prompt_embeds=text, image_embeds=neighbours, generator=generator).images
 
-    x       the noisy latents (b, depth, grid, grid), (1 - sigma) * clean + sigma * noise: a straight path
-            (flow matching; Lipman et al. 2023), walked from sigma 1 to 0 by UniPC (Zhao et al. 2023)
-    clean   the network's guess of the clean latents, which the autoencoder makes pictures of
-
-What it is guessed from, and how guesses are summed, is in `guidance`. The latent encoder says how near
-latents are to what was asked for, so that only the best of several candidates has to be decoded.
-
-Saved by `save_pretrained` and read by `generation.saved`; knows nothing of files of users or of libraries.
+`guidance` says how predictions are summed, `sampling` how a scheduler walks from noise to clean latents. The
+latent encoder says how near latents are to what was asked for, so that only the best of several candidates
+has to be decoded.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import diffusers
 import numpy as np
 import torch
-from diffusers.pipelines.pipeline_utils import DiffusionPipeline
-from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
+from diffusers.image_processor import VaeImageProcessor
+from diffusers.pipelines.pipeline_utils import DiffusionPipeline, ImagePipelineOutput
+from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
-from phosphene.generators.retrieval.guidance import GUIDED, Branches, Condition, Guide
-from phosphene.nets.autoencoder import Autoencoder, within_sphere
+from phosphene.generators.retrieval.guidance import (
+    GUIDANCE_END,
+    Branches,
+    Condition,
+    Embeds,
+    GuidanceScales,
+    conditions_of,
+)
+from phosphene.generators.retrieval.sampling import Sampler
+from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder, within_sphere
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
 
-SHIFT = 3.0  # how much the steps crowd where there is much noise; best for 6 to 8 steps
-SAMPLER = 2  # counts up where the same weights begin to walk another way from noise, and make other pictures
-OnStep = Callable[[int, int, float, Tensor], bool | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """Latents to start from (b, depth, grid, grid), at the noise level `strength`; see `encode`.
-
-    Where `mask` (b, 1, grid, grid) is 0 they are kept, where it is 1 they are made anew. Of the steps
-    from noise those that are left at that level are taken.
-    """
-
-    latents: Tensor
-    strength: float = 1.0
-    mask: Tensor | None = None
+SAMPLER = 2  # counts up where the same weights make other pictures, because they are sampled in another way
+OutputType = Literal["pil", "np", "pt", "latent"]
+Generators = torch.Generator | list[torch.Generator] | None
+Callback = Callable[["RetrievalPipeline", int, Tensor, dict[str, Tensor]], Mapping[str, Tensor] | None]
 
 
 class RetrievalPipeline(DiffusionPipeline):
-    """Conditions to pictures. `space` and `dimension` say whose vectors it was trained on."""
+    """Vectors to pictures, with the argument names of diffusers' pipelines.
+
+    `space` identifies the space of the vectors, and `dimension` is theirs. The other numbers are defaults.
+
+    `RetrievalPipeline.from_pretrained(folder)` loads a folder that `save_pretrained` wrote. Once this module
+    is imported, `DiffusionPipeline.from_pretrained(folder)` does the same, without `custom_pipeline` and
+    without remote code. Both import the classes that `model_index.json` names, as diffusers always does, so
+    load only folders that you trust. `saved.read` loads the folder of a stranger: it imports nothing by name,
+    and it also reads folders that an earlier version wrote.
+    """
+
+    model_cpu_offload_seq: Any = "latent_encoder->denoiser->autoencoder"
+    _callback_tensor_inputs = ("latents", "pred_original_sample", "sigma")
 
     def __init__(
         self,
         denoiser: Denoiser,
         autoencoder: Autoencoder,
         latent_encoder: LatentEncoder,
-        scheduler: UniPCMultistepScheduler,
+        scheduler: Any,
         *,
         space: str = "",
         dimension: int = 0,
         neighbours: int = 8,
-        steps: int = 8,
+        num_inference_steps: int = 8,
         candidates: int = 4,
-        text_guidance: float = 5.0,
-        neighbour_guidance: float = 5.0,
+        guidance_scale: float = 5.0,
+        image_guidance_scale: float = 5.0,
         neighbour_strength: float = 0.8,
         licence: str = "",
     ) -> None:
@@ -73,13 +81,18 @@ class RetrievalPipeline(DiffusionPipeline):
             space=space,
             dimension=dimension or denoiser.config["dimension"],
             neighbours=neighbours,
-            steps=steps,
+            num_inference_steps=num_inference_steps,
             candidates=candidates,
-            text_guidance=text_guidance,
-            neighbour_guidance=neighbour_guidance,
+            guidance_scale=guidance_scale,
+            image_guidance_scale=image_guidance_scale,
             neighbour_strength=neighbour_strength,
             licence=licence,
         )
+        self.image_processor = VaeImageProcessor(vae_scale_factor=SCALE_FACTOR)
+        self.mask_processor = VaeImageProcessor(
+            vae_scale_factor=SCALE_FACTOR, do_normalize=False, do_binarize=True, do_convert_grayscale=True
+        )
+        self._interrupt, self._num_timesteps = False, 0
 
     @property
     def networks(self) -> dict[str, torch.nn.Module]:
@@ -88,62 +101,105 @@ class RetrievalPipeline(DiffusionPipeline):
 
     @property
     def size(self) -> int:
-        """Width and height of the finished pictures."""
-        return int(self.autoencoder.config["size"])
+        """Width and height of the pictures, in pixels."""
+        return int(self.autoencoder.config["sample_size"])
 
     @property
-    def grid(self) -> int:
-        """Cells of the latents, a side."""
-        return int(self.denoiser.config["grid"])
+    def latent_size(self) -> int:
+        """Height and width of the latents, in cells."""
+        return int(self.denoiser.config["sample_size"])
+
+    @property
+    def num_timesteps(self) -> int:
+        """How many steps the current or last call takes."""
+        return self._num_timesteps
+
+    @property
+    def interrupt(self) -> bool:
+        """Whether a callback has ended the current or last call, by setting `_interrupt`."""
+        return self._interrupt
 
     @torch.no_grad()
     def __call__(
         self,
-        conditions: Sequence[Condition],
-        seeds: Sequence[int],
+        prompt_embeds: Embeds = None,
+        image_embeds: Embeds = None,
+        negative_prompt_embeds: Embeds = None,
         *,
-        steps: int | None = None,
-        text_guidance: float | None = None,
-        neighbour_guidance: float | None = None,
-        start: Start | None = None,
-        bfloat16: bool = False,
-        output_type: Literal["pt", "latent"] = "pt",
-        on_step: OnStep | None = None,
-    ) -> Tensor | None:
-        """Make one picture per condition and seed: (b, 3, size, size) in [-1, 1], or its latents.
+        image_embeds_weights: Sequence[Sequence[float]] | None = None,
+        image: Any = None,
+        mask_image: Any = None,
+        strength: float = 0.8,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        image_guidance_scale: float | None = None,
+        num_images_per_prompt: int = 1,
+        generator: Generators = None,
+        latents: Tensor | None = None,
+        output_type: OutputType = "pil",
+        return_dict: bool = True,
+        callback_on_step_end: Callback | None = None,
+        callback_on_step_end_tensor_inputs: Sequence[str] = ("latents",),
+        autocast_dtype: torch.dtype | None = None,
+    ) -> Any:
+        """Make pictures.
 
-        A picture depends on its own condition and seed alone, not on its batch. `on_step` is told
-        the step from 1, how many there are, sigma and the guessed clean latents; where it answers
-        False, the result is None.
+        Args:
+            prompt_embeds: The unit vector of a text for each picture, (b, d), or a list with None for none.
+            image_embeds: The unit vectors of the neighbours of each picture, (b, k, d), or a list of (k, d)
+                with None for no neighbours.
+            negative_prompt_embeds: Unit vectors to steer away from, (b, d) or (b, m, d), or a list.
+            image_embeds_weights: A weight of 0 or more for each neighbour of each picture, relative to the
+                largest one; 1 if not given.
+            image: Pictures to start from, in any form that `VaeImageProcessor` takes, or their latents.
+            mask_image: What to make anew (white) in `image`, as pictures or as cells (b, 1, h, w) in [0, 1].
+            strength: The noise level in (0, 1] of `image` at the start; below 1, fewer steps are left.
+            num_inference_steps: The number of steps from noise alone.
+            guidance_scale: How closely the text is followed.
+            image_guidance_scale: How closely the neighbours are followed (as in InstructPix2Pix).
+            num_images_per_prompt: How many pictures are made of each of them.
+            generator: Draws the noise. With a list of one generator per picture, a picture does not
+                depend on its batch.
+            latents: The noise itself, (b, latent_channels, h, w).
+            output_type: "pil", "np" and "pt" as in diffusers, or "latent".
+            return_dict: Whether to return an `ImagePipelineOutput` or a tuple.
+            callback_on_step_end: Called after each step with the pipeline, the index of the step, its
+                timestep and the tensors named next. It may return other `latents`. It ends the call where it
+                sets `pipe._interrupt = True`.
+            callback_on_step_end_tensor_inputs: Some of "latents", "pred_original_sample" (the predicted clean
+                latents) and "sigma" (the noise level before the step, in [0, 1]).
+            autocast_dtype: The precision in which the denoiser computes, e.g. `torch.bfloat16`.
+
+        Raises ValueError for arguments that do not fit one another, and for a scheduler that `sampling`
+        cannot use.
         """
-        guide = Guide(
-            _or(text_guidance, self.config["text_guidance"]),
-            _or(neighbour_guidance, self.config["neighbour_guidance"]),
+        self._check(image, mask_image, strength, callback_on_step_end_tensor_inputs)
+        conditions = conditions_of(prompt_embeds, image_embeds, image_embeds_weights, negative_prompt_embeds)
+        conditions = conditions or [Condition()] * (len(generator) if isinstance(generator, list) else 1)
+        conditions = [condition for condition in conditions for _ in range(num_images_per_prompt)]
+        start = None if image is None else self._init_latents(image, len(conditions))
+        scales = GuidanceScales(
+            _or(guidance_scale, self.config["guidance_scale"]),
+            _or(image_guidance_scale, self.config["image_guidance_scale"]),
         )
-        guided, ended = (
-            each.branches(conditions, self.config["dimension"], self.device) for each in (guide, guide.ended)
+        steps = _or(num_inference_steps, self.config["num_inference_steps"])
+        run = _Run(
+            Sampler(self.scheduler, steps, 1.0 if start is None else strength),
+            self._branches(scales, conditions),
+            self._branches(scales.ended, conditions),
+            noise=self._noise(generator, len(conditions)) if latents is None else latents.to(self.device),
+            start=start,
+            mask=None if mask_image is None else self._cells(mask_image, len(conditions)),
+            autocast_dtype=autocast_dtype,
         )
-        noise = self._noise(seeds)
-        scheduler = new_scheduler()  # it carries a run's history, so each run has its own
-        strength = 1.0 if start is None else start.strength
-        scheduler.set_timesteps(sigmas=_sigmas(steps or self.config["steps"], strength))
-        first = float(scheduler.sigmas[0])
-        x = noise if start is None else _mix(start.latents, noise, first)
-        for index, timestep in enumerate(scheduler.timesteps):
-            sigma, after = float(scheduler.sigmas[index]), float(scheduler.sigmas[index + 1])
-            clean = self._guess(x, sigma, guided if sigma > GUIDED * first else ended, bfloat16)
-            if start is not None and start.mask is not None:
-                clean = torch.lerp(start.latents, clean, start.mask)
-            x = scheduler.step(clean, timestep, x, return_dict=False)[0]
-            if start is not None and start.mask is not None:
-                x = torch.lerp(_mix(start.latents, noise, after), x, start.mask)
-            if on_step and on_step(index + 1, len(scheduler.timesteps), sigma, clean) is False:
-                return None
-        return x if output_type == "latent" else self.decode(x)
+        made = self._denoise(run, callback_on_step_end, callback_on_step_end_tensor_inputs)
+        images = made if output_type == "latent" else self._pictures(made, output_type)
+        self.maybe_free_model_hooks()  # type: ignore[no-untyped-call]
+        return ImagePipelineOutput(images=images) if return_dict else (images,)  # type: ignore[arg-type]
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
-        """The last step alone: latents to finished pictures (b, 3, size, size) in [-1, 1]."""
+        """Latents to finished pictures (b, 3, size, size) in [-1, 1]."""
         pictures: Tensor = self.autoencoder.decode(latents).clamp(-1, 1)
         return pictures
 
@@ -154,48 +210,120 @@ class RetrievalPipeline(DiffusionPipeline):
         return latents
 
     @torch.no_grad()
-    def nearness(self, latents: Tensor, conditions: Sequence[Condition]) -> Tensor:
-        """How near latents (b, …) are to their conditions' texts, or without one to the neighbours; (b,)."""
+    def similarity(self, latents: Tensor, conditions: Sequence[Condition]) -> Tensor:
+        """How similar latents (b, …) are to what their conditions ask for; (b,)."""
         wanted = torch.from_numpy(np.stack([c.wanted(self.config["dimension"]) for c in conditions]))
-        nearness: Tensor = (self.latent_encoder(latents) * wanted.to(self.device)).sum(1)
-        return nearness
+        similarity: Tensor = (self.latent_encoder(latents) * wanted.to(self.device)).sum(1)
+        return similarity
 
-    def _noise(self, seeds: Sequence[int]) -> Tensor:
-        """Noise (b, depth, grid, grid), each picture's from its own seed, drawn on the CPU."""
-        shape = (self.denoiser.config["depth"], self.grid, self.grid)
-        drawn = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-        return torch.stack(drawn).to(self.device)
+    def _check(self, image: Any, mask_image: Any, strength: float, names: Sequence[str]) -> None:
+        if odd := sorted(set(names) - set(self._callback_tensor_inputs)):
+            raise ValueError(f"`callback_on_step_end_tensor_inputs` cannot have {', '.join(odd)}.")
+        if mask_image is not None and image is None:
+            raise ValueError("`mask_image` needs an `image` that it is a mask of.")
+        if image is not None and not 0 < strength <= 1:
+            raise ValueError(f"`strength` has to be above 0 and at most 1, not {strength}.")
 
-    def _guess(self, x: Tensor, sigma: float, branches: Branches, bfloat16: bool) -> Tensor:
-        """The clean latents (b, depth, grid, grid), guessed in one pass of all branches."""
+    def _denoise(self, run: "_Run", callback: Callback | None, names: Sequence[str]) -> Tensor:
+        """Walk from noise to clean latents."""
+        self._interrupt, self._num_timesteps = False, len(run.sampler)
+        x = run.initial()
+        with self.progress_bar(total=len(run.sampler)) as progress_bar:
+            for index, timestep in enumerate(run.sampler.timesteps):
+                clean = run.keep(self._predict(run, x, index))
+                x = run.keep(run.sampler.step(clean, x, index), index + 1)
+                progress_bar.update()
+                if callback is not None:
+                    sigma = x.new_tensor([run.sampler.sigmas[index]])
+                    tensors = {"latents": x, "pred_original_sample": clean, "sigma": sigma}
+                    told = callback(self, index, timestep, {name: tensors[name] for name in names})
+                    x = (told or {}).get("latents", x)
+                if self._interrupt:
+                    break
+        return x
+
+    def _predict(self, run: "_Run", latents: Tensor, index: int) -> Tensor:
+        """The predicted clean latents (b, latent_channels, h, w), from one pass of all branches."""
+        branches = run.branches(index)
         tokens, count = branches.tokens, len(branches.shares)
-        pictures = x.repeat(count, 1, 1, 1)
-        sigmas = x.new_full((len(pictures),), sigma)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=bfloat16):
-            guesses = self.denoiser(pictures, sigmas, tokens.vectors, tokens.kinds, tokens.weights)
-        return within_sphere(torch.tensordot(branches.shares, guesses.float().unflatten(0, (count, -1)), 1))
+        repeated = latents.repeat(count, 1, 1, 1)
+        sigmas = latents.new_full((len(repeated),), run.sampler.sigmas[index])
+        dtype = run.autocast_dtype
+        with torch.autocast(self.device.type, dtype or torch.bfloat16, enabled=dtype is not None):
+            predicted = self.denoiser(repeated, sigmas, tokens.vectors, tokens.kinds, tokens.weights)
+        summed = torch.tensordot(branches.shares, predicted.float().unflatten(0, (count, -1)), 1)
+        return within_sphere(summed)
+
+    def _branches(self, scales: GuidanceScales, conditions: Sequence[Condition]) -> Branches:
+        return scales.branches(conditions, self.config["dimension"], self.device)
+
+    def _noise(self, generator: Generators, count: int) -> Tensor:
+        """Noise (b, latent_channels, h, w), which is drawn on the device of the generator."""
+        shape = (count, self.denoiser.config["latent_channels"], self.latent_size, self.latent_size)
+        noise: Tensor = randn_tensor(shape, generator=generator, device=self.device, dtype=torch.float32)
+        return noise
+
+    def _init_latents(self, image: Any, count: int) -> Tensor:
+        """The latents of the pictures to start from; one picture is for all, if there is only one."""
+        channels = self.denoiser.config["latent_channels"]
+        if not (isinstance(image, Tensor) and image.ndim == 4 and image.shape[1] == channels):
+            pixels = self.image_processor.preprocess(image, self.size, self.size, resize_mode="crop")
+            image = self.encode(pixels.to(self.device, torch.float32))
+        return _one_each(image.to(self.device), count, "image")
+
+    def _cells(self, mask_image: Any, count: int) -> Tensor:
+        """The cells to make anew, (b, 1, h, w); a cell counts if the mask touches it at all."""
+        cells = (1, self.latent_size, self.latent_size)
+        if not (isinstance(mask_image, Tensor) and mask_image.shape[1:] == cells):
+            mask = self.mask_processor.preprocess(mask_image, self.size, self.size, resize_mode="crop")
+            mask_image = torch.nn.functional.adaptive_max_pool2d(mask.float(), self.latent_size)
+        return _one_each(mask_image.to(self.device), count, "mask_image")
+
+    def _pictures(self, latents: Tensor, output_type: OutputType) -> Any:
+        return self.image_processor.postprocess(self.decode(latents), output_type)
 
 
-def new_scheduler() -> UniPCMultistepScheduler:
-    """UniPC for a network that guesses the clean picture, on the straight path."""
-    scheduler: UniPCMultistepScheduler = UniPCMultistepScheduler(
-        prediction_type="sample", use_flow_sigmas=True, flow_shift=SHIFT, solver_order=2
-    )
-    return scheduler
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What one call of the pipeline computes with."""
+
+    sampler: Sampler
+    guided: Branches
+    ended: Branches  # where guidance has ended
+    noise: Tensor
+    start: Tensor | None
+    mask: Tensor | None
+    autocast_dtype: torch.dtype | None
+
+    def initial(self) -> Tensor:
+        """The latents before the first step."""
+        if self.start is None:
+            return self.noise
+        return self.sampler.add_noise(self.start, self.noise, 0)
+
+    def branches(self, index: int) -> Branches:
+        """The branches of a step."""
+        guided = self.sampler.sigmas[index] > GUIDANCE_END * self.sampler.sigmas[0]
+        return self.guided if guided else self.ended
+
+    def keep(self, latents: Tensor, index: int | None = None) -> Tensor:
+        """The latents, with what the mask keeps put back: clean, or with the noise before step `index`."""
+        if self.start is None or self.mask is None:
+            return latents
+        kept = self.start if index is None else self.sampler.add_noise(self.start, self.noise, index)
+        return torch.lerp(kept, latents, self.mask)
 
 
-def _sigmas(steps: int, strength: float) -> Any:
-    """Evenly spaced levels that, once the scheduler has shifted them, begin at `strength`.
-
-    A start takes as many of the `steps` from noise as lie below its level, one at least.
-    """
-    first = strength / (SHIFT - (SHIFT - 1) * strength)
-    return np.linspace(first, 0, max(1, round(steps * first)) + 1)[:-1]
+def _one_each(tensor: Tensor, count: int, name: str) -> Tensor:
+    """The tensor with one row for each of `count` pictures."""
+    if count % len(tensor):
+        raise ValueError(f"There are {len(tensor)} of `{name}` for {count} pictures.")
+    return tensor.repeat_interleave(count // len(tensor), 0)
 
 
-def _mix(clean: Tensor, noise: Tensor, sigma: float) -> Tensor:
-    return (1 - sigma) * clean + sigma * noise
-
-
-def _or(given: float | None, default: float) -> float:
+def _or(given: Any, default: Any) -> Any:
     return default if given is None else given
+
+
+# `DiffusionPipeline.from_pretrained` looks for the class that a folder names in the module diffusers.
+setattr(diffusers, RetrievalPipeline.__name__, RetrievalPipeline)

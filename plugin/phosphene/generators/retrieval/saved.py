@@ -1,27 +1,33 @@
-"""A generator read from a folder, which may be a stranger's: numbers and names, never code.
+"""Reads a generator from a folder, which may be a stranger's, as data and never as code.
 
-diffusers' own loader would import whatever module `model_index.json` names, follow `auto_map`, and look for
-further files that other files name. Here three networks are read, of classes that stand in this module, from
-a configuration with known keys and bounded values and from one safetensors file each. The scheduler is always
-our own. `RetrievalPipeline.save_pretrained` writes such a folder.
+diffusers' own loader imports the modules that `model_index.json` names, follows `auto_map`, and looks for
+further files that other files name. Here the classes of the three networks and of the scheduler are chosen
+from the tables of this module. Their configurations have known keys and bounded values, and the weights of
+each network are in one safetensors file. `RetrievalPipeline.save_pretrained` writes such a folder.
 """
 
 import hashlib
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from functools import partial
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
 import torch
+from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
+from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 from safetensors import safe_open
 from torch import Tensor, nn
 
 from phosphene.files import inside
 from phosphene.generators.retrieval import former_names
-from phosphene.generators.retrieval.pipeline import SAMPLER, RetrievalPipeline, new_scheduler
-from phosphene.nets.autoencoder import FACTOR, Autoencoder
+from phosphene.generators.retrieval.pipeline import SAMPLER, RetrievalPipeline
+from phosphene.generators.retrieval.sampling import Sampler, default_scheduler
+from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.recipes.bounds import MOST_CANDIDATES, MOST_GUIDANCE, MOST_STEPS
@@ -53,48 +59,117 @@ def _levels(most: int) -> Check:
     return lambda value: isinstance(value, list) and 0 < len(value) <= 8 and all(map(_whole(most), value))
 
 
-DIMENSION, DEPTH, CHANNELS = _whole(65_535), _whole(256), _levels(4096)
+SCHEDULER = "scheduler"
+SCHEDULERS: Mapping[str, Any] = {
+    made.__name__: made
+    for made in (
+        UniPCMultistepScheduler,
+        DPMSolverMultistepScheduler,
+        FlowMatchEulerDiscreteScheduler,
+        EulerDiscreteScheduler,
+    )
+}
+DIMENSION = _whole(65_535)
+CHANNELS = {"latent_channels": _whole(256), "block_out_channels": _levels(4096)}
 SHAPES: Mapping[str, Mapping[str, Check]] = {
-    "autoencoder": {"size": _whole(1024, 16), "depth": DEPTH, "channels": CHANNELS, "blocks": _whole(32)},
+    "autoencoder": {**CHANNELS, "sample_size": _whole(1024, 16), "layers_per_block": _whole(32)},
     "denoiser": {
-        **{"dimension": DIMENSION, "grid": _whole(64), "depth": DEPTH, "channels": CHANNELS},
-        **{"width": _whole(4096), "heads": _whole(64), "blocks": _levels(32), "pieces": _whole(64)},
+        **CHANNELS,
+        **{"dimension": DIMENSION, "sample_size": _whole(64), "layers_per_block": _levels(32)},
+        **{"cross_attention_dim": _whole(4096), "num_attention_heads": _whole(64), "num_tokens": _whole(64)},
     },
-    "latent_encoder": {"dimension": DIMENSION, "depth": DEPTH, "channels": CHANNELS},
+    "latent_encoder": {**CHANNELS, "dimension": DIMENSION},
 }
 SETTINGS: Mapping[str, Check] = {
     **{"space": _text(4096), "dimension": DIMENSION, "licence": _text(4096), "neighbours": _whole(64, 0)},
-    **{"steps": _whole(MOST_STEPS), "candidates": _whole(MOST_CANDIDATES)},
-    **dict.fromkeys(("text_guidance", "neighbour_guidance"), _number(MOST_GUIDANCE)),
+    **{"num_inference_steps": _whole(MOST_STEPS), "candidates": _whole(MOST_CANDIDATES)},
+    **dict.fromkeys(("guidance_scale", "image_guidance_scale"), _number(MOST_GUIDANCE)),
     "neighbour_strength": _number(1),
 }
 
 
 def read(folder: Path) -> RetrievalPipeline:
-    """The pipeline that a folder holds, in full precision. Raises ValueError that says what is wrong."""
+    """The pipeline in a folder, in full precision. Raises ValueError that says what is wrong with it."""
     index = _settings(folder, INDEX)
-    parts = {*NETWORKS, *former_names.NETWORKS.values(), "scheduler"}
+    parts = {*NETWORKS, *former_names.NETWORKS.values(), SCHEDULER}
     settings = {key: value for key, value in index.items() if key not in parts}
     _check(INDEX, settings, SETTINGS)
     networks = {name: _network(folder, name) for name in NETWORKS}
     _fit(settings, **networks)
-    return RetrievalPipeline(**networks, scheduler=new_scheduler(), **settings)
+    pipeline = RetrievalPipeline(**networks, scheduler=_scheduler(folder), **settings)
+    pipeline.set_progress_bar_config(disable=True)  # type: ignore[no-untyped-call]
+    return pipeline
 
 
 def digest(folder: Path) -> str:
     """The sha256 of what decides its pictures: the sampler, and the shapes and weights of its networks.
 
-    Networks count by their first names, so that renaming one makes no other generator of it.
+    The scheduler counts too, where it is not the default one. The digest stays the same where a network's
+    folder was renamed, and where a generator was published again under other names; see `former_names`.
     """
     total = hashlib.sha256(f"sampler {SAMPLER}".encode())
     for network in sorted(NETWORKS):
         name = former_names.stored_name(folder, network)
-        shape = _json(folder, f"{name}/{CONFIG}")
-        first_name = former_names.NETWORKS.get(network, network)
-        total.update(json.dumps([first_name, shape], sort_keys=True).encode())
+        shape = [former_names.NETWORKS.get(network, network), _json(folder, f"{name}/{CONFIG}")]
+        total.update(json.dumps(shape, sort_keys=True).encode())
         with _file(folder, f"{name}/{WEIGHTS}").open("rb") as weights:
             total.update(hashlib.file_digest(weights, "sha256").digest())
-    return total.hexdigest()
+    scheduler, usual = _scheduler(folder), default_scheduler()
+    if _identity(scheduler) != _identity(usual):
+        total.update(_identity(scheduler).encode())
+    return former_names.DIGESTS.get(total.hexdigest(), total.hexdigest())
+
+
+def _identity(scheduler: Any) -> str:
+    """The class and the settings of a scheduler."""
+    settings = {key: value for key, value in scheduler.config.items() if not key.startswith("_")}
+    return json.dumps([type(scheduler).__name__, settings], sort_keys=True)
+
+
+def _scheduler(folder: Path) -> Any:
+    """The scheduler of a folder, of a class in `SCHEDULERS`; the default one where the folder has none."""
+    name = f"{SCHEDULER}/scheduler_config.json"
+    if not inside(folder, name).exists():
+        return default_scheduler()
+    named = str(_json_object(folder, name).get("_class_name"))
+    if named not in SCHEDULERS:
+        raise ValueError(f"{name} names the scheduler {named[:80]!r}, which phosphene does not use")
+    # The default of `lambda_min_clipped` of DPM-Solver is minus infinity, which is left out.
+    settings = {key: value for key, value in _json(folder, name).items() if value != -inf}
+    _check(name, settings, _scheduler_settings())
+    scheduler = SCHEDULERS[named].from_config(settings)
+    _try(scheduler)
+    return scheduler
+
+
+def _scheduler_settings() -> dict[str, Check]:
+    """The settings of all schedulers: `from_config` keeps those of the class that it converts from."""
+    known: dict[str, Check] = {}
+    for made in SCHEDULERS.values():
+        parameters = inspect.signature(made).parameters.values()
+        known |= {each.name: _like(each.default) for each in parameters}
+    return known | {"num_train_timesteps": _whole(10_000), "solver_order": _whole(3)}
+
+
+def _like(default: Any) -> Check:
+    """Accepts values of the kind that a scheduler's default value is of."""
+    if isinstance(default, bool):
+        return lambda value: isinstance(value, bool)
+    if isinstance(default, str):
+        return _text(64)
+    if isinstance(default, int | float):
+        return _number(10_000)
+    if default is None:
+        return lambda value: value is None or _number(10_000)(value)
+    return lambda value: value == list(default)
+
+
+def _try(scheduler: Any) -> None:
+    """Take a step of a scheduler. Raises ValueError where its settings do not fit one another."""
+    try:
+        Sampler(scheduler, 2, 1.0).step(torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1), 0)
+    except (AssertionError, ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:
+        raise ValueError(f"its scheduler cannot be used: {error}") from error
 
 
 def _network(folder: Path, network: str) -> Any:
@@ -105,20 +180,20 @@ def _network(folder: Path, network: str) -> Any:
     make = partial(NETWORKS[network], **shape)
     with torch.device("meta"):  # shapes without memory
         wanted = {key: tuple(value.shape) for key, value in make().state_dict().items()}
-    weights = _weights(_file(folder, f"{name}/{WEIGHTS}"), wanted)
+    weights = _weights(network, _file(folder, f"{name}/{WEIGHTS}"), wanted)
     made: nn.Module = make()
     made.load_state_dict(weights, assign=True)
     return made.eval()
 
 
-def _weights(file: Path, wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
+def _weights(network: str, file: Path, wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
     """The weights of these names and shapes, in memory of their own and in full precision.
 
     Where a weight begins in a file decides how some processors add up, and so a picture's last bit.
     """
     name = file.parent.name
     with safe_open(file, "pt") as opened:
-        stored = former_names.weight_names(opened.keys())
+        stored = former_names.weight_names(network, opened.keys())
         if missing := sorted(wanted.keys() - stored.keys()):
             raise ValueError(f"{name} lacks {missing[0]} ({len(missing)} in all)")
         shapes = {key: tuple(opened.get_slice(stored[key]).get_shape()) for key in wanted}
@@ -130,17 +205,17 @@ def _weights(file: Path, wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Ten
 def _fit(settings: Mapping[str, Any], autoencoder: Any, denoiser: Any, latent_encoder: Any) -> None:
     """Raise ValueError where the networks are not made for each other."""
     shape = denoiser.config
-    for key, others in (("depth", (autoencoder, latent_encoder)), ("dimension", (latent_encoder,))):
+    for key, others in (("latent_channels", (autoencoder, latent_encoder)), ("dimension", (latent_encoder,))):
         if any(other.config[key] != shape[key] for other in others):
             raise ValueError(f"its networks have different values of `{key}`")
     if settings.get("dimension", shape["dimension"]) != shape["dimension"]:
         raise ValueError(f"{INDEX} and the denoiser have different values of `dimension`")
-    if autoencoder.config["size"] != FACTOR * shape["grid"]:
-        raise ValueError(f"the autoencoder's `size` is not {FACTOR} times the denoiser's `grid`")
-    if shape["grid"] % 2 ** (len(shape["channels"]) - 1):
-        raise ValueError("the denoiser's `grid` cannot be halved at every level")
-    if any(channels % shape["heads"] for channels in shape["channels"]):
-        raise ValueError("the denoiser's `channels` are no multiples of its `heads`")
+    if autoencoder.config["sample_size"] != SCALE_FACTOR * shape["sample_size"]:
+        raise ValueError(f"the autoencoder's `sample_size` is not {SCALE_FACTOR} times the denoiser's")
+    if shape["sample_size"] % 2 ** (len(shape["block_out_channels"]) - 1):
+        raise ValueError("the denoiser's `sample_size` cannot be halved at every level")
+    if any(channels % shape["num_attention_heads"] for channels in shape["block_out_channels"]):
+        raise ValueError("the denoiser's `block_out_channels` are no multiples of its `num_attention_heads`")
 
 
 def _settings(folder: Path, name: str) -> dict[str, Any]:
@@ -149,14 +224,18 @@ def _settings(folder: Path, name: str) -> dict[str, Any]:
 
 
 def _json(folder: Path, name: str) -> dict[str, Any]:
-    """The JSON object in a file, without diffusers' own notes in it."""
+    """The JSON object in a file, without the notes of diffusers in it."""
+    return {key: value for key, value in _json_object(folder, name).items() if not key.startswith("_")}
+
+
+def _json_object(folder: Path, name: str) -> dict[str, Any]:
     file = _file(folder, name)
     if file.stat().st_size > LARGEST:
         raise ValueError(f"{name} is larger than {LARGEST:,} bytes")
     found = json.loads(file.read_bytes())
     if not isinstance(found, dict):
         raise ValueError(f"{name} is no JSON object")
-    return {key: value for key, value in found.items() if not key.startswith("_")}
+    return found
 
 
 def _check(name: str, found: Mapping[str, Any], allowed: Mapping[str, Check]) -> None:

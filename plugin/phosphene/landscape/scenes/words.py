@@ -188,10 +188,6 @@ WEATHER_PLACES = {
     ),
     "fog": ("in the fog", "in thick fog", "in the mist", "on a foggy day", "in dense mist", "in the haze"),
 }
-WEATHER_ADJECTIVES = {
-    "clear": ("clear", "cloudless"), "cloudy": ("cloudy", "overcast"), "rain": ("rainy", "wet"),
-    "snowfall": ("snowing",), "fog": ("foggy", "misty", "hazy"),
-}  # fmt: skip
 KINDS: dict[str, tuple[tuple[str, str], ...]] = {  # one, and several
     "house": (
         ("house", "houses"), ("house", "houses"), ("cottage", "cottages"), ("home", "homes"),

@@ -1,13 +1,14 @@
 """Writes scenes as PNG files with their captions in COCO's captions format."""
 
+import io
 import json
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from phosphene.files import write_whole
 from phosphene.landscape.scenes.captions import captions
 from phosphene.landscape.scenes.drawing import draw
 from phosphene.landscape.scenes.scene import compose
@@ -23,15 +24,15 @@ def write(
 ) -> Path:
     """Draw a picture per seed into `folder`, then write and return its captions.json.
 
-    Pictures that are already there stay as they are, so a stopped run is taken up where it ended.
-    `on_picture` is told each seed once its picture is there.
+    Existing pictures stay as they are, so the same call continues a run that was stopped. `on_picture` is
+    told each seed once its picture has been written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for seed in drawn(partial(write_picture, folder, size), seeds, workers):
         if on_picture:
             on_picture(seed)
     path = folder / "captions.json"
-    replace(path, json.dumps(coco(seeds, size), separators=(",", ":")).encode())
+    write_whole(path, json.dumps(coco(seeds, size), separators=(",", ":")).encode())
     return path
 
 
@@ -49,17 +50,10 @@ def write_picture(folder: Path, size: int, seed: int) -> int:
     """Draw one picture, unless it is there, and return its seed."""
     path = folder / file_name(seed)
     if not path.exists():
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        draw(compose(seed), size).save(part, format="PNG", compress_level=1)
-        part.replace(path)
+        buffer = io.BytesIO()
+        draw(compose(seed), size).save(buffer, format="PNG", compress_level=1)
+        write_whole(path, buffer.getvalue())
     return seed
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write under a temporary name, then rename, so that nobody reads half a file."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_bytes(content)
-    part.replace(path)
 
 
 def file_name(seed: int) -> str:

@@ -1,4 +1,4 @@
-"""Arrays that a training keeps beside its checkpoint, in order not to make them twice."""
+"""Arrays that a training keeps beside its checkpoint, so that they are computed only once."""
 
 import io
 import struct
@@ -25,7 +25,7 @@ def save_arrays(path: Path, **arrays: Any) -> None:
 
 
 def load_arrays(path: Path, on_note: OnNote | None = None) -> Arrays:
-    """The arrays of a .npz; none where there is no such file, or a damaged one, which `on_note` is told."""
+    """The arrays of a .npz. None where there is no file, or a damaged one, which `on_note` is told."""
     if not path.exists():
         return {}
     try:
@@ -33,5 +33,5 @@ def load_arrays(path: Path, on_note: OnNote | None = None) -> Arrays:
             return {name: arrays[name] for name in arrays.files}
     except (*DAMAGE, zipfile.BadZipFile, zlib.error, struct.error, MemoryError, OverflowError) as error:
         if on_note:
-            on_note(f"`{path}` is damaged ({type(error).__name__}), and is made anew")
+            on_note(f"`{path}` is damaged ({type(error).__name__}) and is computed again.")
         return {}

@@ -1,4 +1,4 @@
-"""What a CLIP learns from: batches of pictures and captions, and the loss that tells pairs from the rest."""
+"""The contrastive loss of a CLIP, and the batches of pictures and captions that it is computed on."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,38 +11,38 @@ from open_clip.model import CLIP
 from torch.nn import functional
 
 from phosphene.nets.tokenizer import Tokenizer
-from phosphene.training.examples import Examples, mirrored, normal, shifted
-from phosphene.training.phrases import Naming, Phrasebook
+from phosphene.training.examples import Examples, mirrored, normalised, shifted
+from phosphene.training.phrases import Phrasebook, PhraseLoss
 from phosphene.vectors import Vectors
 
-BATCH = 192
-HALVES = 2  # of a batch, one a thread
-JUMBLED = 24  # texts a step that belong to no picture
-CROWD = 2048  # further pictures that a text is not about, where their vectors are there already
-NAMING = 0.1  # how much a nat of phrases counts beside a nat of pairs
-TOGETHER = 6  # parts that texts run in, short ones first
+BATCH_SIZE = 192
+HALVES = 2  # of a batch, one per thread
+JUMBLED = 24  # texts per step that belong to no picture
+EXTRA_NEGATIVES = 2048  # pictures per step that no text is about, where their vectors are known
+PHRASE_WEIGHT = 0.1  # of the phrase loss, where the contrastive loss has the weight 1
+TEXT_PARTS = 6  # parts that texts run in, short ones first
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """Draws batches and says what the model got wrong on them."""
+class ContrastiveObjective:
+    """Draws batches and computes the gradients of the model on them."""
 
     model: CLIP
     tokenizer: Tokenizer
     dropping: Tokenizer
     examples: Examples
     book: Phrasebook
-    naming: Naming
-    rivals: NDArray[np.int32] | None
-    locked: Vectors | None  # the pictures' vectors, where they are to stay
+    phrase_loss: PhraseLoss
+    hard_negatives: NDArray[np.int32] | None
+    locked: Vectors | None  # the vectors of the pictures, where they must not change
     random: np.random.Generator
     threads: ThreadPoolExecutor
 
     def backward(self) -> float:
-        """Draw a batch, add the gradients of its loss to the model's, and return the loss.
+        """Draw a batch, add the gradients of its loss to the model, and return the loss.
 
-        The towers, and halves of a batch, meet in the loss alone, so that they run in threads. Each half
-        of the pictures has statistics of its own (ghost batch normalisation; Hoffer et al. 2017).
+        The towers and the halves of a batch run in threads, since they meet only in the loss. Each half of
+        the pictures has its own statistics (ghost batch normalisation; Hoffer et al. 2017).
         """
         chosen, alone = self.chosen()
         ids = self.texts(chosen, alone)
@@ -51,36 +51,38 @@ class Lesson:
         outputs = list(self.threads.map(lambda tower: tower(), [*pictures, *texts]))
         ends = [output.detach().requires_grad_() for output in outputs]
         seen = functional.normalize(torch.cat(ends[:HALVES]), dim=-1)
-        loss = self.loss(seen, torch.cat(ends[HALVES:]), ids, alone, self.crowd(chosen))
+        loss = self.loss(seen, torch.cat(ends[HALVES:]), ids, alone, self.extra_negatives(chosen))
         if self.locked is None:
-            loss = loss + NAMING * self.naming(seen, self.book.said(chosen))
+            loss = loss + PHRASE_WEIGHT * self.phrase_loss(seen, self.book.said(chosen))
         loss.backward()  # type: ignore[no-untyped-call]
         learnt = [pair for pair in zip(outputs, ends, strict=True) if pair[0].requires_grad]
         list(self.threads.map(lambda pair: pair[0].backward(pair[1].grad), learnt))
         return float(loss.detach())
 
     def pictures(self, chosen: NDArray[np.int64]) -> torch.Tensor:
-        """The vectors (n, d) of pictures, moved a little and mirrored at times; or those that are to stay."""
+        """The vectors (n, d) of pictures that were shifted and mirrored at random, or the locked vectors."""
         if self.locked is not None:
             return torch.from_numpy(self.locked[chosen])
         moved = mirrored(shifted(self.examples.pictures[chosen], self.random), self.random)
-        return self.model.encode_image(normal(moved))  # type: ignore[no-any-return]
+        return self.model.encode_image(normalised(moved))  # type: ignore[no-any-return]
 
-    def crowd(self, chosen: NDArray[np.int64]) -> torch.Tensor:
-        """Vectors (m, d) of pictures that are not in the batch; none where they would have to be made."""
+    def extra_negatives(self, chosen: NDArray[np.int64]) -> torch.Tensor:
+        """The locked vectors (m, d) of pictures that are not in the batch; none where nothing is locked."""
         if self.locked is None:
             return torch.empty(0, self.model.text_projection.shape[1])
-        others = np.setdiff1d(self.random.integers(len(self.examples), size=CROWD), chosen)
+        others = np.setdiff1d(self.random.integers(len(self.examples), size=EXTRA_NEGATIVES), chosen)
         return torch.from_numpy(self.locked[others])
 
     def chosen(self) -> tuple[NDArray[np.int64], int]:
-        """The pictures of a batch, and how many of them, the first ones, were chosen by chance alone."""
-        count = min(BATCH, len(self.examples))
-        if self.rivals is None:
+        """The pictures of a batch, and how many of them, the first ones, were drawn at random."""
+        count = min(BATCH_SIZE, len(self.examples))
+        if self.hard_negatives is None:
             return self.random.choice(len(self.examples), count, replace=False), count
         first = self.random.choice(len(self.examples), count // 2, replace=False)
-        near = self.rivals[first, self.random.integers(self.rivals.shape[1], size=len(first))]
-        rest = np.setdiff1d(near[near >= 0], first)
+        negatives = self.hard_negatives[
+            first, self.random.integers(self.hard_negatives.shape[1], size=len(first))
+        ]
+        rest = np.setdiff1d(negatives[negatives >= 0], first)
         return np.concatenate([first, rest]), len(first)
 
     def texts(self, chosen: NDArray[np.int64], alone: int) -> torch.Tensor:
@@ -97,11 +99,11 @@ class Lesson:
         texts: torch.Tensor,
         ids: torch.Tensor,
         alone: int,
-        crowd: torch.Tensor,
+        extra_negatives: torch.Tensor,
     ) -> torch.Tensor:
-        """The loss of n pictures' vectors and texts': n full captions, `alone` others, and jumbled ones."""
+        """The loss of n pictures and their texts: n fullest captions, `alone` others, then jumbled ones."""
         count, scale = len(pictures), self.model.logit_scale.exp()
-        others = Others(texts[count + alone :], crowd)
+        others = Others(texts[count + alone :], extra_negatives)
         views = ((pictures, slice(count)), (pictures[:alone], slice(count, count + alone)))
         losses = [contrast(some, texts[view], ids[view], scale, others) for some, view in views]
         return torch.stack(losses).mean()
@@ -109,7 +111,7 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """What belongs to no pair of a batch: texts (m, d), and pictures (k, d)."""
+    """Negatives that belong to no pair of a batch: texts (m, d) and pictures (k, d)."""
 
     texts: torch.Tensor
     pictures: torch.Tensor
@@ -118,7 +120,7 @@ class Others:
 def contrast(
     pictures: torch.Tensor, texts: torch.Tensor, ids: torch.Tensor, scale: torch.Tensor, others: Others
 ) -> torch.Tensor:
-    """The symmetric contrastive loss of n pairs (n, d), with other texts and pictures as negatives."""
+    """The symmetric contrastive loss of n pairs (n, d), with further texts and pictures as negatives."""
     own = torch.arange(len(pictures), device=pictures.device)
     same = (ids[:, None] == ids[None]).all(dim=-1) & ~torch.eye(len(ids), dtype=torch.bool, device=ids.device)
     logits = (scale * pictures @ texts.T).masked_fill(same, -torch.inf)
@@ -128,7 +130,7 @@ def contrast(
 
 
 def jumble(text: str, random: np.random.Generator) -> str:
-    """The text with its letters dealt anew to its long words: about nothing, but of the same shape."""
+    """The text with the letters of its long words shuffled: it means nothing, but has the same shape."""
     words = text.split()
     letters = list("".join(word for word in words if len(word) > 3))
     random.shuffle(letters)
@@ -137,14 +139,14 @@ def jumble(text: str, random: np.random.Generator) -> str:
 
 
 def encode_texts(model: CLIP, ids: torch.Tensor) -> torch.Tensor:
-    """What `model.encode_text` gives of `ids` (n, context), without most of the padding."""
+    """What `model.encode_text` returns for `ids` (n, context), computed without most of the padding."""
     order = (ids != 0).sum(dim=1).argsort()
-    parts = [_encode(model, ids[part]) for part in order.tensor_split(TOGETHER) if len(part)]
+    parts = [_encode(model, ids[part]) for part in order.tensor_split(TEXT_PARTS) if len(part)]
     return torch.cat(parts)[order.argsort()]
 
 
 def _encode(model: CLIP, ids: torch.Tensor) -> torch.Tensor:
-    """The same, without the padding that all of `ids` share."""
+    """The same, computed without the padding that all of `ids` share."""
     length = int((ids != 0).sum(dim=1).max())
     ids = ids[:, :length]
     hidden = model.token_embedding(ids) + model.positional_embedding[:length]

@@ -1,4 +1,4 @@
-"""How each network of a generator is trained: threads share every batch, and weights are averaged."""
+"""The trainer of each network of a generator: threads share every batch, and weights are averaged."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,26 +7,26 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from phosphene.training.average import Average
-from phosphene.training.budget import Budget, Progress, checked, cosine, set_rate
+from phosphene.training.budget import Budget, TrainingProgress, checked, cosine, set_rate
 from phosphene.training.checkpoint import Part, take_over
-from phosphene.training.muon import Muon
+from phosphene.training.ema import ema_of
+from phosphene.training.optimizers import muon
 from phosphene.training.run import OnNote, Run
-from phosphene.training.workers import Learnt, Workers
+from phosphene.training.workers import LossAndGradients, Workers
 
 RATES = {"muon": 0.02, "adamw": 2e-3}
 EVERY = 10  # steps between two lines of the log
 
 Network = TypeVar("Network", bound=nn.Module)
 Batch = TypeVar("Batch")
-OnStep = Callable[[Progress], None]
+OnProgress = Callable[[TrainingProgress], None]
 
 
-class Course(Generic[Network, Batch]):
-    """Muon for the filters and matrices inside a network, AdamW for its ends and the rest of it.
+class Trainer(Generic[Network, Batch]):
+    """Trains a network: Muon for the filters and matrices inside of it, AdamW for its `ends` and the rest.
 
-    Weights that need no gradient stay as they are. The run lies in `folder`; the same course goes on where
-    a killed one left off.
+    Weights that need no gradient stay as they are. The run is kept in `folder`; a trainer with the same
+    arguments continues one that was killed.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Course(Generic[Network, Batch]):
         ends: Collection[nn.Module],
         decay: float = 0.999,
         rates: Mapping[str, float] = RATES,
-        lessons: str = "",
+        dataset: str = "",
         seed: int = 0,
         device: str = "cpu",
         on_note: OnNote | None = None,
@@ -50,23 +50,23 @@ class Course(Generic[Network, Batch]):
         self.workers = Workers(torch.get_num_threads() if device == "cpu" else 1)
         self.weights = [weights for weights in model.parameters() if weights.requires_grad]
         self.optimizers = self._optimizers(ends)
-        self._average = Average(model, decay)
-        parts: dict[str, Part] = {"model": model, "average": self._average, **self.optimizers}
+        self.ema = ema_of(model, decay)
+        parts: dict[str, Part] = {"model": model, "ema": self.ema, **self.optimizers}
         settings = {**settings, "seed": seed}
-        self.run = Run(folder, parts, budget, settings, lessons=lessons, seed=seed, on_note=on_note)
+        self.run = Run(folder, parts, budget, settings, dataset=dataset, seed=seed, on_note=on_note)
 
     @property
     def averaged(self) -> Network:
         """The network with its averaged weights, in single precision."""
-        return self._average.module  # type: ignore[return-value]
+        return self.ema.module  # type: ignore[return-value]
 
     def steps(
         self,
         draw: Callable[[], Sequence[Batch]],
-        gradients: Callable[[Sequence[Tensor], Batch], Learnt],
-        on_step: OnStep | None = None,
+        gradients: Callable[[Sequence[Tensor], Batch], LossAndGradients],
+        on_step: OnProgress | None = None,
     ) -> Iterator[None]:
-        """Take the steps; each learns from a batch, in the parts that `draw` gives of it."""
+        """Take the steps. Each learns from one batch, which `draw` returns in parts, one per worker."""
         for step in self.run:
             for name, optimizer in self.optimizers.items():
                 set_rate(optimizer, cosine(step.progress, self.rates[name]))
@@ -74,11 +74,11 @@ class Course(Generic[Network, Batch]):
             checked(loss, step.number)
             for optimizer in self.optimizers.values():
                 optimizer.step()
-            self._average.update(self.model)
+            self.ema.update_parameters(self.model)
             if step.number % EVERY == 0:
                 self.run.note(loss=loss)
             if on_step:
-                on_step(Progress(step.progress, step.number, loss))
+                on_step(TrainingProgress(step.progress, step.number, loss))
             yield
         self.workers.close()
 
@@ -88,11 +88,11 @@ class Course(Generic[Network, Batch]):
         chosen = {id(weights) for weights in inside}
         rest = [weights for weights in self.weights if id(weights) not in chosen]
         return {
-            "muon": Muon(inside, each=self.workers.map),
+            "muon": muon(inside, self.rates["muon"], fallback_rate=self.rates["adamw"]),
             "adamw": torch.optim.AdamW(rest, betas=(0.9, 0.99), weight_decay=0.01),
         }
 
 
 def begin(model: nn.Module, start: nn.Module) -> None:
-    """Take over all weights of `start` that fit: all but what reads vectors, where a space is another."""
+    """Copy all weights of `start` that fit: all but those that read vectors, where the spaces differ."""
     take_over(model, start.state_dict())

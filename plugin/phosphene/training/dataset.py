@@ -1,7 +1,7 @@
-"""What a generator learns from: a library's pictures as latents, and who is near to whom.
+"""The dataset of a generator: a library's pictures as latents, their captions, and the neighbours of both.
 
-Captions are embedded once; the neighbours of every picture and of every caption are searched once,
-exactly, among the pictures. Where the latents come from is in `training.gathering`.
+Captions are embedded once. The nearest pictures of every picture and of every caption are searched once,
+exactly. The latents come from `training.latent_cache`.
 """
 
 import hashlib
@@ -15,20 +15,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from phosphene.training.kept import load_arrays, save_arrays
+from phosphene.training.arrays import load_arrays, save_arrays
 from phosphene.training.run import OnNote
 from phosphene.vectors import Vectors
 
-NEAREST = 16  # neighbours kept per picture and per caption
-ALIKE = 0.995  # cosine from which two pictures count as the same one: it would be copied
-BLOCK = 2048  # rows searched at once
+NEAREST = 16  # neighbours that are kept per picture and per caption
+DUPLICATE = 0.995  # cosine from which two pictures count as one: the generator would learn to copy it
+BLOCK = 2048  # rows that are searched at once
 
-Latents: TypeAlias = NDArray[np.float16]  # (n, depth, grid, grid)
+Latents: TypeAlias = NDArray[np.float16]  # (n, latent_channels, h, w)
 Ids: TypeAlias = NDArray[np.str_]
 
 
-class Words(Protocol):
-    """What embeds captions: an Embedder, or a part of one."""
+class TextEncoder(Protocol):
+    """Embeds captions: an Embedder, or the part of one that embeds texts."""
 
     def texts(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors (n, d)."""
@@ -36,10 +36,10 @@ class Words(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Lessons:
-    """n pictures and their m captions; neighbours are indices of pictures, -1 where there are fewer.
+class LatentDataset:
+    """n pictures and their m captions. Neighbours are indices of pictures, -1 where there are fewer.
 
-    `encoder` says whose latents they are, `digest` what all of it was made from.
+    `encoder` identifies the encoder of the latents, `digest` everything that the dataset was made from.
     """
 
     latents: Latents
@@ -65,15 +65,12 @@ class Lessons:
         return range(int(self.first[index]), int(self.first[index + 1]))
 
     def save(self, path: Path) -> None:
-        """Write them as one .npz, whole or not at all."""
+        """Write the dataset as one .npz, whole or not at all."""
         save_arrays(path, **{each.name: getattr(self, each.name) for each in fields(self)})
 
     @classmethod
-    def load(cls, path: Path, on_note: OnNote | None = None) -> "Lessons | None":
-        """What `save` wrote; None where there is nothing, or a damaged file, which `on_note` is told.
-
-        Lessons that do not say whose latents they are, as an earlier version wrote them, are of no use.
-        """
+    def load(cls, path: Path, on_note: OnNote | None = None) -> "LatentDataset | None":
+        """What `save` wrote. None where there is no file, or a damaged one, which `on_note` is told."""
         arrays: dict[str, Any] = load_arrays(path, on_note)
         names = {each.name for each in fields(cls)}
         if not names <= arrays.keys():
@@ -85,32 +82,34 @@ class Lessons:
 def digest_of(
     space: str, encoder: str, ids: Sequence[str], captions: Sequence[Sequence[str]], own: Vectors
 ) -> str:
-    """What tells lessons from others: pictures, their captions and vectors, and whose latents they are."""
+    """Identifies a dataset: its pictures, their captions and vectors, and the encoder of the latents."""
     told = json.dumps([space, encoder, list(ids), [list(texts) for texts in captions]])
     return hashlib.sha256(told.encode() + np.ascontiguousarray(own).tobytes()).hexdigest()
 
 
-def arrange(latents: Latents, own: Vectors, captions: Sequence[Sequence[str]], words: Words) -> Lessons:
-    """Embed the captions and find everyone's neighbours."""
+def with_neighbours(
+    latents: Latents, own: Vectors, captions: Sequence[Sequence[str]], embedder: TextEncoder
+) -> LatentDataset:
+    """The dataset of these pictures: embeds their captions and searches the neighbours of both."""
     first = np.cumsum([0, *(len(texts) for texts in captions)], dtype=np.int64)
     flat = [text for texts in captions for text in texts]
-    texts = _embedded(flat, words, own.shape[1])
+    texts = _embedded(flat, embedder, own.shape[1])
     owners = np.repeat(np.arange(len(own)), np.diff(first))
     near_own = neighbours(own, np.arange(len(own)), own)
-    return Lessons(latents, own, texts, first, near_own, neighbours(texts, owners, own))
+    return LatentDataset(latents, own, texts, first, near_own, neighbours(texts, owners, own))
 
 
 def neighbours(queries: Vectors, owners: NDArray[np.integer], pictures: Vectors) -> NDArray[np.int32]:
     """The NEAREST pictures of each query (q, d), nearest first: (q, NEAREST), -1 where there are fewer.
 
-    A query's owner, and whatever is ALIKE to the owner, is not its neighbour.
+    Each query belongs to a picture, its owner. The owner and its duplicates are not neighbours of the query.
     """
     found = np.full((len(queries), NEAREST), -1, dtype=np.int32)
-    wide, among = min(2 * NEAREST, len(pictures)), torch.from_numpy(pictures).T
+    wide, columns = min(2 * NEAREST, len(pictures)), torch.from_numpy(pictures).T
     for start in range(0, len(queries), BLOCK):
         block = slice(start, start + BLOCK)
-        best = (torch.from_numpy(queries[block]) @ among).topk(wide).indices.numpy()
-        alike = np.einsum("qkd,qd->qk", pictures[best], pictures[owners[block]]) > ALIKE
+        best = (torch.from_numpy(queries[block]) @ columns).topk(wide).indices.numpy()
+        alike = np.einsum("qkd,qd->qk", pictures[best], pictures[owners[block]]) > DUPLICATE
         alike |= best == owners[block][:, None]
         kept = np.argsort(alike, axis=1, kind="stable")[:, :NEAREST]  # the others first, in their order
         best = np.where(np.take_along_axis(alike, kept, axis=1), -1, np.take_along_axis(best, kept, axis=1))
@@ -118,10 +117,10 @@ def neighbours(queries: Vectors, owners: NDArray[np.integer], pictures: Vectors)
     return found
 
 
-def _embedded(texts: Sequence[str], words: Words, dimension: int) -> Vectors:
-    """The texts' vectors; equal texts are embedded once."""
+def _embedded(texts: Sequence[str], embedder: TextEncoder, dimension: int) -> Vectors:
+    """The vectors of texts. Equal texts are embedded once."""
     distinct = list(dict.fromkeys(texts))
-    blocks = [words.texts(distinct[start : start + BLOCK]) for start in range(0, len(distinct), BLOCK)]
+    blocks = [embedder.texts(distinct[start : start + BLOCK]) for start in range(0, len(distinct), BLOCK)]
     vectors = np.concatenate(blocks) if blocks else np.zeros((0, dimension), dtype=np.float32)
     places = {text: place for place, text in enumerate(distinct)}
     return vectors[[places[text] for text in texts]] if texts else vectors

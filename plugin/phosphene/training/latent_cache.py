@@ -1,7 +1,7 @@
-"""From a library's pictures to lessons: every picture is cut to a square and encoded once.
+"""Builds the dataset of a generator: every picture of a library is cut to a square and encoded once.
 
-Latents are kept beside the training, by the pictures' ids. So lessons follow the library: pictures that
-are new to it are encoded, those that are gone are not learnt from any more, and the rest costs nothing.
+The latents are kept beside the training, by the ids of the pictures. So the dataset follows the library: new
+pictures are encoded, removed ones are no longer learnt from, and the others cost nothing.
 """
 
 import time
@@ -22,24 +22,24 @@ from phosphene.errors import ImageError, ModelError
 from phosphene.images import open_picture
 from phosphene.interrupt import uninterrupted
 from phosphene.records import Image
-from phosphene.training.kept import load_arrays, save_arrays
-from phosphene.training.lessons import Latents, Lessons, Words, arrange, digest_of
+from phosphene.training.arrays import load_arrays, save_arrays
+from phosphene.training.dataset import LatentDataset, Latents, TextEncoder, digest_of, with_neighbours
 from phosphene.training.run import OnNote
 from phosphene.vectors import Pixels
 
-LESSONS, LATENTS = "lessons.npz", "latents.npz"  # what is learnt from; latents of a gathering that goes on
-FEWEST = 32  # pictures that a training needs
-TOGETHER = 32  # pictures encoded at once; Ctrl-C waits for them
+DATASET, LATENTS = "dataset.npz", "latents.npz"  # latents.npz is there while pictures are being encoded
+MIN_PICTURES = 32  # that a training needs
+BATCH_SIZE = 32  # pictures that are encoded at once; Ctrl-C waits for them
 SAVE_EVERY = 60.0  # seconds
 
-Known = dict[str, NDArray[np.float16]]  # latents (depth, grid, grid) of pictures, by their ids
+Known = dict[str, NDArray[np.float16]]  # latents (latent_channels, h, w) of pictures, by their ids
 
 
 @dataclass(frozen=True, slots=True)
-class Encoder:
-    """What makes latents (n, depth, grid, grid) of n pictures that are `size` pixels wide.
+class PictureEncoder:
+    """Encodes n pictures of `size` pixels a side as latents (n, latent_channels, h, w).
 
-    `digest` tells it from others: latents of two of them must never be mixed.
+    `digest` identifies it: the latents of two encoders must never be mixed.
     """
 
     encode: Callable[[Sequence[Pixels]], Latents]
@@ -47,22 +47,22 @@ class Encoder:
     digest: str = ""
 
 
-def gather(
+def build_dataset(
     images: Iterable[Image],
-    words: Words,
+    embedder: TextEncoder,
     space: str,
-    encoder: Encoder,
+    encoder: PictureEncoder,
     folder: Path,
     *,
     on_note: OnNote | None = None,
-) -> Lessons:
-    """The lessons of a library's images, those kept in `folder` where they are the same.
+) -> LatentDataset:
+    """The dataset of a library's images; the one that is kept in `folder`, where nothing has changed.
 
-    Files that are gone or damaged are left out, unless they were encoded before. Raises ModelError where
-    fewer than FEWEST are left.
+    Files that are missing or damaged are left out, unless they were encoded before. Raises ModelError where
+    fewer than MIN_PICTURES are left.
     """
     asked = [image for image in images if image.vector is not None]
-    kept = Lessons.load(folder / LESSONS, on_note)
+    kept = LatentDataset.load(folder / DATASET, on_note)
     known = _encoded(asked, encoder, folder, _known(encoder, kept, folder))
     seen = [image for image in asked if image.id in known]
     enough(len(seen))
@@ -71,24 +71,24 @@ def gather(
     digest = digest_of(space, encoder.digest, ids, captions, own)
     if kept is not None and kept.digest == digest:
         return kept
-    lessons = arrange(np.stack([known[each] for each in ids]), own, captions, words)
-    lessons = replace(lessons, ids=np.array(ids), encoder=encoder.digest, digest=digest)
-    lessons.save(folder / LESSONS)
+    dataset = with_neighbours(np.stack([known[each] for each in ids]), own, captions, embedder)
+    dataset = replace(dataset, ids=np.array(ids), encoder=encoder.digest, digest=digest)
+    dataset.save(folder / DATASET)
     (folder / LATENTS).unlink(missing_ok=True)
-    return lessons
+    return dataset
 
 
 def enough(count: int) -> None:
-    """Raise ModelError where so many pictures are too few."""
-    if count < FEWEST:
+    """Raise ModelError where `count` pictures are too few."""
+    if count < MIN_PICTURES:
         raise ModelError(
-            f"a generator needs {FEWEST} pictures or more to learn from; {count} can be read",
-            hint="`phosphene add PATH…` adds more; `phosphene remove --missing` forgets those that are gone",
+            f"A generator needs at least {MIN_PICTURES} pictures to learn from, and {count} can be read.",
+            hint="Add more with `phosphene add PATH…`; `phosphene remove --missing` removes missing ones.",
         )
 
 
-def _known(encoder: Encoder, kept: Lessons | None, folder: Path) -> Known:
-    """The latents that earlier attempts have kept, if they are of this encoder."""
+def _known(encoder: PictureEncoder, kept: LatentDataset | None, folder: Path) -> Known:
+    """The latents that earlier attempts have kept, where they are of this encoder."""
     known: Known = {}
     if kept is not None and kept.encoder == encoder.digest:
         known |= zip(kept.ids.tolist(), kept.latents, strict=True)
@@ -98,9 +98,9 @@ def _known(encoder: Encoder, kept: Lessons | None, folder: Path) -> Known:
     return known
 
 
-def _encoded(images: Sequence[Image], encoder: Encoder, folder: Path, known: Known) -> Known:
-    """What is known, and the latents of the other images; Ctrl-C keeps those that are made by then."""
-    rest = batched((image for image in images if image.id not in known), TOGETHER)
+def _encoded(images: Sequence[Image], encoder: PictureEncoder, folder: Path, known: Known) -> Known:
+    """The known latents and those of the other images. Ctrl-C keeps what has been encoded so far."""
+    rest = batched((image for image in images if image.id not in known), BATCH_SIZE)
     made, saved = dict(known), time.monotonic()
     with uninterrupted() as interrupts, ThreadPoolExecutor(cores()) as threads:
         for block in rest:
@@ -113,39 +113,39 @@ def _encoded(images: Sequence[Image], encoder: Encoder, folder: Path, known: Kno
             if interrupts:
                 break
     if interrupts:
-        raise KeyboardInterrupt  # where the signal's own handler raised nothing
+        raise KeyboardInterrupt  # the signal's own handler may have raised nothing
     return made
 
 
-def _save(known: Mapping[str, NDArray[np.float16]], encoder: Encoder, folder: Path) -> None:
+def _save(known: Mapping[str, NDArray[np.float16]], encoder: PictureEncoder, folder: Path) -> None:
     if known:
         ids, latents = np.array(list(known)), np.stack(list(known.values()))
         save_arrays(folder / LATENTS, encoder=np.array(encoder.digest), ids=ids, latents=latents)
 
 
 def sample(images: Sequence[Image], size: int, most: int = 4000) -> NDArray[np.uint8]:
-    """At most `most` of the pictures, spread evenly over the library, (n, size, size, 3)."""
+    """At most `most` of the pictures (n, size, size, 3), spread evenly over the library."""
     spread = images[:: max(1, len(images) // most)][:most]
     pictures = [picture for image in spread if (picture := _read(image, size)) is not None]
     if not pictures:
-        raise ModelError("none of the library's pictures can be read", hint="are their files still there?")
+        raise ModelError("None of the library's pictures can be read.", hint="Check that their files exist.")
     return np.stack(pictures)
 
 
 def squared(picture: Picture, size: int) -> Pixels:
-    """The middle of a picture, `size` pixels wide and high."""
+    """The middle square of a picture, resized to `size` pixels a side."""
     fitted = ImageOps.fit(picture, (size, size), pillow.Resampling.LANCZOS)
     return np.asarray(fitted, dtype=np.uint8)
 
 
-def shared(images: Collection[Image], lessons: Lessons) -> float:
-    """The share of the images that lessons hold, in [0, 1]."""
-    held = set(lessons.ids.tolist())
+def shared(images: Collection[Image], dataset: LatentDataset) -> float:
+    """The share of the images that a dataset has, in [0, 1]."""
+    held = set(dataset.ids.tolist())
     return sum(image.id in held for image in images) / max(1, len(images))
 
 
 def _read(image: Image, size: int) -> Pixels | None:
     try:
         return squared(open_picture(Path(image.uri)), size)
-    except (ImageError, OSError):  # a picture that was added once and is gone or damaged now
+    except (ImageError, OSError):  # the picture has been removed or damaged since it was added
         return None

@@ -1,0 +1,27 @@
+"""The optimizer of what lies inside a network: Muon, with the settings of Jordan et al. 2024."""
+
+from collections.abc import Iterable
+
+import torch
+from timm.optim.muon import Muon
+from torch import Tensor
+
+
+def muon(
+    weights: Iterable[Tensor], rate: float = 0.02, *, fallback_rate: float = 2e-3
+) -> torch.optim.Optimizer:
+    """Muon for weights of two and more dimensions. A filter (out, in, h, w) is a matrix (out, in * h * w).
+
+    timm trains matrices that are too narrow for it with AdamW at the `fallback_rate`. Its own defaults differ
+    from the paper in the momentum, the coefficients of the Newton-Schulz iteration and the scale of the
+    learning rate.
+    """
+    return Muon(
+        list(weights),
+        lr=rate,
+        momentum=0.95,
+        nesterov=True,
+        ns_coefficients="original",
+        adjust_lr_fn="original",
+        fallback_lr_scale=fallback_rate / rate,
+    )
