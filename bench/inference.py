@@ -178,7 +178,7 @@ def run(name: str, space: str) -> None:
     from phosphene.server.runner import configuration, listen
     from phosphene.server.vectorizer import Vectorizer
 
-    limits = Limits(batch=1) if name == "no batching" else Limits()
+    limits = Limits(batch_size=1) if name == "no batching" else Limits()
     if name == "stock":
         application: Any = stock(space)
     else:

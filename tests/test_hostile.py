@@ -49,7 +49,7 @@ def model() -> Embedder:
 @pytest.fixture(scope="module")
 def shared(model: Embedder) -> Iterator[Service]:
     """A service that may be called `clip`, with a short time for bodies."""
-    with serving(model, hosts=["0.0.0.0", "clip", "fd00::7"], grace=0.5) as service:
+    with serving(model, hosts=["0.0.0.0", "clip", "fd00::7"], body_timeout=0.5) as service:
         yield service
 
 
@@ -276,7 +276,7 @@ def test_slow_bodies_take_no_room_from_others_and_end(shared: Service) -> None:
 
 
 def test_the_oldest_body_on_its_way_gives_way(model: Embedder) -> None:
-    with serving(model, body=50_000, bodies=60_000) as service:
+    with serving(model, max_body=50_000, max_total_body=60_000) as service:
         slow = service.connect(HEAD + b"Content-Length: 50000\r\n\r\n" + b" " * 40_000)
         wait(lambda: service.vectorizer.bodies.held == 40_000)
         sent = json.dumps({"texts": ["snow"], "more": "x" * 45_000}).encode()
@@ -467,7 +467,7 @@ def test_large_pictures_are_decoded_one_at_a_time(model: Embedder, monkeypatch: 
                 at_once -= 1
 
     monkeypatch.setattr("phosphene.server.vectorizer.prepared", counted)
-    with serving(model, large=1000) as service:
+    with serving(model, large_pixels=1000) as service:
         answer = service.vectorize(images=[base64_of(encoded(drawn(seed))) for seed in range(6)])
         assert len(answer["imageVectors"]) == 6
     assert most == 1
@@ -477,7 +477,7 @@ def test_large_pictures_are_decoded_one_at_a_time(model: Embedder, monkeypatch: 
 
 
 def test_a_small_request_does_not_wait_for_all_of_a_large_one(held: Held) -> None:
-    with serving(held, batch=4, gather=0.0) as service, ThreadPoolExecutor() as pool:
+    with serving(held, batch_size=4, batch_wait=0.0) as service, ThreadPoolExecutor() as pool:
         held.go.clear()
         large = pool.submit(service.vectorize, images=[base64_of(jpeg(seed)) for seed in range(40)])
         wait(lambda: sum(map(len, service.vectorizer.pictures.waiting)) >= 36)

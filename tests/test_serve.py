@@ -256,7 +256,7 @@ def test_without_a_model_yet_it_is_503(model: Embedder) -> None:
 
 
 def test_too_much_is_413(model: Embedder) -> None:
-    with serving(model, body=10_000, items=3) as service:
+    with serving(model, max_body=10_000, max_items=3) as service:
         large = json.dumps({"texts": ["x" * 20_000]}).encode()
         assert "are allowed" in error(service.client.post("/vectorize", content=large), 413)
         unsaid = service.client.post("/vectorize", content=iter([large, large * 100]))
@@ -266,7 +266,7 @@ def test_too_much_is_413(model: Embedder) -> None:
 
 
 def test_a_large_body_is_refused_before_it_is_sent_where_the_client_asks_first(model: Embedder) -> None:
-    with serving(model, body=10_000) as service:
+    with serving(model, max_body=10_000) as service:
         host, port = service.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
             head = b"POST /vectorize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n"
@@ -288,7 +288,7 @@ def test_a_client_that_hangs_up_in_the_middle_is_no_failure_of_ours(model: Embed
 
 
 def test_a_full_queue_is_429_and_says_when_to_come_again(held: Held) -> None:
-    with serving(held, waiting=2) as service, ThreadPoolExecutor() as pool:
+    with serving(held, max_queue=2) as service, ThreadPoolExecutor() as pool:
         held.go.clear()
         first = pool.submit(service.vectorize, images=[image(1), image(2)])
         service.wait_for("phosphene_waiting_items", 2)
@@ -301,7 +301,7 @@ def test_a_full_queue_is_429_and_says_when_to_come_again(held: Held) -> None:
 
 
 def test_bodies_that_take_too_much_memory_are_429(held: Held) -> None:
-    with serving(held, body=50_000, bodies=50_000) as service, ThreadPoolExecutor() as pool:
+    with serving(held, max_body=50_000, max_total_body=50_000) as service, ThreadPoolExecutor() as pool:
         held.go.clear()
         first = pool.submit(service.vectorize, images=[image(1)])
         service.wait_for("phosphene_held_bytes", 1)
@@ -313,7 +313,7 @@ def test_bodies_that_take_too_much_memory_are_429(held: Held) -> None:
 
 
 def test_an_answer_that_takes_too_long_is_503(held: Held) -> None:
-    with serving(held, patience=0.3) as service:
+    with serving(held, answer_timeout=0.3) as service:
         held.go.clear()
         answer = service.client.post("/vectorize", json={"images": [image()]})
         assert "no vector within 0.3 s" in error(answer, 503)
@@ -363,7 +363,7 @@ def drawn_again(seed: int) -> Image.Image:
 
 
 def test_a_first_pass_waits_for_those_on_their_way(model: Embedder) -> None:
-    with serving(model, gather=PATIENCE) as service, ThreadPoolExecutor(8) as pool:
+    with serving(model, batch_wait=PATIENCE) as service, ThreadPoolExecutor(8) as pool:
         asked = [{"texts": [f"{seed} boats"]} for seed in range(8)]
         with service.vectorizer.expected():  # as a request does that is still being read
             answers = [pool.submit(service.vectorize, **one) for one in asked]
@@ -503,6 +503,6 @@ def test_a_token_that_could_be_guessed_is_a_wrong_call() -> None:
 
 def test_limits_hold_together() -> None:
     limits = Limits()
-    assert limits.items <= limits.waiting
-    assert limits.body <= limits.bodies
-    assert limits.patience < 50  # seconds, Weaviate's own
+    assert limits.max_items <= limits.max_queue
+    assert limits.max_body <= limits.max_total_body
+    assert limits.answer_timeout < 50  # seconds, Weaviate's own

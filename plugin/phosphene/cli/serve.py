@@ -48,17 +48,27 @@ def _names(context: click.Context, parameter: click.Parameter, value: tuple[str,
     help="Serve below /k/TOKEN only; better in PHOSPHENE_TOKEN, which no list of processes shows.",
 )
 @click.option(
-    "--batch", type=COUNT, default=32, show_default=True, help="Pictures or texts in one forward pass."
+    "--batch-size", type=COUNT, default=32, show_default=True, help="Pictures or texts in one forward pass."
 )
 @click.option(
-    "--gather", type=MILLISECONDS, default=4.0, show_default=True, help="Milliseconds that a pass waits."
+    "--batch-wait-ms",
+    type=MILLISECONDS,
+    default=4.0,
+    show_default=True,
+    help="How long a forward pass waits for more items.",
 )
-@click.option("--items", type=COUNT, default=256, show_default=True, help="Texts and pictures in a request.")
 @click.option(
-    "--waiting", type=COUNT, default=512, show_default=True, help="The same of all requests that wait."
+    "--max-items", type=COUNT, default=256, show_default=True, help="Texts and pictures in one request."
 )
-@click.option("--body", type=COUNT, default=32, show_default=True, help="MiB in a request.")
-@click.option("--pixels", type=COUNT, default=64, show_default=True, help="Million pixels in a picture.")
+@click.option(
+    "--max-queue",
+    type=COUNT,
+    default=512,
+    show_default=True,
+    help="Texts and pictures that may wait, of all requests together.",
+)
+@click.option("--max-body-mib", type=COUNT, default=32, show_default=True, help="Size of one request.")
+@click.option("--max-megapixels", type=COUNT, default=64, show_default=True, help="Size of one picture.")
 def serve(
     settings: Settings,
     host: str,
@@ -66,12 +76,12 @@ def serve(
     port: int,
     space: str | None,
     token: str,
-    batch: int,
-    gather: float,
-    items: int,
-    waiting: int,
-    body: int,
-    pixels: int,
+    batch_size: int,
+    batch_wait_ms: float,
+    max_items: int,
+    max_queue: int,
+    max_body_mib: int,
+    max_megapixels: int,
 ) -> None:
     """Serve a model as Weaviate's CLIP module, multi2vec-clip.
 
@@ -90,13 +100,13 @@ def serve(
     space = space or DEFAULT_MODEL
     settings.kept = "every request that was begun has been answered"
     limits = Limits(
-        body=body * MIB,
-        bodies=max(512, body) * MIB,
-        pixels=pixels * 1_000_000,
-        items=items,
-        waiting=max(waiting, items),
-        batch=batch,
-        gather=gather / 1000,
+        max_body=max_body_mib * MIB,
+        max_total_body=max(512, max_body_mib) * MIB,
+        max_pixels=max_megapixels * 1_000_000,
+        max_items=max_items,
+        max_queue=max(max_queue, max_items),
+        batch_size=batch_size,
+        batch_wait=batch_wait_ms / 1000,
     )
     runner.serve(
         space,

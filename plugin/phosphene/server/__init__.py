@@ -20,18 +20,18 @@ MIB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request, and what all of them together, may ask for."""
+    """What one request may ask for, and what all of them together may."""
 
-    body: int = 32 * MIB  # bytes of a request; base64 takes 4 for 3 of a file
-    bodies: int = 512 * MIB  # bytes of all requests that are being answered
-    grace: float = 10.0  # seconds for a body to come,
-    rate: int = 64 << 10  # and a second more for so many bytes of it
-    pixels: int = 64_000_000  # of a picture; in memory it takes 4 bytes for each, several times
-    large: int = 16_000_000  # pixels of a picture that is decoded alone, rather than one on each core
-    text: int = 64 << 10  # characters of a text; models read the first 300 or so
-    items: int = 256  # texts and pictures of a request
-    waiting: int = 512  # texts and pictures that have no vector yet, of all requests
-    batch: int = 32  # texts or pictures of a forward pass
-    gather: float = 0.004  # seconds that a pass waits for more, while more are on their way
-    patience: float = 45.0  # seconds for an answer; Weaviate hangs up after 50 (MODULES_CLIENT_TIMEOUT)
-    drain: float = 30.0  # seconds for the requests in flight when the service is told to end
+    max_body: int = 32 * MIB  # bytes of a request; base64 takes 4 bytes for 3 of a file
+    max_total_body: int = 512 * MIB  # bytes of all requests that are being answered
+    body_timeout: float = 10.0  # seconds that a body may take,
+    min_body_rate: int = 64 << 10  # and one second more for each so many bytes that have come
+    max_pixels: int = 64_000_000  # of a picture; each takes 4 bytes in memory, several times over
+    large_pixels: int = 16_000_000  # a picture with more is decoded alone, rather than one on each core
+    max_text: int = 64 << 10  # characters of a text; models read the first 300 or so
+    max_items: int = 256  # texts and pictures of one request
+    max_queue: int = 512  # texts and pictures of all requests that have no vector yet
+    batch_size: int = 32  # texts or pictures in a forward pass
+    batch_wait: float = 0.004  # seconds that a pass waits for more items, while some are on their way
+    answer_timeout: float = 45.0  # seconds; Weaviate hangs up after 50 (MODULES_CLIENT_TIMEOUT)
+    shutdown_timeout: float = 30.0  # seconds for the requests in flight when the service is told to stop

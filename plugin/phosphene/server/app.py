@@ -71,10 +71,10 @@ def _vectors(app: FastAPI, vectorizer: Vectorizer) -> None:
     @app.post("/vectorize")
     async def vectorize(request: Request) -> Response:
         try:
-            async with asyncio.timeout(limits.patience):
+            async with asyncio.timeout(limits.answer_timeout):
                 answer = await answered(request)
         except TimeoutError as error:
-            raise Refusal(503, f"no vector within {limits.patience:g} s", SOON) from error
+            raise Refusal(503, f"no vector within {limits.answer_timeout:g} s", SOON) from error
         return Response(answer.model_dump_json(), media_type="application/json")
 
     async def answered(request: Request) -> Answer:

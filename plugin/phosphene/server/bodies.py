@@ -44,13 +44,17 @@ class Bodies:
         """A whole body. Raises Refusal where it is too large, too slow, or there is no room for it."""
         limits, body = self.limits, bytearray()
         said = request.headers.get("content-length", "")
-        if said.isdecimal() and int(said) > limits.body:
-            raise Refusal(413, f"the body has {int(said) / MIB:.1f} MiB; {limits.body / MIB:g} are allowed")
+        if said.isdecimal() and int(said) > limits.max_body:
+            raise Refusal(
+                413, f"the body has {int(said) / MIB:.1f} MiB; {limits.max_body / MIB:g} are allowed"
+            )
         try:
-            async with asyncio.timeout(limits.grace) as deadline:
+            async with asyncio.timeout(limits.body_timeout) as deadline:
                 await self._received(request, place, body, deadline)
         except TimeoutError as error:
-            message = f"the body came too slowly: {len(body):,} bytes within {limits.grace:g} s or more"
+            message = (
+                f"the body came too slowly: {len(body):,} bytes within {limits.body_timeout:g} s or more"
+            )
             raise Refusal(408, message, CLOSE) from error
         except ClientDisconnect as error:
             raise Refusal(400, "the client hung up before its body had come") from error
@@ -68,17 +72,21 @@ class Bodies:
             body += chunk
             place.size += len(chunk)
             self.held += len(chunk)
-            if len(body) > self.limits.body:
-                raise Refusal(413, f"the body is larger than {self.limits.body / MIB:g} MiB")
+            if len(body) > self.limits.max_body:
+                raise Refusal(413, f"the body is larger than {self.limits.max_body / MIB:g} MiB")
             if deadline in self.coming:
-                deadline.reschedule(started + self.limits.grace + len(body) / self.limits.rate)
+                deadline.reschedule(
+                    started + self.limits.body_timeout + len(body) / self.limits.min_body_rate
+                )
 
     def _make_room(self, size: int, own: asyncio.Timeout) -> None:
         """Let the oldest bodies on their way give way, if need be. Raises Refusal where there is no other."""
-        while self.held + size > self.limits.bodies:
+        while self.held + size > self.limits.max_total_body:
             oldest = next(iter(self.coming), own)
             if oldest is own:
-                raise Refusal(429, f"{self.limits.bodies / MIB:g} MiB of requests are being answered", SOON)
+                raise Refusal(
+                    429, f"{self.limits.max_total_body / MIB:g} MiB of requests are being answered", SOON
+                )
             place = self.coming.pop(oldest)
             self.held, place.size = self.held - place.size, 0
             with suppress(RuntimeError):  # its time is up already

@@ -100,5 +100,5 @@ def configuration(application: Any, limits: Limits, *, quiet: bool = False) -> u
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=round(limits.drain),
+        timeout_graceful_shutdown=round(limits.shutdown_timeout),
     )

@@ -55,11 +55,11 @@ def check_type(types: Iterable[str]) -> None:
 
 def parsed(body: bytes | bytearray, limits: Limits) -> Ask:
     """What is asked. Raises Refusal where that is too much, no JSON, or of another shape."""
-    found = outline(body, most=REST + 2 * LONG * limits.items)
+    found = outline(body, most=REST + 2 * LONG * limits.max_items)
     shape = _shape(found.json)
     count = len(shape.texts) + len(shape.images)
-    if count > limits.items:
-        raise Refusal(413, f"{count} texts and images in one request; {limits.items} are allowed")
+    if count > limits.max_items:
+        raise Refusal(413, f"{count} texts and images in one request; {limits.max_items} are allowed")
     texts = [_text(found.strings.get(text, text), at, limits) for at, text in enumerate(shape.texts)]
     images = [found.strings.get(image) or image.encode() for image in shape.images]
     for image in images:
@@ -80,14 +80,14 @@ def _shape(json: bytes) -> _Shape:
 
 def _text(written: str | bytes, at: int, limits: Limits) -> str:
     """A text, which is bytes where it is long and still as JSON writes it."""
-    if len(written) <= ESCAPE * limits.text:
+    if len(written) <= ESCAPE * limits.max_text:
         try:
             text = unescaped(written) if isinstance(written, bytes) else written
         except ValueError as error:
             raise _no_json(str(error)) from error
-        if len(text) <= limits.text:
+        if len(text) <= limits.max_text:
             return text
-    raise Refusal(413, f"texts[{at}] has more than {limits.text:,} characters")
+    raise Refusal(413, f"texts[{at}] has more than {limits.max_text:,} characters")
 
 
 def _no_json(reason: str) -> Refusal:

@@ -115,7 +115,7 @@ class Vectorizer:
 
     @contextmanager
     def _admitted(self, count: int) -> Iterator[None]:
-        if self.items + count > self.limits.waiting:
+        if self.items + count > self.limits.max_queue:
             raise Refusal(429, f"{self.items} texts and images are waiting already", SOON)
         self.items += count
         try:
@@ -144,14 +144,14 @@ class Vectorizer:
         with self.metrics.decode_seconds.time():
             file, pixels = await self._in(self.decoders, self._checked, image)
             self.used += pixels * BYTES
-            if pixels <= self.limits.large:
+            if pixels <= self.limits.large_pixels:
                 return await self._in(self.decoders, self._decoded, file)
             async with self.alone:
                 return await self._in(self.decoders, self._decoded, file)
 
     def _checked(self, image: bytes) -> tuple[bytes, int]:
         file = content(image)
-        return file, check_size(file, self.limits.pixels)
+        return file, check_size(file, self.limits.max_pixels)
 
     def _decoded(self, file: bytes) -> Pixels:
         return prepared(file, self._model(), at_least=self.at_least)
@@ -170,8 +170,8 @@ class Vectorizer:
         return Batches(
             compute,
             self.passes,
-            most=limits.batch,
-            gather=limits.gather,
+            most=limits.batch_size,
+            gather=limits.batch_wait,
             coming=lambda: self.coming > 0,
         )
 
