@@ -1,16 +1,16 @@
-"""phosphene as a service: the CLIP module that a Weaviate server calls, over HTTP.
+"""phosphene as a service: the CLIP module that a Weaviate server calls over HTTP.
 
-    connection ─► gate ─► bodies ─► wire ─► decode ──────────► batches ───────► answer
-    time, number  host    room      JSON    a thread per core  one forward pass
-                  token   speed     limits  one picture each   of many requests
+    connection ─► middleware ─► bodies ─► schemas ─► pictures ──────► batcher ─────────► response
+    timeouts      hosts         memory    JSON       one thread       one forward pass
+                  token         speed     limits     for each core    for many requests
 
-Weaviate sends one request per object, many at once. Decoding is done outside of the model's thread,
-and what is ready when a forward pass ends goes into the next one together. Pictures are prepared as
-`add` prepares them, so that a vector is the same whoever asked for it.
+Weaviate sends one request for each object, and many at once. Pictures are decoded outside the model's
+thread. Whatever has been decoded when a forward pass ends goes into the next pass together. Pictures are
+prepared as `add` prepares them, so that a picture has the same vector whoever asks for it.
 
-Clients may be hostile. Everything that a request may cost is limited, and checked before it costs;
-requests take turns, so that a large one does not keep small ones waiting; and the event loop only does
-what takes milliseconds, so that `/.well-known/live` always answers.
+Clients may be hostile. Everything that a request can cost is limited, and the limit is checked before the
+cost arises. Requests take turns, so that a large one does not keep small ones waiting. The event loop only
+does what takes milliseconds, so that `/.well-known/live` always answers.
 """
 
 from dataclasses import dataclass
@@ -35,3 +35,7 @@ class Limits:
     batch_wait: float = 0.004  # seconds that a pass waits for more items, while some are on their way
     answer_timeout: float = 45.0  # seconds; Weaviate hangs up after 50 (MODULES_CLIENT_TIMEOUT)
     shutdown_timeout: float = 30.0  # seconds for the requests in flight when the service is told to stop
+    max_connections: int = 1024  # twice `max_queue`, so that connections that wait for vectors never fill it
+    head_timeout: float = 10.0  # seconds for a request line and its headers
+    write_timeout: float = 30.0  # seconds for a client to read its response
+    keep_alive: int = 120  # seconds; Weaviate, written in Go, keeps idle connections for 90
