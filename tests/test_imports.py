@@ -32,7 +32,7 @@ HEAVY = {
 # that a module's dotted name begins with; modules of one part know each other.
 LAYERS = (
     {"records", "errors"},
-    {"files"},
+    {"extras", "files"},
     {"config", "device", "interrupt", "keys", "outputs", "journal.sqlite", "plugins", "vectors", "schema"},
     {"images", "recipes.lineage", "manifest", "nets"},
     {"recipes"},

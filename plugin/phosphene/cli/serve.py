@@ -101,6 +101,9 @@ def serve(
     Prometheus reads /metrics. Ctrl-C and SIGTERM stop the service after it has answered the requests
     that have begun.
     """
+    from phosphene.extras import require
+
+    require("serve")
     from phosphene.embedding import DEFAULT_MODEL
     from phosphene.server import Limits, runner
 

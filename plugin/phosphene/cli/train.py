@@ -71,6 +71,9 @@ def clip(
     """
     if locked and start is None:
         raise click.UsageError("--locked needs --from, the model whose pictures' vectors are to stay")
+    from phosphene.extras import require
+
+    require("train")
     from phosphene.embedding import SHIPPED
     from phosphene.sources import scan
     from phosphene.training import clip as training
@@ -141,6 +144,9 @@ def diffusion(
     may go on from a generator of another space: all is kept but what reads vectors of another size.
     It learns to make the kind of picture that the library holds, at 256 pixels.
     """
+    from phosphene.extras import require
+
+    require("train")
     from phosphene.generators import SHIPPED
     from phosphene.generators.retrieval.folder import claim, run_beside
     from phosphene.training.budget import Budget
