@@ -18,7 +18,7 @@ WORKDIR /app
 COPY constraints.txt pyproject.toml README.md LICENSE ./
 COPY plugin plugin
 COPY schemas schemas
-RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt .
+RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[serve,train]'
 
 USER phosphene
 ARG MODEL=

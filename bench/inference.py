@@ -36,6 +36,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,10 +176,10 @@ def run(name: str, model: str) -> None:
     from phosphene.embedding import open_embedder
     from phosphene.server import Limits, app
     from phosphene.server.metrics import Metrics
-    from phosphene.server.runner import configuration, listen
+    from phosphene.server.runner import listen, uvicorn_config
     from phosphene.server.vectorizer import Vectorizer
 
-    limits = Limits(batch=1) if name == "no batching" else Limits()
+    limits = Limits(batch_size=1) if name == "no batching" else Limits()
     if name == "stock":
         application: Any = stock(model)
     else:
@@ -190,14 +191,14 @@ def run(name: str, model: str) -> None:
     listener = listen("127.0.0.1", 0)
     print(listener.getsockname()[1], flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    settings = configuration(application, limits, quiet=True)
+    settings = uvicorn_config(application, limits, quiet=True)
     if name == DELAYED:
-        settings.http = _delayed()
+        settings.http = _delayed(limits)
     uvicorn.Server(settings).run(sockets=[listener])
 
 
-def _delayed() -> Any:
-    """The service's connection as it is without TCP_NODELAY."""
+def _delayed(limits: Any) -> Any:
+    """The service's connection without TCP_NODELAY."""
     from phosphene.server.connection import Connection
 
     class Delayed(Connection):
@@ -205,7 +206,7 @@ def _delayed() -> Any:
             super().connection_made(transport)
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
 
-    return Delayed
+    return partial(Delayed, limits=limits)
 
 
 def stock(name: str) -> Any:

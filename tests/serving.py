@@ -17,11 +17,11 @@ from phosphene.errors import VectorError
 from phosphene.records import Space
 from phosphene.server import Limits, app
 from phosphene.server.metrics import Metrics
-from phosphene.server.runner import address, configuration, listen
+from phosphene.server.runner import listen, url_of, uvicorn_config
 from phosphene.server.vectorizer import Vectorizer
 from phosphene.vectors import Pixels, Vectors
 
-PATIENCE = 60.0  # seconds; the machine may be busy with other things
+TIMEOUT = 60.0  # seconds; the machine may be busy with other things
 
 
 class Service:
@@ -29,7 +29,7 @@ class Service:
 
     def __init__(self, url: str, vectorizer: Vectorizer) -> None:
         self.url, self.vectorizer = url, vectorizer
-        self.client = httpx.Client(base_url=url, timeout=PATIENCE, limits=httpx.Limits(max_connections=64))
+        self.client = httpx.Client(base_url=url, timeout=TIMEOUT, limits=httpx.Limits(max_connections=64))
 
     def vectorize(self, **asked: Any) -> dict[str, Any]:
         """The vectors of `texts` and `images`."""
@@ -46,7 +46,7 @@ class Service:
     def connect(self, sent: bytes = b"") -> socket.socket:
         """A connection of a client that writes HTTP by itself."""
         host, port = self.url.removeprefix("http://").split(":")
-        connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
+        connection = socket.create_connection((host, int(port)), timeout=TIMEOUT)
         connection.sendall(sent)
         return connection
 
@@ -87,7 +87,7 @@ class Held:
         return self.embedder.prepare(picture)
 
     def pictures(self, prepared: Sequence[Pixels]) -> Embedded:
-        assert self.go.wait(PATIENCE)
+        assert self.go.wait(TIMEOUT)
         self.passes.append(len(prepared))
         if any(not pixels.any() for pixels in prepared) and len(self.passes) > 1:  # the first one loads
             raise VectorError("a vector of length zero or not finite has no direction")
@@ -103,9 +103,9 @@ def serving(
     if embedder:
         vectorizer.load(embedder)
     application = app.create(vectorizer, token=token, hosts=hosts)
-    server = uvicorn.Server(configuration(application, vectorizer.limits, quiet=True))
+    server = uvicorn.Server(uvicorn_config(application, vectorizer.limits, quiet=True))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    service = Service(address(listener), vectorizer)
+    service = Service(url_of(listener), vectorizer)
     thread.start()
     try:
         wait(lambda: server.started)
@@ -113,13 +113,13 @@ def serving(
     finally:
         service.client.close()
         server.should_exit = True
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
     assert not thread.is_alive()
 
 
 def wait(ready: Callable[[], bool]) -> None:
     """Wait until something is so."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while not ready():
         assert time.monotonic() < end, "it never was"
         time.sleep(0.02)

@@ -15,7 +15,7 @@ import yaml
 import phosphene
 from parts import need
 from pictures import Colours, jpeg
-from serving import PATIENCE, Service, base64_of, serving
+from serving import TIMEOUT, Service, base64_of, serving
 from weaviate_server import HOW, VERSION, Server, binary, cluster
 
 ROOT = Path(__file__).parents[1]
@@ -213,9 +213,9 @@ def test_every_variable_of_compose_is_set_on_the_server_that_was_started(
 
 
 def test_without_a_key_nothing_is_told(single: Server) -> None:
-    assert httpx.get(f"{single.base}/v1/schema", timeout=PATIENCE).status_code == 401
+    assert httpx.get(f"{single.base}/v1/schema", timeout=TIMEOUT).status_code == 401
     wrong = {"Authorization": "Bearer wrong"}
-    assert httpx.get(f"{single.base}/v1/schema", headers=wrong, timeout=PATIENCE).status_code == 401
+    assert httpx.get(f"{single.base}/v1/schema", headers=wrong, timeout=TIMEOUT).status_code == 401
 
 
 def test_the_reader_reads_and_the_admin_writes(single: Server, clip: Service) -> None:
@@ -229,7 +229,7 @@ def test_the_reader_reads_and_the_admin_writes(single: Server, clip: Service) ->
             }
         },
     }
-    with httpx.Client(base_url=single.base, timeout=PATIENCE) as client:
+    with httpx.Client(base_url=single.base, timeout=TIMEOUT) as client:
         assert client.post("/v1/schema", json=made, headers=READER).status_code == 403
         created = client.post("/v1/schema", json=made, headers=ADMIN)
         assert created.status_code == 200, created.text
@@ -271,7 +271,7 @@ def test_three_nodes_under_the_variables_of_the_cluster(
             node.launch()
         for node in nodes:
             node.wait()
-        answer = httpx.get(f"{nodes[1].base}/v1/nodes", headers=ADMIN, timeout=PATIENCE)
+        answer = httpx.get(f"{nodes[1].base}/v1/nodes", headers=ADMIN, timeout=TIMEOUT)
         assert answer.status_code == 200, answer.text
         assert [node["status"] for node in answer.json()["nodes"]] == ["HEALTHY"] * 3
         assert {node["version"] for node in answer.json()["nodes"]} == {VERSION}

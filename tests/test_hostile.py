@@ -27,10 +27,11 @@ from phosphene.embedding import Embedder, open_embedder, reading
 from phosphene.embedding.reading import forget, readable
 from phosphene.errors import ImageError
 from phosphene.server import Limits, outline, pictures
-from phosphene.server.connection import Connection, room
-from phosphene.server.errors import Refusal
-from phosphene.server.log import Lines, Seldom
-from phosphene.server.schemas import parsed
+from phosphene.server.connection import connection_limit
+from phosphene.server.errors import RequestError
+from phosphene.server.log import JsonFormatter, RateLimitFilter
+from phosphene.server.schemas import parse_request
+from phosphene.vectors import Pixels
 from pictures import drawn, encoded, jpeg
 from serving import Held, Service, base64_of, serving, wait
 
@@ -49,7 +50,7 @@ def model() -> Embedder:
 @pytest.fixture(scope="module")
 def shared(model: Embedder) -> Iterator[Service]:
     """A service that may be called `clip`, with a short time for bodies."""
-    with serving(model, hosts=["0.0.0.0", "clip", "fd00::7"], grace=0.5) as service:
+    with serving(model, hosts=["0.0.0.0", "clip", "fd00::7"], body_timeout=0.5) as service:
         yield service
 
 
@@ -119,7 +120,7 @@ def test_other_hosts_are_refused_everywhere(shared: Service, host: str, path: st
 def test_pages_of_others_are_refused(shared: Service, headers: dict[str, str], method: str) -> None:
     answer = shared.client.request(method, "/vectorize", headers=headers, json={"texts": ["snow"]})
     assert answer.status_code == 403
-    assert answer.json()["error"].startswith("pages of others may not use this service")
+    assert answer.json()["error"].startswith("other sites' pages may not use this service")
     assert not any("access-control" in name for name in answer.headers)
 
 
@@ -135,7 +136,7 @@ def test_requests_with_no_host_or_with_several(shared: Service) -> None:
     assert rest(shared.connect(b"GET /meta HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200")
     for hosts in (b"", b"Host: localhost\r\nHost: evil.example\r\n"):
         status, message = refusal(rest(shared.connect(b"GET /meta HTTP/1.1\r\n" + hosts + b"\r\n")))
-        assert (status, message.partition(",")[0]) == (400, "no HTTP/1.1 request")
+        assert (status, message.partition(",")[0]) == (400, "this is no HTTP/1.1 request")
 
 
 @pytest.mark.parametrize(
@@ -181,12 +182,11 @@ def test_answers_on_a_kept_connection_come_at_once(shared: Service) -> None:
 
 
 def test_connections_are_fewer_than_files() -> None:
-    assert room() < resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert connection_limit(1 << 30) < resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
-def test_idle_connections_give_way_to_new_ones(model: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Connection, "most", 4)
-    with serving(model) as service:
+def test_idle_connections_give_way_to_new_ones(model: Embedder) -> None:
+    with serving(model, max_connections=4) as service:
         assert service.client.get(LIVE).status_code == 204  # on a connection that stays open
         idle = [service.connect(b"GET / HT" if number % 2 else b"") for number in range(20)]
         for _ in range(3):
@@ -196,12 +196,11 @@ def test_idle_connections_give_way_to_new_ones(model: Embedder, monkeypatch: pyt
         assert all(rest(one) == b"" for one in idle[:15])
 
 
-def test_where_all_connections_work_a_new_one_is_told(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Connection, "most", 2)
-    with serving(held) as service, ThreadPoolExecutor() as pool:
+def test_a_new_connection_is_refused_while_all_others_work(held: Held) -> None:
+    with serving(held, max_connections=2) as service, ThreadPoolExecutor() as pool:
         held.go.clear()
         working = [pool.submit(service.vectorize, images=[base64_of(jpeg(seed))]) for seed in range(2)]
-        wait(lambda: service.vectorizer.items == 2)
+        wait(lambda: service.vectorizer.queued == 2)
         assert refusal(rest(service.connect()))[0] == 503
         held.go.set()
         assert all(len(one.result()["imageVectors"]) == 1 for one in working)
@@ -213,15 +212,15 @@ def held(model: Embedder) -> Held:
     return Held(model)
 
 
-def test_a_head_must_come_in_time(shared: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Connection, "head_seconds", 0.3)
-    assert rest(shared.connect()) == b""
-    assert refusal(rest(shared.connect(b"GET /meta HT")))[0] == 408
-    second = b"GET /.well-known/live HTTP/1.1\r\nHost: localhost\r\n\r\nGET /meta HTTP/1.1\r\n"
-    with shared.connect(second[:-20]) as kept:
-        assert kept.recv(100).startswith(b"HTTP/1.1 204")
-        kept.sendall(second[-20:])
-        assert refusal(rest(kept))[0] == 408
+def test_a_head_must_come_in_time(model: Embedder) -> None:
+    with serving(model, head_timeout=0.3) as service:
+        assert rest(service.connect()) == b""
+        assert refusal(rest(service.connect(b"GET /meta HT")))[0] == 408
+        second = b"GET /.well-known/live HTTP/1.1\r\nHost: localhost\r\n\r\nGET /meta HTTP/1.1\r\n"
+        with service.connect(second[:-20]) as kept:
+            assert kept.recv(100).startswith(b"HTTP/1.1 204")
+            kept.sendall(second[-20:])
+            assert refusal(rest(kept))[0] == 408
 
 
 def test_a_head_has_a_largest_size(shared: Service) -> None:
@@ -230,9 +229,8 @@ def test_a_head_has_a_largest_size(shared: Service) -> None:
     assert "more than 16 KiB" in message
 
 
-def test_an_answer_must_be_read(model: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Connection, "answer_seconds", 0.3)
-    with serving(model) as service, service.connect() as client:
+def test_a_response_must_be_read(model: Embedder) -> None:
+    with serving(model, write_timeout=0.3) as service, service.connect() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.settimeout(0.2)
         with pytest.raises((OSError, TimeoutError)):
@@ -276,7 +274,7 @@ def test_slow_bodies_take_no_room_from_others_and_end(shared: Service) -> None:
 
 
 def test_the_oldest_body_on_its_way_gives_way(model: Embedder) -> None:
-    with serving(model, body=50_000, bodies=60_000) as service:
+    with serving(model, max_body=50_000, max_total_body=60_000) as service:
         slow = service.connect(HEAD + b"Content-Length: 50000\r\n\r\n" + b" " * 40_000)
         wait(lambda: service.vectorizer.bodies.held == 40_000)
         sent = json.dumps({"texts": ["snow"], "more": "x" * 45_000}).encode()
@@ -306,8 +304,8 @@ def test_the_oldest_body_on_its_way_gives_way(model: Embedder) -> None:
     ],
 )
 def test_odd_json_costs_little_and_is_told(body: bytes, status: int, message: str) -> None:
-    with pytest.raises(Refusal) as refused:
-        parsed(body, Limits())
+    with pytest.raises(RequestError) as refused:
+        parse_request(body, Limits())
     assert refused.value.status == status
     assert message in refused.value.message
 
@@ -316,14 +314,14 @@ def test_odd_json_costs_little_and_is_told(body: bytes, status: int, message: st
 def test_texts_are_read_as_a_json_parser_reads_them(texts: list[str], plain: bool) -> None:
     usable = [text for text in texts if text.encode("utf-8", "replace").decode() == text]
     body = json.dumps({"texts": usable}, ensure_ascii=plain).encode()
-    assert parsed(body, Limits()).texts == usable
+    assert parse_request(body, Limits()).texts == usable
 
 
 def test_the_last_of_two_lists_counts_and_what_stands_for_a_string_is_no_string() -> None:
     long = "x" * 1000
     body = json.dumps({"texts": [f"{outline.MARK[:-1]}0", long], "more": long}).encode()
-    assert parsed(body, Limits()).texts == [f"{outline.MARK[:-1]}0", long]
-    assert parsed(b'{"texts": ["a"], "texts": ["b"]}', Limits()).texts == ["b"]
+    assert parse_request(body, Limits()).texts == [f"{outline.MARK[:-1]}0", long]
+    assert parse_request(b'{"texts": ["a"], "texts": ["b"]}', Limits()).texts == ["b"]
 
 
 def test_the_service_answers_while_it_reads_a_large_wrong_body(shared: Service) -> None:
@@ -390,18 +388,15 @@ def test_base64_is_decoded_piece_by_piece(file: bytes, line: str, escaped: bool,
     text = text if padded else text.rstrip("=\r\n")
     written = json.dumps(text)[1:-1]
     written = written.replace("/", "\\/").replace("+", "\\u002b") if escaped else written
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pictures, "PIECE", 16)
-        assert pictures.content(written.encode()) == file
+    assert pictures.decode_base64(written.encode(), chunk=16) == file
 
 
 @pytest.mark.parametrize(
     "written", [b"QQ==QUJD", b"QUJ=D", b"QUJD" * 9 + b"=" + b"QUJD" * 9, b"Q", b"\\x", b"\xff"]
 )
-def test_what_is_no_base64_is_told(written: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "PIECE", 16)
-    with pytest.raises(ImageError, match="no base64"):
-        pictures.content(written)
+def test_what_is_not_base64_is_refused(written: bytes) -> None:
+    with pytest.raises(ImageError, match="it is not base64"):
+        pictures.decode_base64(written, chunk=16)
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -450,39 +445,41 @@ def test_packed_texts_and_profiles_do_not_cost_what_they_say(shared: Service) ->
     np.testing.assert_allclose(*same["imageVectors"], atol=1e-4)
 
 
-def test_large_pictures_are_decoded_one_at_a_time(model: Embedder, monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once, most, lock = 0, 0, threading.Lock()
-    prepared = pictures.prepared
+class Counting(Held):
+    """An embedder that counts how many pictures are prepared at once."""
 
-    def counted(*arguments: Any, **named: Any) -> Any:
-        nonlocal at_once, most
-        with lock:
-            at_once += 1
-            most = max(most, at_once)
-        try:
-            time.sleep(0.05)
-            return prepared(*arguments, **named)
-        finally:
-            with lock:
-                at_once -= 1
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__(embedder)
+        self.at_once, self.most, self.lock = 0, 0, threading.Lock()
 
-    monkeypatch.setattr("phosphene.server.vectorizer.prepared", counted)
-    with serving(model, large=1000) as service:
+    def prepare(self, picture: Image.Image) -> Pixels:
+        with self.lock:
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+        time.sleep(0.05)
+        with self.lock:
+            self.at_once -= 1
+        return super().prepare(picture)
+
+
+def test_large_pictures_are_decoded_one_at_a_time(model: Embedder) -> None:
+    counting = Counting(model)
+    with serving(counting, large_pixels=1000) as service:
         answer = service.vectorize(images=[base64_of(encoded(drawn(seed))) for seed in range(6)])
         assert len(answer["imageVectors"]) == 6
-    assert most == 1
+    assert counting.most == 1
 
 
 # ── turns, and the log ────────────────────────────────────────────────────────────────────
 
 
 def test_a_small_request_does_not_wait_for_all_of_a_large_one(held: Held) -> None:
-    with serving(held, batch=4, gather=0.0) as service, ThreadPoolExecutor() as pool:
+    with serving(held, batch_size=4, batch_wait=0.0) as service, ThreadPoolExecutor() as pool:
         held.go.clear()
         large = pool.submit(service.vectorize, images=[base64_of(jpeg(seed)) for seed in range(40)])
-        wait(lambda: sum(map(len, service.vectorizer.pictures.waiting)) >= 36)
+        wait(lambda: sum(map(len, service.vectorizer.pictures.queue)) >= 36)
         small = pool.submit(service.vectorize, images=[base64_of(jpeg(99))])
-        wait(lambda: len(service.vectorizer.pictures.waiting) == 2)
+        wait(lambda: len(service.vectorizer.pictures.queue) == 2)
         held.go.set()
         small.result()
         assert len(held.passes) <= 5  # of 12: the one that was held, the next one, and what came since
@@ -490,7 +487,7 @@ def test_a_small_request_does_not_wait_for_all_of_a_large_one(held: Held) -> Non
 
 
 def test_warnings_that_strangers_cause_are_written_once_in_a_while() -> None:
-    seldom = Seldom()
+    seldom = RateLimitFilter()
     records = [logging.makeLogRecord({"msg": "Invalid %s", "args": (n,), "created": n}) for n in range(25)]
     assert [record.created for record in records if seldom.filter(record)] == [0, 10, 20]
-    assert len(Lines().format(logging.makeLogRecord({"msg": "x" * 100_000}))) < 9000
+    assert len(JsonFormatter().format(logging.makeLogRecord({"msg": "x" * 100_000}))) < 9000

@@ -32,7 +32,7 @@ HEAVY = {
 # that a module's dotted name begins with; modules of one part know each other.
 LAYERS = (
     {"records", "errors"},
-    {"batches", "files", "filters"},
+    {"batches", "extras", "files", "filters"},
     {"config", "device", "interrupt", "keys", "outputs", "journal.sqlite", "plugins", "vectors", "schema"},
     {"images", "ingest.lock", "recipes.lineage", "manifest", "nets", "landscape"},
     {"recipes"},

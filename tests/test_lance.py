@@ -203,6 +203,8 @@ def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
     assert capfd.readouterr() == ("", "")
 
 
+# LanceDB warns of so short a time to keep old versions, rightly; in use it is a minute or more.
+@pytest.mark.filterwarnings("ignore:optimize.cleanup_older_than=0:UserWarning")
 def test_many_small_writes_do_not_pile_up_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lance, "FRAGMENTS", 4)
     monkeypatch.setattr(lance, "GRACE", dict.fromkeys(lance.GRACE, timedelta(microseconds=1)))

@@ -18,7 +18,7 @@ from parts import need
 from phosphene.embedding import open_embedder
 from phosphene.landscape.scenes import SEEDS, write
 from phosphene.vectors import Vector
-from serving import PATIENCE, Service, base64_of, serving
+from serving import TIMEOUT, Service, base64_of, serving
 from weaviate_server import HOW, Server, binary
 
 TOKEN = "0123456789abcdef"
@@ -166,5 +166,5 @@ def test_what_is_no_picture_is_refused_in_our_words(pictures: Collection) -> Non
 def test_each_readiness_probe_of_weaviate_asks_for_our_meta(server: Server, service: Service) -> None:
     name, labels = "phosphene_requests_total", {"path": "/meta", "status": "200"}
     before = service.metric(name, **labels)
-    assert httpx.get(f"{server.base}/v1/.well-known/ready", timeout=PATIENCE).status_code == 200
+    assert httpx.get(f"{server.base}/v1/.well-known/ready", timeout=TIMEOUT).status_code == 200
     assert service.metric(name, **labels) > before

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,9 +22,9 @@ import phosphene
 from phosphene.embedding import Embedder, open_embedder
 from phosphene.errors import ModelError, ServerError
 from phosphene.server import Limits
-from phosphene.server.runner import KEEP_ALIVE, listen, serve
+from phosphene.server.runner import listen, serve, uvicorn_config
 from pictures import cut, drawn, encoded, jpeg, png_header, turned
-from serving import PATIENCE, Held, Service, base64_of, serving, wait
+from serving import TIMEOUT, Held, Service, base64_of, serving, wait
 
 TOKEN = "0123456789abcdef"
 TEXTS = ["a red house in the snow", "two blue boats", ""]
@@ -149,12 +148,17 @@ def test_double_and_trailing_slashes_are_no_redirect(shared: Service) -> None:
     assert shared.client.get(f"{shared.url}//meta").status_code == 200
 
 
-def test_a_connection_that_was_idle_is_still_good(shared: Service) -> None:
-    assert KEEP_ALIVE > 90  # seconds, for which Go keeps connections
-    with httpx.Client(base_url=shared.url, timeout=PATIENCE) as client:
-        client.post("/vectorize", json={"texts": ["snow"]})
-        time.sleep(6)  # uvicorn itself hangs up after 5
-        assert client.post("/vectorize", json={"texts": ["snow"]}).status_code == 200
+def test_an_idle_connection_is_kept_longer_than_weaviate_keeps_it() -> None:
+    assert uvicorn_config(None, Limits()).timeout_keep_alive > 90  # seconds, for which Go keeps connections
+
+
+def test_an_idle_connection_is_closed_in_the_end(model: Embedder) -> None:
+    with serving(model, keep_alive=1) as service, service.connect(b"GET /meta HTTP/1.1\r\n") as client:
+        client.sendall(b"Host: localhost\r\n\r\n")
+        received = b""
+        while piece := client.recv(65536):  # ends when the service closes the connection
+            received += piece
+        assert received.startswith(b"HTTP/1.1 200")
 
 
 # ── pictures ──────────────────────────────────────────────────────────────────────────────
@@ -200,19 +204,19 @@ def test_every_kind_of_picture_has_the_vector_that_add_gives_it(shared: Service,
 @pytest.mark.parametrize(
     ("sent", "reason"),
     [
-        ("!not base64!", "no base64"),
-        ("abcde", "no base64"),
+        ("!not base64!", "it is not base64"),
+        ("abcde", "it is not base64"),
         ("", "empty file"),
         (base64_of(b"just a text, no picture"), "no picture inside"),
         (base64_of(cut(jpeg(0))), "cut off or damaged"),
-        (base64_of(png_header(9000, 9000)), "9000×9000 pixels; 64 million are allowed"),
+        (base64_of(png_header(9000, 9000)), "it has 9000×9000 pixels; 64 million are allowed"),
         (base64_of(png_header(30_000, 30_000)), "million pixels"),
-        ("data:image/png,%89PNG", "no base64"),
+        ("data:image/png,%89PNG", "it is not base64"),
     ],
 )
 def test_what_is_no_picture_fails_its_request_and_is_named(shared: Service, sent: str, reason: str) -> None:
     message = shared.refused(422, texts=["snow"], images=[image(), image(), sent])
-    assert message.startswith("images[2] is no usable picture: ")
+    assert message.startswith("images[2] is not a usable picture: ")
     assert reason in message
 
 
@@ -222,9 +226,9 @@ def test_what_is_no_picture_fails_its_request_and_is_named(shared: Service, sent
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
-        (b"", 400, "the body is no JSON"),
-        (b'{"texts": ["snow"', 400, "the body is no JSON"),
-        (b'{"texts": ["\\ud800"]}', 400, "the body is no JSON"),
+        (b"", 400, "the body is not JSON"),
+        (b'{"texts": ["snow"', 400, "the body is not JSON"),
+        (b'{"texts": ["\\ud800"]}', 400, "the body is not JSON"),
         (b'["snow"]', 422, "the body: "),
         (b'{"texts": "snow"}', 422, "texts: input should be a valid array"),
         (b'{"texts": ["snow", 5]}', 422, "texts[1]: input should be a valid string"),
@@ -245,7 +249,7 @@ def test_an_unknown_path_and_a_wrong_method_are_json_too(shared: Service) -> Non
 def test_without_a_model_yet_it_is_503(model: Embedder) -> None:
     with serving(None) as service:
         assert service.client.get("/.well-known/live").status_code == 204
-        assert error(service.client.get("/.well-known/ready"), 503) == "loading"
+        assert error(service.client.get("/.well-known/ready"), 503) == "the model is still loading"
         assert service.client.get("/meta").json()["name"] == "phosphene"
         answer = service.client.post("/vectorize", json={"texts": ["snow"]})
         assert error(answer, 503) == "the model is still loading"
@@ -256,19 +260,19 @@ def test_without_a_model_yet_it_is_503(model: Embedder) -> None:
 
 
 def test_too_much_is_413(model: Embedder) -> None:
-    with serving(model, body=10_000, items=3) as service:
+    with serving(model, max_body=10_000, max_items=3) as service:
         large = json.dumps({"texts": ["x" * 20_000]}).encode()
         assert "are allowed" in error(service.client.post("/vectorize", content=large), 413)
         unsaid = service.client.post("/vectorize", content=iter([large, large * 100]))
         assert "the body is larger than" in error(unsaid, 413)
-        assert "4 texts and images in one request; 3 are allowed" in service.refused(413, texts=["a"] * 4)
+        assert "the request has 4 texts and images; 3 are allowed" in service.refused(413, texts=["a"] * 4)
         assert service.vectorize(texts=["a"] * 3)["textVectors"]
 
 
 def test_a_large_body_is_refused_before_it_is_sent_where_the_client_asks_first(model: Embedder) -> None:
-    with serving(model, body=10_000) as service:
+    with serving(model, max_body=10_000) as service:
         host, port = service.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
+        with socket.create_connection((host, int(port)), timeout=TIMEOUT) as client:
             head = b"POST /vectorize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999\r\n"
             client.sendall(head + b"Expect: 100-continue\r\n\r\n")
             assert client.recv(1000).startswith(b"HTTP/1.1 413 ")
@@ -277,7 +281,7 @@ def test_a_large_body_is_refused_before_it_is_sent_where_the_client_asks_first(m
 def test_a_client_that_hangs_up_in_the_middle_is_no_failure_of_ours(model: Embedder) -> None:
     with serving(model) as service:
         host, port = service.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
+        with socket.create_connection((host, int(port)), timeout=TIMEOUT) as client:
             client.sendall(
                 b'POST /vectorize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{"texts":'
             )
@@ -288,7 +292,7 @@ def test_a_client_that_hangs_up_in_the_middle_is_no_failure_of_ours(model: Embed
 
 
 def test_a_full_queue_is_429_and_says_when_to_come_again(held: Held) -> None:
-    with serving(held, waiting=2) as service, ThreadPoolExecutor() as pool:
+    with serving(held, max_queue=2) as service, ThreadPoolExecutor() as pool:
         held.go.clear()
         first = pool.submit(service.vectorize, images=[image(1), image(2)])
         service.wait_for("phosphene_waiting_items", 2)
@@ -301,7 +305,7 @@ def test_a_full_queue_is_429_and_says_when_to_come_again(held: Held) -> None:
 
 
 def test_bodies_that_take_too_much_memory_are_429(held: Held) -> None:
-    with serving(held, body=50_000, bodies=50_000) as service, ThreadPoolExecutor() as pool:
+    with serving(held, max_body=50_000, max_total_body=50_000) as service, ThreadPoolExecutor() as pool:
         held.go.clear()
         first = pool.submit(service.vectorize, images=[image(1)])
         service.wait_for("phosphene_held_bytes", 1)
@@ -313,10 +317,10 @@ def test_bodies_that_take_too_much_memory_are_429(held: Held) -> None:
 
 
 def test_an_answer_that_takes_too_long_is_503(held: Held) -> None:
-    with serving(held, patience=0.3) as service:
+    with serving(held, answer_timeout=0.3) as service:
         held.go.clear()
         answer = service.client.post("/vectorize", json={"images": [image()]})
-        assert "no vector within 0.3 s" in error(answer, 503)
+        assert "there was no vector within 0.3 s" in error(answer, 503)
         assert answer.headers["retry-after"] == "1"
         held.go.set()
         wait(lambda: service.metric("phosphene_waiting_items") == 0)
@@ -363,15 +367,15 @@ def drawn_again(seed: int) -> Image.Image:
 
 
 def test_a_first_pass_waits_for_those_on_their_way(model: Embedder) -> None:
-    with serving(model, gather=PATIENCE) as service, ThreadPoolExecutor(8) as pool:
+    with serving(model, batch_wait=TIMEOUT) as service, ThreadPoolExecutor(8) as pool:
         asked = [{"texts": [f"{seed} boats"]} for seed in range(8)]
-        with service.vectorizer.expected():  # as a request does that is still being read
+        with service.vectorizer.arriving():  # as for a request that is still being read
             answers = [pool.submit(service.vectorize, **one) for one in asked]
             service.wait_for("phosphene_waiting_items", 8)
             assert service.metric("phosphene_pass_items_count", kind="text") == 0
         assert all(len(one.result()["textVectors"]) == 1 for one in answers)
         assert service.metric("phosphene_pass_items_count", kind="text") == 1
-        assert service.vectorize(texts=["alone"])["textVectors"]  # for nobody: it does not wait a minute
+        assert service.vectorize(texts=["alone"])["textVectors"]  # no other is on its way: it does not wait
 
 
 def test_a_bad_picture_fails_its_own_request_alone(held: Held) -> None:
@@ -447,13 +451,13 @@ def test_the_command_serves_logs_and_drains_at_sigterm(
     started = json.loads(server.stdout.readline())
     assert started["model"] == "landscape"
     files = [base64_of(encoded(drawn(seed, (1500, 1200)), compress_level=1)) for seed in range(6)]
-    below = httpx.Client(base_url=f"{started['url']}/k/{TOKEN}", timeout=PATIENCE)
+    below = httpx.Client(base_url=f"{started['url']}/k/{TOKEN}", timeout=TIMEOUT)
     with below as client, ThreadPoolExecutor() as pool:
         answer = pool.submit(client.post, "/vectorize", json={"images": files})
         wait(lambda: "waiting_items 6.0" in client.get("/metrics").text)
         server.send_signal(signal.SIGTERM)
         assert len(answer.result().json()["imageVectors"]) == 6
-    rest, log = server.communicate(timeout=PATIENCE)
+    rest, log = server.communicate(timeout=TIMEOUT)
     assert (server.returncode, rest) == (0, "")
     lines = [json.loads(line) for line in log.splitlines()]
     assert lines[0]["event"] == "loaded"
@@ -466,7 +470,7 @@ def test_the_command_serves_logs_and_drains_at_sigterm(
 
 def test_a_model_that_is_not_there_ends_the_command(tmp_path: Path) -> None:
     server = process("--model", f"local-dir:{tmp_path}", "--port", "0")
-    out, told = server.communicate(timeout=PATIENCE)
+    out, told = server.communicate(timeout=TIMEOUT)
     assert (server.returncode, out) == (1, "")
     assert "Error: there is no `open_clip_config.json` in" in told
     assert "hint: it is what open_clip's `save_pretrained` writes" in told
@@ -481,11 +485,11 @@ def test_a_port_that_is_taken_is_named() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(
-            ServerError, match=rf"cannot listen at `127\.0\.0\.1:{port}`: address already in use"
+            ServerError, match=rf"the service cannot listen at `127\.0\.0\.1:{port}`: address already in use"
         ):
             listen("127.0.0.1", port)
     with pytest.raises(
-        ServerError, match=r"cannot listen at `192\.0\.2\.1:0`: cannot assign requested address$"
+        ServerError, match=r"the service cannot listen at `192\.0\.2\.1:0`: cannot assign requested address$"
     ):
         listen("192.0.2.1", 0)
 
@@ -503,6 +507,6 @@ def test_a_token_that_could_be_guessed_is_a_wrong_call() -> None:
 
 def test_limits_hold_together() -> None:
     limits = Limits()
-    assert limits.items <= limits.waiting
-    assert limits.body <= limits.bodies
-    assert limits.patience < 50  # seconds, Weaviate's own
+    assert limits.max_items <= limits.max_queue
+    assert limits.max_body <= limits.max_total_body
+    assert limits.answer_timeout < 50  # seconds, Weaviate's own

@@ -9,6 +9,7 @@ PhospheneError          message: value, place, what is allowed; hint: the next s
 ├── GenerationError     a request that the generator cannot serve
 ├── VectorError         vectors that do not fit: dimension, opposite, zero
 ├── PluginError         a plugin that is not there, or whose package cannot be imported
+├── MissingExtraError   a command whose optional packages are not installed
 ├── ServerError         an address that cannot be served at
 └── OutputError         a place where something lies that must not be overwritten
 """
@@ -53,6 +54,10 @@ class VectorError(PhospheneError):
 
 class PluginError(PhospheneError):
     """A plugin that is not installed, is ambiguous, or cannot be imported."""
+
+
+class MissingExtraError(PhospheneError):
+    """A command whose packages are optional, and not installed."""
 
 
 class ServerError(PhospheneError):

@@ -32,7 +32,7 @@ HUGE = str(10**30)
         ["walk", "house", "sea", "--steps", HUGE],
         ["walk", "house", "sea", "--seed", HUGE],
         ["map", "--limit", HUGE],
-        ["serve", "--gather", "nan"],
+        ["serve", "--batch-wait-ms", "nan"],
     ],
     ids=lambda words: " ".join(words)[:60],
 )

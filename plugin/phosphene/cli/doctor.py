@@ -20,8 +20,6 @@ PACKAGES = (
     "transformers",
     "lancedb",
     "weaviate-client",
-    "fastapi",
-    "uvicorn",
     "pillow",
     "numpy",
 )
@@ -84,6 +82,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Look at one thing after the other."""
     yield Finding("phosphene", "ok", f"{__version__} on Python {sys.version.split()[0]}")
     yield from _packages()
+    yield from _extras()
     yield _child("devices", DEVICES, "install a torch for this machine: https://pytorch.org")
     yield _store()
     yield from _models()
@@ -102,6 +101,18 @@ def _packages() -> Iterator[Finding]:
             yield Finding(name, "ok", version(name))
         except PackageNotFoundError:
             yield Finding(name, "bad", "not installed", f"`pip install {name}`, or install phosphene again")
+
+
+def _extras() -> Iterator[Finding]:
+    from phosphene.extras import MODULES, how_to_install, missing
+
+    for extra in MODULES:
+        absent = missing(extra)
+        if absent:
+            found = f"not installed: {', '.join(absent)}"
+            yield Finding(f"extra {extra}", "note", found, how_to_install(extra))
+        else:
+            yield Finding(f"extra {extra}", "ok", "installed")
 
 
 def _store() -> Finding:

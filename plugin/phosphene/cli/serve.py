@@ -1,4 +1,4 @@
-"""The command that serves: phosphene as the CLIP module of a Weaviate server."""
+"""`phosphene serve`: the CLIP module of a Weaviate server."""
 
 import re
 
@@ -9,13 +9,15 @@ from phosphene.cli.options import COUNT, Number, Settings, command
 PORT = click.IntRange(0, 65535)
 MILLISECONDS = Number(0)
 NAME = re.compile(r"[A-Za-z0-9_.-]+|\[?[0-9A-Fa-f:.]+\]?")  # a name or an address, without a port
-TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")  # what a URL takes as it is, and nobody guesses
+TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")  # needs no escaping in a URL, and is too long to guess
 MIB = 1 << 20
 
 
 def _check(context: click.Context, parameter: click.Parameter, value: str) -> str:
     if value and not TOKEN.fullmatch(value):
-        raise click.BadParameter("16 or more of the letters A-Z a-z 0-9 . _ ~ -; try `openssl rand -hex 16`")
+        raise click.BadParameter(
+            "A token has 16 or more of the characters A-Z a-z 0-9 . _ ~ -; try `openssl rand -hex 16`."
+        )
     return value
 
 
@@ -23,42 +25,56 @@ def _names(context: click.Context, parameter: click.Parameter, value: tuple[str,
     for name in value:
         if not NAME.fullmatch(name):
             raise click.BadParameter(
-                f"`{name}` is not a host's name or address; it has no scheme and no port"
+                f"`{name}` is not the name or the address of a host. Write it without scheme and port."
             )
     return value
 
 
 @command("serve")
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--allow-host",
     "allowed_hosts",
     metavar="NAME",
     multiple=True,
     callback=_names,
-    help="A name by which clients call the service, beside --host and localhost; may be repeated.",
+    help="A name that clients may use for the service, beside --host and localhost. Can be repeated.",
 )
-@click.option("--port", type=PORT, default=8080, show_default=True, help="0 takes a free one.")
-@click.option("--model", metavar="NAME", help="The model, written as for `add`.")
+@click.option(
+    "--port", type=PORT, default=8080, show_default=True, help="The port to listen on; 0 takes a free one."
+)
+@click.option("--model", metavar="NAME", help="The model to serve, written as for `add`.")
 @click.option(
     "--token",
     default="",
     envvar="PHOSPHENE_TOKEN",
     callback=_check,
-    help="Serve below /k/TOKEN only; better in PHOSPHENE_TOKEN, which no list of processes shows.",
+    help="Serve only below /k/TOKEN. Better set PHOSPHENE_TOKEN: lists of processes show options.",
 )
 @click.option(
-    "--batch", type=COUNT, default=32, show_default=True, help="Pictures or texts in one forward pass."
+    "--batch-size", type=COUNT, default=32, show_default=True, help="Pictures or texts in one forward pass."
 )
 @click.option(
-    "--gather", type=MILLISECONDS, default=4.0, show_default=True, help="Milliseconds that a pass waits."
+    "--batch-wait-ms",
+    type=MILLISECONDS,
+    default=4.0,
+    show_default=True,
+    help="Milliseconds that a forward pass waits for more items.",
 )
-@click.option("--items", type=COUNT, default=256, show_default=True, help="Texts and pictures in a request.")
 @click.option(
-    "--waiting", type=COUNT, default=512, show_default=True, help="The same of all requests that wait."
+    "--max-items", type=COUNT, default=256, show_default=True, help="Texts and pictures in one request."
 )
-@click.option("--body", type=COUNT, default=32, show_default=True, help="MiB in a request.")
-@click.option("--pixels", type=COUNT, default=64, show_default=True, help="Million pixels in a picture.")
+@click.option(
+    "--max-queue",
+    type=COUNT,
+    default=512,
+    show_default=True,
+    help="Texts and pictures of all requests that may wait for their vectors.",
+)
+@click.option("--max-body-mib", type=COUNT, default=32, show_default=True, help="Largest request, in MiB.")
+@click.option(
+    "--max-megapixels", type=COUNT, default=64, show_default=True, help="Largest picture, in million pixels."
+)
 def serve(
     settings: Settings,
     host: str,
@@ -66,37 +82,41 @@ def serve(
     port: int,
     model: str | None,
     token: str,
-    batch: int,
-    gather: float,
-    items: int,
-    waiting: int,
-    body: int,
-    pixels: int,
+    batch_size: int,
+    batch_wait_ms: float,
+    max_items: int,
+    max_queue: int,
+    max_body_mib: int,
+    max_megapixels: int,
 ) -> None:
-    """Serve a model as Weaviate's CLIP module, multi2vec-clip.
+    """Serve a model as multi2vec-clip, the CLIP module of Weaviate.
 
       phosphene serve --model landscape --port 8090
       CLIP_INFERENCE_API=http://127.0.0.1:8090 ENABLE_MODULES=multi2vec-clip weaviate-server …
 
-    Pictures and texts of many requests go through the model together, and get the vectors that
-    `add` gives them. What does not fit is refused with 413, what there is no room for at the moment
-    with 429. So are pages in browsers, and clients that call the service by a name that neither
-    --host nor --allow-host gives it. The log is JSON on stderr, without the requests with -q;
-    /metrics is for Prometheus. It ends at Ctrl-C or SIGTERM, after the requests that it has begun.
+    The texts and pictures of many requests go through the model together, and get the same vectors
+    as from `add`. A request that is too large is refused with 413, and one that finds a full queue
+    with 429. Pages in browsers are refused, and so are clients that use a name for the service other
+    than --host, --allow-host or localhost. The log is JSON on stderr; with -q it has no requests.
+    Prometheus reads /metrics. Ctrl-C and SIGTERM stop the service after it has answered the requests
+    that have begun.
     """
+    from phosphene.extras import require
+
+    require("serve")
     from phosphene.embedding import DEFAULT_MODEL
     from phosphene.server import Limits, runner
 
     model = model or DEFAULT_MODEL
-    settings.kept = "every request that was begun has been answered"
+    settings.kept = "every request that had begun has been answered"
     limits = Limits(
-        body=body * MIB,
-        bodies=max(512, body) * MIB,
-        pixels=pixels * 1_000_000,
-        items=items,
-        waiting=max(waiting, items),
-        batch=batch,
-        gather=gather / 1000,
+        max_body=max_body_mib * MIB,
+        max_total_body=max(512, max_body_mib) * MIB,
+        max_pixels=max_megapixels * 1_000_000,
+        max_items=max_items,
+        max_queue=max(max_queue, max_items),
+        batch_size=batch_size,
+        batch_wait=batch_wait_ms / 1000,
     )
     runner.serve(
         model,

@@ -67,6 +67,9 @@ def clip(
     """
     if locked and start is None:
         raise click.UsageError("--locked needs --from, the model whose vectors of pictures stay valid.")
+    from phosphene.extras import require
+
+    require("train")
     from phosphene.landscape import CLIP_FOLDER
     from phosphene.sources import scan
     from phosphene.training import clip as training
@@ -142,6 +145,9 @@ def diffusion(
     A training may continue from a generator of another model: it keeps all weights but those that read
     vectors. The generator learns to make pictures like those in the library, at 256 pixels.
     """
+    from phosphene.extras import require
+
+    require("train")
     from phosphene.generators.retrieval.folder import claim, run_beside
     from phosphene.landscape import DIFFUSION_FOLDER
     from phosphene.training.budget import Budget

@@ -1,4 +1,4 @@
-"""The routes: a service that is wire-compatible with Weaviate's multi2vec-clip."""
+"""The routes of a service that is wire-compatible with Weaviate's multi2vec-clip."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -9,17 +9,17 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from phosphene import __version__
 from phosphene.server import errors
-from phosphene.server.errors import SOON, Refusal
-from phosphene.server.hosts import Hosts
-from phosphene.server.middleware import Gate
-from phosphene.server.schemas import Answer, check_type
+from phosphene.server.errors import RETRY_SOON, RequestError
+from phosphene.server.hosts import AllowedHosts
+from phosphene.server.middleware import AccessMiddleware
+from phosphene.server.schemas import VectorizeResponse, check_content_type
 from phosphene.server.vectorizer import Vectorizer
 
 
 def create(vectorizer: Vectorizer, *, token: str = "", hosts: Iterable[str] = ()) -> FastAPI:
-    """The app. It answers at once, and with vectors as soon as the vectorizer has a model.
+    """Make the app. It answers at once, and with vectors as soon as the vectorizer has a model.
 
-    It may be called by the names and addresses of `hosts` beside those of the loopback interface.
+    Clients may call it by the names and addresses in `hosts`, and by those of the loopback interface.
     """
 
     @asynccontextmanager
@@ -32,17 +32,17 @@ def create(vectorizer: Vectorizer, *, token: str = "", hosts: Iterable[str] = ()
         version=__version__,
         lifespan=lifespan,
         redirect_slashes=False,
-        openapi_url=None,  # nobody's business but Weaviate's
+        openapi_url=None,  # only Weaviate calls the service, and it reads no OpenAPI
     )
-    errors.install(app)
-    app.add_middleware(Gate, token=token, hosts=Hosts(hosts), metrics=vectorizer.metrics)
-    _health(app, vectorizer)
-    _vectors(app, vectorizer)
+    errors.install_handlers(app)
+    app.add_middleware(AccessMiddleware, token=token, hosts=AllowedHosts(hosts), metrics=vectorizer.metrics)
+    _add_health(app, vectorizer)
+    _add_vectorize(app, vectorizer)
     return app
 
 
-def _health(app: FastAPI, vectorizer: Vectorizer) -> None:
-    """What is asked often, and answered without the model: Weaviate waits for `/meta` to be ready itself."""
+def _add_health(app: FastAPI, vectorizer: Vectorizer) -> None:
+    """Add the routes that are asked often and need no model. Weaviate waits for `/meta` when it starts."""
 
     @app.api_route("/.well-known/live", methods=["GET", "HEAD"])
     async def live() -> Response:
@@ -50,7 +50,9 @@ def _health(app: FastAPI, vectorizer: Vectorizer) -> None:
 
     @app.api_route("/.well-known/ready", methods=["GET", "HEAD"])
     async def ready() -> Response:
-        return Response(status_code=204) if vectorizer.embedder else errors.answer(503, "loading", SOON)
+        if not vectorizer.embedder:
+            return errors.error_response(503, "the model is still loading", RETRY_SOON)
+        return Response(status_code=204)
 
     @app.get("/meta")
     async def meta() -> dict[str, object]:
@@ -65,28 +67,31 @@ def _health(app: FastAPI, vectorizer: Vectorizer) -> None:
         return Response(vectorizer.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-def _vectors(app: FastAPI, vectorizer: Vectorizer) -> None:
-    limits = vectorizer.limits
+def _add_vectorize(app: FastAPI, vectorizer: Vectorizer) -> None:
+    timeout = vectorizer.limits.answer_timeout
 
     @app.post("/vectorize")
     async def vectorize(request: Request) -> Response:
         try:
-            async with asyncio.timeout(limits.patience):
-                answer = await answered(request)
+            async with asyncio.timeout(timeout):
+                response = await answer(request)
         except TimeoutError as error:
-            raise Refusal(503, f"no vector within {limits.patience:g} s", SOON) from error
-        return Response(answer.model_dump_json(), media_type="application/json")
+            raise RequestError(503, f"there was no vector within {timeout:g} s", RETRY_SOON) from error
+        return Response(response.model_dump_json(), media_type="application/json")
 
-    async def answered(request: Request) -> Answer:
+    async def answer(request: Request) -> VectorizeResponse:
         if not vectorizer.embedder:
-            raise Refusal(503, "the model is still loading", SOON)
-        check_type(request.headers.getlist("content-type"))
+            raise RequestError(503, "the model is still loading", RETRY_SOON)
+        check_content_type(request.headers.getlist("content-type"))
         try:
-            with vectorizer.bodies.place() as place:
-                with vectorizer.expected():
-                    ask = await vectorizer.read(request, place)
-                told = {"texts": len(ask.texts), "images": len(ask.images), "bytes": place.size}
-                request.scope["state"] |= told
-                return await vectorizer.answer(ask)
+            with vectorizer.bodies.share() as share:
+                with vectorizer.arriving():
+                    asked = await vectorizer.read(request, share)
+                request.scope["state"] |= {
+                    "texts": len(asked.texts),
+                    "images": len(asked.images),
+                    "bytes": share.size,
+                }
+                return await vectorizer.answer(asked)
         finally:
-            vectorizer.tidy()
+            vectorizer.trim_memory_if_idle()

@@ -1,6 +1,6 @@
-"""Micro-batching: items of many requests, gathered into few forward passes.
+"""Dynamic batching: the items of many requests are computed in few forward passes.
 
-Requests take turns, an item each, so that one of many items does not keep others waiting.
+Requests take turns, one item each, so that a request with many items does not keep others waiting.
 """
 
 import asyncio
@@ -17,82 +17,85 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting(Generic[Item]):
-    """An item without a vector yet, and where its vector goes."""
+class _Pending(Generic[Item]):
+    """An item that has no vector yet, and the future that will hold its vector."""
 
     item: Item
     vector: asyncio.Future[Vector]
 
 
-class Batches(Generic[Item]):
-    """A queue in front of a model. `run` empties it, one pass after the other."""
+class Batcher(Generic[Item]):
+    """A queue in front of a model. `run` empties it, one forward pass after the other."""
 
     def __init__(
         self,
         compute: Callable[[Sequence[Item]], Vectors],
         pool: Executor,
         *,
-        most: int,
-        gather: float,
-        coming: Callable[[], bool],
+        batch_size: int,
+        batch_wait: float,
+        arriving: Callable[[], bool],
     ) -> None:
-        """`compute` is called in `pool` with up to `most` items; `coming` says whether others will come."""
+        """Run `compute` in `pool`, on up to `batch_size` items at a time.
+
+        While `arriving` says that more items are on their way, a pass waits for up to `batch_wait` seconds.
+        """
         self.compute, self.pool = compute, pool
-        self.most, self.gather, self.coming = most, gather, coming
-        self.waiting: deque[deque[_Waiting[Item]]] = deque()  # of each request
-        self.arrived = asyncio.Event()
+        self.batch_size, self.batch_wait, self.arriving = batch_size, batch_wait, arriving
+        self.queue: deque[deque[_Pending[Item]]] = deque()  # the pending items of each request
+        self.changed = asyncio.Event()
 
     async def vectors(self, items: Sequence[Item]) -> list[Vector]:
-        """The vectors of some items, in order; they may come from several passes.
+        """Return the vectors of some items, in order. They may be computed in several passes.
 
-        Raises what the model raised on one of them alone; other requests in the same pass are
-        not touched.
+        Raises what the model raises on one of these items. Other requests in the same pass still get
+        their vectors.
         """
         loop = asyncio.get_running_loop()
-        waiting = [_Waiting(item, loop.create_future()) for item in items]
-        if waiting:
-            self.waiting.append(deque(waiting))
-        self.arrived.set()
-        return list(await asyncio.gather(*(one.vector for one in waiting)))
+        pending = [_Pending(item, loop.create_future()) for item in items]
+        if pending:
+            self.queue.append(deque(pending))
+        self.changed.set()
+        return list(await asyncio.gather(*(one.vector for one in pending)))
 
     async def run(self) -> None:
-        """Pass after pass, until cancelled."""
+        """Compute pass after pass, until cancelled."""
         while True:
-            await self._gathered()
-            batch = self._taken()
+            await self._wait_for_batch()
+            batch = self._next_batch()
             if batch:
-                await self._pass(batch)
+                await self._compute(batch)
 
-    async def _gathered(self) -> None:
-        """Wait for an item, then for a full batch, the time, or nobody else on the way: whichever is first.
+    async def _wait_for_batch(self) -> None:
+        """Wait for an item; then until the batch is full, the time is up, or no other item is on its way.
 
-        The next requests gather by themselves while a pass is computed. The time is for the first
-        pass after a pause, which would otherwise go with a single item ahead of all others.
+        While a pass is computed, the next requests queue up by themselves. The wait is for the first
+        pass after a pause, which would otherwise take a single item and keep all others waiting.
         """
-        while not self.waiting:
-            await self._arrival()
+        while not self.queue:
+            await self._change()
         with suppress(TimeoutError):
-            async with asyncio.timeout(self.gather):
-                while sum(map(len, self.waiting)) < self.most and self.coming():
-                    await self._arrival()
+            async with asyncio.timeout(self.batch_wait):
+                while sum(map(len, self.queue)) < self.batch_size and self.arriving():
+                    await self._change()
 
-    async def _arrival(self) -> None:
-        self.arrived.clear()
-        await self.arrived.wait()
+    async def _change(self) -> None:
+        self.changed.clear()
+        await self.changed.wait()
 
-    def _taken(self) -> list[_Waiting[Item]]:
-        """The next batch, in turn of all requests, without those whose client was told to come again."""
-        batch: list[_Waiting[Item]] = []
-        while self.waiting and len(batch) < self.most:
-            request = self.waiting.popleft()
+    def _next_batch(self) -> list[_Pending[Item]]:
+        """Take the next batch, one item of each request in turn; drop those whose request timed out."""
+        batch: list[_Pending[Item]] = []
+        while self.queue and len(batch) < self.batch_size:
+            request = self.queue.popleft()
             one = request.popleft()
             if request:
-                self.waiting.append(request)
+                self.queue.append(request)
             if not one.vector.done():
                 batch.append(one)
         return batch
 
-    async def _pass(self, batch: Sequence[_Waiting[Item]]) -> None:
+    async def _compute(self, batch: Sequence[_Pending[Item]]) -> None:
         done = asyncio.get_running_loop().run_in_executor(
             self.pool, self.compute, [one.item for one in batch]
         )
@@ -102,8 +105,8 @@ class Batches(Generic[Item]):
             for one, vector in zip(batch, done.result(), strict=True):
                 if not one.vector.done():
                     one.vector.set_result(vector)
-        elif len(batch) > 1:  # one of them is to blame: find out which
+        elif len(batch) > 1:  # one of the items is to blame: find out which
             for one in batch:
-                await self._pass([one])
+                await self._compute([one])
         elif not batch[0].vector.done():
             batch[0].vector.set_exception(error)

@@ -1,7 +1,7 @@
-"""The bodies of requests: how many bytes of them are held, and how fast each must come.
+"""The bodies of requests: how much memory they may take together, and how fast each must come.
 
-Only what has come takes room. Where there is none left, the body that has been on its way for longest
-gives way, so that slow clients cannot keep others out, however many they are.
+Only bytes that have arrived count. When the memory is full, the body that has been arriving for longest is
+dropped, so that slow clients cannot keep others out, however many they are.
 """
 
 import asyncio
@@ -13,73 +13,77 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from phosphene.server import MIB, Limits
-from phosphene.server.errors import CLOSE, SOON, Refusal
+from phosphene.server.errors import CLOSE_CONNECTION, RETRY_SOON, RequestError
 
 
 @dataclass(slots=True)
-class Place:
-    """What one request holds."""
+class BodyShare:
+    """The bytes that one request holds."""
 
     size: int = 0
 
 
-class Bodies:
-    """The room that all requests share; for one event loop."""
+class BodyBuffer:
+    """The memory that the bodies of all requests share, for one event loop."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.held = 0  # bytes
-        self.coming: dict[asyncio.Timeout, Place] = {}  # of the bodies on their way, the oldest first
+        self.arriving: dict[asyncio.Timeout, BodyShare] = {}  # by deadline, the oldest first
 
     @contextmanager
-    def place(self) -> Iterator[Place]:
-        """A place for one body, given back at the end."""
-        place = Place()
+    def share(self) -> Iterator[BodyShare]:
+        """Give one body its share, and take it back at the end."""
+        share = BodyShare()
         try:
-            yield place
+            yield share
         finally:
-            self.held -= place.size
+            self.held -= share.size
 
-    async def read(self, request: Request, place: Place) -> bytearray:
-        """A whole body. Raises Refusal where it is too large, too slow, or there is no room for it."""
+    async def read(self, request: Request, share: BodyShare) -> bytearray:
+        """Read a whole body. Raises RequestError if it is too large or too slow, or if there is no room."""
         limits, body = self.limits, bytearray()
-        said = request.headers.get("content-length", "")
-        if said.isdecimal() and int(said) > limits.body:
-            raise Refusal(413, f"the body has {int(said) / MIB:.1f} MiB; {limits.body / MIB:g} are allowed")
+        length = request.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > limits.max_body:
+            size = f"{int(length) / MIB:.1f} MiB"
+            raise RequestError(413, f"the body has {size}; {limits.max_body / MIB:g} MiB are allowed")
         try:
-            async with asyncio.timeout(limits.grace) as deadline:
-                await self._received(request, place, body, deadline)
+            async with asyncio.timeout(limits.body_timeout) as deadline:
+                await self._receive(request, share, body, deadline)
         except TimeoutError as error:
-            message = f"the body came too slowly: {len(body):,} bytes within {limits.grace:g} s or more"
-            raise Refusal(408, message, CLOSE) from error
+            sent = f"{len(body):,} bytes within {limits.body_timeout:g} s or more"
+            raise RequestError(408, f"the body came too slowly: {sent}", CLOSE_CONNECTION) from error
         except ClientDisconnect as error:
-            raise Refusal(400, "the client hung up before its body had come") from error
+            raise RequestError(400, "the client hung up before it had sent the body") from error
         finally:
-            self.coming.pop(deadline, None)
+            self.arriving.pop(deadline, None)
         return body
 
-    async def _received(
-        self, request: Request, place: Place, body: bytearray, deadline: asyncio.Timeout
+    async def _receive(
+        self, request: Request, share: BodyShare, body: bytearray, deadline: asyncio.Timeout
     ) -> None:
-        self.coming[deadline] = place
+        limits = self.limits
+        self.arriving[deadline] = share
         started = asyncio.get_running_loop().time()
         async for chunk in request.stream():
             self._make_room(len(chunk), deadline)
             body += chunk
-            place.size += len(chunk)
+            share.size += len(chunk)
             self.held += len(chunk)
-            if len(body) > self.limits.body:
-                raise Refusal(413, f"the body is larger than {self.limits.body / MIB:g} MiB")
-            if deadline in self.coming:
-                deadline.reschedule(started + self.limits.grace + len(body) / self.limits.rate)
+            if len(body) > limits.max_body:
+                raise RequestError(413, f"the body is larger than {limits.max_body / MIB:g} MiB")
+            if deadline in self.arriving:
+                deadline.reschedule(started + limits.body_timeout + len(body) / limits.min_body_rate)
 
     def _make_room(self, size: int, own: asyncio.Timeout) -> None:
-        """Let the oldest bodies on their way give way, if need be. Raises Refusal where there is no other."""
-        while self.held + size > self.limits.bodies:
-            oldest = next(iter(self.coming), own)
+        """Drop the oldest arriving bodies until `size` bytes fit. Raises RequestError if they never do."""
+        most = self.limits.max_total_body
+        while self.held + size > most:
+            oldest = next(iter(self.arriving), own)
             if oldest is own:
-                raise Refusal(429, f"{self.limits.bodies / MIB:g} MiB of requests are being answered", SOON)
-            place = self.coming.pop(oldest)
-            self.held, place.size = self.held - place.size, 0
-            with suppress(RuntimeError):  # its time is up already
+                message = f"requests of {most / MIB:g} MiB are being answered already"
+                raise RequestError(429, message, RETRY_SOON)
+            share = self.arriving.pop(oldest)
+            self.held, share.size = self.held - share.size, 0
+            with suppress(RuntimeError):  # its deadline has passed already
                 oldest.reschedule(asyncio.get_running_loop().time())

@@ -1,4 +1,4 @@
-"""Answers that are no vectors. Each has a JSON body with the key `error`, which Weaviate shows."""
+"""Responses that hold no vectors. Each has a JSON body with the key `error`, which Weaviate shows."""
 
 import http
 from collections.abc import Mapping
@@ -8,12 +8,12 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-SOON = {"Retry-After": "1"}  # seconds
-CLOSE = {"Connection": "close"}  # whose body is not waited for
+RETRY_SOON = {"Retry-After": "1"}  # seconds
+CLOSE_CONNECTION = {"Connection": "close"}  # the rest of the body is not read
 
 
-class Refusal(Exception):
-    """A request that is not answered with vectors: its HTTP status and a sentence."""
+class RequestError(Exception):
+    """A request that gets no vectors: the HTTP status of its response, and a sentence that says why."""
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -22,34 +22,34 @@ class Refusal(Exception):
         self.headers = headers
 
 
-def answer(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """The body that Weaviate reads, whatever the status."""
+def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Make the response that Weaviate reads, whatever the status."""
     return JSONResponse({"error": message}, status, headers)
 
 
-def shown(text: str) -> str:
-    """What a stranger wrote, short and without characters that a terminal or a log would obey."""
+def escaped(text: str) -> str:
+    """Shorten and escape what a stranger wrote, so that no terminal and no log obeys its characters."""
     return quote(text[:100], safe=" :/[].,;=@+!*'()")
 
 
-def install(app: FastAPI) -> None:
-    """Let nothing leave the app as plain text or under another key."""
-    app.add_exception_handler(Refusal, _refused)
-    app.add_exception_handler(HTTPException, _unrouted)
-    app.add_exception_handler(Exception, _failed)
+def install_handlers(app: FastAPI) -> None:
+    """Answer every error in JSON under the key `error`; FastAPI has plain text and other keys."""
+    app.add_exception_handler(RequestError, _on_request_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_failure)
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Refusal)
-    return answer(error.status, error.message, error.headers)
+async def _on_request_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestError)
+    return error_response(error.status, error.message, error.headers)
 
 
-async def _unrouted(request: Request, error: Exception) -> JSONResponse:
+async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     phrase = http.HTTPStatus(error.status_code).phrase.lower()
-    place = f"{shown(request.method)} {shown(request.scope['path'])}"
-    return answer(error.status_code, f"{place}: {phrase}", error.headers)
+    place = f"{escaped(request.method)} {escaped(request.scope['path'])}"
+    return error_response(error.status_code, f"{place}: {phrase}", error.headers)
 
 
-async def _failed(request: Request, error: Exception) -> JSONResponse:
-    return answer(500, f"the service failed ({type(error).__name__}); its log says where")
+async def _on_failure(request: Request, error: Exception) -> JSONResponse:
+    return error_response(500, f"the service failed ({type(error).__name__}); its log has the traceback")

@@ -1,8 +1,8 @@
-"""Who may ask: programs, and no page in a browser.
+"""Who may ask: programs may, and pages in browsers may not.
 
-A page may send requests to this machine, which its user's browser reaches and others do not. If the
-name of the page's own server is made to lead here (DNS rebinding), it may read the answers as well.
-Such a request has that name in its Host header, and others of pages have an Origin or Sec-Fetch-Site.
+A page may send requests to this machine, which its user's browser can reach and others cannot. If the name
+of the page's own server is made to point here (DNS rebinding), the page can read the responses as well.
+Such a request has that name in its Host header. Other requests of pages have an Origin or Sec-Fetch-Site.
 """
 
 import ipaddress
@@ -11,17 +11,18 @@ from collections.abc import Iterable
 
 from starlette.types import Scope
 
-from phosphene.server.errors import Refusal, shown
+from phosphene.server.errors import RequestError, escaped
 
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^][:/@\s]+)(?::(\d{1,5}))?")  # a name or an address, and a port
 PORTS = {"http": 80, "https": 443}
-OWN_PAGES = {"none", "same-origin"}  # Sec-Fetch-Site: what the user typed, and what this service sent
+OWN_PAGES = {"none", "same-origin"}  # Sec-Fetch-Site: typed by the user, or sent by this service's own page
 
 
-def plain(text: str) -> tuple[str, int | None] | None:
-    """A Host header as name and port: in lower case, without a final dot; None where it is none.
+def parse_host(text: str) -> tuple[str, int | None] | None:
+    """Split a Host header into its name, in lower case and without a final dot, and its port.
 
-    An address comes in its one usual form, without the brackets of IPv6.
+    An address is returned in its usual form, without the brackets of IPv6. The result is None if the
+    text is not a host.
     """
     found = HOST.fullmatch(text.lower())
     if not found:
@@ -33,33 +34,34 @@ def plain(text: str) -> tuple[str, int | None] | None:
     return str(address or name), int(found[2]) if found[2] else None
 
 
-class Hosts:
-    """The names and addresses by which the service may be called.
+class AllowedHosts:
+    """The names and addresses by which clients may call the service.
 
-    Those of the loopback interface are always allowed, and so is the address that a connection came to:
-    no name leads a browser to a page whose Host header is an address of ours.
+    Those of the loopback interface are always allowed, and so is the address at which a connection arrived:
+    no name leads a browser to a page whose Host header is one of our addresses.
     """
 
     def __init__(self, named: Iterable[str] = ()) -> None:
-        self.named = {found[0] for name in named if (found := plain(_bracketed(name)))}
+        self.named = {found[0] for name in named if (found := parse_host(_bracketed(name)))}
 
     def check(self, scope: Scope) -> None:
-        """Raise Refusal where a request is for somebody else, or comes from a foreign page."""
+        """Raise RequestError if a request is meant for another host, or comes from somebody else's page."""
         headers = [(name, value.decode("latin-1")) for name, value in scope["headers"]]
-        hosts = [value for name, value in headers if name == b"host"]  # none in HTTP/1.0, as no browser sends
+        # HTTP/1.0 has no Host header, and no browser sends HTTP/1.0.
+        hosts = [value for name, value in headers if name == b"host"]
         for host in hosts:
-            if not self._allowed(host, scope.get("server")):
+            if not self._is_allowed(host, scope.get("server")):
                 hint = "`phosphene serve --allow-host NAME` allows a name"
-                raise Refusal(421, f"this service is not called `{shown(host)}`; {hint}")
+                raise RequestError(421, f"this service is not called `{escaped(host)}`; {hint}")
         for name, value in headers:
             foreign = (name == b"origin" and not any(_is_same(value, host) for host in hosts)) or (
                 name == b"sec-fetch-site" and value not in OWN_PAGES
             )
             if foreign:
-                raise Refusal(403, f"pages of others may not use this service: {shown(value)}")
+                raise RequestError(403, f"other sites' pages may not use this service: {escaped(value)}")
 
-    def _allowed(self, host: str, server: tuple[str, int | None] | None) -> bool:
-        name = (plain(host) or ("",))[0]
+    def _is_allowed(self, host: str, server: tuple[str, int | None] | None) -> bool:
+        name = (parse_host(host) or ("",))[0]
         address = _address(name)
         here = _address(server[0]) if server else None
         return (
@@ -70,9 +72,9 @@ class Hosts:
 
 
 def _is_same(origin: str, host: str) -> bool:
-    """Whether an Origin is that of the service itself, as its Host header has it."""
+    """Whether an Origin is that of the service itself, according to its Host header."""
     scheme, _, rest = origin.lower().partition("://")
-    theirs, ours = plain(rest), plain(host)
+    theirs, ours = parse_host(rest), parse_host(host)
     if scheme not in PORTS or not theirs or not ours:
         return False
     return theirs[0] == ours[0] and (theirs[1] or PORTS[scheme]) == (ours[1] or PORTS[scheme])

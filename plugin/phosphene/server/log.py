@@ -1,4 +1,4 @@
-"""The log: JSON, one object a line, on stderr."""
+"""The log on stderr: one JSON object per line."""
 
 import json
 import logging
@@ -8,28 +8,29 @@ from typing import Any
 log = logging.getLogger("phosphene.server")
 
 
-LONGEST = 8000  # characters of a message or a traceback, of which the end says most
-OFTEN = 10.0  # seconds in which the same warning is written once, since strangers can cause it
+MAX_LENGTH = 8000  # characters of a message or a traceback; the end of a traceback says most
+REPEAT_INTERVAL = 10.0  # seconds before the same warning is written again, since strangers can cause it
+MAX_MESSAGES = 100  # that a filter remembers; the libraries have fewer, unless values are part of them
 
 
-class Lines(logging.Formatter):
-    """A record as a JSON object: time, level, event, what it has of `fields`, and a traceback."""
+class JsonFormatter(logging.Formatter):
+    """Writes a record as a JSON object: time, level, event, its own `fields`, and a traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, in ASCII."""
-        told: dict[str, Any] = {
+        """Return one line in ASCII."""
+        entry: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
-            "event": record.getMessage()[:LONGEST],
+            "event": record.getMessage()[:MAX_LENGTH],
             **getattr(record, "fields", {}),
         }
         if record.exc_info:
-            told["traceback"] = self.formatException(record.exc_info)[-LONGEST:]
-        return json.dumps(told)
+            entry["traceback"] = self.formatException(record.exc_info)[-MAX_LENGTH:]
+        return json.dumps(entry)
 
 
-class Seldom(logging.Filter):
-    """Passes the same message on once in a while, whatever its values are."""
+class RateLimitFilter(logging.Filter):
+    """Lets the same message pass only once in a while, whatever values are filled into it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,28 +39,28 @@ class Seldom(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether a record is written."""
         last = self.last.get(str(record.msg))
-        if last is not None and record.created < last + OFTEN:
+        if last is not None and record.created < last + REPEAT_INTERVAL:
             return False
-        if len(self.last) > 100:  # messages; the libraries have fewer, unless one writes values into them
+        if len(self.last) > MAX_MESSAGES:
             self.last.clear()
         self.last[str(record.msg)] = record.created
         return True
 
 
-def settings(*, quiet: bool) -> dict[str, Any]:
-    """What logging.config takes: our lines, and the warnings of uvicorn and asyncio, each once in a while.
+def logging_config(*, quiet: bool) -> dict[str, Any]:
+    """Return a configuration for logging.config: our own lines, and the warnings of uvicorn and asyncio.
 
-    With `quiet`, only what went wrong.
+    With `quiet`, our own lines are written only for what went wrong.
     """
     warnings = {"handlers": ["warnings"], "level": "WARNING", "propagate": False}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"lines": {"()": Lines}},
-        "filters": {"seldom": {"()": Seldom}},
+        "formatters": {"json": {"()": JsonFormatter}},
+        "filters": {"rate": {"()": RateLimitFilter}},
         "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": "lines"},
-            "warnings": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["seldom"]},
+            "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
+            "warnings": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["rate"]},
         },
         "loggers": {
             "phosphene.server": {

@@ -1,11 +1,11 @@
-"""Memory that is free again, back to the system."""
+"""Give free memory back to the system."""
 
 import ctypes
 import sys
 
 
-def give_back() -> None:
-    """Let glibc return what it keeps for later; it keeps hundreds of MB after a few large requests."""
+def trim_memory() -> None:
+    """Let glibc return the memory that it keeps for later: hundreds of MB after a few large requests."""
     if trim := getattr(_LIBC, "malloc_trim", None):
         trim(0)
 

@@ -1,7 +1,7 @@
-"""Around the whole app: who may ask, paths made plain, the token, and a line of log for every request.
+"""The middleware around the app: it checks hosts and the token, normalises paths, and logs every request.
 
-Weaviate joins addresses by putting one text behind the other, so that `//vectorize` is asked for; it
-follows no redirect and sends no header, so that a token can only be a part of the path.
+Weaviate joins an address and a path as plain text, so that it asks for `//vectorize`. It follows no redirect
+and sends no header, so that a token can only be part of the path.
 """
 
 import asyncio
@@ -13,35 +13,35 @@ from contextlib import suppress
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from phosphene.server import MIB, errors
-from phosphene.server.errors import Refusal, shown
-from phosphene.server.hosts import Hosts
+from phosphene.server.errors import RequestError, escaped
+from phosphene.server.hosts import AllowedHosts
 from phosphene.server.log import log
 from phosphene.server.metrics import Metrics
 
 PATHS = ("/.well-known/live", "/.well-known/ready", "/meta", "/vectorize", "/metrics")
-OPEN = PATHS[:2]  # what runs a service asks these, and learns only that it runs
+OPEN_PATHS = PATHS[:2]  # need no token: supervisors ask them, and learn only that the service runs
 SLASHES = re.compile("//+")
-REST = 128 * MIB  # bytes of a refused request that are still taken in,
-REST_SECONDS = 5.0  # within so many seconds
+DISCARD_SIZE = 128 * MIB  # bytes of a refused body that are still read,
+DISCARD_TIMEOUT = 5.0  # within so many seconds
 
 
-class Gate:
-    """ASGI middleware. With a token, all but the two health paths lie below `/k/TOKEN`."""
+class AccessMiddleware:
+    """ASGI middleware. If there is a token, all paths but the two health checks lie below `/k/TOKEN`."""
 
-    def __init__(self, app: ASGIApp, *, token: str, hosts: Hosts, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, token: str, hosts: AllowedHosts, metrics: Metrics) -> None:
         self.app, self.hosts, self.metrics = app, hosts, metrics
         self.prefix = f"/k/{token}" if token else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let a request through on its plain path, and say afterwards how it went."""
+        """Pass a request on under its normalised path, then log how it went."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         started, status, body = time.monotonic(), 500, _Body(scope, receive)
-        path = self._plain(scope["path"])
+        path = self._normalised(scope["path"])
         inner: Scope = {**scope, "path": path, "raw_path": path.encode(), "state": {}}
 
-        async def answering(message: Message) -> None:
+        async def send_response(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
             if status >= 400 and status != 408:
@@ -50,31 +50,31 @@ class Gate:
 
         try:
             self.hosts.check(scope)
-            await self.app(inner, body, answering)
-        except Refusal as refusal:
-            await errors.answer(refusal.status, refusal.message)(inner, body, answering)
+            await self.app(inner, body, send_response)
+        except RequestError as error:
+            await errors.error_response(error.status, error.message)(inner, body, send_response)
         finally:
-            self._note(inner, status, time.monotonic() - started)
+            self._log(inner, status, time.monotonic() - started)
 
-    def _plain(self, path: str) -> str:
-        """The path without double and trailing slashes and without the token; `/` where that is wrong."""
+    def _normalised(self, path: str) -> str:
+        """The path without the token, double slashes and a trailing slash; `/` if the token is wrong."""
         path = SLASHES.sub("/", path).rstrip("/") or "/"
         if not self.prefix:
             return path
         given, rest = path[: len(self.prefix)], path[len(self.prefix) :]
         if hmac.compare_digest(given.encode(), self.prefix.encode()) and rest.startswith("/"):
             return rest
-        return path if path in OPEN else "/"  # a token that is nearly right comes into no log
+        return path if path in OPEN_PATHS else "/"  # so that a token with a typing error is not logged
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+    def _log(self, scope: Scope, status: int, seconds: float) -> None:
         known = scope["path"] if scope["path"] in PATHS else "other"
         self.metrics.requests.labels(known, status).inc()
         self.metrics.request_seconds.labels(known).observe(seconds)
         client = scope.get("client")
         fields = {
             "client": client[0] if client else "",
-            "method": shown(scope["method"]),
-            "path": shown(scope["path"]),
+            "method": escaped(scope["method"]),
+            "path": escaped(scope["path"]),
             "status": status,
             "seconds": round(seconds, 4),
             **scope["state"],
@@ -83,22 +83,22 @@ class Gate:
 
 
 class _Body:
-    """What is received of a request's body, and whether more is to come."""
+    """Counts what is received of a body, and knows whether more is to come."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.receive, self.more = receive, True
-        # Such a client sends nothing before it has our answer.
-        self.waits = any(name == b"expect" for name, _ in scope["headers"])
+        # A client that sends `Expect` sends its body only after it has had our response.
+        self.expects = any(name == b"expect" for name, _ in scope["headers"])
 
     async def __call__(self) -> Message:
         message = await self.receive()
-        self.more, self.waits = message.get("more_body", False), False
+        self.more, self.expects = message.get("more_body", False), False
         return message
 
     async def discard(self) -> None:
-        """Take in the rest: a client that is cut off while it writes never reads the answer."""
+        """Read the rest: a client that is cut off while it writes never reads the response."""
         size = 0
         with suppress(TimeoutError):
-            async with asyncio.timeout(REST_SECONDS):
-                while self.more and not self.waits and size < REST:
+            async with asyncio.timeout(DISCARD_TIMEOUT):
+                while self.more and not self.expects and size < DISCARD_SIZE:
                     size += len((await self()).get("body", b""))

@@ -1,4 +1,4 @@
-"""A picture from its base64 to what the model takes, on exactly the way that `add` goes."""
+"""From the base64 of a picture to the model's input, by the code that `add` uses."""
 
 import base64
 import binascii
@@ -16,35 +16,35 @@ from phosphene.vectors import Pixels
 DATA_URI = re.compile(rb"data:[^,]{0,200}?;base64,", re.IGNORECASE)
 URL_SAFE = bytes.maketrans(b"-_", b"+/")
 SPACE = b" \t\r\n"
-PIECE = 1 << 18  # bytes of base64 that are decoded at a time, so that Python runs other threads in between
-ESCAPE = 6  # bytes that JSON writes for a letter of base64 at most, as `\u002b`
-SIDE = 65_535  # pixels: no JPEG, WebP or GIF can have more
-WIDE = {"I": 4, "F": 4}  # bytes of a sample, where it is not 1 or 2; making them 8 bits takes as much again
-SCANS = 1000  # of a progressive JPEG; cameras and programs write about 10. Each passes over all pixels,
-SCANNED = 16  # and so many times the pixels that are allowed may be passed over
+CHUNK = 1 << 18  # bytes of base64 that are decoded at a time, so that other threads run in between
+ESCAPE = 6  # bytes that JSON writes for a letter of base64 at most, as in `\u002b`
+MAX_SIDE = 65_535  # pixels: no JPEG, WebP or GIF can have more
+WIDE = {"I": 4, "F": 4}  # bytes of a sample, if not 1 or 2; converting it to 8 bits takes as much again
+MAX_SCANS = 1000  # of a progressive JPEG; cameras and programs write about 10. Each scan covers all pixels,
+MAX_SCANNED = 16  # and all scans together may cover this many times the pixels that are allowed
 START_OF_SCAN = b"\xff\xda"
 
 
-def prepared(file: bytes, embedder: Embedder, *, at_least: int) -> Pixels:
-    """The picture in a file at the model's size; `at_least` is what `images.decode` takes.
+def prepare(file: bytes, embedder: Embedder, *, at_least: int) -> Pixels:
+    """Decode a picture and bring it to the model's size; `at_least` is passed on to `images.decode`.
 
-    Raises ImageError, with only the reason as its message.
+    Raises ImageError, whose message is only the reason.
     """
     return embedder.prepare(decode(file, at_least=at_least).picture)
 
 
-def content(written: bytes) -> bytes:
-    """The bytes of a file in base64: either alphabet, a data URI, line breaks, padded or not.
+def decode_base64(written: bytes, *, chunk: int = CHUNK) -> bytes:
+    """Decode a file: either alphabet, with or without a data URI, line breaks and padding.
 
-    What JSON escapes is still escaped. Raises ImageError, with only the reason as its message.
+    `written` may still have the escapes of JSON. Raises ImageError, whose message is only the reason.
     """
     start = DATA_URI.match(written)
     file, rest, ended = bytearray(), b"", False
     try:
-        for piece in _pieces(written, start.end() if start else 0):
+        for piece in _chunks(written, start.end() if start else 0, chunk):
             letters, padding, beyond = piece.translate(URL_SAFE, SPACE).partition(b"=")
             if beyond.strip(b"=") or (ended and letters):
-                raise ImageError("no base64")
+                raise ImageError("it is not base64")
             ended = ended or bool(padding)
             letters = rest + letters
             whole = len(letters) // 4 * 4
@@ -52,14 +52,14 @@ def content(written: bytes) -> bytes:
             rest = letters[whole:]
         file += base64.b64decode(rest + b"=" * (-len(rest) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise ImageError("no base64") from error
+        raise ImageError("it is not base64") from error
     return bytes(file)
 
 
 def check_size(file: bytes, most: int) -> int:
-    """How many pixels a picture has, by its header; 0 where `decode` will say what is wrong with it.
+    """Return how many pixels a picture has by its header, or 0 if `decode` will say what is wrong with it.
 
-    Raises ImageError where decoding would take too much memory or time.
+    Raises ImageError if decoding would take too much memory or time.
     """
     try:
         with opened(file) as picture:
@@ -69,22 +69,22 @@ def check_size(file: bytes, most: int) -> int:
     pixels = width * height
     if pixels * wide > most:
         allowed = f"{most / wide / 1e6:g} million {'of this depth ' if wide > 1 else ''}are allowed"
-        raise ImageError(f"{width}×{height} pixels; {allowed}")
-    if max(width, height) > SIDE:
-        raise ImageError(f"{width}×{height} pixels; a side may have {SIDE:,}")
+        raise ImageError(f"it has {width}×{height} pixels; {allowed}")
+    if max(width, height) > MAX_SIDE:
+        raise ImageError(f"it has {width}×{height} pixels; a side may have {MAX_SIDE:,}")
     scans = file.count(START_OF_SCAN) if is_jpeg else 1
-    if scans > SCANS or scans * pixels > SCANNED * most:
-        raise ImageError(f"a JPEG of {scans:,} scans, which would take too long")
+    if scans > MAX_SCANS or scans * pixels > MAX_SCANNED * most:
+        raise ImageError(f"it is a JPEG of {scans:,} scans, which would take too long")
     return pixels * wide
 
 
-def _pieces(written: bytes, start: int) -> Iterator[bytes]:
-    """The text from `start` on, piece by piece, without JSON's escapes."""
+def _chunks(written: bytes, start: int, size: int) -> Iterator[bytes]:
+    """Yield the text from `start` on in chunks, without the escapes of JSON."""
     while start < len(written):
-        piece = written[start : start + PIECE]
+        piece = written[start : start + size]
         if b"\\" in piece:
-            last = piece.rfind(b"\\", -ESCAPE)  # an escape that may go on in the next piece
-            if last > 0 and start + PIECE < len(written):
+            last = piece.rfind(b"\\", -ESCAPE)  # an escape that may continue in the next chunk
+            if last > 0 and start + size < len(written):
                 piece = piece[:last]
             start += len(piece)
             yield unescaped(piece).encode()

@@ -1,4 +1,4 @@
-"""One process that serves: a port that is open from the first moment, a model, an end in good order."""
+"""Run the service: open the port at once, load the model, and stop in good order."""
 
 import signal
 import socket
@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -15,11 +16,9 @@ from phosphene.embedding.names import parse
 from phosphene.errors import PhospheneError, ServerError
 from phosphene.server import Limits, app
 from phosphene.server.connection import BACKLOG, Connection
-from phosphene.server.log import log, settings
+from phosphene.server.log import log, logging_config
 from phosphene.server.metrics import Metrics
 from phosphene.server.vectorizer import Vectorizer
-
-KEEP_ALIVE = 120  # seconds; Go, in which Weaviate is written, lets connections idle for 90
 
 
 def serve(
@@ -34,34 +33,34 @@ def serve(
     quiet: bool = False,
     on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
-    """Serve a model until SIGTERM or Ctrl-C; what is being answered then is answered first.
+    """Serve a model until SIGTERM or Ctrl-C. Requests that have begun are answered first.
 
-    Port 0 takes a free one. `allowed_hosts` are the names by which clients call the service, beside `host`
-    and the loopback interface's. `on_ready` is told the address once the model is loaded, in another thread.
-    Raises ServerError where the port cannot be had, and ModelError where the model cannot.
+    Port 0 takes a free one. Clients may call the service by the names in `allowed_hosts`, by `host`, and by
+    the names of the loopback interface. Once the model is loaded, `on_ready` is called with the service's
+    URL, in another thread.
+    Raises ServerError if the port cannot be opened, and ModelError if the model cannot be loaded.
     """
-    parse(model)  # a name that is not one is an error before a port is opened
+    parse(model)  # raises ModelError for a wrong name before a port is opened
     limits = limits or Limits()
     listener = listen(host, port)
     vectorizer = Vectorizer(limits, Metrics())
     application = app.create(vectorizer, token=token, hosts=(host, *allowed_hosts))
-    server = uvicorn.Server(configuration(application, limits, quiet=quiet))
+    server = uvicorn.Server(uvicorn_config(application, limits, quiet=quiet))
     failures: list[PhospheneError] = []
 
     def load() -> None:
         started = time.monotonic()
         try:
             vectorizer.load(open_embedder(model, device=device))
-            log.info(
-                "loaded", extra={"fields": {"model": model, "seconds": round(time.monotonic() - started, 2)}}
-            )
-            on_ready(address(listener))
+            fields = {"model": model, "seconds": round(time.monotonic() - started, 2)}
+            log.info("loaded", extra={"fields": fields})
+            on_ready(url_of(listener))
         except PhospheneError as error:
             failures.append(error)
         finally:
             server.should_exit = server.should_exit or not vectorizer.embedder
 
-    # A thread that nobody waits for: it may be downloading when the service is told to end.
+    # A daemon thread, since it may still be downloading when the service is told to stop.
     threading.Thread(target=load, daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # uvicorn raises it again when all is done
     server.run(sockets=[listener])
@@ -70,35 +69,36 @@ def serve(
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises ServerError where the address is taken or not ours."""
+    """Open a listening socket. Raises ServerError if the address is taken or not one of this machine."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except (OSError, OverflowError) as error:
-        # Python adds the address to the system's words, which are said here once.
+        # Python adds the address to the system's message, and we name it already.
         reason = (getattr(error, "strerror", None) or str(error)).partition(" (")[0].lower()
-        hint = "`--port 0` takes a free one; `--host 0.0.0.0` listens to every address of this machine"
-        raise ServerError(f"cannot listen at `{host}:{port}`: {reason}", hint) from error
+        hint = "`--port 0` takes a free port; `--host 0.0.0.0` listens on every address of this machine"
+        raise ServerError(f"the service cannot listen at `{host}:{port}`: {reason}", hint) from error
 
 
-def address(listener: socket.socket) -> str:
-    """Where a socket listens, as a URL."""
+def url_of(listener: socket.socket) -> str:
+    """The URL at which a socket listens."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def configuration(application: Any, limits: Limits, *, quiet: bool = False) -> uvicorn.Config:
-    """How uvicorn runs the app."""
+def uvicorn_config(application: Any, limits: Limits, *, quiet: bool = False) -> uvicorn.Config:
+    """The settings with which uvicorn runs the app."""
+    connection: Any = partial(Connection, limits=limits)
     return uvicorn.Config(
         application,
-        loop="asyncio",  # whose transports `Connection` knows
-        http=Connection,
+        loop="asyncio",  # `Connection` relies on its transports
+        http=connection,
         backlog=BACKLOG,
-        log_config=settings(quiet=quiet),
-        access_log=False,  # ours says more
+        log_config=logging_config(quiet=quiet),
+        access_log=False,  # our own log says more
         ws="none",
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=round(limits.drain),
+        timeout_keep_alive=limits.keep_alive,
+        timeout_graceful_shutdown=round(limits.shutdown_timeout),
     )

@@ -1,4 +1,4 @@
-"""The wire format of Weaviate's multi2vec-clip: what it sends, what it is sent, and what is too much."""
+"""The wire format of Weaviate's multi2vec-clip: the request, the response, and what is too much."""
 
 import re
 from collections.abc import Iterable
@@ -8,11 +8,11 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, ValidationError
 
 from phosphene.server import Limits
-from phosphene.server.errors import Refusal
+from phosphene.server.errors import RequestError
 from phosphene.server.outline import LONG, outline, unescaped
 
-PLACE = re.compile(r" at line \d+ column \d+$")  # in an outline, so that it would mislead
-ESCAPE = 12  # bytes that a letter may take in JSON, as `\ud83d\ude00`
+POSITION = re.compile(r" at line \d+ column \d+$")  # in an outline, so that it would mislead
+ESCAPE = 12  # bytes that JSON may write for a letter, as in `\ud83d\ude00`
 REST = 64 << 10  # bytes of a body beside its texts and images, and LONG for each of those that are short
 JSON = re.compile(r'application/json\s*(;\s*charset="?utf-8"?\s*)?', re.IGNORECASE)
 
@@ -20,22 +20,22 @@ Listed = Annotated[list[str], FailFast(), BeforeValidator(lambda value: [] if va
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """What `POST /vectorize` asks for. Images are files in base64, as JSON writes it."""
+class VectorizeRequest:
+    """The texts and images of one `POST /vectorize`. Images are files in base64, still escaped as in JSON."""
 
     texts: list[str]
     images: list[bytes]
 
 
-class Answer(BaseModel):
-    """The vectors, in the order of what was asked, by the names that Weaviate reads."""
+class VectorizeResponse(BaseModel):
+    """The vectors in the order of the request, under the names that Weaviate reads."""
 
     textVectors: list[list[float]]
     imageVectors: list[list[float]]
 
 
-class _Shape(BaseModel):
-    """An ask in JSON: either list may be absent or null."""
+class _Body(BaseModel):
+    """A request in JSON. Either list may be absent or null."""
 
     model_config = ConfigDict(strict=True)
 
@@ -43,52 +43,53 @@ class _Shape(BaseModel):
     images: Listed = []
 
 
-def check_type(types: Iterable[str]) -> None:
-    """Raise Refusal where a body is said to be no JSON.
+def check_content_type(types: Iterable[str]) -> None:
+    """Raise RequestError if the Content-Type is not JSON.
 
-    A page in a browser may send other types without asking first. Old Weaviates send none.
+    A page in a browser may send other types without a preflight request. Older Weaviates send no type.
     """
     for one in types:
         if not JSON.fullmatch(one):
-            raise Refusal(415, "the body must be JSON: send `Content-Type: application/json`")
+            raise RequestError(415, "the body must be JSON; send `Content-Type: application/json`")
 
 
-def parsed(body: bytes | bytearray, limits: Limits) -> Ask:
-    """What is asked. Raises Refusal where that is too much, no JSON, or of another shape."""
-    found = outline(body, most=REST + 2 * LONG * limits.items)
-    shape = _shape(found.json)
+def parse_request(body: bytes | bytearray, limits: Limits) -> VectorizeRequest:
+    """Parse a body. Raises RequestError if it is not JSON, has another shape, or asks for too much."""
+    found = outline(body, most=REST + 2 * LONG * limits.max_items)
+    shape = _parse(found.json)
     count = len(shape.texts) + len(shape.images)
-    if count > limits.items:
-        raise Refusal(413, f"{count} texts and images in one request; {limits.items} are allowed")
+    if count > limits.max_items:
+        raise RequestError(413, f"the request has {count} texts and images; {limits.max_items} are allowed")
     texts = [_text(found.strings.get(text, text), at, limits) for at, text in enumerate(shape.texts)]
     images = [found.strings.get(image) or image.encode() for image in shape.images]
     for image in images:
-        hash(image)  # which bytes remember; it takes a while, and the event loop will ask for it
-    return Ask(texts, images)
+        hash(image)  # takes a while, and is remembered: the event loop will need it
+    return VectorizeRequest(texts, images)
 
 
-def _shape(json: bytes) -> _Shape:
+def _parse(json: bytes) -> _Body:
     try:
-        return _Shape.model_validate_json(json)
+        return _Body.model_validate_json(json)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         if first["type"] == "json_invalid":
-            raise _no_json(first["ctx"]["error"]) from error
+            raise _not_json(first["ctx"]["error"]) from error
         place = "".join(f"[{part}]" if isinstance(part, int) else part for part in first["loc"])
-        raise Refusal(422, f"{place or 'the body'}: {first['msg'][0].lower()}{first['msg'][1:]}") from error
+        reason = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+        raise RequestError(422, f"{place or 'the body'}: {reason}") from error
 
 
 def _text(written: str | bytes, at: int, limits: Limits) -> str:
-    """A text, which is bytes where it is long and still as JSON writes it."""
-    if len(written) <= ESCAPE * limits.text:
+    """Decode a text; a long one comes as bytes, still escaped as in JSON."""
+    if len(written) <= ESCAPE * limits.max_text:
         try:
             text = unescaped(written) if isinstance(written, bytes) else written
         except ValueError as error:
-            raise _no_json(str(error)) from error
-        if len(text) <= limits.text:
+            raise _not_json(str(error)) from error
+        if len(text) <= limits.max_text:
             return text
-    raise Refusal(413, f"texts[{at}] has more than {limits.text:,} characters")
+    raise RequestError(413, f"texts[{at}] has more than {limits.max_text:,} characters")
 
 
-def _no_json(reason: str) -> Refusal:
-    return Refusal(400, f"the body is no JSON: {PLACE.sub('', reason)}")
+def _not_json(reason: str) -> RequestError:
+    return RequestError(400, f"the body is not JSON: {POSITION.sub('', reason)}")
