@@ -54,8 +54,6 @@ ALLOWED = {("records", "vectors")}
 CYCLES = {
     ("phosphene.store", "phosphene.store.lance.store"),
     ("phosphene.store", "phosphene.store.weaviate.store"),
-    ("phosphene.embedding.weights", "phosphene.embedding"),
-    ("phosphene.embedding.openclip", "phosphene.embedding"),
     ("lesson", "judge"),
 }
 # Commands that import another one, for the moment.
