@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from phosphene.cli import demo, phosphene
+from phosphene.cli import phosphene
+from phosphene.cli.commands import demo
 
 PICTURES = 120  # enough for percentiles
 

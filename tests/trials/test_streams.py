@@ -62,7 +62,7 @@ def test_a_terminal_is_shown_what_strangers_wrote_and_never_obeys_it(
     else:
         output.note(EVIL)
         output.wrote(Path(EVIL))
-        from phosphene.cli.errors import Failure
+        from phosphene.cli.failures import Failure
 
         Failure(EVIL, EVIL).show()
     said = click.unstyle(terminal.getvalue())

@@ -11,10 +11,29 @@ from typing import Any
 import click
 
 from phosphene import __version__
-from phosphene.cli import check, copy, demo, doctor, library, make, models, schema, serve, train, wander
-from phosphene.cli.errors import told
+from phosphene.cli.commands import (
+    add,
+    check,
+    completion,
+    copy,
+    demo,
+    doctor,
+    make,
+    map,
+    models,
+    remove,
+    repair,
+    schema,
+    search,
+    serve,
+    show,
+    status,
+    train,
+    walk,
+)
+from phosphene.cli.failures import told
 from phosphene.cli.options import COMMON, Settings, helpful
-from phosphene.cli.streams import fill, plain, prepare, write
+from phosphene.cli.streams import fill, plain, prepare
 
 
 class Commands(click.Group):
@@ -61,36 +80,18 @@ def phosphene() -> None:
     """
 
 
-@click.command("completion")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@helpful
-def completion(shell: str) -> None:
-    """Print the completion script of a shell.
-
-      phosphene completion bash >> ~/.bashrc
-      phosphene completion fish > ~/.config/fish/completions/phosphene.fish
-
-    A new shell then completes commands and options with the tab key.
-    """
-    from click.shell_completion import get_completion_class
-
-    kind = get_completion_class(shell)
-    assert kind is not None, "click knows the three shells above"
-    write(kind(phosphene, {}, "phosphene", "_PHOSPHENE_COMPLETE").source() + "\n")
-
-
 phosphene.params += COMMON
 for _command in (
-    library.add,
-    library.search,
+    add.add,
+    search.search,
     make.generate,
-    library.show,
-    library.remove,
-    wander.atlas,
-    wander.walk,
-    library.status,
+    show.show,
+    remove.remove,
+    map.map,
+    walk.walk,
+    status.status,
     check.check,
-    check.repair,
+    repair.repair,
     models.models,
     schema.schema,
     copy.copy,
@@ -99,7 +100,7 @@ for _command in (
     serve.serve,
     demo.demo,
     doctor.doctor,
-    completion,
+    completion.completion,
 ):
     phosphene.add_command(_command)
 

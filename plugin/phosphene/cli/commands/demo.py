@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from phosphene.cli.library import HITS, hit_records, labels
-from phosphene.cli.make import MADE, kept, made_record, stepping
+from phosphene.cli.commands.make import MADE, kept, made_record, stepping
+from phosphene.cli.drawings import draw_map, enlarged, walk_film, walk_sheet
 from phosphene.cli.options import FORCE, Settings, command
 from phosphene.cli.output import Advance, nearby
 from phosphene.cli.pictures import hit_tiles, preview, write_picture
+from phosphene.cli.results import HITS, hit_records, labels
 from phosphene.cli.streams import say, styled, visible
-from phosphene.cli.wander import draw_map, enlarged, walk_film, walk_sheet
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -225,7 +225,7 @@ def tell(
     again: "Sequence[Hit]",
 ) -> Path:
     """One page with all of it."""
-    from phosphene.cli.story import Story, write_story
+    from phosphene.cli.commands.story import Story, write_story
 
     with telling.step("tell it all on one page"):
         page = write_story(Story(telling.folder, library, PROMPT, (START, END), first, made, again))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from phosphene.cli.library import FILE
 from phosphene.cli.options import (
     FROM_ZERO,
     INPUT,
@@ -31,6 +30,7 @@ from phosphene.cli.pictures import (
     write_generated,
     write_picture,
 )
+from phosphene.cli.results import FILE
 
 if TYPE_CHECKING:
     from phosphene.generation import Step

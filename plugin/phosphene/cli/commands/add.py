@@ -1,0 +1,73 @@
+"""`phosphene add`: put pictures into a library."""
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import click
+
+from phosphene.cli.options import Settings, command
+from phosphene.cli.streams import visible
+
+if TYPE_CHECKING:
+    from phosphene.ingest import Added, Progress
+
+
+@command("add")
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path())
+@click.option("--model", metavar="NAME", help="The model of a new library, see below.")
+def add(settings: Settings, sources: Sequence[str], model: str | None) -> None:
+    """Add pictures: folders, files, COCO captions files, or what a plugin reads.
+
+      phosphene -L photos.lib add ~/Pictures
+      phosphene -L drawn.lib add drawings/ --model landscape
+      phosphene -L weaviate://localhost/Photos add ~/Pictures
+      phosphene -L coco.lib add annotations/captions_val2017.json
+
+    The first `add` makes the library. What is already there and unchanged is skipped; a file
+    that is no picture is named and skipped. The lines of a .txt file beside a picture are its
+    captions, and so is what a captions.json (COCO's format) in a folder says of its pictures.
+    One that cannot be read is named, and the pictures are added without it. The exit code is 1
+    where nothing could be added and nothing was there.
+
+    A SOURCE such as `scheme:…` is read by the plugin of that name; `phosphene doctor` lists the plugins.
+
+    A library is made with one model and keeps it: `landscape` (built in, for the landscapes that
+    phosphene draws), NAME/TAG (open_clip's pretrained tags), hf-hub:ORG/NAME, local-dir:FOLDER or
+    NAME@FILE. Without --model it is a CLIP model for photographs.
+    """
+    from phosphene.sources import scan
+
+    output = settings.output
+    items = scan(sources)
+    first = next(items)  # where there is no picture, no library is made either
+    with settings.open(model=model, create=True) as library, output.progress("adding") as advance:
+
+        def tell(progress: "Progress") -> None:
+            if progress.note:
+                output.note(progress.note)
+            settings.kept = f"{progress.added:,} pictures were added; the same command goes on from there"
+            advance(progress.done, progress.total)
+
+        added = library.add(chain([first], items), on_progress=tell)
+    for failure in added.failures:
+        output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
+    _report(settings, added)
+    if added.failed and not added.added and not added.unchanged:
+        click.get_current_context().exit(1)
+
+
+def _report(settings: Settings, added: "Added") -> None:
+    speed = added.added / added.seconds if added.seconds else 0.0
+    record = {
+        "added": added.added,
+        "unchanged": added.unchanged,
+        "failed": added.failed,
+        "failures": [{"uri": failure.uri, "reason": failure.reason} for failure in added.failures],
+        "images_per_second": round(speed, 2),
+    }
+    settings.output.summary(
+        f"added {added.added:,}, unchanged {added.unchanged:,}, failed {added.failed:,}"
+        + (f" ({speed:,.1f} images/s)" if added.added else ""),
+        record,
+    )

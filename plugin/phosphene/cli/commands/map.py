@@ -1,0 +1,32 @@
+"""`phosphene map`: draw a map of a library."""
+
+from pathlib import Path
+
+import click
+
+from phosphene.cli.drawings import draw_map
+from phosphene.cli.options import FROM_TWO, Settings, command, written
+from phosphene.cli.pictures import write_picture
+
+
+@command("map")
+@written("The map.", default="map.png")
+@click.option("--limit", type=FROM_TWO, default=2000, show_default=True, help="At most so many images.")
+def map(settings: Settings, out: Path, limit: int) -> None:
+    """Draw a map of the library, with pictures instead of dots.
+
+      phosphene map
+      phosphene -L photos.lib map -o photos-map.png --limit 500
+
+    What is alike lies together: the axes are the two along which the vectors differ most (PCA).
+    Generated pictures are framed, and all of them are on the map; of the others at most --limit.
+    """
+    settings.claim(out)
+    with settings.open() as library:
+        drawn = library.map(limit=limit)
+        write_picture(settings.output, draw_map(library, drawn), out)
+    shares = [round(share, 4) for share in drawn.shares]
+    settings.output.summary(
+        f"mapped {len(drawn.points):,} images; the axes show {sum(shares):.0%} of how they differ",
+        {"file": str(out), "images": len(drawn.points), "shares": shares},
+    )

@@ -1,0 +1,66 @@
+"""`phosphene search`: find the pictures nearest to a query."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from phosphene.cli.options import COUNT, ORIGINS, ZERO_TO_ONE, Settings, command, origin_of, written
+from phosphene.cli.pictures import PROTOCOLS, check_sheet, hit_tiles, preview, write_picture
+from phosphene.cli.results import HITS, hit_records, labels
+
+
+@command("search")
+@click.argument("query", metavar="QUERY...", nargs=-1, required=True)
+@click.option("-n", "--count", default=10, show_default=True, type=COUNT, help="How many hits.")
+@click.option("--origin", default="all", show_default=True, type=ORIGINS, help="Which images count.")
+@click.option(
+    "--diversity", default=0.0, show_default=True, type=ZERO_TO_ONE, help="How unlike each other hits are."
+)
+@click.option("--preview", "protocol", **PROTOCOLS)
+@written("Also write a contact sheet.")
+def search(
+    settings: Settings,
+    query: Sequence[str],
+    count: int,
+    origin: str,
+    diversity: float,
+    protocol: str,
+    out: Path | None,
+) -> None:
+    r"""Find pictures by words, by a picture, or by a sum of both.
+
+      phosphene search a red house in the snow at night
+      phosphene search ./one-like-this.jpg -n 20 -o hits.png
+      phosphene search 2:red house + ./snow.jpg - trees
+      phosphene search id:5f0c2a44-... --json
+      phosphene search a boat --diversity 0.5
+
+    A term is text, a picture or id:ID. It is a picture where it begins like a path (./ / ~/) or ends
+    like a picture's name (.jpg, .png …); pictures on the web are not fetched. + and - stand alone
+    between terms, and N: before a term weighs it, unless a number follows, as in 16:9.
+
+    The score is the cosine similarity, at most 1: compare it within one search only. With --diversity
+    the hits are chosen one by one, each near to the query and unlike those before it.
+
+    In a pipe the columns are rank, score, origin, caption and file, separated by tabs. A file is its
+    path, byte by byte, but for control characters; these, and in captions marks that change the
+    direction of text, are written as escapes such as \x1b. On a terminal so is all that cannot be
+    printed. --json holds everything as it is.
+    """
+    from phosphene.query import parse
+    from phosphene.render.sheet import contact_sheet
+
+    asked = parse(query)
+    settings.claim(out, reads=asked.files)
+    output = settings.output
+    with settings.open() as library:
+        check_sheet(out, min(count, library.store.count()))
+        hits = library.search(asked, count, origin=origin_of(origin), diversity=diversity)
+        images = [hit.image for hit in hits]
+        preview(output, protocol, lambda: library.gallery.small(images), labels(hits))
+        output.rows(hit_records(library, hits), HITS)
+        if not hits:
+            output.note("nothing found: the library holds no such images")
+        if out:
+            write_picture(output, contact_sheet(hit_tiles(library, hits), title=" ".join(query)), out)

@@ -1,0 +1,96 @@
+"""`phosphene show`: an image with its recipe, its parents and its descendants."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from phosphene.cli.options import Settings, command, written
+from phosphene.cli.output import nearby
+from phosphene.cli.pictures import PROTOCOLS, family_sheet, preview, write_picture
+
+if TYPE_CHECKING:
+    from phosphene.library import Library, Shown
+    from phosphene.records import Image
+
+
+@command("show")
+@click.argument("id")
+@click.option("--preview", "protocol", **PROTOCOLS)
+@written("Also write it with its parents and descendants.")
+def show(settings: Settings, id: str, protocol: str, out: Path | None) -> None:
+    """Show an image, its recipe, parents and descendants.
+
+      phosphene show 5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11
+      phosphene show 5f0c2a44 -o family.png
+      phosphene show 5f0c2a44 --json | jq .recipe
+
+    Parents are the neighbours that led a generated picture, and init what it started from. The
+    first eight letters of an id are enough where no other begins with them.
+    """
+    settings.claim(out)
+    with settings.open() as library:
+        shown = library.show(id.removeprefix("id:"))
+        preview(settings.output, protocol, lambda: [library.picture(shown.image)])
+        record = _described(library, shown)
+        settings.output.fields(record, _lines(record))
+        if out:
+            write_picture(settings.output, family_sheet(library, shown), out)
+
+
+def _described(library: "Library", shown: "Shown") -> dict[str, Any]:
+    image = shown.image
+    return {
+        "id": image.id,
+        "origin": image.origin,
+        "uri": library.where(image),
+        "caption": image.caption,
+        "captions": list(image.captions),
+        "width": image.width,
+        "height": image.height,
+        "created": image.created,
+        "sha256": image.sha256,
+        "recipe": None if image.recipe is None else dict(image.recipe),
+        "parents": [
+            {
+                "id": made.id,
+                "role": made.role,
+                "similarity": made.similarity,
+                "weight": made.weight,
+                "uri": _uri(library, parent),
+            }
+            for made, parent in zip(image.parents, shown.parents, strict=True)
+        ],
+        "descendants": [{"id": child.id, "uri": _uri(library, child)} for child in shown.descendants],
+    }
+
+
+def _uri(library: "Library", image: "Image | str") -> str | None:
+    """Where a relative lies; None for one that was removed, of which only the id is left."""
+    return None if isinstance(image, str) else library.where(image)
+
+
+def _lines(record: Mapping[str, Any]) -> dict[str, object]:
+    """The same for people, with one line per caption, setting, parent and descendant."""
+    lines: dict[str, object] = {"id": record["id"], "origin": record["origin"]}
+    place = nearby(record["uri"])
+    lines["file"] = place if "://" in place else Path(place)
+    lines["size"] = f"{record['width']}x{record['height']}"
+    for number, caption in enumerate(record["captions"], start=1):
+        lines["caption" if number == 1 else f"caption {number}"] = caption
+    lines["created"], lines["sha256"] = record["created"], record["sha256"]
+    recipe = record["recipe"] or {}
+    for key in ("generator", "seed", "steps", "text_guidance", "neighbour_guidance", "neighbour_strength"):
+        if recipe.get(key) is not None:
+            lines[key.replace("_", " ")] = recipe[key]
+    for number, parent in enumerate(record["parents"], start=1):
+        name = "init" if parent["role"] == "init" else f"parent {number}"
+        lines[name] = f"{parent['similarity']:.3f}  {parent['id']}  {_place(parent)}"
+    for number, child in enumerate(record["descendants"], start=1):
+        lines[f"descendant {number}"] = f"{child['id']}  {_place(child)}"
+    return lines
+
+
+def _place(relative: Mapping[str, Any]) -> str:
+    return "(removed)" if relative["uri"] is None else nearby(relative["uri"])
