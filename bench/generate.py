@@ -52,7 +52,7 @@ def measure(library: Library, pictures: int, runs: int) -> dict[str, Any]:
     alone, together = statistics.median(bare[1:]), statistics.median(whole[1:])
     return {
         "pictures a call": pictures,
-        "candidates a picture": library.generator.abilities.candidates,
+        "candidates a picture": library.generator.capabilities.candidates,
         "bare generator, s": round(alone, 3),
         "search to stored, s": round(together, 3),
         "ratio": round(together / alone, 4),

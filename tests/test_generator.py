@@ -70,12 +70,12 @@ def pixels(picture: Picture) -> np.ndarray:
     return np.asarray(picture, dtype=np.int16)
 
 
-def test_abilities_are_known_before_it_is_asked(generator: BuiltinGenerator, folder: Path) -> None:
-    abilities = generator.abilities
-    assert (abilities.space, abilities.dimension) == (SPACE.id, DIMENSION)
-    assert abilities.size == (LARGE, LARGE)
-    assert abilities.weights == digest(folder)
-    assert abilities.licence == "Apache-2.0"
+def test_capabilities_are_known_before_it_is_asked(generator: BuiltinGenerator, folder: Path) -> None:
+    capabilities = generator.capabilities
+    assert (capabilities.space, capabilities.dimension) == (SPACE.id, DIMENSION)
+    assert capabilities.size == (LARGE, LARGE)
+    assert capabilities.weights == digest(folder)
+    assert capabilities.licence == "Apache-2.0"
 
 
 def test_pictures_come_in_order_and_say_what_made_them(generator: BuiltinGenerator) -> None:
@@ -86,7 +86,7 @@ def test_pictures_come_in_order_and_say_what_made_them(generator: BuiltinGenerat
     settings = made[0].settings
     assert settings["steps"] == 3
     assert settings["text_guidance"] == generator.pipeline.config["text_guidance"]
-    assert settings["weights"] == generator.abilities.weights
+    assert settings["weights"] == generator.capabilities.weights
     assert "strength" not in settings
 
 
@@ -119,7 +119,7 @@ def test_replaying_its_settings_gives_the_same_bits(generator: BuiltinGenerator)
 def test_another_sampler_is_another_generator(generator: BuiltinGenerator, folder: Path) -> None:
     """The same weights make other pictures then, which must not take the ids of the first ones."""
     with patch.object(saved, "SAMPLER", -1):
-        assert open_generator(folder, "cpu").abilities.weights != generator.abilities.weights
+        assert open_generator(folder, "cpu").capabilities.weights != generator.capabilities.weights
 
 
 def test_inpainting_leaves_every_kept_pixel_as_it_was(generator: BuiltinGenerator, scenery: Picture) -> None:
@@ -375,7 +375,7 @@ def test_names_of_classes_and_modules_are_not_followed(
     monkeypatch.syspath_prepend(tmp_path)
     edit(tmp_path / "copied" / file, **changes)
 
-    assert open_generator(tmp_path / "copied", "cpu").abilities.weights == digest(folder)
+    assert open_generator(tmp_path / "copied", "cpu").capabilities.weights == digest(folder)
     assert not (tmp_path / "it-ran").exists()
 
 

@@ -71,7 +71,7 @@ class Generated:
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
+class Capcapabilities:
     """What a generator can do, said before it is asked to."""
 
     name: str
@@ -91,7 +91,7 @@ class Generator(Protocol):
     """Requests to pictures."""
 
     @property
-    def abilities(self) -> Abilities:
+    def capabilities(self) -> Capcapabilities:
         """What it can do."""
         ...
 

@@ -106,7 +106,7 @@ class Studio:
             original,
             None if original is None else self._cosine(made.picture, original),
             None if original is None else largest_difference(made.picture, original),
-            weights == self.generator.abilities.weights,
+            weights == self.generator.capabilities.weights,
         )
 
     def _keep(self, drafts: Sequence[Draft]) -> None:
@@ -143,7 +143,7 @@ class Studio:
         if request.init is not None or request.neighbour_strength == 1:
             return request
         near = [reference.id for reference in request.references if reference.weight > 0]
-        small = self.store.thumbnails(near[: self.generator.abilities.starts])
+        small = self.store.thumbnails(near[: self.generator.capabilities.starts])
         pictures = {id: small_picture(content) for id, content in small.items() if content != no_picture()}
         shown = (replace(reference, picture=pictures.get(reference.id)) for reference in request.references)
         return replace(request, references=tuple(shown))

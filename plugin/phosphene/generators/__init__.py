@@ -19,7 +19,7 @@ def open_generator(own: Path, space: Space, *, device: str = "auto") -> Generato
     for folder in (own, SHIPPED):
         if (folder / "model_index.json").exists():
             generator = builtin.open_generator(folder, device)
-            if generator.abilities.space == space.id:
+            if generator.capabilities.space == space.id:
                 return generator
     raise GenerationError(
         f"no generator speaks the vectors of {space.id} (`{space.name}`)",

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from phosphene.device import pick_device
 from phosphene.errors import LibraryError, ModelError
-from phosphene.generation import Abilities, Generated, Mode, Request, Step
+from phosphene.generation import Capcapabilities, Generated, Mode, Request, Step
 from phosphene.generation.checks import check
 from phosphene.generation.fitting import fitted, fitted_mask, is_square
 from phosphene.generators.retrieval.guidance import Condition
@@ -53,7 +53,7 @@ class BuiltinGenerator:
         self.pipeline = pipeline
         self.bfloat16 = bfloat16
         size = pipeline.size
-        self._abilities = Abilities(
+        self._capabilities = Capcapabilities(
             name=name,
             weights=weights,
             space=pipeline.config["space"],
@@ -68,9 +68,9 @@ class BuiltinGenerator:
         )
 
     @property
-    def abilities(self) -> Abilities:
+    def capabilities(self) -> Capcapabilities:
         """What it can do."""
-        return self._abilities
+        return self._capabilities
 
     def generate(
         self, requests: Sequence[Request], *, on_step: Callable[[Step], bool | None] | None = None
@@ -81,7 +81,7 @@ class BuiltinGenerator:
         the pictures of the batch in flight and of those after it do not come.
         """
         for request in requests:
-            check(request, self.abilities)
+            check(request, self.capabilities)
         done = 0
         for pace, alike in groupby(requests, key=self._pace):
             group, together = list(alike), max(1, BATCH // pace.candidates)
@@ -169,12 +169,12 @@ class BuiltinGenerator:
     def _settings(self, request: Request, pace: "_Pace") -> dict[str, Any]:
         """What the picture was really made with."""
         settings: dict[str, Any] = {
-            "generator": self.abilities.name,
-            "weights": self.abilities.weights,
+            "generator": self.capabilities.name,
+            "weights": self.capabilities.weights,
             "steps": pace.steps,
             "text_guidance": pace.guidance_scale,
             "neighbour_guidance": pace.image_guidance_scale,
-            "size": list(self.abilities.size),
+            "size": list(self.capabilities.size),
             "seed": request.seed,
         }
         if request.candidate:
