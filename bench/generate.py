@@ -20,6 +20,7 @@ from typing import Any
 
 import phosphene
 from phosphene.generation import Request
+from phosphene.generation.choosing import candidates
 from phosphene.library import Library
 from phosphene.records import Filter
 
@@ -65,10 +66,9 @@ def measure(library: Library, pictures: int, runs: int) -> dict[str, Any]:
 
 def _requests(library: Library, pictures: int) -> list[Request]:
     target = library.vector(PROMPT)
-    neighbours = library.studio.neighbours(target, 6, Filter(origin="training"))
-    request = Request(library.space.id, 0, text=target, references=neighbours)
-    whole = library.studio.plan(PROMPT, request).request  # with the pictures that it starts from
-    return [replace(whole, seed=place) for place in range(pictures)]
+    plan = library.planner.at(target, PROMPT, Request(seed=0), where=Filter(origin="training"))
+    plans = [plan.with_seed(place) for place in range(pictures)]
+    return [request for each in plans for request in candidates(each)]
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -19,7 +19,7 @@ from phosphene.generators.retrieval.pipeline import RetrievalPipeline, Start, ne
 from phosphene.nets.autoencoder import FACTOR, Autoencoder, on_sphere
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
-from phosphene.vectors import AVOIDED, Vectors, unit
+from phosphene.vectors import Vectors, unit
 
 DIMENSION, DEPTH, GRID = 12, 4, 4
 SIZE = GRID * FACTOR
@@ -281,25 +281,6 @@ def test_latents_come_out_undecoded_where_asked_for(pipeline: RetrievalPipeline)
     latents = made(pipeline, CONDITIONS, range(5), output_type="latent")
     assert latents.shape == (5, DEPTH, GRID, GRID)
     assert torch.equal(pipeline.decode(latents), made(pipeline, CONDITIONS, range(5)))
-
-
-def test_what_is_asked_for_without_vectors_is_near_to_nothing(pipeline: RetrievalPipeline) -> None:
-    assert pipeline.nearness(some_latents(2), [Condition(), Condition()]).tolist() == [0, 0]
-
-
-@pytest.mark.parametrize("led", [{"text": TEXTS[0]}, {"neighbours": NEAR, "weights": (1.0,) * 6}, {}])
-def test_what_is_near_to_a_negative_counts_as_further_from_what_is_asked_for(
-    pipeline: RetrievalPipeline, led: dict[str, Any]
-) -> None:
-    latents = some_latents(6)
-    like_it = pipeline.latent_encoder(latents).detach() @ torch.from_numpy(FAR[0])
-    plain, led_away = (
-        pipeline.nearness(latents, [Condition(**led, negative=negative)] * 6) for negative in (None, FAR[:1])
-    )
-    asked = Condition(**led).wanted(DIMENSION)
-    length = max(float(np.linalg.norm(asked)), 1e-6)
-    lost = plain / length - led_away * float(np.linalg.norm(asked / length - AVOIDED * FAR[0]))
-    assert torch.allclose(lost, AVOIDED * like_it, atol=1e-5)
 
 
 def test_latents_keep_their_length_whatever_the_generator_makes_of_it(pipeline: RetrievalPipeline) -> None:

@@ -8,7 +8,7 @@ import click
 
 from phosphene.cli.library import FILE
 from phosphene.cli.make import INTO, kept, opened, stepping
-from phosphene.cli.options import FROM_TWO, SEED, Settings, command, written
+from phosphene.cli.options import FROM_TWO, GENERATOR, SEED, Settings, command, written
 from phosphene.cli.output import Column
 from phosphene.cli.pictures import write_picture
 
@@ -60,6 +60,7 @@ def atlas(settings: Settings, out: Path, limit: int) -> None:
 @click.option("--generate", is_flag=True, help="Also generate a picture at every stop.")
 @click.option("--keep", is_flag=True, help="Store what was generated.")
 @INTO
+@GENERATOR
 @click.option("--seed", type=SEED, help="Of every generated picture.  [default: random]")
 @written("The sheet.", default="walk.png")
 def walk(
@@ -70,6 +71,7 @@ def walk(
     generate: bool,
     keep: bool,
     into: str | None,
+    generator: str | None,
     seed: int | None,
     out: Path,
 ) -> None:
@@ -94,8 +96,8 @@ def walk(
     film = out.with_suffix(".webp")
     settings.claim(out, film, reads=[*parse(start).files, *parse(end).files])
     output = settings.output
-    with settings.open() as library, opened(settings, library, into) as shelf:
-        with kept(settings, shelf), output.progress("walking") as advance:
+    with settings.open(generator=generator) as library, opened(settings, library, into) as target:
+        with kept(settings, target), output.progress("walking") as advance:
             stops = library.walk(
                 start,
                 end,
@@ -103,10 +105,10 @@ def walk(
                 generate=generate,
                 keep=keep,
                 seed=seed,
-                into=shelf,
+                into=target,
                 on_step=stepping(advance),
             )
-        output.rows([stop_record(library, stop, shelf) for stop in stops], STOPS)
+        output.rows([stop_record(library, stop, target) for stop in stops], STOPS)
         for chosen in {stop.seed for stop in stops if stop.seed is not None}:
             output.note(f"generated with --seed {chosen}")
         write_picture(output, walk_sheet(library, stops, (start, end)), out)
@@ -128,8 +130,8 @@ def draw_map(library: "Library", atlas: "Atlas", title: str = "") -> "Picture":
     return draw_atlas(atlas, small, marked=set(parents), parents=parents, title=title)
 
 
-def stop_record(library: "Library", stop: "Stop", shelf: "Library") -> dict[str, Any]:
-    """A stop as the JSON says it; `generated` is null where nothing was stored on the shelf."""
+def stop_record(library: "Library", stop: "Stop", target: "Library") -> dict[str, Any]:
+    """A stop as the JSON says it; `generated` is null where nothing was stored."""
     image = stop.hit.image if stop.hit else None
     return {
         "step": stop.index + 1,
@@ -139,7 +141,7 @@ def stop_record(library: "Library", stop: "Stop", shelf: "Library") -> dict[str,
         "uri": image and library.where(image),
         "caption": image and image.caption,
         "seed": stop.seed,
-        "generated": stop.kept and {"id": stop.kept.id, "uri": shelf.where(stop.kept)},
+        "generated": stop.kept and {"id": stop.kept.id, "uri": target.where(stop.kept)},
     }
 
 

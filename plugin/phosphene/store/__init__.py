@@ -38,10 +38,17 @@ class Store(Protocol):
         ...
 
     def near(
-        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: bool = False,
     ) -> list[Hit]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
+        The images come with their vectors where `vectors` are asked for.
         With a `diversity` in (0, 1] those that are far from each other, too, in the order in which
         `store.diversity` chooses them. Raises QueryError for one outside [0, 1].
         """

@@ -7,6 +7,7 @@ Weaviate's own selection gives the same order (tests/test_weaviate.py).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,16 +32,17 @@ def checked(diversity: float) -> float:
     return diversity
 
 
-def diverse(store: "Store", vector: Vector, count: int, where: Filter, diversity: float) -> list[Hit]:
+def diverse(
+    store: "Store", vector: Vector, count: int, where: Filter, diversity: float, *, vectors: bool = False
+) -> list[Hit]:
     """The `count` hits that are chosen from the pool of a store, in the order of the choice."""
-    pool = store.near(vector, POOL * count, where)
-    images = store.get([hit.image.id for hit in pool], vectors=True)
-    vectors = {image.id: image.vector for image in images if image.vector is not None}
-    there = [hit for hit in pool if hit.image.id in vectors]  # without those that were removed meanwhile
+    pool = store.near(vector, POOL * count, where, vectors=True)
+    there = [hit for hit in pool if hit.image.vector is not None]
     if not there:
         return []
-    stacked = np.stack([vectors[hit.image.id] for hit in there])
-    return [there[place] for place in chosen([hit.score for hit in there], stacked, count, diversity)]
+    stacked = np.stack([hit.image.vector for hit in there if hit.image.vector is not None])
+    hits = [there[place] for place in chosen([hit.score for hit in there], stacked, count, diversity)]
+    return hits if vectors else [replace(hit, image=replace(hit.image, vector=None)) for hit in hits]
 
 
 def chosen(scores: Sequence[float], vectors: Vectors, count: int, diversity: float) -> list[int]:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT
-from phosphene.vectors import Vector, Vectors, away
+from phosphene.vectors import Vector, Vectors
 
 GUIDED = 0.62  # of the noise level that is begun at: guidance counts above that, so in the first 6 of 8 steps
 
@@ -33,24 +33,6 @@ class Condition:
     neighbours: Vectors | None = None  # (k, d)
     weights: Sequence[float] = ()  # (k,), 0 or more; they count relative to the largest
     negative: Vectors | None = None  # (m, d)
-
-    def wanted(self, dimension: int) -> Vector:
-        """What the picture should be near to, (d,): the text, or without one the neighbours.
-
-        What is to be avoided counts against it, as it does in choosing neighbours.
-        """
-        wanted = self._asked(dimension)
-        if self.negative is None or not len(self.negative):
-            return wanted
-        length = float(np.linalg.norm(wanted))
-        return away(wanted / length if length else wanted, list(self.negative))
-
-    def _asked(self, dimension: int) -> Vector:
-        if self.text is not None:
-            return self.text
-        if self.neighbours is None:
-            return np.zeros(dimension, dtype=np.float32)
-        return np.asarray(self.weights, dtype=np.float32) @ self.neighbours
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,11 +154,10 @@ class RetrievalPipeline(DiffusionPipeline):
         return latents
 
     @torch.no_grad()
-    def nearness(self, latents: Tensor, conditions: Sequence[Condition]) -> Tensor:
-        """How near latents (b, …) are to their conditions' texts, or without one to the neighbours; (b,)."""
-        wanted = torch.from_numpy(np.stack([c.wanted(self.config["dimension"]) for c in conditions]))
-        nearness: Tensor = (self.latent_encoder(latents) * wanted.to(self.device)).sum(1)
-        return nearness
+    def vectors(self, latents: Tensor) -> Tensor:
+        """The unit vectors (b, dimension) that the latent encoder predicts for latents (b, …)."""
+        vectors: Tensor = self.latent_encoder(latents)
+        return vectors
 
     def _noise(self, seeds: Sequence[int]) -> Tensor:
         """Noise (b, depth, grid, grid), each picture's from its own seed, drawn on the CPU."""

@@ -36,7 +36,7 @@ from phosphene.store.lance.conditions import among, condition
 from phosphene.store.lance.folder import clearly, lock
 from phosphene.store.lance.rows import images_of, known_rows, raw_rows, rows_of, rows_of_thumbnails
 from phosphene.store.lance.tables import Tables
-from phosphene.store.odd import Odd
+from phosphene.store.odd import Odd, sound
 from phosphene.store.properties import fitting, image_of
 from phosphene.vectors import Vector, unit
 
@@ -157,7 +157,13 @@ class LanceStore:
         return [found[id] for id in ids if id in found]
 
     def near(
-        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: bool = False,
     ) -> list[Hit]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
@@ -168,10 +174,10 @@ class LanceStore:
         if count < 1:
             return []
         if checked(diversity):
-            return diverse(self, query, count, where, diversity)
+            return diverse(self, query, count, where, diversity, vectors=vectors)
         asked = count
         while True:
-            rows = self._nearest(query, asked, where)
+            rows = self._nearest(query, asked, where, vectors)
             hits = [_hit(row) for row in known_rows(rows, self._odd) if _is_compared(row)]
             if len(hits) >= count or len(rows) < asked:
                 return hits[:count]
@@ -234,11 +240,12 @@ class LanceStore:
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
 
-    def _nearest(self, query: Vector, count: int, where: Filter) -> list[dict[str, Any]]:
+    def _nearest(self, query: Vector, count: int, where: Filter, vectors: bool) -> list[dict[str, Any]]:
         """The rows of the nearest vectors, with their `_distance`."""
+        columns = [*self._columns, "_distance", *([schema.VECTOR] if vectors else [])]
         with clearly(self._folder, "search"):
             search = self._tables.images.search(query, vector_column_name=schema.VECTOR)
-            search = search.distance_type("cosine").select([*self._columns, "_distance"]).limit(count)
+            search = search.distance_type("cosine").select(columns).limit(count)
             if where != EVERYTHING:
                 search = search.where(condition(where))
             if not self._tables.indexed or self._at_most(where) <= self._exact_up_to:
@@ -277,7 +284,10 @@ class LanceStore:
 
 
 def _hit(row: dict[str, Any]) -> Hit:
-    return Hit(image_of(row["id"], row), float(np.clip(1 - row["_distance"], -1, 1)))
+    vector = row.pop(schema.VECTOR, None)  # its distance is finite, so it has a direction
+    if vector is not None:
+        vector = sound(np.asarray([vector], dtype=np.float32))[0][0]
+    return Hit(image_of(row["id"], row, vector), float(np.clip(1 - row["_distance"], -1, 1)))
 
 
 def _is_compared(row: dict[str, Any]) -> bool:

@@ -64,7 +64,13 @@ class ForeignStore:
         return [found[id] for id in ids if id in found]
 
     def near(
-        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: bool = False,
     ) -> list[Hit]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
@@ -74,8 +80,8 @@ class ForeignStore:
         if count < 1 or where.origin == "generated" or (where.only is not None and not known([*where.only])):
             return []
         if checked(diversity):
-            return diverse(self, query, count, where, diversity)
-        hits = self._nearest(query, limit, where) if limit <= MOST else self._compared(query, where)
+            return diverse(self, query, count, where, diversity, vectors=vectors)
+        hits = self._nearest(query, limit, where, vectors) if limit <= MOST else self._compared(query, where)
         there = (hit for hit in hits if hit.image.id not in where.without)
         return heapq.nlargest(count, there, key=lambda hit: hit.score)
 
@@ -179,7 +185,7 @@ class ForeignStore:
             yield from answer.objects
             after = str(answer.objects[-1].uuid)
 
-    def _nearest(self, query: Vector, limit: int, where: Filter) -> list[Hit]:
+    def _nearest(self, query: Vector, limit: int, where: Filter, vectors: bool) -> list[Hit]:
         """What the server finds; for other distances than the cosine, vectors come along to be compared."""
         only = None if where.only is None else Condition.by_id().contains_any(known([*where.only]))
         answer = self._connection.ask_collection(
@@ -191,10 +197,10 @@ class ForeignStore:
                 filters=only,
                 return_properties=self._reading.properties,
                 return_metadata=MetadataQuery(distance=True, creation_time=True),
-                include_vector=self._wanted(self._reading.distance != "cosine"),
+                include_vector=self._wanted(vectors or self._reading.distance != "cosine"),
             ),
         )
-        return [self._hit(each, query) for each in answer.objects]
+        return [self._hit(each, query, vectors) for each in answer.objects]
 
     def _compared(self, query: Vector, where: Filter) -> Iterator[Hit]:
         for image in self.iterate(where, vectors=True):
@@ -205,9 +211,9 @@ class ForeignStore:
         """Which vectors to send along."""
         return [self._reading.vector] if vectors and self._reading.vector else vectors
 
-    def _hit(self, found: Any, query: Vector) -> Hit:
+    def _hit(self, found: Any, query: Vector, vectors: bool) -> Hit:
         if self._reading.distance == "cosine":
-            return Hit(self._image(found, False), float(np.clip(1 - found.metadata.distance, -1, 1)))
+            return Hit(self._image(found, vectors), float(np.clip(1 - found.metadata.distance, -1, 1)))
         image = self._image(found, True)
         assert image.vector is not None, "asked for with its vector"
         return Hit(image, float(np.clip(image.vector @ query, -1, 1)))

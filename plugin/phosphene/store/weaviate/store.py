@@ -103,7 +103,13 @@ class WeaviateStore:
         return [found[id] for id in ids if id in found]
 
     def near(
-        self, vector: Vector, count: int, where: Filter = EVERYTHING, *, diversity: float = 0.0
+        self,
+        vector: Vector,
+        count: int,
+        where: Filter = EVERYTHING,
+        *,
+        diversity: float = 0.0,
+        vectors: bool = False,
     ) -> list[Hit]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
@@ -113,7 +119,7 @@ class WeaviateStore:
         if count < 1 or _empty(where):
             return []
         if share and not self._chooses(count):
-            return diverse(self, query, count, where, share)
+            return diverse(self, query, count, where, share, vectors=vectors)
         if count > MOST:
             return self._nearest_of_all(query, count, where)
         answer = self._connection.ask_collection(
@@ -125,6 +131,7 @@ class WeaviateStore:
                 filters=_condition(where),
                 return_properties=NAMES,
                 return_metadata=MetadataQuery(distance=True),
+                include_vector=[VECTOR] if vectors else False,
                 diversity_selection=Diversity.mmr(limit=count, balance=1 - share) if share else None,
             ),
         )
