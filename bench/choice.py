@@ -50,7 +50,11 @@ def table(pool: Pool, tasks: Sequence[Task]) -> Iterator[str]:
     text, near = max(shares, key=lambda pair: shares[pair])
     yield f"\nBest: {text:g} and {near:g}. With these:"
     best = {"guidance_scale": text, "image_guidance_scale": near}
-    for name, values in (("neighbour_strength", STRENGTHS), ("steps", STEPS), ("candidates", CANDIDATES)):
+    for name, values in (
+        ("neighbour_strength", STRENGTHS),
+        ("num_inference_steps", STEPS),
+        ("candidates", CANDIDATES),
+    ):
         yield f"\n| {name.replace('_', ' ')} | share |\n|---|---|"
         for value in values:
             yield f"| {value:g} | {judged(pool, tasks, **(best | {name: value})):.3f} |"

@@ -21,6 +21,7 @@ from typing import Any
 import phosphene
 from phosphene.filters import IMPORTED
 from phosphene.generation import Request
+from phosphene.generation.choosing import candidates
 from phosphene.library import Library
 
 PROMPT = "a red house in the snow at night"
@@ -52,7 +53,7 @@ def measure(library: Library, pictures: int, runs: int) -> dict[str, Any]:
     alone, together = statistics.median(bare[1:]), statistics.median(whole[1:])
     return {
         "pictures a call": pictures,
-        "candidates a picture": library.generator.abilities.candidates,
+        "candidates a picture": library.generator.capabilities.candidates,
         "bare generator, s": round(alone, 3),
         "search to stored, s": round(together, 3),
         "ratio": round(together / alone, 4),
@@ -65,10 +66,9 @@ def measure(library: Library, pictures: int, runs: int) -> dict[str, Any]:
 
 def _requests(library: Library, pictures: int) -> list[Request]:
     target = library.vector(PROMPT)
-    neighbours = library.studio.neighbours(target, 6, IMPORTED)
-    request = Request(library.space.id, 0, text=target, references=neighbours)
-    whole = library.studio.plan(PROMPT, request).request  # with the pictures that it starts from
-    return [replace(whole, seed=place) for place in range(pictures)]
+    plan = library.planner.at(target, PROMPT, Request(seed=0), where=IMPORTED)
+    plans = [plan.with_seed(place) for place in range(pictures)]
+    return [request for each in plans for request in candidates(each)]
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -43,7 +43,7 @@ from phosphene import ingest
 from phosphene.embedding import Embedder, open_embedder
 from phosphene.errors import PhospheneError
 from phosphene.generation import Generator, making
-from phosphene.generation.studio import Studio
+from phosphene.generation.keeping import Keeper
 from phosphene.generators import open_generator
 from phosphene.journal import Seen
 from phosphene.library import Library
@@ -116,7 +116,7 @@ def measure(kills: int, truncations: int, seed: int, seconds: float) -> dict[str
     torch.set_num_threads(1)  # a forked process has no threads of its parent's
     warnings.simplefilter("ignore")
     embedder = open_embedder("landscape")
-    models = Models(embedder, open_generator(Path("none"), embedder.space))
+    models = Models(embedder, open_generator(None, Path("none"), embedder.space))
     end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder:
         killed = Kills(models, Path(folder), random.Random(seed)).over(kills, end - 0.3 * seconds)
@@ -244,15 +244,15 @@ def add(models: Models, library: Path, pictures: Path, tell: Tell) -> None:
 
 def generate(models: Models, library: Path, seed: int, tell: Tell) -> None:
     """Make pictures, and tell which ones were stored."""
-    keep = Studio._keep
+    keep = Keeper.keep
 
-    def told(studio: Studio, drafts: Any) -> None:
-        keep(studio, drafts)
-        tell({"kept": [draft.image.id for draft in drafts]})
+    def told(keeper: Keeper, made: Any) -> None:
+        keep(keeper, made)
+        tell({"kept": [image.id for image, _ in made]})
 
-    Studio._keep, making.COMMIT_SECONDS = told, 0.0  # type: ignore[method-assign, misc]
+    Keeper.keep, making.COMMIT_SECONDS = told, 0.0  # type: ignore[method-assign, misc]
     with models.open(library) as opened:
-        opened.generate("a red house", MADE, seed=seed, steps=1, candidates=1, neighbours=2)
+        opened.generate("a red house", MADE, seed=seed, num_inference_steps=1, candidates=1, neighbours=2)
 
 
 def remove(models: Models, library: Path, ids: list[str], tell: Tell) -> None:

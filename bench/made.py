@@ -18,11 +18,10 @@ from torch import Tensor
 
 from phosphene.filters import IMPORTED
 from phosphene.generation import Request
-from phosphene.generation.making import Plan
+from phosphene.generation.making import GeneratedImage
 from phosphene.generation.novelty import Baseline, measure
-from phosphene.generation.studio import Made
+from phosphene.generation.planning import Plan
 from phosphene.generators.retrieval.generator import BuiltinGenerator, to_picture
-from phosphene.generators.retrieval.guidance import Condition
 from phosphene.landscape.scenes import compose
 from phosphene.landscape.scenes.captions import Label
 from phosphene.library import Library
@@ -37,16 +36,16 @@ COPY = 99.0  # percentile of nearness from which a picture counts as a near-copy
 Seen = list[set[Label]]  # what the judge says of each picture
 
 
-def make(pool: Pool, tasks: Sequence[Task], neighbours: int, **settings: Any) -> list[Made]:
+def make(pool: Pool, tasks: Sequence[Task], neighbours: int, **settings: Any) -> list[GeneratedImage]:
     """A picture for each task from its text and so many neighbours; the task's place is its seed.
 
-    `settings` are a Request's.
+    `settings` are a Request's, options of the generator, and the number of `candidates`.
     """
-    made: list[Made] = []
+    made: list[GeneratedImage] = []
     for start in range(0, len(tasks), GROUP):
         some = enumerate(tasks[start : start + GROUP], start)
         plans = [plan(pool, task, neighbours, seed=seed, **settings) for seed, task in some]
-        made += pool.library.studio.make(plans, keep=False)
+        made += pool.library.maker.make(plans)
         print(f"\r{len(made)} of {len(tasks)} pictures, {neighbours} neighbours", end="", file=sys.stderr)
     print(file=sys.stderr)
     return made
@@ -54,9 +53,17 @@ def make(pool: Pool, tasks: Sequence[Task], neighbours: int, **settings: Any) ->
 
 def plan(pool: Pool, task: Task, neighbours: int, **settings: Any) -> Plan:
     """What is asked of the generator; the neighbours are never the task's own scene."""
-    studio, target = pool.library.studio, pool.vector(task)
-    near = studio.neighbours(target, neighbours, pool.others(task))
-    return studio.plan(task.text, Request(pool.library.space.id, text=target, references=near, **settings))
+    candidates, options = settings.pop("candidates", None), {}
+    for name in pool.library.generator.capabilities.options.keys() & settings.keys():
+        options[name] = settings.pop(name)
+    return pool.library.planner.at(
+        pool.vector(task),
+        task.text,
+        Request(**settings, options=options),
+        where=pool.others(task),
+        neighbours=neighbours,
+        candidates=candidates,
+    )
 
 
 def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str, Any]:
@@ -94,15 +101,15 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
 
 @contextmanager
 def candidates(pool: Pool) -> Iterator[list[Tensor]]:
-    """Collect the latents of all candidates, as the pipeline is asked which of them are the most similar."""
+    """Collect the latents of all candidates, as the pipeline is asked for their vectors."""
     pipeline, latents = generator_of(pool).pipeline, []
-    similarity = pipeline.similarity
+    vectors = pipeline.vectors
 
-    def overheard(some: Tensor, conditions: Sequence[Condition]) -> Tensor:
+    def overheard(some: Tensor) -> Tensor:
         latents.extend(some)
-        return similarity(some, conditions)
+        return vectors(some)
 
-    with patch.object(pipeline, "similarity", overheard):
+    with patch.object(pipeline, "vectors", overheard):
         yield latents
 
 
@@ -213,11 +220,11 @@ def coarse(picture: Picture) -> NDArray[np.float64]:
     return np.asarray(cells, dtype=np.float64).ravel()
 
 
-def is_copy(made: Made) -> bool:
+def is_copy(made: GeneratedImage) -> bool:
     """Whether it is a near-copy of a picture of the pool, which its neighbours are from."""
     return made.novelty is not None and (made.novelty.percentile or 0.0) >= COPY
 
 
-def _vector(made: Made) -> Vector:
+def _vector(made: GeneratedImage) -> Vector:
     assert made.image.vector is not None, "a draft has one"
     return made.image.vector

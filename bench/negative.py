@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from made import GROUP, NEIGHBOURS, Seen, by_text, interval
 from pool import FOLDER, IMPORTED, PROMPTS, Pool, Task, filled, found, share
 
 from phosphene.generation import Request
-from phosphene.generation.making import Plan
+from phosphene.generation.planning import Plan
 from phosphene.landscape.scenes import SEEDS
 from phosphene.landscape.scenes.captions import Label
 from phosphene.query import parse
@@ -94,7 +94,7 @@ def make(pool: Pool, some: Sequence[Pair], *, against: bool) -> Seen:
     for start in range(0, len(some), GROUP):
         group = enumerate(some[start : start + GROUP], start)
         plans = [plan(pool, pair, seed, (pair.negative,) if against else ()) for seed, pair in group]
-        seen += shown([one.picture for one in pool.library.studio.make(plans, keep=False)])
+        seen += shown([one.picture for one in pool.library.maker.make(plans)])
         way = "with" if against else "without"
         print(f"\r{len(seen)} of {len(some)} pictures {way} a negative", end="", file=sys.stderr)
     print(file=sys.stderr)
@@ -103,11 +103,12 @@ def make(pool: Pool, some: Sequence[Pair], *, against: bool) -> Seen:
 
 def plan(pool: Pool, pair: Pair, seed: int, negative: Sequence[str]) -> Plan:
     """What `phosphene generate TEXT --negative …` asks of the generator."""
-    library, target = pool.library, pool.vector(pair.task)
-    vectors = tuple(rounded(library.vector(parse(words))) for words in negative)
-    near = library.studio.neighbours(target, NEIGHBOURS, IMPORTED, vectors)
-    request = Request(library.space.id, seed, text=target, references=near, negative=vectors)
-    return library.studio.plan(pair.task.text, request, negative=negative)
+    vectors = tuple(rounded(pool.library.vector(parse(words))) for words in negative)
+    request = Request(seed=seed, negative_vectors=vectors)
+    plan = pool.library.planner.at(
+        pool.vector(pair.task), pair.task.text, request, where=IMPORTED, neighbours=NEIGHBOURS
+    )
+    return replace(plan, negative=tuple(negative))
 
 
 def avoided(some: Sequence[Pair], seen: Seen) -> float:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from phosphene.recipes.lineage import FORMAT, encode
+from phosphene.recipes.formats import FORMAT
+from phosphene.recipes.lineage import encode
 from phosphene.vectors import unit
 
 VECTOR = unit(np.arange(1, 9, dtype=np.float32))
@@ -22,10 +23,18 @@ RECIPE: dict[str, Any] = {
     "generator": "tiny",
     "weights": "ffffffffffffffff",
     "seed": 7,
-    "steps": 6,
+    "candidate": 0,
+    "num_inference_steps": 6,
+    "guidance_scale": 3.0,
+    "strength": 0.6,
+    "fit": "crop",
     "size": [64, 64],
-    "text_guidance": 3.0,
-    "neighbour_guidance": 1.5,
+    "settings": {"image_guidance_scale": 1.5},
+}
+OLD_RECIPE: dict[str, Any] = {
+    **{key: RECIPE[key] for key in ("prompt", "space", "vector", "parents", "negative", "init", "mask")},
+    **{key: RECIPE[key] for key in ("generator", "weights", "seed", "size")},
+    **{"format": 1, "steps": 6, "text_guidance": 3.0, "neighbour_guidance": 1.5},
 }
 
 

@@ -1,4 +1,4 @@
-"""Starts and masks of any shape become squares, and every file that people paint masks with is read."""
+"""Init images and masks of any shape are fitted, and every file that people paint masks with is read."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -43,46 +43,49 @@ def colours_along(picture: Picture, *, vertical: bool) -> list[str]:
         ("stretch", ["red", "green", "blue"]),
     ],
 )
-def test_a_fit_keeps_what_it_says_of_a_long_start(fit: Fit, seen: list[str], vertical: bool) -> None:
+def test_a_fit_keeps_what_it_says_of_a_long_init_image(fit: Fit, seen: list[str], vertical: bool) -> None:
     start = thirds(100, 300) if vertical else thirds(300, 100)
-    assert colours_along(fitted(start, SIZE, fit), vertical=vertical) == seen
+    assert colours_along(fitted(start, (SIZE, SIZE), fit), vertical=vertical) == seen
 
 
 @pytest.mark.parametrize(("fit", "proportion"), [("crop", 1.0), ("pad", 1.0), ("stretch", 2.5)])
 def test_only_stretching_changes_proportions(fit: Fit, proportion: float) -> None:
     wide = Image.new("RGB", (640, 256), "black")
     ImageDraw.Draw(wide).ellipse([270, 78, 370, 178], fill="white")
-    disc = np.asarray(fitted(wide, 256, fit).convert("L")) > 128
+    disc = np.asarray(fitted(wide, (256, 256), fit).convert("L")) > 128
     assert disc[:, 128].sum() / disc[128].sum() == pytest.approx(proportion, rel=0.06)
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
-def test_a_square_start_is_the_same_in_every_fit(fit: Fit) -> None:
+def test_a_square_init_image_is_the_same_in_every_fit(fit: Fit) -> None:
     noise = np.random.default_rng(3).integers(0, 256, (90, 90, 3), dtype=np.uint8)
     start = Image.fromarray(noise)
     plain = start.resize((SIZE, SIZE), Image.Resampling.LANCZOS)
-    assert fitted(start, SIZE, fit).tobytes() == plain.tobytes()
-    assert fitted_mask(start, SIZE, fit).tobytes() == start.convert("L").resize((SIZE, SIZE), 2).tobytes()
-    assert not list(remarks(start, None, fit))
+    assert fitted(start, (SIZE, SIZE), fit).tobytes() == plain.tobytes()
+    assert (
+        fitted_mask(start, (SIZE, SIZE), fit).tobytes()
+        == start.convert("L").resize((SIZE, SIZE), 2).tobytes()
+    )
+    assert not list(remarks(start, None, fit, (SIZE, SIZE)))
 
 
-def test_a_padded_start_goes_on_beyond_its_edges() -> None:
+def test_a_padded_init_image_goes_on_beyond_its_edges() -> None:
     """No bar of one colour, which the generator would take for a wall or a frame."""
-    padded = np.asarray(fitted(thirds(300, 100), SIZE, "pad"))
+    padded = np.asarray(fitted(thirds(300, 100), (SIZE, SIZE), "pad"))
     assert np.array_equal(padded[0], padded[SIZE // 2])
 
 
 @pytest.mark.parametrize("size", [(1, 4000), (4000, 1), (3, 2), (257, 256)])
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
-def test_thin_and_tiny_starts_are_fitted(size: tuple[int, int], fit: Fit) -> None:
-    assert fitted(Image.new("RGB", size, RED), SIZE, fit).getcolors() == [(SIZE * SIZE, RED)]
-    assert fitted_mask(Image.new("L", size, 255), SIZE, fit).getcolors() == [(SIZE * SIZE, 255)]
+def test_thin_and_tiny_init_images_are_fitted(size: tuple[int, int], fit: Fit) -> None:
+    assert fitted(Image.new("RGB", size, RED), (SIZE, SIZE), fit).getcolors() == [(SIZE * SIZE, RED)]
+    assert fitted_mask(Image.new("L", size, 255), (SIZE, SIZE), fit).getcolors() == [(SIZE * SIZE, 255)]
 
 
-def test_a_mask_lies_where_it_lay_on_its_start() -> None:
+def test_a_mask_lies_where_it_lay_on_its_init_image() -> None:
     mask = Image.new("L", (640, 256), 0)
     mask.paste(255, (192, 0, 320, 256))  # the left half of the middle square
-    cropped, padded = (np.asarray(fitted_mask(mask, SIZE, fit)) for fit in ("crop", "pad"))
+    cropped, padded = (np.asarray(fitted_mask(mask, (SIZE, SIZE), fit)) for fit in ("crop", "pad"))
     half = SIZE // 2
     assert (cropped[:, : half - 1].min(), cropped[:, half + 1 :].max()) == (255, 0)
     assert np.all(padded[[0, -1]] == 255)  # the margin is made anew
@@ -91,15 +94,15 @@ def test_a_mask_lies_where_it_lay_on_its_start() -> None:
 
 def test_what_is_cut_is_said_with_the_way_out() -> None:
     wide = Image.new("RGB", (640, 256))
-    [said] = remarks(wide, None, "crop")
-    assert said == "the start is 640x256: only its middle 256x256 is used (`--fit pad` keeps all of it)"
-    assert not [*remarks(wide, None, "pad"), *remarks(wide, None, "stretch")]
+    [said] = remarks(wide, None, "crop", (SIZE, SIZE))
+    assert said == "The init image is 640x256: only its middle 256x256 is used (`--fit pad` keeps all of it)."
+    assert not [each for fit in ("pad", "stretch") for each in remarks(wide, None, fit, (SIZE, SIZE))]
 
 
 @pytest.mark.parametrize(("shade", "says"), [(255, ["white everywhere"]), (0, ["black everywhere"]), (9, [])])
 def test_a_mask_of_one_shade_is_remarked_on(shade: int, says: list[str]) -> None:
     wide = Image.new("RGB", (64, 40))
-    remarked = list(remarks(wide, Image.new("L", (64, 40), shade), "stretch"))
+    remarked = list(remarks(wide, Image.new("L", (64, 40), shade), "stretch", (SIZE, SIZE)))
     assert len(remarked) == len(says)
     assert all(words in remark for words, remark in zip(says, remarked, strict=True))
 
@@ -140,27 +143,27 @@ PAINTED = {
 @pytest.mark.parametrize("name", PAINTED)
 def test_a_mask_is_read_as_painted(name: str, tmp_path: Path) -> None:
     PAINTED[name].save(tmp_path / "mask.png")
-    read = np.asarray(fitted_mask(open_mask(tmp_path / "mask.png"), SIZE, "crop"))
+    read = np.asarray(fitted_mask(open_mask(tmp_path / "mask.png"), (SIZE, SIZE), "crop"))
     assert (read[:, :32].min(), read[:, 32:].max()) == (255, 0)
 
 
 def test_a_mask_for_print_is_read_as_painted(tmp_path: Path) -> None:
     layer((0, 0, 0, 0), (0, 0, 0, 255), "CMYK").save(tmp_path / "mask.tif")
-    read = np.asarray(fitted_mask(open_mask(tmp_path / "mask.tif"), SIZE, "crop"))
+    read = np.asarray(fitted_mask(open_mask(tmp_path / "mask.tif"), (SIZE, SIZE), "crop"))
     assert (read[:, :32].min(), read[:, 32:].max()) == (255, 0)
 
 
-def test_a_mask_is_turned_upright_as_its_start_is(tmp_path: Path) -> None:
+def test_a_mask_is_turned_upright_as_its_init_image_is(tmp_path: Path) -> None:
     turned = Image.Exif()
     turned[0x0112] = 6  # the camera was turned: the left half is shown above
     layer((255, 255, 255, 255), (0, 0, 0, 0)).save(tmp_path / "mask.png", exif=turned)
-    read = np.asarray(fitted_mask(open_mask(tmp_path / "mask.png"), SIZE, "crop"))
+    read = np.asarray(fitted_mask(open_mask(tmp_path / "mask.png"), (SIZE, SIZE), "crop"))
     assert (read[:32].min(), read[32:].max()) == (255, 0)
 
 
 def test_half_transparent_paint_counts_by_half(tmp_path: Path) -> None:
     layer((255, 255, 255, 128), (255, 255, 255, 0)).save(tmp_path / "mask.png")
-    assert fitted_mask(open_mask(tmp_path / "mask.png"), SIZE, "crop").getpixel((5, 5)) == 128
+    assert fitted_mask(open_mask(tmp_path / "mask.png"), (SIZE, SIZE), "crop").getpixel((5, 5)) == 128
 
 
 def test_only_what_is_transparent_somewhere_keeps_its_alpha(tmp_path: Path) -> None:
@@ -174,7 +177,7 @@ def test_only_what_is_transparent_somewhere_keeps_its_alpha(tmp_path: Path) -> N
 # ── masks that cannot be meant ────────────────────────────────────────────────────────────
 
 WIDE, SQUARE = Image.new("RGB", (640, 256)), Image.new("RGB", (256, 256))
-REQUEST = Request("tiny:0", seed=1, init=WIDE)
+REQUEST = Request(seed=1, init=WIDE)
 
 
 def corner() -> Picture:
@@ -187,16 +190,16 @@ def corner() -> Picture:
 @pytest.mark.parametrize(
     ("init", "mask", "says", "hint"),
     [
-        (SQUARE, Image.new("L", (256, 256), 0), "black everywhere: it makes nothing anew", "white"),
+        (SQUARE, Image.new("L", (256, 256), 0), "black everywhere, so it makes nothing anew", "white"),
         (SQUARE, layer((0, 0, 0, 255), (0, 0, 0, 0)), "makes nothing anew", "white"),
         (WIDE, Image.new("RGBA", WIDE.size, (255, 255, 255, 0)), "makes nothing anew", "transparent"),
-        (WIDE, corner(), "in all that is left of it", "--fit pad"),
-        (WIDE, Image.new("L", (256, 256), 255), "256x256 and the start 640x256", "--fit stretch"),
+        (WIDE, corner(), "in the part that is left of it", "--fit pad"),
+        (WIDE, Image.new("L", (256, 256), 255), "256x256 and the init image 640x256", "--fit stretch"),
     ],
 )
 def test_a_mask_that_cannot_be_meant_is_refused(init: Picture, mask: Picture, says: str, hint: str) -> None:
     with pytest.raises(GenerationError) as raised:
-        check_mask(replace(REQUEST, init=init, mask=mask), SIZE)
+        check_mask(replace(REQUEST, init=init, mask=mask), (SIZE, SIZE))
     assert says in raised.value.message
     assert hint in raised.value.hint
 
@@ -204,11 +207,22 @@ def test_a_mask_that_cannot_be_meant_is_refused(init: Picture, mask: Picture, sa
 @pytest.mark.parametrize(
     ("size", "fit"), [((640, 256), "crop"), ((320, 128), "crop"), ((100, 40), "pad"), ((50, 50), "stretch")]
 )
-def test_a_mask_of_any_size_but_its_starts_proportions_serves(size: tuple[int, int], fit: Fit) -> None:
-    check_mask(replace(REQUEST, mask=Image.new("L", size, 255), fit=fit), SIZE)
-    check_mask(replace(REQUEST, init=Image.new("RGB", (1000, 667)), mask=Image.new("L", (100, 67), 9)), SIZE)
+def test_a_mask_of_any_size_but_its_init_image_s_proportions_serves(size: tuple[int, int], fit: Fit) -> None:
+    check_mask(replace(REQUEST, mask=Image.new("L", size, 255), fit=fit), (SIZE, SIZE))
+    check_mask(
+        replace(REQUEST, init=Image.new("RGB", (1000, 667)), mask=Image.new("L", (100, 67), 9)), (SIZE, SIZE)
+    )
 
 
-def test_a_black_mask_may_fit_a_start_or_have_its_margin_made() -> None:
+def test_a_black_mask_may_fit_an_init_image_or_have_its_margin_made() -> None:
     for fit in ("crop", "pad", "stretch"):
-        check_mask(replace(REQUEST, mask=Image.new("L", WIDE.size, 0), fit=fit), SIZE)
+        check_mask(replace(REQUEST, mask=Image.new("L", WIDE.size, 0), fit=fit), (SIZE, SIZE))
+
+
+def test_a_size_that_is_not_square_is_fitted_in_its_proportions() -> None:
+    wide = thirds(300, 100)
+    assert fitted(wide, (96, 32), "crop").tobytes() == fitted(wide, (96, 32), "stretch").tobytes()
+    cropped, padded = (np.asarray(fitted(wide, (64, 32), fit)) for fit in ("crop", "pad"))
+    assert cropped.shape == padded.shape == (32, 64, 3)
+    assert tuple(padded[0, 0]) == RED and padded[0, 63].argmax() == 2
+    assert cropped[16, 0].argmax() == 0 and not list(remarks(wide, None, "crop", (96, 32)))

@@ -17,6 +17,7 @@ from phosphene.generators.retrieval.generator import BATCH
 from phosphene.images import no_picture, open_picture
 from phosphene.landscape.scenes import SEEDS, write
 from phosphene.library import Library
+from phosphene.query import parse
 from phosphene.records import Image, Origin
 
 PROMPT = "a red house in the snow at night"
@@ -97,7 +98,7 @@ def test_unknown_ids_and_missing_pictures_are_named(library: Library) -> None:
 def test_what_is_generated_is_found_with_its_lineage(library: Library) -> None:
     nearest = [hit.image.id for hit in library.search(PROMPT, 3)]
 
-    made = library.generate(PROMPT, 2, neighbours=3, seed=11, steps=2)
+    made = library.generate(PROMPT, 2, neighbours=3, seed=11, num_inference_steps=2)
 
     assert [one.image.recipe["seed"] for one in made if one.image.recipe] == [11, 12]
     assert [parent.id for parent in made[0].image.parents] == nearest
@@ -111,10 +112,10 @@ def test_what_is_generated_is_found_with_its_lineage(library: Library) -> None:
 
 
 def test_making_the_same_again_changes_nothing(library: Library) -> None:
-    first = library.generate(PROMPT, 2, seed=3, steps=2)
+    first = library.generate(PROMPT, 2, seed=3, num_inference_steps=2)
     before = {one.image.id: library.path(one.image).read_bytes() for one in first}
 
-    again = library.generate(PROMPT, 2, seed=3, steps=2)
+    again = library.generate(PROMPT, 2, seed=3, num_inference_steps=2)
 
     assert [one.image.id for one in again] == [one.image.id for one in first]
     assert library.status().generated == 2
@@ -122,10 +123,10 @@ def test_making_the_same_again_changes_nothing(library: Library) -> None:
 
 
 def test_generated_pictures_condition_only_when_asked(library: Library) -> None:
-    made = {one.image.id for one in library.generate(PROMPT, 2, neighbours=2, seed=1, steps=2)}
+    made = {one.image.id for one in library.generate(PROMPT, 2, neighbours=2, seed=1, num_inference_steps=2)}
 
     def parents(origin: Origin | None) -> set[str]:
-        [one] = library.generate(PROMPT, 1, neighbours=60, seed=5, steps=1, origin=origin)
+        [one] = library.generate(PROMPT, 1, neighbours=60, seed=5, num_inference_steps=1, origin=origin)
         return {parent.id for parent in one.image.parents}
 
     assert not parents("imported") & made
@@ -133,7 +134,7 @@ def test_generated_pictures_condition_only_when_asked(library: Library) -> None:
 
 
 def test_a_replay_comes_back_pixel_by_pixel(library: Library) -> None:
-    [made] = library.generate(PROMPT, 1, seed=9, steps=2)
+    [made] = library.generate(PROMPT, 1, seed=9, num_inference_steps=2)
 
     by_id, by_file = library.replay(made.image.id), library.replay(library.path(made.image))
 
@@ -146,7 +147,7 @@ def test_a_replay_comes_back_pixel_by_pixel(library: Library) -> None:
 
 
 def test_a_replay_without_its_parents_is_refused_with_their_ids(library: Library) -> None:
-    [made] = library.generate(PROMPT, 1, neighbours=2, seed=9, steps=1)
+    [made] = library.generate(PROMPT, 1, neighbours=2, seed=9, num_inference_steps=1)
     parent = made.image.parents[0].id
     library.remove([parent])
 
@@ -163,7 +164,7 @@ def test_an_added_picture_has_no_recipe_to_replay(library: Library) -> None:
         library.replay(hit.image.id)
 
 
-def test_a_start_and_a_mask_keep_what_is_black(library: Library, tmp_path: Path) -> None:
+def test_an_init_image_and_a_mask_keep_what_is_black(library: Library, tmp_path: Path) -> None:
     from PIL import Image
 
     [hit] = library.search(PROMPT, 1)
@@ -171,7 +172,9 @@ def test_a_start_and_a_mask_keep_what_is_black(library: Library, tmp_path: Path)
     mask.paste(255, (32, 0, 64, 64))
     mask.save(tmp_path / "mask.png")
 
-    [made] = library.generate(PROMPT, 1, init=hit.image.id, mask=tmp_path / "mask.png", seed=2, steps=2)
+    [made] = library.generate(
+        PROMPT, 1, init=hit.image.id, mask=tmp_path / "mask.png", seed=2, num_inference_steps=2
+    )
 
     start = library.picture(hit.image).resize(made.picture.size, Image.Resampling.LANCZOS)
     left = made.picture.width // 2 - 8
@@ -194,7 +197,8 @@ def test_a_walk_stores_nothing_unless_asked(library: Library) -> None:
 
 def test_a_negative_leads_elsewhere(library: Library) -> None:
     plain, led = (
-        library.generate(PROMPT, 1, seed=4, steps=2, negative=negative)[0] for negative in ((), ("a tree",))
+        library.generate(PROMPT, 1, seed=4, num_inference_steps=2, negative=negative)[0]
+        for negative in ((), ("a tree",))
     )
 
     assert plain.image.id != led.image.id
@@ -204,9 +208,10 @@ def test_a_negative_leads_elsewhere(library: Library) -> None:
 @pytest.mark.parametrize("negatives", [("snow",), ("snow", "night")])
 def test_neighbours_show_less_of_what_is_to_be_avoided(library: Library, negatives: tuple[str, ...]) -> None:
     """They are what a picture starts from; the similarity in its lineage stays that to the prompt."""
+    planner = library.planner
     target, avoided = library.vector("a house"), [library.vector(words) for words in negatives]
-    plain = library.studio.neighbours(target, 6, IMPORTED)
-    led = library.studio.neighbours(target, 6, IMPORTED, avoided)
+    plain = planner.references(planner.neighbours(target, 6, IMPORTED), target)
+    led = planner.references(planner.neighbours(target, 6, IMPORTED, avoided), target)
     for negative in avoided:
         assert np.mean([near.vector @ negative for near in led]) < np.mean(
             [near.vector @ negative for near in plain]
@@ -214,14 +219,14 @@ def test_neighbours_show_less_of_what_is_to_be_avoided(library: Library, negativ
     assert all(near.similarity == pytest.approx(float(near.vector @ target), abs=1e-6) for near in led)
     assert np.mean([near.similarity for near in led]) > np.mean([near.similarity for near in plain]) - 0.1
 
-    [made] = library.generate("a house", 1, seed=4, steps=1, candidates=1, negative=negatives)
+    [made] = library.generate("a house", 1, seed=4, num_inference_steps=1, candidates=1, negative=negatives)
     assert [parent.id for parent in made.image.parents] == [near.id for near in led]
 
 
 @pytest.mark.parametrize("negative", [PROMPT, "a red house in the snow by night"])
 def test_a_negative_that_means_the_prompt_is_refused(library: Library, negative: str) -> None:
     with pytest.raises(QueryError, match="means the same as the prompt") as raised:
-        library.generate(PROMPT, 1, seed=4, steps=1, negative=["trees", negative])
+        library.generate(PROMPT, 1, seed=4, num_inference_steps=1, negative=["trees", negative])
     assert negative in raised.value.message
     assert raised.value.hint
 
@@ -234,7 +239,7 @@ def test_stopping_keeps_what_was_finished(library: Library) -> None:
         return len(calls) < 3
 
     made = library.generate(
-        PROMPT, 4, candidates=4, seed=4, neighbours=0, steps=2, on_step=stop_in_the_second_batch
+        PROMPT, 4, candidates=4, seed=4, neighbours=0, num_inference_steps=2, on_step=stop_in_the_second_batch
     )
 
     assert len(made) == BATCH // 4 == library.status().generated
@@ -252,57 +257,62 @@ def test_ctrl_c_in_the_middle_of_storing_keeps_what_is_being_stored(
 
     monkeypatch.setattr(library.store, "upsert", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        library.generate(PROMPT, 1, candidates=1, seed=4, steps=1)
+        library.generate(PROMPT, 1, candidates=1, seed=4, num_inference_steps=1)
 
     [hit] = library.search(PROMPT, origin="generated")
     assert open_picture(library.folder / hit.image.uri).size == (256, 256)
 
 
 def test_of_the_candidates_one_that_is_near_to_the_prompt_is_kept(library: Library) -> None:
-    kept = library.generate(PROMPT, 4, candidates=4, seed=1, steps=4)
-    target, near = library.vector(PROMPT), library.studio.neighbours(library.vector(PROMPT), 6, IMPORTED)
-    request = Request(library.space.id, 1, text=target, references=near, steps=4, candidates=1)
+    kept = library.generate(PROMPT, 4, candidates=4, seed=1, num_inference_steps=4)
+    plan = library.planner.plan(
+        parse(PROMPT), Request(seed=1, num_inference_steps=4), where=IMPORTED, candidates=1
+    )
     plans = [
-        library.studio.plan(PROMPT, replace(request, seed=seed, candidate=candidate))
-        for seed in range(1, 5)
-        for candidate in range(4)
+        replace(plan.with_seed(seed), candidate=candidate) for seed in range(1, 5) for candidate in range(4)
     ]
-    scores = np.array([one.score for one in library.studio.make(plans, keep=False)]).reshape(4, 4)
+    scores = np.array([one.score for one in library.maker.make(plans)]).reshape(4, 4)
 
-    chosen = [one.image.recipe.get("candidate", 0) if one.image.recipe else 0 for one in kept]
+    chosen = [one.image.recipe["candidate"] if one.image.recipe else 0 for one in kept]
     assert [one.score for one in kept] == pytest.approx(list(scores[range(4), chosen]), abs=1e-3)
-    assert scores[range(4), chosen].mean() > scores.mean()  # a reader's word for it, and the space's own
+    assert (
+        scores[range(4), chosen].mean() > scores.mean()
+    )  # the latent encoder's guess, and the space's own score
     assert library.status().generated == 4
     assert library.replay(kept[0].image.id).largest_difference in (0, 1)
 
 
 def test_what_starts_from_neighbours_says_so_and_is_made_again(library: Library) -> None:
     near, noise = (
-        library.generate(PROMPT, 1, candidates=1, seed=3, steps=2, neighbour_strength=strength)[0]
+        library.generate(PROMPT, 1, candidates=1, seed=3, num_inference_steps=2, neighbour_strength=strength)[
+            0
+        ]
         for strength in (0.5, 1.0)
     )
 
-    assert near.image.recipe is not None and near.image.recipe["neighbour_strength"] == 0.5
-    assert noise.image.recipe is not None and "neighbour_strength" not in noise.image.recipe
+    for made, strength in ((near, 0.5), (noise, 1.0)):
+        assert made.image.recipe and made.image.recipe["settings"]["neighbour_strength"] == strength
     assert near.image.id != noise.image.id
     for made in (near, noise):
         assert library.replay(made.image.id).identical
 
 
-def test_a_stand_in_for_a_picture_is_no_start(library: Library) -> None:
+def test_a_stand_in_for_a_picture_is_no_init_image(library: Library) -> None:
     ids = [hit.image.id for hit in library.search(PROMPT, 2, origin="imported")]
     images = library.store.get(ids, vectors=True)
     library.store.upsert([replace(image, thumbnail=no_picture()) for image in images])
 
-    [made] = library.generate(PROMPT, 1, candidates=1, seed=3, steps=1)
+    [made] = library.generate(PROMPT, 1, candidates=1, seed=3, num_inference_steps=1)
 
-    assert made.image.recipe is not None and "neighbour_strength" not in made.image.recipe
+    assert made.image.recipe and made.image.recipe["settings"]["neighbour_strength"] == 1.0
 
 
 def test_without_a_choice_the_seed_decides(library: Library) -> None:
-    first, second = (library.generate(PROMPT, 1, candidates=n, seed=1, steps=2)[0] for n in (1, 3))
+    first, second = (
+        library.generate(PROMPT, 1, candidates=n, seed=1, num_inference_steps=2)[0] for n in (1, 3)
+    )
 
-    assert first.image.recipe is not None and "candidate" not in first.image.recipe
+    assert first.image.recipe is not None and first.image.recipe["candidate"] == 0
     assert second.score >= first.score - 0.05
 
 
@@ -314,7 +324,7 @@ def test_a_map_holds_every_image_within_its_frame(library: Library) -> None:
 
 
 def test_a_moved_library_finds_its_generated_pictures(library: Library, tmp_path: Path) -> None:
-    [made] = library.generate(PROMPT, 1, seed=4, steps=1)
+    [made] = library.generate(PROMPT, 1, seed=4, num_inference_steps=1)
     library.close()
     shutil.move(tmp_path / "library", tmp_path / "moved")
 

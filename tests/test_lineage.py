@@ -18,7 +18,7 @@ from phosphene.recipes.lineage import (
     texts,
 )
 from phosphene.records import Image, Parent
-from recipe import PARENT, RECIPE, START, VECTOR, changed
+from recipe import OLD_RECIPE, PARENT, RECIPE, START, VECTOR, changed
 
 
 def test_a_vector_survives_as_text() -> None:
@@ -35,7 +35,7 @@ def test_rounding_twice_is_rounding_once() -> None:
     ("path", "value"),
     [
         ("seed", 8),
-        ("steps", 7),
+        ("num_inference_steps", 7),
         ("size", [32, 32]),
         ("weights", "0"),
         ("vector", encode(-VECTOR)),
@@ -43,7 +43,9 @@ def test_rounding_twice_is_rounding_once() -> None:
         ("parents.0.id", "b"),
         ("negative.0.vector", encode(VECTOR)),
         ("init.sha256", "dd"),
-        ("text_guidance", 2.0),
+        ("guidance_scale", 2.0),
+        ("candidate", 1),
+        ("settings", {"image_guidance_scale": 2.0}),
     ],
 )
 def test_whatever_decides_a_pixel_decides_the_id(path: str, value: Any) -> None:
@@ -52,7 +54,13 @@ def test_whatever_decides_a_pixel_decides_the_id(path: str, value: Any) -> None:
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [("prompt", "another wording"), ("generator", "renamed"), ("init.uri", "/moved.jpg"), ("mask", None)],
+    [
+        ("prompt", "another wording"),
+        ("generator", "renamed"),
+        ("init.uri", "/moved.jpg"),
+        ("mask", None),
+        ("sampler", "Euler"),
+    ],
 )
 def test_words_and_places_decide_no_id(path: str, value: Any) -> None:
     assert generated_id(changed(path, value)) == generated_id(RECIPE)
@@ -76,7 +84,7 @@ def test_a_png_says_that_a_model_made_it(tmp_path: Path) -> None:
 
 
 def test_parameters_read_like_those_of_other_tools() -> None:
-    prompt, negative, settings = parameters({**RECIPE, "strength": 0.6}).splitlines()
+    prompt, negative, settings = parameters({**RECIPE, "sampler": "UniPC"}).splitlines()
 
     assert prompt == RECIPE["prompt"]
     assert negative == "Negative prompt: trees"
@@ -84,6 +92,13 @@ def test_parameters_read_like_those_of_other_tools() -> None:
         "Steps: 6, Sampler: UniPC, CFG scale: 3.0, Seed: 7, Size: 64x64, Model hash: ffff"
     )
     assert "Denoising strength: 0.6" in settings and "Mask" not in settings
+
+
+def test_an_older_recipe_reads_the_same_and_keeps_its_id() -> None:
+    """The id is that which the version before this format gave it."""
+    assert parameters({**OLD_RECIPE, "strength": 0.6}) == parameters({**RECIPE, "sampler": "UniPC"})
+    assert generated_id(OLD_RECIPE) == "51c43a4c-e0db-52c7-b331-c87654cca98e"
+    assert generated_id({**OLD_RECIPE, "format": 2}) == generated_id(OLD_RECIPE)
 
 
 def test_parameters_say_inpainting() -> None:

@@ -29,7 +29,7 @@ from phosphene.landscape import DIFFUSION_FOLDER
 from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder, on_sphere
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
-from phosphene.vectors import AVOIDED, Vectors, unit
+from phosphene.vectors import Vectors, unit
 
 DIMENSION, LATENT_CHANNELS, LATENT_SIZE = 12, 4, 4
 SIZE = LATENT_SIZE * SCALE_FACTOR
@@ -448,26 +448,6 @@ def test_a_scheduler_that_cannot_be_used_is_named(swapped: RetrievalPipeline, sc
     swapped.scheduler = scheduler
     with pytest.raises(ValueError, match=type(scheduler).__name__):
         made(swapped, [BOTH], [1])
-
-
-def test_nothing_is_similar_to_a_request_without_vectors(pipeline: RetrievalPipeline) -> None:
-    assert pipeline.similarity(some_latents(2), [Condition(), Condition()]).tolist() == [0, 0]
-
-
-@pytest.mark.parametrize("led", [{"text": TEXTS[0]}, {"neighbours": NEAR, "weights": (1.0,) * 6}, {}])
-def test_what_is_near_to_a_negative_counts_as_further_from_what_is_asked_for(
-    pipeline: RetrievalPipeline, led: dict[str, Any]
-) -> None:
-    latents = some_latents(6)
-    like_it = pipeline.latent_encoder(latents).detach() @ torch.from_numpy(FAR[0])
-    plain, led_away = (
-        pipeline.similarity(latents, [Condition(**led, negative=negative)] * 6)
-        for negative in (None, FAR[:1])
-    )
-    asked = Condition(**led).wanted(DIMENSION)
-    length = max(float(np.linalg.norm(asked)), 1e-6)
-    lost = plain / length - led_away * float(np.linalg.norm(asked / length - AVOIDED * FAR[0]))
-    assert torch.allclose(lost, AVOIDED * like_it, atol=1e-5)
 
 
 def test_latents_keep_their_length_whatever_the_generator_makes_of_it(pipeline: RetrievalPipeline) -> None:

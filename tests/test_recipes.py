@@ -9,9 +9,10 @@ from PIL import Image as Pillow
 
 from phosphene.errors import ImageError
 from phosphene.images import save_png
-from phosphene.recipes import LONGEST, in_picture, parse, read, roles
-from phosphene.recipes.lineage import READABLE, encode, texts
-from recipe import PARENT, RECIPE, START, VECTOR, changed
+from phosphene.recipes import LONGEST, check, in_picture, parse, read, roles
+from phosphene.recipes.formats import READABLE, current
+from phosphene.recipes.lineage import encode, texts
+from recipe import OLD_RECIPE, PARENT, RECIPE, START, VECTOR, changed
 
 
 def written(recipe: Any) -> str:
@@ -70,7 +71,7 @@ def test_what_is_no_json_object_is_refused_in_words(text: str, reason: str) -> N
     with pytest.raises(ImageError) as caught:
         parse(text, "odd.png")
 
-    assert caught.value.message.startswith("the recipe in `odd.png` cannot be used: ")
+    assert caught.value.message.startswith("The recipe in `odd.png` cannot be used: ")
     assert reason in caught.value.message and len(caught.value.message) < 200
 
 
@@ -88,15 +89,24 @@ def test_a_key_that_is_missing_is_named(key: str) -> None:
         ("seed", 2**63),
         ("seed", True),
         ("seed", 7.5),
-        ("steps", 0),
-        ("steps", 10**9),
+        ("num_inference_steps", 0),
+        ("num_inference_steps", 10**9),
+        ("candidate", 10**9),
         ("size", [64]),
         ("size", [64, 10**9]),
         ("size", "64x64"),
         ("prompt", None),
-        ("text_guidance", -1.0),
+        ("guidance_scale", -1.0),
         ("strength", 0),
-        ("neighbour_strength", 1.5),
+        ("fit", "squash"),
+        ("settings", []),
+        ("settings", {f"n{number}": 1 for number in range(65)}),
+        ("settings", {"Name": 1}),
+        ("settings", {"../x": 1}),
+        ("settings", {"lora": {"deeper": 1}}),
+        ("settings", {"lora": ["a"]}),
+        ("settings", {"text": "a" * 5_000}),
+        ("words", {"prompt": "a house"}),
         ("parents", {}),
         ("parents.0", "x"),
         ("parents.0.id", "../../etc/passwd"),
@@ -131,7 +141,7 @@ def test_vectors_of_two_lengths_are_refused() -> None:
 
 
 def test_a_mask_without_a_start_is_refused() -> None:
-    with pytest.raises(ImageError, match="no `init` that it lies on"):
+    with pytest.raises(ImageError, match="no `init` for it to lie on"):
         read(written({**RECIPE, "init": None, "mask": {"sha256": "00" * 32}}), "odd.png")
 
 
@@ -149,3 +159,27 @@ def test_roles_come_from_the_recipe_and_only_where_it_fits() -> None:
     for odd in (None, {}, {"parents": 1}, {"parents": ["x", 2]}, {"parents": entries[:1]}):
         assert roles(odd, [PARENT, START]) == ["neighbour", "neighbour"]
     assert roles({"parents": entries}, [START, PARENT]) == ["neighbour", "neighbour"]
+
+
+def test_recipes_of_older_formats_are_read_and_translated() -> None:
+    old = {**OLD_RECIPE, "candidate": 2, "strength": 0.6, "mask": {"sha256": "00" * 32}}
+    assert read(written(old), "old.png") == old
+    today = current(old)
+    check(today, "old.png")
+    assert (today["num_inference_steps"], today["guidance_scale"], today["strength"]) == (6, 3.0, 0.6)
+    assert today["fit"] == "stretch" and today["mask"]["transparency"] == "painted"
+    assert today["settings"] == {
+        "image_guidance_scale": 1.5,
+        "neighbour_strength": 1.0,
+        "precision": "float32",
+    }
+    assert current({**old, "transparent": "kept"})["mask"]["transparency"] == "kept"
+    assert current(today) == today
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("steps", 0), ("text_guidance", -1.0), ("neighbour_strength", 1.5)]
+)
+def test_recipes_of_older_formats_are_checked_as_strictly(key: str, value: Any) -> None:
+    with pytest.raises(ImageError, match=f"`{key}`"):
+        read(written({**OLD_RECIPE, key: value}), "old.png")

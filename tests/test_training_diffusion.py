@@ -351,8 +351,8 @@ def test_command_trains_all_networks_and_writes_a_generator(tmp_path: Path) -> N
     )  # fmt: skip
     assert stages == ["autoencoder"] * 2 + ["latent_encoder"] + ["denoiser"] * 3
     generator = open_generator(tmp_path / "generator", "cpu")
-    assert generator.abilities.space == "colours:0"
-    assert generator.abilities.size == (SIZE, SIZE)
+    assert generator.capabilities.space == "colours:0"
+    assert generator.capabilities.size == (SIZE, SIZE)
     assert (tmp_path / "generator.training" / "denoiser" / "loss.png").exists()
     with pytest.raises(ModelError, match="other settings"):
         train_generator(
@@ -466,7 +466,7 @@ def test_a_generator_replaces_its_own_files_alone(tmp_path: Path) -> None:
     tiny_write(tmp_path)
     assert {path.relative_to(tmp_path) for path in tmp_path.rglob("*")} == before
     assert (tmp_path / "denoiser" / "notes.txt").read_text() == "mine"
-    assert open_generator(tmp_path, "cpu").abilities.space == "colours:0"
+    assert open_generator(tmp_path, "cpu").capabilities.space == "colours:0"
 
 
 def test_a_generator_does_not_follow_a_link_out_of_its_folder(tmp_path: Path) -> None:
@@ -487,7 +487,7 @@ def test_a_disk_without_room_leaves_the_generator_that_was_there(tmp_path: Path)
             tiny_write(tmp_path)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert open_generator(tmp_path, "cpu").abilities.space == "colours:0"
+    assert open_generator(tmp_path, "cpu").capabilities.space == "colours:0"
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 

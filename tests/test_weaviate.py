@@ -479,7 +479,7 @@ def test_another_machine_sees_thumbnail_and_recipe(
 ) -> None:
     with phosphene.open(url, model="landscape", create=True) as library:
         library.add([drawn])
-        [new] = library.generate("a house", 1, neighbours=2, seed=5, steps=1)
+        [new] = library.generate("a house", 1, neighbours=2, seed=5, num_inference_steps=1)
         assert library.path(new.image).is_relative_to(library.folder)
         assert np.array_equal(np.asarray(library.picture(new.image)), np.asarray(new.picture))
 

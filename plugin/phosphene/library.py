@@ -12,7 +12,6 @@ Models load when they are first needed: opening, counting and repeated searches 
 """
 
 import secrets
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -24,34 +23,28 @@ from PIL.Image import Image as Picture
 from phosphene import ingest
 from phosphene.embedding import Embedder, open_embedder
 from phosphene.embedding.consent import name_of
-from phosphene.errors import ImageError, QueryError, StartWarning
 from phosphene.explore.map import Atlas, atlas
 from phosphene.explore.walk import Stop, walk
 from phosphene.filters import GENERATED, IMPORTED, of_origin
-from phosphene.generation import Fit, Generator, Request
-from phosphene.generation.fitting import remarks
-from phosphene.generation.given import Given
-from phosphene.generation.making import OnStep, Plan, Source
-from phosphene.generation.replaying import Replayed, check_space, references_of, request_of
-from phosphene.generation.studio import Made, Studio
+from phosphene.generation import Fit, Generator, OnStep, Request, Value
+from phosphene.generation.init_images import InitImages
+from phosphene.generation.keeping import Keeper
+from phosphene.generation.making import GeneratedImage, Maker
+from phosphene.generation.planning import Planner, walk_plans
+from phosphene.generation.replaying import Replayed, recipe_in, replay
 from phosphene.generators import open_generator
-from phosphene.images import open_mask, open_picture
 from phosphene.ingest import Added, Progress
 from phosphene.journal import Journal
-from phosphene.maintenance.copying import Place
 from phosphene.maintenance.missing import Missing, missing
 from phosphene.maintenance.upgrading import begin_writing
 from phosphene.opening import Opened, compatible, opened, same_space
 from phosphene.picture_loader import Gallery
 from phosphene.query import Query, parse
 from phosphene.query.terms import Terms, find, vector_of
-from phosphene.recipes import Recipe, check, in_picture
-from phosphene.recipes.lineage import descendants, rounded
+from phosphene.recipes.lineage import descendants
 from phosphene.records import Failure, Hit, Image, Origin, Space
 from phosphene.sources import Item, Named, is_remote, scan, to_path
 from phosphene.vectors import Vector
-
-THE_SAME = 0.99  # cosine of two texts that say one thing: `a house` and `a home` have 0.999
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +75,7 @@ def open(
     model: str | None = None,
     space: Space | None = None,
     create: bool = False,
+    generator: str | None = None,
     device: str = "auto",
     on_fetch: Callable[[int], None] | None = None,
 ) -> "Library":
@@ -89,23 +83,26 @@ def open(
 
     `model` names the embedding model of a new library, see `phosphene.embedding`; a library that exists
     keeps its own. `space`, instead of `model`, is the space of another library: then no model loads.
+    `generator` names a family of generators, see `phosphene.generators`; None takes the library's own
+    generator or the shipped one. `on_fetch` is told how many bytes of a model have come since its last call.
+
     Raises LibraryError where there is no library, or one of another space, and ModelError where the
-    model cannot be had.
-    `on_fetch` is told how many bytes of a model have come since it was last called.
+    model cannot be loaded.
     """
     load = partial(open_embedder, device=device, on_fetch=on_fetch)
-    return Library(opened(url, space or model, create=create, load=load), device=device)
+    return Library(opened(url, space or model, create=create, load=load), generator=generator, device=device)
 
 
 class Library:
     """A library of pictures that can be searched by meaning and generated into."""
 
-    def __init__(self, parts: Opened, *, device: str = "auto") -> None:
+    def __init__(self, parts: Opened, *, generator: str | None = None, device: str = "auto") -> None:
         self.url = parts.url  # what opens this library again
         self.folder = parts.folder
         self.store = parts.store
         self.space = parts.store.space
         self.device = device
+        self.generator_name = generator
         self.journal = Journal(self.folder / "journal.sqlite")
         self.terms = Terms(self.store, self.journal, load=lambda: self.embedder)
         if parts.embedder is not None:
@@ -124,13 +121,6 @@ class Library:
         self.store.close()
         self.journal.close()
 
-    def begin_writing(self) -> None:
-        """Upgrade a library of an older format, before it is written to; see `maintenance.upgrading`.
-
-        Raises LibraryError for a library that may only be read.
-        """
-        begin_writing(self.folder, self.store)
-
     @cached_property
     def embedder(self) -> Embedder:
         """The model of this library's space, loaded on first use."""
@@ -139,8 +129,15 @@ class Library:
 
     @cached_property
     def generator(self) -> Generator:
-        """The generator for this library's space: its own, or the one that phosphene ships."""
-        return open_generator(self.folder / "generator", self.space, device=self.device)
+        """The generator that was named on opening, or the one for this library's space."""
+        return open_generator(self.generator_name, self.folder, self.space, device=self.device)
+
+    def begin_writing(self) -> None:
+        """Upgrade a library of an older format, before it is written to; see `maintenance.upgrading`.
+
+        Raises LibraryError for a library that may only be read.
+        """
+        begin_writing(self.folder, self.store)
 
     # ── adding and finding ────────────────────────────────────────────────────────────────
 
@@ -242,84 +239,90 @@ class Library:
     # ── making ────────────────────────────────────────────────────────────────────────────
 
     @property
-    def given(self) -> Given:
-        """What finds the pictures that a generation starts from."""
-        return Given(self.folder, self.store, self.journal)
+    def init_images(self) -> InitImages:
+        """What finds init images and masks, in files and in this library."""
+        return InitImages(self.folder, self.store, self.journal)
 
-    @cached_property
-    def studio(self) -> Studio:
-        """What makes pictures for this library."""
-        return Studio(self.folder, self.store, self.embedder, self.generator)
+    @property
+    def planner(self) -> Planner:
+        """What plans pictures for this library."""
+        return Planner(
+            self.store, self.space, self.init_images, self.vector, lambda: self.generator.capabilities
+        )
+
+    @property
+    def maker(self) -> Maker:
+        """What makes planned pictures for this library."""
+        return Maker(self.generator, self.embedder, self.store, self.folder)
+
+    @property
+    def keeper(self) -> Keeper:
+        """What keeps generated pictures in this library."""
+        return Keeper(self.folder, self.store, self.journal)
 
     def generate(
         self,
         prompt: str | Sequence[str] | Query,
         count: int = 4,
         *,
-        neighbours: int = 6,
+        neighbours: int | None = None,
         origin: Origin | None = "imported",
         seed: int | None = None,
         negative: Sequence[str] = (),
         init: Path | str | None = None,
         strength: float | None = None,
-        mask: Path | None = None,
+        mask: Path | str | None = None,
         fit: Fit = "crop",
         size: tuple[int, int] | None = None,
-        steps: int | None = None,
+        num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
-        image_guidance_scale: float | None = None,
-        neighbour_strength: float | None = None,
         candidates: int | None = None,
         into: "Library | None" = None,
         on_step: OnStep | None = None,
-    ) -> list[Made]:
-        """Make pictures from a prompt and its nearest images, and store them with their lineage.
+        **options: Value,
+    ) -> list[GeneratedImage]:
+        """Make pictures from a prompt and its nearest images, and keep them with their lineage.
 
-        `neighbours` of `origin` condition each of the `count` pictures; picture i has seed + i,
-        at random where None is given. It starts from the nearest ones' pictures at noise level
-        `neighbour_strength` in (0, 1]; at 1 their vectors alone count. `init` (a file or an id) is
-        where image-to-image starts from, at `strength`; `mask` is white where it is to be made anew,
-        and black or transparent where the start is kept. A start that is not square is cropped to its
-        middle, with a warning, or as `fit` says: see `generation.fitting`.
-        `negative` are queries to steer away from: in choosing neighbours, in making the picture and in
-        choosing among candidates. Of each picture so many `candidates` are made (None:
-        as many as the generator advises), and the one nearest to the prompt is kept. Making the
-        same again changes nothing. They are stored `into` another library of this space, where one is given.
-        `on_step` that returns False stops. Raises GenerationError for what cannot be made.
+        So many `neighbours` (None: 6, or as many as the generator takes) of an `origin` lead each of
+        the `count` pictures. Picture i has the seed `seed + i`; None chooses one at random.
+        `negative` are queries to steer away from.
+
+        `init` (a file or an id) is where image-to-image begins, at `strength` in (0, 1]. With a `mask`,
+        what is white in it is made anew, and what is black or transparent is kept. `fit` says how an
+        init image of other proportions is fitted, see `generation.fitting`.
+
+        Of each picture so many `candidates` are made, and the one nearest to the prompt is kept.
+        `options` are the generator's own, e.g. `image_guidance_scale` of the built-in one; what is None
+        is the generator's default. Pictures are kept in the library `into`, which has the same space,
+        or else here; making the same again changes nothing.
+
+        `on_step` that returns False stops. Raises GenerationError for what the generator cannot do.
         """
-        (into or self).begin_writing()
-        query = prompt if isinstance(prompt, Query) else parse(prompt)
-        start = None if init is None else self.given.source(init)  # before any model loads
-        masked = None if mask is None else self.given.source(mask, open_mask)
-        target = rounded(self.vector(query))
-        negatives = self._negatives(negative, target)
-        for remark in remarks(start.picture, masked.picture if masked else None, fit) if start else ():
-            warnings.warn(StartWarning(remark), stacklevel=2)
-        first = secrets.randbelow(2**32 - count) if seed is None else seed
+        target = self._target(into)
         request = Request(
-            space=self.space.id,
-            seed=first,
-            text=target,
-            references=self.studio.neighbours(target, neighbours, of_origin(origin), negatives),
-            negative=negatives,
-            init=start.picture if start else None,
-            mask=masked.picture if masked else None,
+            seed=secrets.randbelow(2**32 - count) if seed is None else seed,
             fit=fit,
-            strength=_strength(strength, start, masked),
+            strength=strength,
             size=size,
-            steps=steps,
+            num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
-            image_guidance_scale=image_guidance_scale,
-            neighbour_strength=neighbour_strength,
+            options={name: value for name, value in options.items() if value is not None},
+        )
+        plan = self.planner.plan(
+            prompt if isinstance(prompt, Query) else parse(prompt),
+            request,
+            where=of_origin(origin),
+            neighbours=neighbours,
+            negative=negative,
+            init=init,
+            mask=mask,
             candidates=candidates,
         )
-        self._remember(into, start, masked)
-        avoided = [parse(words).told for words in negative]
-        plan = self.studio.plan(query.told, request, negative=avoided, init=start, mask=masked)
-        plans = [_reseeded(plan, first + place) for place in range(count)]
-        made = self._studio(into).make(plans, on_step)
-        (into or self).journal.take_back(one.image.id for one in made)
-        return made
+        for library in {self, target}:
+            library.init_images.remember(plan.init)
+            library.init_images.remember(plan.mask)
+        plans = [plan.with_seed(request.seed + place) for place in range(count)]
+        return self.maker.make(plans, on_step, keeper=target.keeper)
 
     def walk(
         self,
@@ -329,27 +332,24 @@ class Library:
         *,
         generate: bool = False,
         keep: bool = False,
-        neighbours: int = 6,
+        neighbours: int | None = None,
         seed: int | None = None,
         into: "Library | None" = None,
         on_step: OnStep | None = None,
     ) -> list[Stop]:
         """Walk the great circle between two queries: at every waypoint the nearest imported picture.
 
-        With `generate` also a new one, all from the same noise so that only the place differs; they
-        are stored only with `keep`, and `into` another library where one is given.
+        With `generate` also a new one, all from the same noise so that only the place differs. They are
+        kept only with `keep`: in the library `into`, or else here.
         """
-        if keep:
-            (into or self).begin_writing()
+        target = self._target(into) if keep else self
         stops = walk(self.store, self.vector(start), self.vector(end), steps)
         if not generate:
             return stops
         seed = secrets.randbelow(2**32) if seed is None else seed
-        way = f"{parse(start).told} → {parse(end).told}"
-        plans = [self._plan_at(stop, f"{way} at {stop.t:.2f}", neighbours, seed) for stop in stops]
-        made = self._studio(into).make(plans, on_step, keep=keep)
-        if keep:
-            (into or self).journal.take_back(one.image.id for one in made)
+        places = [(stop.t, stop.vector) for stop in stops]
+        plans = walk_plans(self.planner, places, (parse(start), parse(end)), neighbours, seed)
+        made = self.maker.make(plans, on_step, keeper=target.keeper if keep else None)
         return [
             replace(stop, made=one.picture, seed=seed, kept=one.image if keep else None)
             for stop, one in zip(stops, made, strict=False)
@@ -365,20 +365,19 @@ class Library:
     ) -> Replayed:
         """Make a generated picture again, from its id or its file, and compare the two.
 
-        `init` and `mask` are where to find what it started from, and its mask, where the library does
-        not know. Raises ImageError for a recipe that is not sound, GenerationError where a part is gone.
+        `init` and `mask` name the files of its init image and mask where the library does not know
+        them. Raises ImageError for a recipe that is not sound, GenerationError where a part is gone.
         """
-        recipe, original = self._of_file(source) if isinstance(source, Path) else self._of_image(source)
-        check_space(recipe, self.space)
-        start = self.given.again(recipe, "init", init)
-        opened_mask = open_mask if recipe.get("transparent") == "kept" else open_picture
-        masked = self.given.again(recipe, "mask", mask, opened_mask)
-        references = references_of(recipe, Place(self.store, self.folder))
-        request = request_of(recipe, references, start, masked)
-        negative = [entry["prompt"] for entry in recipe["negative"]]
-        self._remember(self, start, masked)
-        plan = self.studio.plan(recipe["prompt"], request, negative=negative, init=start, mask=masked)
-        return self.studio.replay(plan, recipe["weights"], original, on_step)
+        recipe, original = recipe_in(source, self.store, self.gallery)
+        return replay(recipe, self.planner, self.maker, original, init=init, mask=mask, on_step=on_step)
+
+    def _target(self, into: "Library | None") -> "Library":
+        """The target library: where pictures are kept. Raises LibraryError for one of another space."""
+        if into is not None:
+            compatible(self.space, into.space, into.url)
+        target = into or self
+        target.begin_writing()
+        return target
 
     # ── looking at the whole ──────────────────────────────────────────────────────────────
 
@@ -390,72 +389,3 @@ class Library:
         """The imported images as a training reads them: with vectors, and with absolute paths."""
         for image in self.store.iterate(IMPORTED, vectors=True):
             yield replace(image, uri=str(self.path(image)))
-
-    # ── how it is done ────────────────────────────────────────────────────────────────────
-
-    def _of_file(self, path: Path) -> tuple[Recipe, Picture]:
-        """The recipe in a file, and its picture."""
-        recipe = in_picture(path)
-        if recipe is None:
-            raise ImageError(
-                f"`{path}` holds no phosphene recipe",
-                hint="only pictures that phosphene made can be replayed",
-            )
-        return recipe, open_picture(path)
-
-    def _of_image(self, id: str) -> tuple[Recipe, Picture | None]:
-        """The recipe of an image, and its picture where its file is there."""
-        image = self.get(id)
-        if image.recipe is None:
-            wrong = (
-                "was added, not generated: it has no recipe"
-                if image.origin == "imported"
-                else "has no recipe that can be read"
-            )
-            raise QueryError(
-                f"`{image.id}` {wrong}", hint="`phosphene search … --origin generated` finds generated ones"
-            )
-        recipe = dict(image.recipe)
-        check(recipe, image.id)
-        return recipe, open_picture(self.path(image)) if self.path(image).exists() else None
-
-    def _remember(self, into: "Library | None", *sources: Source | None) -> None:
-        """Remember where sources lay, here and where the picture is kept: either may make it again."""
-        for source in sources:
-            for library in {self, into or self}:
-                library.given.remember(source)
-
-    def _studio(self, into: "Library | None") -> Studio:
-        """The studio, and where its pictures go."""
-        if into is None:
-            return self.studio
-        compatible(self.space, into.space, into.url)
-        return replace(self.studio, into=Place(into.store, into.folder))
-
-    def _negatives(self, negative: Sequence[str], target: Vector) -> tuple[Vector, ...]:
-        """The vectors of what is to be avoided. Raises QueryError where that is the prompt itself."""
-        vectors = tuple(rounded(self.vector(words)) for words in negative)
-        for words, vector in zip(negative, vectors, strict=True):
-            if vector @ target > THE_SAME:
-                raise QueryError(
-                    f"the negative `{words}` means the same as the prompt",
-                    hint="name something else that pictures of the prompt show, and that these should not",
-                )
-        return vectors
-
-    def _plan_at(self, stop: Stop, prompt: str, neighbours: int, seed: int) -> Plan:
-        target = rounded(stop.vector)
-        nearest = self.studio.neighbours(target, neighbours, IMPORTED)
-        request = Request(self.space.id, seed, text=target, references=nearest, neighbour_strength=1.0)
-        return self.studio.plan(prompt, request)
-
-
-def _strength(strength: float | None, init: Source | None, mask: Source | None) -> float:
-    """How far to go from the start: image-to-image keeps the layout, inpainting makes its part anew."""
-    if strength is not None:
-        return strength
-    return 0.6 if init and not mask else 1.0
-
-
-def _reseeded(plan: Plan, seed: int) -> Plan:
-    return replace(plan, request=replace(plan.request, seed=seed))

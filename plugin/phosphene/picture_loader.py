@@ -27,14 +27,20 @@ class Gallery:
 
         A file that is there and cannot be read is named by a warning.
         """
+        shown = self.full(image, side=side)
+        if shown is None:
+            [shown] = self.small([image])
+        return shown if side is None else _shrunk(shown, side)
+
+    def full(self, image: Image, *, side: int | None = None) -> Picture | None:
+        """The picture in the image's file, or None where that is gone or cannot be read."""
         path = to_path(image.uri, self.folder)
         try:
-            shown = open_picture(path, at_least=side)
+            return open_picture(path, at_least=side)
         except (ImageError, ValueError) as error:  # ValueError: a uri with a NUL, which no file can have
             if image.uri and not _is_gone(path):
                 warnings.warn(PassedOver(f"{error}: its thumbnail is shown"), stacklevel=2)
-            [shown] = self.small([image])
-        return shown if side is None else _shrunk(shown, side)
+        return None
 
     def small(self, images: Sequence[Image]) -> list[Picture]:
         """The thumbnails that the store keeps, in order; a grey square for one that is lost."""

@@ -1,4 +1,4 @@
-"""Starts that are not square, and masks as drawing programs save them, on the whole command."""
+"""Init images that are not square, and masks as drawing programs save them, on the whole command."""
 
 from pathlib import Path
 
@@ -28,20 +28,20 @@ def width_and_height(file: str) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("size", [(640, 256), (256, 640)])
-def test_the_sun_of_a_long_start_stays_round_and_what_is_cut_is_said(
+def test_the_sun_of_a_long_init_image_stays_round_and_what_is_cut_is_said(
     trial: Trial, size: tuple[int, int]
 ) -> None:
     Image.new("L", size, 0).save("keep.png")
     words = ("generate", "a sun", *QUICK, "--init", sun(size, Path("long.png")), "--mask", "keep.png")
     ended = trial.run(*words, "-q")
     assert ended.exit_code == 0, ended.output
-    assert f"the start is {size[0]}x{size[1]}: only its middle 256x256 is used" in ended.stderr
+    assert f"The init image is {size[0]}x{size[1]}: only its middle 256x256 is used" in ended.stderr
     width, height = width_and_height(f"a.lib/pictures/{ended.stdout.strip()}.png")
     assert abs(width - height) <= 4
     assert width > 150
 
 
-def test_a_picture_from_a_fitted_start_is_replayed_the_same(trial: Trial) -> None:
+def test_a_picture_from_a_fitted_init_image_is_replayed_the_same(trial: Trial) -> None:
     start = sun((400, 256), Path("wide.png"))
     for fit in ("crop", "pad"):
         [made] = trial.lines("generate", "a sun", *QUICK, "--init", start, "--fit", fit)
@@ -68,5 +68,5 @@ def test_a_mask_that_makes_nothing_anew_is_an_error(trial: Trial, paint: tuple[i
     start = sun((256, 256), Path("start.png"))
     ended = trial.run("generate", "a tree", *QUICK, "--init", start, "--mask", "mask.png")
     assert ended.exit_code == 1
-    assert "the mask is black everywhere: it makes nothing anew" in ended.stderr
+    assert "The mask is black everywhere, so it makes nothing anew" in ended.stderr
     assert "hint: what is white in a mask is made anew" in ended.stderr

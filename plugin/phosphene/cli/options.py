@@ -69,13 +69,20 @@ class Settings:
             if out is not None:
                 claim(out, force=self.force, inputs=inputs)
 
-    def open(self, *, model: str | None = None, create: bool = False) -> "Library":
+    def open(
+        self, *, model: str | None = None, create: bool = False, generator: str | None = None
+    ) -> "Library":
         """The library that this command works on."""
         import phosphene
 
         with self.output.fetching("fetching the model") as count:
             return phosphene.open(
-                self.library, model=model, create=create, device=self.device, on_fetch=count
+                self.library,
+                model=model,
+                create=create,
+                generator=generator,
+                device=self.device,
+                on_fetch=count,
             )
 
 
@@ -122,6 +129,26 @@ class PictureFile(click.ParamType[Path]):
         return path
 
 
+class NamedValue(click.ParamType[tuple[str, str]]):
+    """`NAME=VALUE`."""
+
+    name = "NAME=VALUE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Split at the first equals sign; names may be written with hyphens."""
+        name, equals, text = str(value).partition("=")
+        if not name or not equals:
+            self.fail(f"{value!r} is not NAME=VALUE", param, ctx)
+        return name.replace("-", "_"), text
+
+
+GENERATOR = click.option(
+    "--generator",
+    metavar="NAME",
+    help="A family of generators, perhaps of a plugin.  [default: the library's own]",
+)
 FORCE = click.option(
     "--force",
     is_flag=True,

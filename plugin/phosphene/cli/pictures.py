@@ -15,7 +15,7 @@ from phosphene.cli.streams import write
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-    from phosphene.generation.studio import Made
+    from phosphene.generation.making import GeneratedImage
     from phosphene.library import Library, Shown
     from phosphene.records import Hit, Image, Parent
     from phosphene.render.terminal import How
@@ -88,7 +88,7 @@ def hit_tiles(library: "Library", hits: "Sequence[Hit]") -> "list[Tile]":
     ]
 
 
-def made_tiles(made: "Sequence[Made]") -> "list[Tile]":
+def made_tiles(made: "Sequence[GeneratedImage]") -> "list[Tile]":
     """Generated pictures as the tiles of a sheet, with their seeds."""
     from phosphene.render.tiles import Tile
 

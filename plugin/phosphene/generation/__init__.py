@@ -1,105 +1,38 @@
-"""New pictures from vectors: the Generator seam.
+"""New pictures: the Generator seam.
 
-Generators never search, so what they were handed is exactly the lineage.
+Generators never search: what they are handed is exactly the lineage. They never choose either: of
+several candidates the best is kept above them, in `choosing`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
-from PIL.Image import Image as Picture
-
-from phosphene.vectors import Vector
-
-Mode = Literal["text-to-image", "image-to-image", "inpainting"]
-Fit = Literal["crop", "pad", "stretch"]  # how a start that is not square becomes one
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A neighbour as a generator sees it: id, unit vector (d,), its weight and its similarity.
-
-    `picture` is a small one of it, where one is at hand and the generator starts from such.
-    """
-
-    id: str
-    vector: Vector
-    weight: float = 1.0
-    similarity: float = 1.0
-    picture: Picture | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One picture to make. Any of `text`, `references`, both or none; where None, the generator's own."""
-
-    space: str  # Space.id of the vectors
-    seed: int
-    candidate: int = 0  # which of the pictures that one seed can give
-    candidates: int | None = None  # how many are made, from that one on, for the best to be kept
-    text: Vector | None = None
-    references: tuple[Reference, ...] = ()
-    negative: tuple[Vector, ...] = ()  # unit vectors to steer away from
-    init: Picture | None = None  # image-to-image: where to start from
-    mask: Picture | None = None  # inpainting: white is made anew, black and transparent is kept
-    fit: Fit = "crop"  # what becomes of a start, and its mask, that is not square
-    strength: float = 1.0  # image-to-image starts at this noise level, in (0, 1]
-    size: tuple[int, int] | None = None  # width, height
-    steps: int | None = None
-    guidance_scale: float | None = None
-    image_guidance_scale: float | None = None
-    neighbour_strength: float | None = None  # candidates start from neighbours' pictures at this noise level
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Progress: `preview()` gives the predicted clean picture of each item of the batch at work."""
-
-    index: int  # counts from 1
-    total: int
-    sigma: float  # noise level, 1 is pure noise
-    share: float  # of the whole call that is done, in (0, 1]
-    preview: Callable[[], list[Picture]]
-
-
-@dataclass(frozen=True, slots=True)
-class Generated:
-    """One picture that was made, and the settings it was really made with (for the recipe)."""
-
-    picture: Picture
-    settings: Mapping[str, Any]  # generator, steps, guidance_scale, image_guidance_scale, size, seed …
-
-
-@dataclass(frozen=True, slots=True)
-class Abilities:
-    """What a generator can do, said before it is asked to."""
-
-    name: str
-    weights: str  # sha256 of sampler and weights: the generator's identity in recipes
-    space: str  # Space.id of the vectors that it was trained on
-    dimension: int
-    max_references: int
-    modes: frozenset[Mode]
-    size: tuple[int, int]
-    default_steps: int
-    candidates: int  # how many pictures are best made for one that is kept
-    starts: int  # of how many neighbours, the nearest ones, it looks at the pictures
-    licence: str
+from phosphene.generation.capabilities import Capabilities as Capabilities
+from phosphene.generation.capabilities import Option as Option
+from phosphene.generation.requests import Fit as Fit
+from phosphene.generation.requests import Generated as Generated
+from phosphene.generation.requests import Lane as Lane
+from phosphene.generation.requests import Mode as Mode
+from phosphene.generation.requests import OnStep as OnStep
+from phosphene.generation.requests import Reference as Reference
+from phosphene.generation.requests import Request as Request
+from phosphene.generation.requests import Step as Step
+from phosphene.generation.requests import Value as Value
 
 
 class Generator(Protocol):
-    """Requests to pictures."""
+    """Requests to pictures. `phosphene.testing.generators` holds the tests that every one passes."""
 
     @property
-    def abilities(self) -> Abilities:
-        """What it can do."""
+    def capabilities(self) -> Capabilities:
+        """What it can do, known before it is asked for anything."""
         ...
 
-    def generate(
-        self, requests: Sequence[Request], *, on_step: Callable[[Step], bool | None] | None = None
-    ) -> Iterator[Generated]:
-        """Make the pictures, in order. Raises GenerationError for what it cannot serve.
+    def generate(self, requests: Sequence[Request], *, on_step: OnStep | None = None) -> Iterator[Generated]:
+        """Make one picture per request, in order. All requests are checked before the first is made.
 
-        `on_step` that returns False stops it: the pictures of unfinished batches do not come.
+        A picture depends on its own request alone, and the same request gives the same picture.
+        Raises GenerationError for a request that the capabilities do not allow. When `on_step`
+        returns False, the pictures of the batch in progress and of those after it do not come.
         """
         ...

@@ -1,8 +1,8 @@
-"""Pictures of any shape as the squares that generators start from, and the masks that lie on them.
+"""Pictures of any shape as a generator begins with them, and the masks that lie on them.
 
-Proportions are kept unless stretching is asked for: `crop` takes the middle of a picture. `pad` takes
-the whole picture and draws its edges out to fill the square; with a mask, that margin is made anew.
-A mask has the proportions of its start, in any size, and is cropped, padded or stretched along with it.
+Proportions are kept unless stretching is asked for. `crop` takes the middle of a picture that has the
+proportions of the new one. `pad` takes the whole picture and extends its edges; with a mask, that margin
+is made anew. A mask has the proportions of its picture, in any size, and is fitted in the same way.
 """
 
 from collections.abc import Iterator
@@ -13,35 +13,36 @@ from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 
 from phosphene.errors import GenerationError
-from phosphene.generation import Fit, Request
+from phosphene.generation.requests import Fit, Request
 from phosphene.images import resized
 
-HOW_IT_IS_READ = "what is white in a mask is made anew; what is black or transparent is kept"
+HOW_IT_IS_READ = "what is white in a mask is made anew, what is black or transparent is kept"
+Size = tuple[int, int]
 
 
-def is_square(picture: Picture) -> bool:
-    """Whether every fit gives the same start."""
-    return picture.width == picture.height
+def has_proportions(picture: Picture, size: Size) -> bool:
+    """Whether a picture has the proportions of a size, so that every fit gives the same."""
+    return picture.width * size[1] == picture.height * size[0]
 
 
-def fitted(picture: Picture, size: int, fit: Fit) -> Picture:
-    """A picture as a square of `size` pixels, in RGB."""
+def fitted(picture: Picture, size: Size, fit: Fit) -> Picture:
+    """A picture in a size (width, height), in RGB."""
     picture = picture.convert("RGB")
     if fit != "pad":
-        return resized(cropped(picture, fit), (size, size), Resampling.LANCZOS)
+        return resized(cropped(picture, size, fit), size, Resampling.LANCZOS)
     left, top, width, height = _frame(picture, size)
     whole = np.asarray(resized(picture, (width, height), Resampling.LANCZOS))
-    margins = ((top, size - top - height), (left, size - left - width), (0, 0))
+    margins = ((top, size[1] - top - height), (left, size[0] - left - width), (0, 0))
     return pillow.fromarray(np.pad(whole, margins, mode="edge"))
 
 
-def fitted_mask(mask: Picture, size: int, fit: Fit) -> Picture:
-    """A mask as it lies on the start that `fitted` gives, in grey."""
+def fitted_mask(mask: Picture, size: Size, fit: Fit) -> Picture:
+    """A mask as it lies on the picture that `fitted` gives, in grey."""
     mask = painted(mask)
     if fit != "pad":
-        return resized(cropped(mask, fit), (size, size), Resampling.BILINEAR)
+        return resized(cropped(mask, size, fit), size, Resampling.BILINEAR)
     left, top, width, height = _frame(mask, size)
-    whole = pillow.new("L", (size, size), 255)
+    whole = pillow.new("L", size, 255)
     whole.paste(resized(mask, (width, height), Resampling.BILINEAR), (left, top))
     return whole
 
@@ -56,56 +57,51 @@ def painted(mask: Picture) -> Picture:
     return black
 
 
-def cropped(picture: Picture, fit: Fit) -> Picture:
-    """The square in the middle of a picture that is to be cropped; of another, all."""
-    if fit != "crop" or is_square(picture):
+def cropped(picture: Picture, size: Size, fit: Fit) -> Picture:
+    """The middle of a picture in the proportions of a size, where it is to be cropped; else all of it."""
+    if fit != "crop" or has_proportions(picture, size):
         return picture
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    return picture.crop((left, top, left + side, top + side))
+    left, top, width, height = _middle(picture, size)
+    return picture.crop((left, top, left + width, top + height))
 
 
-def remarks(init: Picture, mask: Picture | None, fit: Fit) -> Iterator[str]:
-    """What a user should know of a start and its mask, in sentences, though pictures can be made."""
-    if fit == "crop" and not is_square(init):
-        side = min(init.size)
+def remarks(init: Picture, mask: Picture | None, fit: Fit, size: Size) -> Iterator[str]:
+    """What a user should know of an init image and its mask, in sentences, though they can be used."""
+    if fit == "crop" and not has_proportions(init, size):
+        _, _, width, height = _middle(init, size)
         yield (
-            f"the start is {init.width}x{init.height}: only its middle {side}x{side} is used "
-            "(`--fit pad` keeps all of it)"
+            f"The init image is {init.width}x{init.height}: only its middle {width}x{height} is used"
+            " (`--fit pad` keeps all of it)."
         )
     if mask is not None and _lightness(mask) == (255, 255):
-        yield f"the mask is white everywhere: nothing of the start is kept ({HOW_IT_IS_READ})"
-    if mask is not None and _lightness(mask) == (0, 0) and fit != "pad" and not is_square(init):
-        yield f"the mask is black everywhere: nothing but the start's shape changes ({HOW_IT_IS_READ})"
+        yield f"The mask is white everywhere: nothing of the init image is kept ({HOW_IT_IS_READ})."
+    if mask is not None and _lightness(mask) == (0, 0) and fit != "pad" and not has_proportions(init, size):
+        yield f"The mask is black everywhere: only the shape of the init image changes ({HOW_IT_IS_READ})."
 
 
-def check_mask(request: Request, size: int) -> None:
-    """Raise GenerationError for a mask that does not lie on its start, or that makes nothing anew.
+def check_mask(request: Request, size: Size) -> None:
+    """Raise GenerationError for a mask that does not lie on its picture, or that makes nothing anew.
 
-    An opaque black one may lie on a start that is not square, and then only fits it.
+    An opaque black one may lie on a picture of other proportions, and then it is only fitted.
     """
     init, mask = request.init, request.mask
-    if mask is None:
+    if mask is None or init is None:
         return
-    if init is None:
-        raise GenerationError(
-            "a mask, but no picture that it lies on", hint="`--init PICTURE` gives the picture to change"
-        )
     if request.fit != "stretch" and not _alike(init, mask):
         raise GenerationError(
-            f"the mask is {mask.width}x{mask.height} and the start {init.width}x{init.height}: "
-            "their proportions differ",
-            hint="draw the mask on the start, in any size; `--fit stretch` stretches both to a square",
+            f"The mask is {mask.width}x{mask.height} and the init image {init.width}x{init.height}:"
+            " their proportions differ.",
+            hint="draw the mask on the init image, in any size; `--fit stretch` stretches both",
         )
     if fitted_mask(mask, size, request.fit).getbbox():
         return
     if painted(mask).getbbox():
         raise GenerationError(
-            "the mask is black in all that is left of it: it makes nothing anew",
-            hint="it is cropped and scaled with its start: paint larger, or keep all with `--fit pad`",
+            "The mask is black in the part that is left of it, so it makes nothing anew.",
+            hint="it is cropped and scaled with its picture: paint larger, or keep all with `--fit pad`",
         )
-    if is_square(init) or mask.has_transparency_data:
-        raise GenerationError("the mask is black everywhere: it makes nothing anew", hint=HOW_IT_IS_READ)
+    if has_proportions(init, size) or mask.has_transparency_data:
+        raise GenerationError("The mask is black everywhere, so it makes nothing anew.", hint=HOW_IT_IS_READ)
 
 
 def _alike(first: Picture, second: Picture) -> bool:
@@ -119,8 +115,15 @@ def _lightness(mask: Picture) -> tuple[int, int]:
     return int(darkest), int(lightest)  # type: ignore[arg-type]  # of one channel, both are numbers
 
 
-def _frame(picture: Picture, size: int) -> tuple[int, int, int, int]:
-    """Left, top, width and height of a whole picture in the middle of a square."""
-    scale = size / max(picture.size)
+def _middle(picture: Picture, size: Size) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the largest middle of a picture in the proportions of a size."""
+    width = min(picture.width, max(1, picture.height * size[0] // size[1]))
+    height = min(picture.height, max(1, picture.width * size[1] // size[0]))
+    return (picture.width - width) // 2, (picture.height - height) // 2, width, height
+
+
+def _frame(picture: Picture, size: Size) -> tuple[int, int, int, int]:
+    """Left, top, width and height of a whole picture in the middle of a size."""
+    scale = min(size[0] / picture.width, size[1] / picture.height)
     width, height = (max(1, round(side * scale)) for side in picture.size)
-    return (size - width) // 2, (size - height) // 2, width, height
+    return (size[0] - width) // 2, (size[1] - height) // 2, width, height

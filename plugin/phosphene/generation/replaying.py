@@ -1,19 +1,29 @@
-"""From a recipe back to the request that it was made from, and how near the new picture comes."""
+"""From a recipe back to the picture, and how near the new one comes to the first one."""
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from PIL.Image import Image as Picture
 
-from phosphene.errors import GenerationError
-from phosphene.generation import Reference, Request
-from phosphene.generation.making import Source
-from phosphene.maintenance.copying import Place
-from phosphene.recipes import HINT, Recipe
-from phosphene.recipes.lineage import decode, neighbours
+from phosphene.embedding import Embedder
+from phosphene.errors import GenerationError, ImageError, QueryError
+from phosphene.generation.checks import completed
+from phosphene.generation.init_images import InitImage
+from phosphene.generation.making import GeneratedImage, Maker
+from phosphene.generation.planning import Plan, Planner
+from phosphene.generation.requests import OnStep, Reference, Request
+from phosphene.images import open_mask, open_picture
+from phosphene.picture_loader import Gallery
+from phosphene.query.terms import find
+from phosphene.recipes import HINT, Recipe, check, in_picture
+from phosphene.recipes.formats import current
+from phosphene.recipes.lineage import decode, generated_id, neighbours, parents_of
 from phosphene.records import Image, Space
-from phosphene.vectors import there
+from phosphene.store import Store
+from phosphene.vectors import Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,64 +43,138 @@ class Replayed:
         return self.largest_difference == 0
 
 
+def recipe_in(source: str | Path, store: Store, gallery: Gallery) -> tuple[Recipe, Picture | None]:
+    """The recipe of a picture file or of an image's id, and the picture where its file is there.
+
+    Raises ImageError for a file without a sound recipe, QueryError for an image without one.
+    """
+    if isinstance(source, Path):
+        recipe = in_picture(source)
+        if recipe is None:
+            raise ImageError(
+                f"`{source}` holds no phosphene recipe.",
+                hint="only pictures that phosphene made can be replayed",
+            )
+        return recipe, open_picture(source)
+    image = find(store, source)
+    if image.recipe is None:
+        added = "was added, not generated: it has no recipe"
+        wrong = "has no recipe that can be read" if image.origin == "generated" else added
+        raise QueryError(
+            f"`{image.id}` {wrong}.",
+            hint="`phosphene search … --origin generated` finds generated ones",
+        )
+    recipe = dict(image.recipe)
+    check(recipe, image.id)
+    return recipe, gallery.full(image)
+
+
+def replay(
+    recipe: Recipe,
+    planner: Planner,
+    maker: Maker,
+    original: Picture | None,
+    *,
+    init: Path | str | None = None,
+    mask: Path | str | None = None,
+    on_step: OnStep | None = None,
+) -> Replayed:
+    """Make the picture of a sound recipe again, whatever its format, and compare it with the original.
+
+    `init` and `mask` name the files where the library does not know them. Raises GenerationError
+    where a part is gone, and where the generator does not allow what the recipe asks for.
+    """
+    today = current(recipe)
+    check_space(today, planner.space)
+    painted = (today["mask"] or {}).get("transparency") == "painted"
+    begin = planner.init_images.again(today, "init", init)
+    masked = planner.init_images.again(today, "mask", mask, open_picture if painted else open_mask)
+    for image in (begin, masked):
+        planner.init_images.remember(image)
+    [made] = maker.make([plan_of(today, planner, begin, masked)], on_step)
+    weights = maker.generator.capabilities.weights
+    return compared(made, recipe, original, weights, maker.embedder)
+
+
+def plan_of(recipe: Recipe, planner: Planner, init: InitImage | None, mask: InitImage | None) -> Plan:
+    """The plan that a sound recipe of today's format was made from.
+
+    Raises GenerationError where the library lacks its parents, and where the generator does not
+    allow what the recipe asks for.
+    """
+    target = None if recipe["vector"] is None else decode(recipe["vector"])
+    images = planner.store.get([entry["id"] for entry in neighbours(recipe)], vectors=True)
+    request = request_of(recipe, _references(recipe, planner, images, target), init, mask)
+    return Plan(
+        recipe["prompt"],
+        completed(request, planner.capabilities),
+        {image.id: image.sha256 for image in images},
+        negative=tuple(entry["prompt"] for entry in recipe["negative"]),
+        init=init,
+        mask=mask,
+        candidate=recipe["candidate"],
+    )
+
+
 def check_space(recipe: Recipe, space: Space) -> None:
     """Raise GenerationError for a recipe whose vectors are not of this space."""
     if recipe["space"] != space.id:
         raise GenerationError(
-            f"the recipe has vectors of {recipe['space']}, and the library of {space.id}",
+            f"The recipe has vectors of {recipe['space']}, and the library has those of {space.id}.",
             hint="name the library that the picture was made in: `-L LIBRARY`",
         )
-    given = [recipe["vector"]] if recipe["vector"] is not None else []
-    for text in (*given, *(negative["vector"] for negative in recipe["negative"])):
+    own = [recipe["vector"]] if recipe["vector"] is not None else []
+    for text in (*own, *(negative["vector"] for negative in recipe["negative"])):
         if len(decode(text)) != space.dimension:
             raise GenerationError(
-                f"the recipe has a vector of {len(decode(text))} numbers; those of {space.id} have"
-                f" {space.dimension}",
+                f"The recipe has a vector of {len(decode(text))} numbers; those of {space.id} have"
+                f" {space.dimension}.",
                 hint=HINT,
             )
 
 
 def request_of(
-    recipe: Recipe, references: tuple[Reference, ...], init: Source | None, mask: Source | None
+    recipe: Recipe, references: tuple[Reference, ...], init: InitImage | None, mask: InitImage | None
 ) -> Request:
-    """The request that a sound recipe was made from."""
+    """The request of a recipe of today's format."""
+    words = recipe.get("words") or {}
     return Request(
-        space=recipe["space"],
         seed=recipe["seed"],
-        candidate=recipe.get("candidate", 0),
-        candidates=1,
-        text=None if recipe["vector"] is None else decode(recipe["vector"]),
+        prompt=words.get("prompt", ""),
+        negative_prompt=words.get("negative_prompt", ""),
+        space=recipe["space"],
+        vector=None if recipe["vector"] is None else decode(recipe["vector"]),
+        negative_vectors=tuple(decode(negative["vector"]) for negative in recipe["negative"]),
         references=references,
-        negative=tuple(decode(negative["vector"]) for negative in recipe["negative"]),
         init=init.picture if init else None,
         mask=mask.picture if mask else None,
-        fit=recipe.get("fit", "stretch"),  # those of old were stretched
-        strength=recipe.get("strength", 1.0),
+        fit=recipe["fit"],
+        strength=recipe["strength"],
         size=(recipe["size"][0], recipe["size"][1]),
-        steps=recipe["steps"],
-        guidance_scale=recipe["text_guidance"],
-        image_guidance_scale=recipe["neighbour_guidance"],
-        neighbour_strength=recipe.get("neighbour_strength", 1.0),  # those of old started from noise
+        num_inference_steps=recipe["num_inference_steps"],
+        guidance_scale=recipe["guidance_scale"],
+        options=recipe["settings"],
     )
 
 
-def references_of(recipe: Recipe, library: Place) -> tuple[Reference, ...]:
-    """The neighbours that led the picture. Raises GenerationError where the library lacks some."""
-    entries = neighbours(recipe)
-    ids = [entry["id"] for entry in entries]
-    vectors = {image.id: there(image.vector) for image in library.store.get(ids, vectors=True)}
-    if gone := [id for id in ids if id not in vectors]:
-        files = [library.folder / "pictures" / f"{id}.png" for id in gone]
-        left = " ".join(shlex.quote(str(file)) for file in files if file.exists())
-        raise GenerationError(
-            f"{len(gone)} of its {len(ids)} parents are no longer in the library: {', '.join(gone)}",
-            hint=f"bring them back: `phosphene add {left}`"
-            if left
-            else "add their pictures again; the same files get the same ids",
-        )
-    return tuple(
-        Reference(entry["id"], vectors[entry["id"]], entry["weight"], entry["similarity"])
-        for entry in entries
+def compared(
+    made: GeneratedImage, recipe: Recipe, original: Picture | None, weights: str, embedder: Embedder
+) -> Replayed:
+    """What came out, beside the original. `recipe` is as it was stored, in whatever format.
+
+    Made by the same weights it is the same image: it keeps its recipe and so its id.
+    """
+    image, same = made.image, weights == recipe["weights"]
+    if same:
+        id = generated_id(recipe)
+        image = replace(image, id=id, uri=f"pictures/{id}.png", recipe=recipe, parents=parents_of(recipe))
+    return Replayed(
+        image,
+        made.picture,
+        original,
+        None if original is None else _cosine(embedder, made.picture, original),
+        None if original is None else largest_difference(made.picture, original),
+        same,
     )
 
 
@@ -99,3 +183,31 @@ def largest_difference(first: Picture, second: Picture) -> int | None:
     if first.size != second.size:
         return None
     return int(np.abs(np.asarray(first, dtype=np.int16) - np.asarray(second, dtype=np.int16)).max())
+
+
+def _references(
+    recipe: Recipe, planner: Planner, images: Sequence[Image], target: Vector | None
+) -> tuple[Reference, ...]:
+    """The neighbours as they led the picture. Raises GenerationError where the library lacks some."""
+    entries = neighbours(recipe)
+    known = {image.id for image in images}
+    if gone := [entry["id"] for entry in entries if entry["id"] not in known]:
+        files = [planner.init_images.folder / "pictures" / f"{id}.png" for id in gone]
+        left = " ".join(shlex.quote(str(file)) for file in files if file.exists())
+        raise GenerationError(
+            f"{len(gone)} of its {len(entries)} parents are no longer in the library: {', '.join(gone)}.",
+            hint=f"bring them back: `phosphene add {left}`"
+            if left
+            else "add their pictures again; the same files get the same ids",
+        )
+    direction = np.zeros(planner.space.dimension, dtype=np.float32) if target is None else target
+    found = {reference.id: reference for reference in planner.references(images, direction)}
+    return tuple(
+        replace(found[entry["id"]], weight=entry["weight"], similarity=entry["similarity"])
+        for entry in entries
+    )
+
+
+def _cosine(embedder: Embedder, first: Picture, second: Picture) -> float:
+    embedded = embedder.pictures([embedder.prepare(first), embedder.prepare(second)])
+    return float(embedded.vectors[0] @ embedded.vectors[1])

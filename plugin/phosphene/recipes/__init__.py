@@ -1,7 +1,8 @@
 """Recipes as they come out of files and stores. A stranger may have written them: they are data.
 
-`read` takes the text of a recipe and answers with a sound one, or raises ImageError that names the
-place, the key and what is wrong with it. Keys that this version does not know are kept.
+`read` takes the text of a recipe and returns a sound one, or raises an ImageError that names the place,
+the key and what is wrong with it. Keys that this version does not know are kept. A recipe stays in the
+format that it was written in, since its id follows from it; `formats.current` translates it.
 """
 
 import json
@@ -14,7 +15,8 @@ from typing import Any
 
 from phosphene.errors import ImageError
 from phosphene.images import DESCRIPTION, read_texts, texts_in
-from phosphene.recipes.lineage import KEY, READABLE
+from phosphene.recipes.formats import FORMAT, READABLE
+from phosphene.recipes.lineage import KEY
 from phosphene.records import Role
 
 Recipe = dict[str, Any]
@@ -62,16 +64,17 @@ def check(recipe: Mapping[str, Any], place: str) -> None:
     """Raise ImageError for the first key of a recipe that is missing or has a value that it cannot have."""
     from pydantic import ValidationError
 
-    from phosphene.recipes.form import Form
+    from phosphene.recipes.form import Form, OldForm
 
     if recipe.get("format") not in READABLE:
         raise ImageError(
-            f"the recipe in `{place}` has format {_shown(recipe.get('format'))};"
-            f" this version reads {' and '.join(map(str, READABLE))}",
-            hint="a newer phosphene wrote it: upgrade",
+            f"The recipe in `{place}` has format {_shown(recipe.get('format'))}; this version reads"
+            f" {READABLE[0]} to {READABLE[-1]}.",
+            hint="a newer phosphene wrote it: `pip install --upgrade phosphene`",
         )
+    form = Form if recipe["format"] == FORMAT else OldForm
     try:
-        Form.model_validate(recipe)
+        form.model_validate(recipe)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
@@ -137,7 +140,7 @@ def _no_number(word: str) -> float:
 
 
 def _unsound(place: str, reason: str) -> ImageError:
-    return ImageError(f"the recipe in `{place}` cannot be used: {reason}", hint=HINT)
+    return ImageError(f"The recipe in `{place}` cannot be used: {reason}", hint=HINT)
 
 
 def _shown(value: Any) -> str:

@@ -1,11 +1,23 @@
-"""What a sound recipe has: every key that is needed to make the picture again, and what it may hold."""
+"""What a sound recipe holds: every key that is needed to make the picture again, and its bounds.
 
-from typing import Annotated, Literal
+A stranger may have written it. The settings are flat, few and short; nothing in them is followed.
+"""
+
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from phosphene.errors import VectorError
-from phosphene.recipes.bounds import HEAVIEST, LARGEST_SIDE, MOST_GUIDANCE, MOST_STEPS, SEEDS
+from phosphene.recipes.bounds import (
+    HEAVIEST,
+    LARGEST_SIDE,
+    LONGEST_SETTING,
+    MOST_CANDIDATES,
+    MOST_GUIDANCE,
+    MOST_SETTINGS,
+    MOST_STEPS,
+    SEEDS,
+)
 from phosphene.recipes.lineage import decode
 
 
@@ -25,16 +37,21 @@ Strength = Annotated[float, Field(gt=0, le=1)]
 Whole = Annotated[int, Field(ge=0, lt=SEEDS)]
 Side = Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
 Encoded = Annotated[str, AfterValidator(_decodable)]
+Fit = Literal["crop", "pad", "stretch"]
+Candidate = Annotated[Whole, Field(le=2 * MOST_CANDIDATES)]
+Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Setting = bool | int | Finite | Annotated[str, Field(max_length=LONGEST_SETTING)]
 
 
 class Part(BaseModel):
-    """Something in a recipe. Types are taken as they are, and unknown keys are let be."""
+    """Something in a recipe. No type is converted, and unknown keys are ignored."""
 
     model_config = ConfigDict(strict=True)
 
 
 class Parent(Part):
-    """An image that it was made from: a neighbour of the prompt, or where it started from."""
+    """An image that it was made from: a neighbour of the prompt, or the init image."""
 
     id: Id
     sha256: str  # empty where somebody else's collection holds none
@@ -44,22 +61,30 @@ class Parent(Part):
 
 
 class Negative(Part):
-    """What it was led away from."""
+    """What it was steered away from."""
 
     prompt: str
     vector: Encoded
 
 
 class Named(Part):
-    """A picture that it started from, or its mask. Older versions wrote where it lay, as `uri`."""
+    """The init image, or its mask. Older versions wrote where it lay, as `uri`."""
 
     sha256: Sha256
     id: Id | None = None
     uri: str | None = None
+    transparency: Literal["kept", "painted"] = "kept"  # of a mask; older versions painted over it
 
 
-class Form(Part):
-    """The whole recipe."""
+class Words(Part):
+    """What a generator read that takes words."""
+
+    prompt: str
+    negative_prompt: str
+
+
+class Common(Part):
+    """What recipes of all formats have."""
 
     format: int
     prompt: str
@@ -72,25 +97,43 @@ class Form(Part):
     generator: str
     weights: str
     seed: Whole
-    candidate: Whole = 0
-    steps: Annotated[int, Field(ge=1, le=MOST_STEPS)]
     size: Annotated[list[Side], Field(min_length=2, max_length=2)]
-    text_guidance: Guidance
-    neighbour_guidance: Guidance
-    strength: Strength = 1.0
-    neighbour_strength: Strength = 1.0
-    fit: Literal["crop", "pad", "stretch"] = "stretch"
-    transparent: Literal["kept"] | None = None
 
     @model_validator(mode="after")
-    def _one_space(self) -> "Form":
+    def _one_space(self) -> Self:
         vectors = [self.vector] * (self.vector is not None) + [each.vector for each in self.negative]
         if len({len(decode(vector)) for vector in vectors if vector}) > 1:
             raise ValueError("`vector` and those of `negative` differ in length")
         return self
 
     @model_validator(mode="after")
-    def _mask_lies_on_a_start(self) -> "Form":
+    def _mask_lies_on_an_init_image(self) -> Self:
         if self.mask and not self.init:
-            raise ValueError("there is a `mask`, but no `init` that it lies on")
+            raise ValueError("there is a `mask`, but no `init` for it to lie on")
         return self
+
+
+class Form(Common):
+    """A recipe of today's format. The generator that owns the `settings` checks their names and types."""
+
+    candidate: Candidate
+    num_inference_steps: Steps
+    guidance_scale: Guidance | None
+    strength: Strength | None
+    fit: Fit
+    settings: Annotated[dict[Name, Setting], Field(max_length=MOST_SETTINGS)]
+    sampler: str = ""
+    words: Words | None = None
+
+
+class OldForm(Common):
+    """A recipe of the formats 1 and 2."""
+
+    candidate: Candidate = 0
+    steps: Steps
+    text_guidance: Guidance
+    neighbour_guidance: Guidance
+    strength: Strength = 1.0
+    neighbour_strength: Strength = 1.0
+    fit: Fit = "stretch"
+    transparent: Literal["kept"] | None = None

@@ -1,8 +1,8 @@
 """What made an image: its recipe, the id that follows from it, and the texts in its PNG.
 
-A recipe is JSON with everything that is needed to make the image again. The id of a generated
-image is uuid5 of what decides its pixels (`identity`): no time, no version, no place in a batch;
-so making the same again changes nothing.
+A recipe is JSON with everything that is needed to make the image again. The id of a generated image is
+the uuid5 of what decides its pixels (`identity`). No time, version or place in a batch is part of it, so
+making the same picture again changes nothing.
 """
 
 import base64
@@ -14,16 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from phosphene.recipes.formats import current
 from phosphene.records import Image, Parent
 from phosphene.vectors import Vector, unit
 
-FORMAT = 1
-WITH_INIT = 2  # the format of a picture that started from another one: that one is a parent with a role
-READABLE = (FORMAT, WITH_INIT)
 KEY = "phosphene"  # of the iTXt chunk that holds the recipe
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "phosphene:generated")
-# Said in words for people and recipes, but deciding no pixel.
-WORDS = ("format", "prompt", "generator", "novelty")
+# What is said for people and decides no pixel. The words that a generator reads are in `words`.
+FOR_PEOPLE = ("format", "prompt", "generator", "sampler", "novelty")
 LABEL = re.compile(r"^(Steps|Negative prompt):")  # how the other lines of `parameters` begin
 
 # IPTC's word for "made by a trained model", as XMP (IPTC Photo Metadata, digitalsourcetype).
@@ -34,11 +32,12 @@ XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.o
 
 
 def identity(recipe: Mapping[str, Any]) -> str:
-    """The canonical JSON of what decides the pixels; similarities follow from the vectors.
+    """The canonical JSON of what decides the pixels, of a recipe of any format as it was written.
 
-    Where it started is in there by the sha256 of that file, and so the init parent is left out.
+    Similarities follow from the vectors. The init image is there by the sha256 of its file, so the
+    parent that it may be is left out.
     """
-    kept = {key: value for key, value in recipe.items() if key not in WORDS and value is not None}
+    kept = {key: value for key, value in recipe.items() if key not in FOR_PEOPLE and value is not None}
     kept["parents"] = [{"id": parent["id"], "weight": parent["weight"]} for parent in neighbours(recipe)]
     kept["negative"] = [negative["vector"] for negative in recipe["negative"]]
     for source in ("init", "mask"):
@@ -53,7 +52,7 @@ def generated_id(recipe: Mapping[str, Any]) -> str:
 
 
 def parents_of(recipe: Mapping[str, Any]) -> tuple[Parent, ...]:
-    """The images that it was made from: neighbours in the order they were handed over, then its start."""
+    """The images that it was made from: the neighbours in their order, then the init image."""
     return tuple(
         Parent(entry["id"], entry["weight"], entry["similarity"], entry.get("role", "neighbour"))
         for entry in recipe["parents"]
@@ -61,7 +60,7 @@ def parents_of(recipe: Mapping[str, Any]) -> tuple[Parent, ...]:
 
 
 def neighbours(recipe: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The entries of those parents that led it by their vectors."""
+    """The entries of the parents that led it as neighbours."""
     return [entry for entry in recipe["parents"] if entry.get("role", "neighbour") == "neighbour"]
 
 
@@ -95,29 +94,31 @@ def texts(recipe: Mapping[str, Any]) -> dict[str, str]:
 
 def parameters(recipe: Mapping[str, Any]) -> str:
     """The recipe in the lines that AUTOMATIC1111's web UI writes and most galleries read."""
+    recipe = current(recipe)
     width, height = recipe["size"]
     negative = ", ".join(entry["prompt"] for entry in recipe["negative"])
     lines = [_line(recipe["prompt"])] + ([f"Negative prompt: {_line(negative)}"] if negative else [])
     settings = {
-        "Steps": recipe["steps"],
-        "Sampler": "UniPC",
-        "CFG scale": recipe["text_guidance"],
+        "Steps": recipe["num_inference_steps"],
+        "Sampler": recipe.get("sampler"),
+        "CFG scale": recipe["guidance_scale"],
         "Seed": recipe["seed"],
         "Size": f"{width}x{height}",
         "Model hash": recipe["weights"][:10],
         "Model": recipe["generator"],
         **_start(recipe),
         "Neighbours": len(neighbours(recipe)),
-        "Neighbour guidance": recipe["neighbour_guidance"],
+        "Image CFG scale": recipe["settings"].get("image_guidance_scale"),
     }
-    return "\n".join([*lines, ", ".join(f"{name}: {_quoted(value)}" for name, value in settings.items())])
+    told = {name: value for name, value in settings.items() if value not in (None, "")}
+    return "\n".join([*lines, ", ".join(f"{name}: {_quoted(value)}" for name, value in told.items())])
 
 
 def _start(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """What the web UI says of image-to-image, and of inpainting in its words for what ours does."""
     said: dict[str, Any] = {}
     if recipe.get("init"):
-        said["Denoising strength"] = recipe.get("strength", 1.0)
+        said["Denoising strength"] = recipe["strength"]
     if recipe.get("mask"):
         said |= {"Mask blur": 0, "Masked content": "original"}
     return said

@@ -120,7 +120,7 @@ class Training:
         """The arguments that are common to the trainings of all networks."""
         return {
             "start": getattr(self.start.pipeline, name) if self.start else None,
-            "origin": self.start.abilities.weights if self.start else "",
+            "origin": self.start.capabilities.weights if self.start else "",
             "seed": self.plan.seed,
             "device": self.device,
             "on_step": partial(self.on_step, name) if self.on_step else None,

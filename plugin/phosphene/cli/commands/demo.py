@@ -25,7 +25,7 @@ from phosphene.cli.streams import say, styled, visible
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-    from phosphene.generation.studio import Made
+    from phosphene.generation.making import GeneratedImage
     from phosphene.library import Library, Status
     from phosphene.records import Hit
 
@@ -160,7 +160,7 @@ def search(telling: Telling, library: "Library") -> "list[Hit]":
     return hits
 
 
-def generate(telling: Telling, library: "Library") -> "list[Made]":
+def generate(telling: Telling, library: "Library") -> "list[GeneratedImage]":
     """Four pictures from the six nearest."""
     what = "generate four pictures from the six nearest, and store them"
     with telling.step(what) as advance, kept(telling.settings, library):
@@ -171,7 +171,7 @@ def generate(telling: Telling, library: "Library") -> "list[Made]":
     return made
 
 
-def search_again(telling: Telling, library: "Library", made: "Sequence[Made]") -> "list[Hit]":
+def search_again(telling: Telling, library: "Library", made: "Sequence[GeneratedImage]") -> "list[Hit]":
     """The same search over every image: where the new ones come."""
     with telling.step("search again, now among drawn and generated"):
         hits = library.search(PROMPT, library.status().images)
@@ -185,7 +185,7 @@ def search_again(telling: Telling, library: "Library", made: "Sequence[Made]") -
     return hits
 
 
-def films(telling: Telling, library: "Library", hit: "Hit", made: "Made") -> None:
+def films(telling: Telling, library: "Library", hit: "Hit", made: "GeneratedImage") -> None:
     """A picture falling into noise, and a generation, made again, coming out of it."""
     from phosphene.render.animation import animate, noising
 
@@ -221,7 +221,7 @@ def tell(
     telling: Telling,
     library: "Library",
     first: "Sequence[Hit]",
-    made: "Sequence[Made]",
+    made: "Sequence[GeneratedImage]",
     again: "Sequence[Hit]",
 ) -> Path:
     """One page with all of it."""

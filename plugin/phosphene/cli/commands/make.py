@@ -9,10 +9,12 @@ import click
 
 from phosphene.cli.options import (
     FROM_ZERO,
+    GENERATOR,
     INPUT,
     ORIGINS,
     SEED,
     SHARE,
+    NamedValue,
     Number,
     Settings,
     Size,
@@ -34,9 +36,9 @@ from phosphene.cli.results import FILE
 
 if TYPE_CHECKING:
     from phosphene.generation import Step
+    from phosphene.generation.making import GeneratedImage
     from phosphene.generation.novelty import Nearest, Novelty
     from phosphene.generation.replaying import Replayed
-    from phosphene.generation.studio import Made
     from phosphene.library import Library
 
 
@@ -63,7 +65,10 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
     "-n", "--count", default=4, show_default=True, type=click.IntRange(1, 10_000), help="How many pictures."
 )
 @click.option(
-    "-k", "--neighbours", default=6, show_default=True, type=FROM_ZERO, help="How many condition each."
+    "-k",
+    "--neighbours",
+    type=FROM_ZERO,
+    help="How many images lead each.  [default: 6, or as many as the generator takes]",
 )
 @click.option("--seed", type=SEED, help="Picture i has seed + i.  [default: random]")
 @click.option("--origin", default="imported", show_default=True, type=ORIGINS, help="What may be neighbours.")
@@ -73,7 +78,7 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
     multiple=True,
     help="What pictures and neighbours should not show; may be given often.",
 )
-@click.option("--init", metavar="FILE|ID", help="Start from this picture; ID may have `id:` before it.")
+@click.option("--init", metavar="FILE|ID", help="Begin with this picture; ID may have `id:` before it.")
 @click.option("--strength", type=SHARE, help="How far to go from --init.  [default: 0.6, with --mask 1]")
 @click.option(
     "--mask",
@@ -86,7 +91,7 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
     default="crop",
     show_default=True,
     type=click.Choice(["crop", "pad", "stretch"]),
-    help="How a start that is not square becomes one: crop takes its middle, pad draws its edges out.",
+    help="How --init is fitted: crop takes its middle, pad keeps all and extends the edges.",
 )
 @click.option(
     "--candidates",
@@ -95,6 +100,7 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
 )
 @click.option(
     "--steps",
+    "num_inference_steps",
     type=STEPS,
     help=f"Steps of the solver from noise; from a picture the share of them that is left.  {ITS_OWN}",
 )
@@ -116,6 +122,15 @@ INTO = click.option("--into", metavar="LIBRARY", help="Keep them in this library
     help=f"How far to go from the neighbours' pictures; 1: only their vectors count.  {ITS_OWN}",
 )
 @click.option("--size", metavar="WxH", type=Size(), help=f"In pixels.  {ITS_OWN}")
+@click.option(
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    type=NamedValue(),
+    multiple=True,
+    help="An option of the generator's own; may be given often.",
+)
+@GENERATOR
 @INTO
 @click.option("--preview", "protocol", **PROTOCOLS)
 @written("Also write a contact sheet.")
@@ -125,6 +140,8 @@ def generate(
     origin: str,
     protocol: str,
     into: str | None,
+    generator: str | None,
+    options: Sequence[tuple[str, str]],
     out: Path | None,
     **wishes: Any,
 ) -> None:
@@ -153,24 +170,41 @@ def generate(
     check_sheet(out, wishes["count"])
     settings.claim(out, reads=[*asked.files, *negative, *_files(wishes["init"], wishes["mask"])])
     output = settings.output
-    with settings.open() as library, opened(settings, library, into) as shelf:
-        shelf.store.upsert([])  # one that is only read says so before any model loads
-        with kept(settings, shelf), output.progress("generating") as advance:
+    with settings.open(generator=generator) as library, opened(settings, library, into) as target:
+        target.keeper.check()  # one that is only read says so before any model loads
+        wishes |= _read(library, options)
+        with kept(settings, target), output.progress("generating") as advance:
             made = library.generate(
-                asked, origin=origin_of(origin), into=shelf, on_step=stepping(advance), **wishes
+                asked, origin=origin_of(origin), into=target, on_step=stepping(advance), **wishes
             )
         preview(output, protocol, lambda: [entry.picture for entry in made])
-        output.rows([made_record(shelf, entry) for entry in made], MADE)
+        output.rows([made_record(target, entry) for entry in made], MADE)
     if out:
         write_picture(output, contact_sheet(made_tiles(made), title=" ".join(prompt)), out)
 
 
+def _read(library: "Library", options: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The values of --option in the types that the generator gives them; unknown ones as they are."""
+    if not options:
+        return {}
+    known = library.generator.capabilities.options
+    return {name: known[name].read(name, text) if name in known else text for name, text in options}
+
+
 @command("replay")
 @click.argument("source", metavar="FILE|ID")
-@click.option("--init", metavar="FILE|ID", help="What it started from, where that is not found.")
+@click.option("--init", metavar="FILE|ID", help="The init image, where it is not found.")
 @click.option("--mask", metavar="FILE", type=INPUT, help="Its mask, where that is not found.")
+@GENERATOR
 @written("Write the picture that was made again.")
-def replay(settings: Settings, source: str, init: str | None, mask: Path | None, out: Path | None) -> None:
+def replay(
+    settings: Settings,
+    source: str,
+    init: str | None,
+    mask: Path | None,
+    generator: str | None,
+    out: Path | None,
+) -> None:
     """Make a generated picture again and say how near it came.
 
       phosphene replay pictures/5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11.png
@@ -186,7 +220,7 @@ def replay(settings: Settings, source: str, init: str | None, mask: Path | None,
 
     settings.claim(out, reads=_files(source, init, mask))
     output = settings.output
-    with settings.open() as library, output.progress("generating") as advance:
+    with settings.open(generator=generator) as library, output.progress("generating") as advance:
         again = library.replay(file_or_id(source), init=init, mask=mask, on_step=stepping(advance))
     record = {
         "id": again.image.id,
@@ -245,7 +279,7 @@ def kept(settings: Settings, library: "Library") -> Iterator[None]:
         raise
 
 
-def made_record(library: "Library", made: "Made") -> dict[str, Any]:
+def made_record(library: "Library", made: "GeneratedImage") -> dict[str, Any]:
     """A generated picture as the JSON says it."""
     image = made.image
     return {

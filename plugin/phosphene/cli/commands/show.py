@@ -80,16 +80,30 @@ def _lines(record: Mapping[str, Any]) -> dict[str, object]:
     for number, caption in enumerate(record["captions"], start=1):
         lines["caption" if number == 1 else f"caption {number}"] = caption
     lines["created"], lines["sha256"] = record["created"], record["sha256"]
-    recipe = record["recipe"] or {}
-    for key in ("generator", "seed", "steps", "text_guidance", "neighbour_guidance", "neighbour_strength"):
-        if recipe.get(key) is not None:
-            lines[key.replace("_", " ")] = recipe[key]
+    for key, value in _made_with(record["recipe"]).items():
+        lines[key.replace("_", " ")] = value
     for number, parent in enumerate(record["parents"], start=1):
         name = "init" if parent["role"] == "init" else f"parent {number}"
         lines[name] = f"{parent['similarity']:.3f}  {parent['id']}  {_place(parent)}"
     for number, child in enumerate(record["descendants"], start=1):
         lines[f"descendant {number}"] = f"{child['id']}  {_place(child)}"
     return lines
+
+
+def _made_with(recipe: Mapping[str, Any] | None) -> dict[str, object]:
+    """What a generated picture was made with; nothing where its recipe is not sound."""
+    from phosphene.errors import ImageError
+    from phosphene.recipes import check
+    from phosphene.recipes.formats import current
+
+    try:
+        check(recipe or {}, "")
+    except ImageError:
+        return {}
+    today = current(recipe or {})
+    common = ("generator", "seed", "num_inference_steps", "guidance_scale")
+    told = {key: today[key] for key in common if today[key] is not None}
+    return {**told, **today["settings"]}
 
 
 def _place(relative: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ from shlex import quote
 
 from phosphene.cli.output import nearby
 from phosphene.cli.pictures import seed_of
-from phosphene.generation.studio import Made
+from phosphene.generation.making import GeneratedImage
 from phosphene.images import open_picture
 from phosphene.library import Library
 from phosphene.outputs import write
@@ -27,7 +27,7 @@ class Story:
     prompt: str
     ends: tuple[str, str]
     first: Sequence[Hit]
-    made: Sequence[Made]
+    made: Sequence[GeneratedImage]
     again: Sequence[Hit]
 
     @property
@@ -182,7 +182,7 @@ def _hit(story: Story, hit: Hit) -> Found:
     return Found(shown, Path(hit.image.uri).name, _parents(story, hit.image))
 
 
-def _lineage(story: Story, entry: Made) -> Lineage:
+def _lineage(story: Story, entry: GeneratedImage) -> Lineage:
     return Lineage(_picture(story, entry.image, LARGE, entry.score), _parents(story, entry.image))
 
 

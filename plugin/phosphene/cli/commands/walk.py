@@ -7,7 +7,7 @@ import click
 
 from phosphene.cli.commands.make import INTO, kept, opened, stepping
 from phosphene.cli.drawings import walk_film, walk_sheet
-from phosphene.cli.options import SEED, Settings, command, written
+from phosphene.cli.options import GENERATOR, SEED, Settings, command, written
 from phosphene.cli.output import Column
 from phosphene.cli.pictures import write_picture
 from phosphene.cli.results import FILE
@@ -32,6 +32,7 @@ STEPS = click.IntRange(2, 1000)  # a sheet of so many stops has pictures of 96 p
 @click.option("--generate", is_flag=True, help="Also generate a picture at every stop.")
 @click.option("--keep", is_flag=True, help="Store what was generated.")
 @INTO
+@GENERATOR
 @click.option("--seed", type=SEED, help="Of every generated picture.  [default: random]")
 @written("The sheet.", default="walk.png")
 def walk(
@@ -42,6 +43,7 @@ def walk(
     generate: bool,
     keep: bool,
     into: str | None,
+    generator: str | None,
     seed: int | None,
     out: Path,
 ) -> None:
@@ -66,8 +68,8 @@ def walk(
     film = out.with_suffix(".webp")
     settings.claim(out, film, reads=[*parse(start).files, *parse(end).files])
     output = settings.output
-    with settings.open() as library, opened(settings, library, into) as shelf:
-        with kept(settings, shelf), output.progress("walking") as advance:
+    with settings.open(generator=generator) as library, opened(settings, library, into) as target:
+        with kept(settings, target), output.progress("walking") as advance:
             stops = library.walk(
                 start,
                 end,
@@ -75,18 +77,18 @@ def walk(
                 generate=generate,
                 keep=keep,
                 seed=seed,
-                into=shelf,
+                into=target,
                 on_step=stepping(advance),
             )
-        output.rows([stop_record(library, stop, shelf) for stop in stops], STOPS)
+        output.rows([stop_record(library, stop, target) for stop in stops], STOPS)
         for chosen in {stop.seed for stop in stops if stop.seed is not None}:
             output.note(f"generated with --seed {chosen}")
         write_picture(output, walk_sheet(library, stops, (start, end)), out)
         output.wrote(walk_film(library, stops, film))
 
 
-def stop_record(library: "Library", stop: "Stop", shelf: "Library") -> dict[str, Any]:
-    """A stop as the JSON says it; `generated` is null where nothing was stored on the shelf."""
+def stop_record(library: "Library", stop: "Stop", target: "Library") -> dict[str, Any]:
+    """A stop as the JSON says it; `generated` is null where nothing was stored."""
     image = stop.hit.image if stop.hit else None
     return {
         "step": stop.index + 1,
@@ -96,5 +98,5 @@ def stop_record(library: "Library", stop: "Stop", shelf: "Library") -> dict[str,
         "uri": image and library.where(image),
         "caption": image and image.caption,
         "seed": stop.seed,
-        "generated": stop.kept and {"id": stop.kept.id, "uri": shelf.where(stop.kept)},
+        "generated": stop.kept and {"id": stop.kept.id, "uri": target.where(stop.kept)},
     }

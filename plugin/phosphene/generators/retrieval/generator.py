@@ -1,16 +1,12 @@
-"""The generator that phosphene trains itself: requests in, checked, and pictures out.
+"""The generator that phosphene trains itself, as a Generator.
 
-A generator is a folder as `RetrievalPipeline.save_pretrained` writes it. The pictures of one call are made
-in batches of requests that take the same steps; each depends on its own request alone.
-
-Of each picture several candidates are made, and the one is kept whose vector lies nearest to what was
-asked for, as DALL-E had its pictures chosen by CLIP (Ramesh et al. 2021). Here the pipeline's latent encoder
-predicts the vectors of latents, so that nothing is decoded but what is kept.
+It is a folder as `RetrievalPipeline.save_pretrained` writes it. The pictures of one call are made in
+batches of requests that take the same steps; each depends on its own request alone. The pipeline's latent
+encoder guesses the vectors of latents, so that only candidates that are kept have to be decoded.
 """
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -24,22 +20,22 @@ from torch import Tensor
 
 from phosphene.device import pick_device
 from phosphene.errors import LibraryError, ModelError
-from phosphene.generation import Abilities, Generated, Mode, Request, Step
-from phosphene.generation.checks import check
-from phosphene.generation.fitting import fitted, fitted_mask, is_square
+from phosphene.generation import Capabilities, Generated, OnStep, Option, Request, Step, Value
+from phosphene.generation.checks import completed
+from phosphene.generation.fitting import fitted, fitted_mask
 from phosphene.generators.retrieval.guidance import Condition
-from phosphene.generators.retrieval.init_images import STARTS, first, pictured, small_mask
+from phosphene.generators.retrieval.init_images import first, pictured, small_mask
 from phosphene.generators.retrieval.pipeline import RetrievalPipeline
 from phosphene.generators.retrieval.saved import digest, read
+from phosphene.recipes.bounds import MOST_GUIDANCE
 
 # What reading a folder raises where it is damaged, or was never meant to be a generator.
 UNREADABLE = (
     *(OSError, ValueError, LookupError, TypeError, RuntimeError, ArithmeticError, MemoryError),
     *(RecursionError, SafetensorError, LibraryError),
 )
-BATCH = 8  # candidates at once
+BATCH = 8  # requests at once
 MOST_REFERENCES = 64
-MODES: frozenset[Mode] = frozenset({"text-to-image", "image-to-image", "inpainting"})
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 
@@ -51,172 +47,171 @@ class BuiltinGenerator:
         self, pipeline: RetrievalPipeline, weights: str, name: str, *, bfloat16: bool = False
     ) -> None:
         self.pipeline = pipeline
-        self.bfloat16 = bfloat16
-        size = pipeline.size
-        self._abilities = Abilities(
-            name=name,
-            weights=weights,
-            space=pipeline.config["space"],
-            dimension=pipeline.config["dimension"],
-            max_references=MOST_REFERENCES,
-            modes=MODES,
-            size=(size, size),
-            default_steps=pipeline.config["num_inference_steps"],
-            candidates=pipeline.config["candidates"],
-            starts=STARTS,
-            licence=pipeline.config["licence"],
-        )
+        self._capabilities = _capabilities(pipeline, weights, name, "bfloat16" if bfloat16 else "float32")
 
     @property
-    def abilities(self) -> Abilities:
+    def capabilities(self) -> Capabilities:
         """What it can do."""
-        return self._abilities
+        return self._capabilities
 
-    def generate(
-        self, requests: Sequence[Request], *, on_step: Callable[[Step], bool | None] | None = None
-    ) -> Iterator[Generated]:
+    def generate(self, requests: Sequence[Request], *, on_step: OnStep | None = None) -> Iterator[Generated]:
         """Make the pictures, in order; every request is checked before the first one is made.
 
-        Raises GenerationError for a request that it cannot serve. Where `on_step` answers False,
-        the pictures of the batch in flight and of those after it do not come.
+        Raises GenerationError for a request that it cannot serve. When `on_step` returns False, the
+        pictures of the batch in progress and of those after it do not come.
         """
-        for request in requests:
-            check(request, self.abilities)
+        whole = [completed(request, self.capabilities) for request in requests]
         done = 0
-        for key, alike in groupby(requests, key=self._batch_key):
-            group, together = list(alike), max(1, BATCH // key.candidates)
-            for start in range(0, len(group), together):
-                batch = group[start : start + together]
-                part = (done / len(requests), len(batch) / len(requests))
-                made = self._make(batch, key, part, on_step)
-                if made is None:
+        for key, alike in groupby(whole, key=batch_key):
+            group = list(alike)
+            for start in range(0, len(group), BATCH):
+                batch = group[start : start + BATCH]
+                part = (done / len(whole), len(batch) / len(whole))
+                latents = self._latents(batch, key, part, on_step)
+                if latents is None:
                     return
                 done += len(batch)
-                for request, picture in made:
-                    yield Generated(_finished(request, picture), self._settings(request, key))
+                yield from self._results(batch, key, latents)
 
-    def _make(
-        self,
-        batch: Sequence[Request],
-        key: "_BatchKey",
-        part: tuple[float, float],
-        on_step: Callable[[Step], bool | None] | None,
-    ) -> list[tuple[Request, Tensor]] | None:
-        """Of each request the best candidate and its pixels.
-
-        The batch is the `part` (where it begins, how long it is) of its call.
-        """
-        tries = [request for whole in batch for request in candidates(whole, key.candidates)]
-        conditions = [_condition(request) for request in tries]
-
-        def best(latents: Tensor) -> list[int]:
-            if key.candidates == 1:
-                return list(range(len(tries)))
-            similarity = self.pipeline.similarity(latents, conditions).reshape(len(batch), -1)
-            return [row * key.candidates + place for row, place in enumerate(similarity.argmax(1).tolist())]
+    def _latents(
+        self, batch: Sequence[Request], key: "BatchKey", part: tuple[float, float], on_step: OnStep | None
+    ) -> Tensor | None:
+        """The finished latents of a batch, which is the `part` (its start and its length) of a call."""
 
         def told(pipe: RetrievalPipeline, index: int, _: Tensor, tensors: dict[str, Tensor]) -> None:
             clean, sigma = tensors["pred_original_sample"], float(tensors["sigma"])
 
             def preview() -> list[Picture]:
-                return [to_picture(one) for one in pipe.decode(clean[best(clean)])]
+                return [to_picture(one) for one in pipe.decode(clean)]
 
             share = part[0] + part[1] * (index + 1) / pipe.num_timesteps
             if on_step and on_step(Step(index + 1, pipe.num_timesteps, sigma, share, preview)) is False:
                 pipe._interrupt = True
 
+        conditions = [_condition(request) for request in batch]
         (latents,) = self.pipeline(
-            [request.text for request in tries],
+            [condition.text for condition in conditions],
             [condition.neighbours for condition in conditions],
             [condition.negative for condition in conditions],
             image_embeds_weights=[condition.weights for condition in conditions],
-            num_inference_steps=key.steps,
+            num_inference_steps=key.num_inference_steps,
             guidance_scale=key.guidance_scale,
             image_guidance_scale=key.image_guidance_scale,
-            generator=[torch.Generator().manual_seed(noise_seed(request)) for request in tries],
+            generator=[torch.Generator().manual_seed(request.seed) for request in batch],
             output_type="latent",
             callback_on_step_end=told,
             callback_on_step_end_tensor_inputs=("pred_original_sample", "sigma"),
-            autocast_dtype=torch.bfloat16 if self.bfloat16 else None,
+            autocast_dtype=torch.bfloat16 if key.precision == "bfloat16" else None,
             return_dict=False,
-            **self._init_images(tries, key) if key.init_images else {},
+            **self._init_images(batch, key) if key.init_images else {},
         )
-        if self.pipeline.interrupt:
-            return None
-        kept = best(latents)
-        return [
-            (tries[i], picture) for i, picture in zip(kept, self.pipeline.decode(latents[kept]), strict=True)
-        ]
+        return None if self.pipeline.interrupt else latents
 
-    def _batch_key(self, request: Request) -> "_BatchKey":
-        def chosen(name: str, default: str = "") -> Any:
-            given = getattr(request, name)
-            return self.pipeline.config[default or name] if given is None else given
+    def _results(self, batch: Sequence[Request], key: "BatchKey", latents: Tensor) -> Iterator[Generated]:
+        """The pictures, not decoded yet, with what the latent encoder takes their vectors for."""
+        settings: dict[str, Value] = {
+            "image_guidance_scale": key.image_guidance_scale,
+            "neighbour_strength": key.strength if key.init_images and batch[0].init is None else 1.0,
+            "precision": key.precision,
+        }
+        vectors = self.pipeline.vectors(latents).cpu().numpy()
+        for request, one, vector in zip(batch, latents, vectors, strict=True):
+            yield Generated(partial(self._picture, request, one), settings, vector)
 
-        neighbour_strength = chosen("neighbour_strength") if pictured(request) else 1.0
-        return _BatchKey(
-            candidates=chosen("candidates"),
-            steps=chosen("steps", "num_inference_steps"),
-            guidance_scale=chosen("guidance_scale"),
-            image_guidance_scale=chosen("image_guidance_scale"),
-            strength=request.strength if request.init is not None else neighbour_strength,
-            init_images=request.init is not None or neighbour_strength < 1,
-            masked=request.mask is not None,
-        )
+    def _picture(self, request: Request, latents: Tensor) -> Picture:
+        """The picture; where a mask keeps something, every kept pixel is the very one that was handed in."""
+        made = to_picture(self.pipeline.decode(latents[None])[0])
+        if request.init is None or request.mask is None:
+            return made
+        kept = fitted(request.init, made.size, request.fit)
+        return pillow.composite(made, kept, fitted_mask(request.mask, made.size, request.fit))
 
-    def _init_images(self, tries: Sequence[Request], key: "_BatchKey") -> dict[str, Any]:
-        """What the pipeline is told of the pictures that the tries start from."""
+    def _init_images(self, batch: Sequence[Request], key: "BatchKey") -> dict[str, Any]:
+        """What the pipeline is told of the pictures that a batch starts from."""
         size, cells, device = self.pipeline.size, self.pipeline.latent_size, self.pipeline.device
-        firsts = [(first(request), request.fit) for request in tries]
+        firsts = [(first(request), request.fit) for request in batch]
         distinct = {(id(picture), fit): (picture, fit) for picture, fit in firsts}  # candidates share them
-        pixels = torch.stack([to_pixels(fitted(picture, size, fit)) for picture, fit in distinct.values()])
+        square = (size, size)
+        pixels = torch.stack([to_pixels(fitted(picture, square, fit)) for picture, fit in distinct.values()])
         encoded = dict(zip(distinct, self.pipeline.encode(pixels.to(device)), strict=True))
         latents = torch.stack([encoded[id(picture), fit] for picture, fit in firsts])
-        masks = [small_mask(one.mask, size, cells, one.fit) for one in tries if one.mask is not None]
+        masks = [small_mask(one.mask, square, cells, one.fit) for one in batch if one.mask is not None]
         mask = torch.stack(masks).to(device) if key.masked else None
         return {"image": latents, "mask_image": mask, "strength": key.strength}
 
-    def _settings(self, request: Request, key: "_BatchKey") -> dict[str, Any]:
-        """What the picture was really made with."""
-        settings: dict[str, Any] = {
-            "generator": self.abilities.name,
-            "weights": self.abilities.weights,
-            "steps": key.steps,
-            "text_guidance": key.guidance_scale,
-            "neighbour_guidance": key.image_guidance_scale,
-            "size": list(self.abilities.size),
-            "seed": request.seed,
-        }
-        if request.candidate:
-            settings["candidate"] = request.candidate
-        if key.init_images:
-            settings["strength" if request.init is not None else "neighbour_strength"] = key.strength
-            if request.fit != "stretch" and not is_square(first(request)):
-                settings["fit"] = request.fit  # without it a start was stretched, as all once were
-        if request.mask is not None and request.mask.has_transparency_data:
-            settings["transparent"] = "kept"  # without it what is transparent was made anew, as it once was
-        if self.bfloat16:
-            settings["precision"] = "bfloat16"
-        return settings
 
-
-class _BatchKey(NamedTuple):
+class BatchKey(NamedTuple):
     """What the requests of one batch have in common."""
 
-    candidates: int
-    steps: int
+    num_inference_steps: int
     guidance_scale: float
     image_guidance_scale: float
     strength: float
     init_images: bool
     masked: bool
+    precision: str
+
+
+def batch_key(request: Request) -> BatchKey:
+    """What a completed request must have in common with others to be made together with them."""
+    assert request.num_inference_steps is not None and request.guidance_scale is not None
+    neighbour_strength = float(request.options["neighbour_strength"])
+    from_neighbours = request.init is None and neighbour_strength < 1 and bool(pictured(request))
+    strength = neighbour_strength if from_neighbours else 1.0
+    return BatchKey(
+        num_inference_steps=request.num_inference_steps,
+        guidance_scale=request.guidance_scale,
+        image_guidance_scale=float(request.options["image_guidance_scale"]),
+        strength=(request.strength or 1.0) if request.init is not None else strength,
+        init_images=request.init is not None or from_neighbours,
+        masked=request.mask is not None,
+        precision=str(request.options["precision"]),
+    )
+
+
+def _capabilities(pipeline: RetrievalPipeline, weights: str, name: str, precision: str) -> Capabilities:
+    config, networks = pipeline.config, pipeline.networks.values()
+    bytes_in_memory = sum(each.nbytes for network in networks for each in network.state_dict().values())
+    return Capabilities(
+        name=name,
+        weights=weights,
+        lanes=frozenset({"vectors", "pictures"}),
+        space=config["space"],
+        dimension=config["dimension"],
+        max_references=MOST_REFERENCES,
+        modes=frozenset({"text-to-image", "image-to-image", "inpainting"}),
+        size=(pipeline.size, pipeline.size),
+        multiple=pipeline.size,
+        num_inference_steps=config["num_inference_steps"],
+        guidance_scale=config["guidance_scale"],
+        candidates=config["candidates"],
+        sampler=type(pipeline.scheduler).__name__.removesuffix("Scheduler").removesuffix("Multistep"),
+        options={
+            "image_guidance_scale": Option(
+                config["image_guidance_scale"],
+                "How closely a picture follows the neighbours.",
+                minimum=0,
+                maximum=MOST_GUIDANCE,
+            ),
+            "neighbour_strength": Option(
+                config["neighbour_strength"],
+                "How far to go from the neighbours' pictures; at 1 only their vectors count.",
+                exclusive_minimum=0,
+                maximum=1,
+            ),
+            "precision": Option(precision, "Of the denoiser.", choices=("float32", "bfloat16")),
+        },
+        licence=config["licence"],
+        size_on_disk=bytes_in_memory // 2,  # it is stored in half precision
+        size_in_memory=bytes_in_memory,
+    )
 
 
 def open_generator(folder: Path, device: str = "auto", *, bfloat16: bool = False) -> BuiltinGenerator:
     """The generator that a folder holds. Raises ModelError where it holds none that can be loaded."""
     if not (folder / "model_index.json").exists():
         raise ModelError(
-            f"`{folder}` holds no generator: there is no model_index.json in it",
+            f"`{folder}` holds no generator: there is no model_index.json in it.",
             hint="`phosphene train diffusion -L LIBRARY` trains one for a library",
         )
     try:
@@ -225,7 +220,7 @@ def open_generator(folder: Path, device: str = "auto", *, bfloat16: bool = False
         reason = error.message if isinstance(error, LibraryError) else error
         raise ModelError(
             f"the generator in `{folder}` cannot be loaded: {reason}",
-            hint="it is damaged, of another version or none of ours: train or install it again",
+            hint="it is damaged, of another version, or not one of ours: train or install it again",
         ) from error
     pipeline.to(pick_device(device))
     for network in pipeline.networks.values():
@@ -241,36 +236,14 @@ def cast(network: Module, dtype: torch.dtype) -> Module:
     return torch.nn.Module.to(torch.nn.Module.to(network, dtype), memory_format=torch.contiguous_format)
 
 
-def candidates(request: Request, count: int) -> list[Request]:
-    """The request itself, and the same with further noises of its seed."""
-    return [replace(request, candidate=request.candidate + number, candidates=1) for number in range(count)]
-
-
-def noise_seed(request: Request) -> int:
-    """What the noise is drawn from: the seed, or for a further candidate a number that follows from it."""
-    if not request.candidate:
-        return request.seed
-    digest = hashlib.sha256(f"{request.seed}/{request.candidate}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
-
-
 def _condition(request: Request) -> Condition:
     vectors = [reference.vector for reference in request.references]
     return Condition(
-        text=request.text,
+        text=request.vector,
         neighbours=np.stack(vectors) if vectors else None,
         weights=[reference.weight for reference in request.references],
-        negative=np.stack(request.negative) if request.negative else None,
+        negative=np.stack(request.negative_vectors) if request.negative_vectors else None,
     )
-
-
-def _finished(request: Request, picture: Tensor) -> Picture:
-    """The picture; where a mask keeps something, every kept pixel is the very one that was handed in."""
-    made = to_picture(picture)
-    if request.init is None or request.mask is None:
-        return made
-    kept = fitted(request.init, made.width, request.fit)
-    return pillow.composite(made, kept, fitted_mask(request.mask, made.width, request.fit))
 
 
 def to_picture(pixels: Tensor) -> Picture:

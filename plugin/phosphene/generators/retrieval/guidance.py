@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT
-from phosphene.vectors import Vector, Vectors, away
+from phosphene.vectors import Vector, Vectors
 
 GUIDANCE_END = 0.62  # share of the first noise level below which guidance ends: after 6 of 8 steps
 Embeds = Tensor | Vectors | Sequence[Tensor | Vector | Vectors | None] | None
@@ -35,24 +35,6 @@ class Condition:
     neighbours: Vectors | None = None  # (k, d)
     weights: Sequence[float] = ()  # (k,), 0 or more; they count relative to the largest
     negative: Vectors | None = None  # (m, d)
-
-    def wanted(self, dimension: int) -> Vector:
-        """The vector (d,) that the picture should be similar to: the text, or without one the neighbours.
-
-        Negative vectors count against it, as they do in the choice of neighbours.
-        """
-        wanted = self._asked(dimension)
-        if self.negative is None or not len(self.negative):
-            return wanted
-        length = float(np.linalg.norm(wanted))
-        return away(wanted / length if length else wanted, list(self.negative))
-
-    def _asked(self, dimension: int) -> Vector:
-        if self.text is not None:
-            return self.text
-        if self.neighbours is None:
-            return np.zeros(dimension, dtype=np.float32)
-        return np.asarray(self.weights, dtype=np.float32) @ self.neighbours
 
 
 @dataclass(frozen=True, slots=True)

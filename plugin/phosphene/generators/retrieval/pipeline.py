@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import diffusers
-import numpy as np
 import torch
 from diffusers.image_processor import VaeImageProcessor
 from diffusers.pipelines.pipeline_utils import DiffusionPipeline, ImagePipelineOutput
@@ -210,11 +209,10 @@ class RetrievalPipeline(DiffusionPipeline):
         return latents
 
     @torch.no_grad()
-    def similarity(self, latents: Tensor, conditions: Sequence[Condition]) -> Tensor:
-        """How similar latents (b, …) are to what their conditions ask for; (b,)."""
-        wanted = torch.from_numpy(np.stack([c.wanted(self.config["dimension"]) for c in conditions]))
-        similarity: Tensor = (self.latent_encoder(latents) * wanted.to(self.device)).sum(1)
-        return similarity
+    def vectors(self, latents: Tensor) -> Tensor:
+        """The unit vectors (b, dimension) that the latent encoder predicts for latents (b, …)."""
+        vectors: Tensor = self.latent_encoder(latents)
+        return vectors
 
     def _check(self, image: Any, mask_image: Any, strength: float, names: Sequence[str]) -> None:
         if odd := sorted(set(names) - set(self._callback_tensor_inputs)):

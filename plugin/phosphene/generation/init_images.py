@@ -1,7 +1,7 @@
-"""Pictures that are given to a generation, its start and its mask, and where to find them again.
+"""The init image of a generation and its mask, and where to find them again for a replay.
 
-A recipe names them by the sha256 of the file and, where they are images of the library, by their ids:
-never by a place. Where a file lay that is no image of the library, this machine's journal remembers.
+A recipe names them by the sha256 of the file and, when they are images of the library, by their ids. It
+never names a place. This machine's journal remembers where a file lay that is no image of the library.
 """
 
 import hashlib
@@ -15,7 +15,6 @@ from typing import Any
 from PIL.Image import Image as Picture
 
 from phosphene.errors import GenerationError, ImageError, QueryError
-from phosphene.generation.making import Source
 from phosphene.images import digest, image_id, open_picture
 from phosphene.journal import Journal
 from phosphene.query.terms import file_or_id, find
@@ -30,20 +29,31 @@ Opened = Callable[[Path], Picture]
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """Finds pictures for one library, and remembers where they lay. Needs no model."""
+class InitImage:
+    """A picture that a generation begins with, or its mask."""
+
+    sha256: str  # of the file's bytes
+    picture: Picture
+    path: Path  # of the file; no recipe tells it
+    id: str | None = None  # where it is an image of the library
+    similarity: float = 1.0  # its cosine to the query, where it is an image of the library
+
+
+@dataclass(frozen=True, slots=True)
+class InitImages:
+    """Finds init images and masks for one library, and remembers where they lay. Needs no model."""
 
     folder: Path
     store: Store
     journal: Journal
 
-    def source(self, given: Path | str, opened: Opened = open_picture) -> Source:
+    def open(self, named: Path | str, opened: Opened = open_picture) -> InitImage:
         """The picture of a file, or of an image by its id, with or without `id:` before it.
 
         A name is that of a file where there is one. Raises QueryError where nothing has that name,
         and ImageError where the file is no picture.
         """
-        place = file_or_id(given) if isinstance(given, str) else given
+        place = file_or_id(named) if isinstance(named, str) else named
         if isinstance(place, Path):
             return self._of_file(place, opened)
         return self._of_image(find(self.store, place), opened)
@@ -54,43 +64,43 @@ class Given:
         role: str,
         instead: Path | str | None = None,
         opened: Opened = open_picture,
-    ) -> Source | None:
+    ) -> InitImage | None:
         """The `init` or the `mask` of a recipe: where the library has it, or where it lay.
 
         `instead` is where to look in place of all that. Raises GenerationError where it is not found.
         """
         named = recipe[role]
         if named is None and instead is not None:
-            raise GenerationError(f"the recipe names no {role} picture", hint=f"leave out `--{role}`")
+            raise GenerationError(f"The recipe names no {role} picture.", hint=f"leave out `--{role}`")
         if named is None:
             return None
         if instead is not None:
-            return _same(self.source(instead, opened), named["sha256"], role)
+            return _same(self.open(instead, opened), named["sha256"], role)
         for path in self._places(named):
             if _holds(path, named["sha256"]):
                 return _by_the_recipe(self._of_file(path, opened), recipe, role)
         raise GenerationError(
-            f"the {role} picture of the recipe is not found: a file with the sha256 {named['sha256']}",
+            f"The {role} picture of the recipe is not found. Its file has the sha256 {named['sha256']}.",
             hint=f"name that file: `phosphene replay … --{role} FILE`",
         )
 
-    def remember(self, source: Source | None) -> None:
+    def remember(self, source: InitImage | None) -> None:
         """Remember where a source lay: it may be no image of the library, or may leave it."""
         if source is not None:
             self.journal.remember(source.sha256, to_uri(source.path, self.folder))
 
-    def _of_file(self, path: Path, opened: Opened) -> Source:
+    def _of_file(self, path: Path, opened: Opened) -> InitImage:
         """The source in a file, and the image of the library that it is."""
         picture, sha256 = opened(path), digest(path)
         image = self._image(path, sha256)
-        return Source(sha256, picture, path, image.id if image else None)
+        return InitImage(sha256, picture, path, image.id if image else None)
 
-    def _of_image(self, image: Image, opened: Opened) -> Source:
+    def _of_image(self, image: Image, opened: Opened) -> InitImage:
         """The source that an image is: its file as it was added, or that file as it is now."""
         paths = [path for path in self._files(image) if path.is_file()]
         if not paths:
             raise QueryError(
-                f"the file of the image `{image.id}` is not on this machine: `{image.uri}`",
+                f"The file of the image `{image.id}` is not on this machine: `{image.uri}`.",
                 hint="name a file of that picture instead of its id",
             )
         same = (path for path in paths if _holds(path, image.sha256))
@@ -127,19 +137,19 @@ class Given:
                 yield to_path(uri, self.folder)
 
 
-def _by_the_recipe(source: Source, recipe: Mapping[str, Any], role: str) -> Source:
+def _by_the_recipe(source: InitImage, recipe: Mapping[str, Any], role: str) -> InitImage:
     """The source, still by the id that the recipe gives it, where its image has left the library."""
     said = [parent.similarity for parent in parents_of(recipe) if parent.role == role]
     id, similarity = source.id or recipe[role].get("id"), said[0] if said else 1.0
     return replace(source, id=id, similarity=similarity)
 
 
-def _same(source: Source, sha256: str, role: str) -> Source:
+def _same(source: InitImage, sha256: str, role: str) -> InitImage:
     """The source, where it is the very file. Raises GenerationError where it is another one."""
     if source.sha256 != sha256:
         raise GenerationError(
-            f"the {role} picture of the recipe has the sha256 {sha256}, and the one that was named"
-            f" {source.sha256}",
+            f"The {role} picture of the recipe has the sha256 {sha256}, but the file that you named has"
+            f" {source.sha256}.",
             hint="only the very file makes the same picture again",
         )
     return source

@@ -1,0 +1,34 @@
+"""Generated pictures are kept in a library: the file first, then the store, then the journal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from phosphene.files import write_whole
+from phosphene.interrupt import uninterrupted
+from phosphene.journal import Journal
+from phosphene.records import Image
+from phosphene.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Keeps pictures in the target library: the one that they were made from, or another one."""
+
+    folder: Path
+    store: Store
+    journal: Journal
+
+    def check(self) -> None:
+        """Raise StoreError, before anything is made, where the store can only be read."""
+        self.store.upsert([])
+
+    def keep(self, made: Sequence[tuple[Image, bytes]]) -> None:
+        """Store the images that are new, and the files that are not there. Ctrl-C waits until it is done."""
+        with uninterrupted():
+            known = {image.id for image in self.store.get([image.id for image, _ in made])}
+            for image, file in made:
+                if image.id not in known or not (self.folder / image.uri).exists():
+                    write_whole(self.folder / image.uri, file)
+            self.store.upsert([image for image, _ in made if image.id not in known])
+            self.journal.take_back(image.id for image, _ in made)

@@ -1,0 +1,67 @@
+"""The recipe of a picture: everything that is needed to make it again, as JSON."""
+
+from typing import Any
+
+from phosphene.generation import Capabilities
+from phosphene.generation.choosing import Chosen
+from phosphene.generation.init_images import InitImage
+from phosphene.generation.planning import Plan
+from phosphene.recipes.formats import FORMAT
+from phosphene.recipes.lineage import encode
+
+
+def recipe_of(plan: Plan, chosen: Chosen, capabilities: Capabilities) -> dict[str, Any]:
+    """The recipe of the candidate that was chosen; `lineage.identity` says what of it decides the id."""
+    request = plan.request
+    recipe: dict[str, Any] = {
+        "format": FORMAT,
+        "prompt": plan.prompt,
+        "space": request.space,
+        "vector": None if request.vector is None else encode(request.vector),
+        "parents": _parents(plan),
+        "negative": [
+            {"prompt": prompt, "vector": encode(vector)}
+            for prompt, vector in zip(plan.negative, request.negative_vectors, strict=True)
+        ],
+        "init": _named(plan.init),
+        "mask": _named(plan.mask),
+        "generator": capabilities.name,
+        "weights": capabilities.weights,
+        "sampler": capabilities.sampler,
+        "seed": request.seed,
+        "candidate": chosen.candidate,
+        "num_inference_steps": request.num_inference_steps,
+        "guidance_scale": request.guidance_scale,
+        "strength": request.strength if plan.init else None,
+        "fit": request.fit,
+        "size": list(request.size or chosen.picture.size),
+        "settings": dict(chosen.generated.settings),
+    }
+    if "words" in capabilities.lanes:
+        recipe["words"] = {"prompt": request.prompt, "negative_prompt": request.negative_prompt}
+    return recipe
+
+
+def _parents(plan: Plan) -> list[dict[str, Any]]:
+    """The neighbours and, where it is an image of the library, the init image."""
+    entries: list[dict[str, Any]] = [
+        {
+            "id": reference.id,
+            "sha256": plan.parents[reference.id],
+            "weight": round(reference.weight, 6),
+            "similarity": round(reference.similarity, 6),
+        }
+        for reference in plan.request.references
+    ]
+    if plan.init and plan.init.id:
+        similarity = round(plan.init.similarity, 6)
+        init = {"id": plan.init.id, "sha256": plan.init.sha256, "weight": 1.0, "similarity": similarity}
+        entries.append({**init, "role": "init"})
+    return entries
+
+
+def _named(image: InitImage | None) -> dict[str, str] | None:
+    """How a recipe names a picture: never by its place, which is its maker's own business."""
+    if image is None:
+        return None
+    return {"sha256": image.sha256, **({"id": image.id} if image.id else {})}

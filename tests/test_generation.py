@@ -1,0 +1,237 @@
+"""One way through a generation: planned, made, chosen and kept, whatever the generator."""
+
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image as pillow
+
+import phosphene
+from command import lines, run
+from phosphene.errors import GenerationError, PluginError
+from phosphene.generation import Generated, Reference, Request
+from phosphene.generation.choosing import choose, noise_seed, wanted
+from phosphene.generation.planning import IMPORTED, Plan, words_of
+from phosphene.generation.replaying import replay
+from phosphene.library import Library
+from phosphene.query import parse
+from phosphene.recipes import in_picture
+from phosphene.recipes.lineage import generated_id
+from phosphene.testing.generators import GeneratorTests
+from phosphene.vectors import AVOIDED, unit
+
+OLD = Path(__file__).parent / "format1"
+QUICK: dict[str, Any] = {"neighbours": 2, "num_inference_steps": 2, "candidates": 1}
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    """The library of format 1: five drawn pictures and three generated ones."""
+    shutil.copytree(OLD / "library", tmp_path / "library")
+    with phosphene.open(tmp_path / "library") as library:
+        yield library
+
+
+class Counting:
+    """A store that counts how often each of its methods is called."""
+
+    def __init__(self, store: Any) -> None:
+        self.store, self.calls = store, Counter[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.store, name)
+        if not callable(value):
+            return value
+
+        def counted(*values: Any, **named: Any) -> Any:
+            self.calls[name] += 1
+            return value(*values, **named)
+
+        return counted
+
+
+# ── planning ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_planning_reads_the_store_once_and_pictures_when_they_are_opened(library: Library) -> None:
+    library.store = counting = Counting(library.store)  # type: ignore[assignment]
+    request = Request(seed=1, num_inference_steps=1)
+    plan = library.planner.plan(parse("a red house"), request, where=IMPORTED, neighbours=3)
+
+    assert counting.calls == {"near": 1}
+    assert len(plan.request.references) == len(plan.parents) == 3
+    for reference in plan.request.references:
+        assert reference.norm and np.linalg.norm(reference.raw) == pytest.approx(reference.norm, rel=1e-5)
+        small, full = reference.picture(64), reference.picture(None)
+        assert small is not None and full is not None
+    assert counting.calls == {"near": 1, "thumbnails": 1}
+
+
+def test_a_reference_without_a_norm_has_no_raw_embedding() -> None:
+    with pytest.raises(GenerationError, match="does not know the norm"):
+        Reference("n", np.ones(3, dtype=np.float32)).raw  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [("a red house", "a red house"), ("2:a boat + ./sea.jpg - trees", "a boat"), ("id:abcdefgh", "")],
+)
+def test_generators_that_read_words_get_those_of_the_query(query: str, words: str) -> None:
+    assert words_of(parse(query)) == words
+
+
+# ── choosing ──────────────────────────────────────────────────────────────────────────────
+
+VECTORS = unit(np.random.default_rng(1).standard_normal((6, 8)).astype(np.float32))
+
+
+def plan_of(**parts: Any) -> Plan:
+    return Plan("a house", Request(seed=3, **parts), {}, candidates=4)
+
+
+class Guessing:
+    """A generator whose candidates have given vectors."""
+
+    def __init__(self, vectors: Any) -> None:
+        self.vectors, self.finished, self.seeds = vectors, list[int](), list[int]()
+
+    def generate(self, requests: Any, *, on_step: Any = None) -> Iterator[Generated]:
+        for request in requests:
+            self.seeds.append(request.seed)
+            yield Generated(lambda n=request.candidate: self._picture(n), {}, self.vectors[request.candidate])
+
+    def _picture(self, number: int) -> Any:
+        self.finished.append(number)
+        return pillow.new("RGB", (4, 4))
+
+
+def test_the_candidate_nearest_to_the_prompt_is_kept_and_alone_is_finished() -> None:
+    generator: Any = Guessing(VECTORS[[1, 2, 0, 3]])
+    [(_, chosen)] = choose([plan_of(vector=VECTORS[0])], generator, embedder=None)  # type: ignore[arg-type]
+
+    assert (chosen.candidate, generator.finished) == (2, [2])
+    assert generator.seeds == [noise_seed(3, number) for number in range(4)]
+    assert generator.seeds[0] == 3 and len(set(generator.seeds)) == 4
+
+
+def test_without_a_prompt_the_neighbours_are_what_is_wanted() -> None:
+    near = tuple(Reference(str(place), vector, weight=2.0) for place, vector in enumerate(VECTORS[:2]))
+    assert wanted(plan_of(references=near)) == pytest.approx(2 * VECTORS[:2].sum(0), rel=1e-5)
+    assert wanted(plan_of()) is None
+
+
+def test_what_is_near_to_a_negative_counts_as_further_from_the_prompt() -> None:
+    target = wanted(plan_of(vector=VECTORS[0], negative_vectors=(VECTORS[1],)))
+    led = VECTORS[0] - AVOIDED * VECTORS[1]
+    assert target == pytest.approx(led / np.linalg.norm(led), abs=1e-5)
+
+
+# ── recipes of older versions ─────────────────────────────────────────────────────────────
+
+
+def test_pictures_of_an_older_version_replay_and_keep_their_ids(library: Library) -> None:
+    stored = [image for image in library.store.iterate() if image.origin == "generated"]
+    assert len(stored) == 3
+    for image in stored:
+        assert image.recipe and generated_id(image.recipe) == image.id and image.recipe["format"] in (1, 2)
+        again = library.replay(image.id)
+        assert again.largest_difference in (0, 1) and again.same_weights
+        assert again.image.id == image.id and again.image.recipe == image.recipe
+
+
+@pytest.mark.parametrize("name", ["alone.png", "inpainted.png"])
+def test_files_of_an_older_version_replay(library: Library, name: str) -> None:
+    again = library.replay(OLD / name, mask=OLD / "mask.png" if name == "inpainted.png" else None)
+    recipe = in_picture(OLD / name)
+    assert recipe and again.image.id == generated_id(recipe)
+    assert again.largest_difference in (0, 1)
+
+
+def test_a_new_recipe_keeps_the_settings_of_the_generator(library: Library) -> None:
+    [made] = library.generate("a red house", 1, seed=3, image_guidance_scale=2.5, **QUICK)
+
+    recipe = in_picture(library.path(made.image))
+    assert recipe == made.image.recipe and recipe["format"] == 3
+    assert recipe["settings"]["image_guidance_scale"] == 2.5
+    assert library.replay(made.image.id).largest_difference == 0
+
+
+def test_settings_that_the_generator_does_not_know_are_refused(library: Library) -> None:
+    [made] = library.generate("a red house", 1, seed=3, **QUICK)
+    recipe = {**(made.image.recipe or {}), "settings": {"execute": "rm"}}
+    with pytest.raises(GenerationError, match="no option `execute`"):
+        replay(recipe, library.planner, library.maker, None)
+
+
+# ── a generator of a plugin, which reads only words ───────────────────────────────────────
+
+
+class TestWordsOnly(GeneratorTests):
+    """The toy generator of the plugin keeps what the seam promises."""
+
+    @pytest.fixture
+    def generator(self, plugins: Path) -> Any:
+        from phosphene_toy_generator import Stripes  # type: ignore[import-not-found]
+
+        return Stripes()
+
+
+@pytest.fixture
+def striped(plugins: Path, library: Library) -> Path:
+    library.close()
+    return library.folder
+
+
+def test_a_plugin_generates_and_replays_from_the_command_line(striped: Path) -> None:
+    words = ["generate", "a red house", "-n", 2, "--seed", 5, "--generator", "stripes"]
+    made = lines("-L", striped, *words, "--option", "contrast=0.5", "--option", "tint=7", "--size", "64x32")
+
+    assert [one["parents"] for one in made] == [[], []]
+    recipe = in_picture(Path(made[0]["uri"]))
+    assert recipe and recipe["generator"] == "toy/stripes" and recipe["size"] == [64, 32]
+    assert recipe["settings"] == {"contrast": 0.5, "upright": True, "tint": "7"}
+    assert recipe["words"] == {"prompt": "a red house", "negative_prompt": ""}
+    [again] = lines("-L", striped, "replay", made[0]["id"], "--generator", "stripes")
+    assert again["identical"] and again["id"] == made[0]["id"]
+
+
+def test_a_walk_takes_the_words_of_the_nearer_end(striped: Path, tmp_path: Path) -> None:
+    words = ["walk", "a house", "the sea", "--steps", 3, "--generate", "--generator", "stripes"]
+    assert len(lines("-L", striped, *words, "--seed", 1, "-o", tmp_path / "walk.png")) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--option", "contrast=2"], "`contrast` is 2.0 and must be above 0 and at most 1"),
+        (["--option", "upright=perhaps"], "must be of the type bool"),
+        (["--option", "eta=1"], "has no option `eta`"),
+        (["--image-guidance", "2"], "has no option `image_guidance_scale`"),
+        (["--guidance", "2"], "has no guidance"),
+        (["--size", "60x60"], "multiples of 16 between 16 and 128"),
+        (["-k", "3"], "takes at most 0"),
+        (["--init", OLD / "mask.png"], "cannot do image-to-image"),
+    ],
+)
+def test_what_a_plugin_does_not_allow_is_an_error_in_words(
+    striped: Path, words: list[object], says: str
+) -> None:
+    result = run("-L", striped, "generate", "a house", "--generator", "stripes", *words)
+    assert result.exit_code == 1 and says in " ".join(result.stderr.split())
+
+
+def test_a_query_without_words_is_refused_by_a_generator_that_reads_only_words(striped: Path) -> None:
+    [hit] = lines("-L", striped, "search", "a house", "-n", 1)
+    result = run("-L", striped, "generate", f"id:{hit['id']}", "--generator", "stripes")
+    assert result.exit_code == 1 and "reads only words" in result.stderr
+
+
+def test_an_unknown_generator_is_named_with_those_that_are_there(striped: Path) -> None:
+    with phosphene.open(striped, generator="nobody") as library, pytest.raises(PluginError) as raised:
+        library.generate("a house", 1)
+    assert "nobody" in raised.value.message and "stripes" in raised.value.hint
+    assert "retrieval" in raised.value.hint
