@@ -78,7 +78,7 @@ def test_constraints_name_a_version_of_everything_declared() -> None:
 @pytest.mark.parametrize(
     ("extra", "hidden", "words"),
     [
-        ("serve", "uvicorn", ["serve", "--space", "landscape", "--port", "0"]),
+        ("serve", "uvicorn", ["serve", "--model", "landscape", "--port", "0"]),
         ("train", "timm", ["train", "clip", "nowhere", "-o", "made"]),
     ],
 )

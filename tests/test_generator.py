@@ -349,10 +349,7 @@ def test_a_generator_of_an_earlier_version_makes_the_same_pictures(
     [today] = generator.generate([REQUEST])
     [then] = open_generator(former, "cpu").generate([REQUEST])
     assert np.array_equal(pixels(today.picture()), pixels(then.picture()))
-    assert then.settings == today.settings | {
-        "generator": "builtin/" + tmp_path.name,
-        "weights": digest(former),
-    }
+    assert then.settings == today.settings
 
 
 def test_a_setting_under_both_of_its_names_is_refused(folder: Path, tmp_path: Path) -> None:

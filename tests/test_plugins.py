@@ -97,7 +97,7 @@ def test_an_unknown_name_is_an_error_that_lists_what_there_is() -> None:
 @pytest.fixture
 def library(plugins: Path, tmp_path: Path) -> Path:
     """A library of the toy source's pictures in the toy embedder's space."""
-    result = run("-L", tmp_path / "toy.lib", "add", "toy:5", "--space", "toy", "--json")
+    result = run("-L", tmp_path / "toy.lib", "add", "toy:5", "--model", "toy", "--json")
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["added"] == 5
     return tmp_path / "toy.lib"
@@ -143,7 +143,7 @@ def test_a_source_that_no_plugin_reads_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_source_that_is_broken_is_an_error_that_names_its_package(plugins: Path, tmp_path: Path) -> None:
-    result = run("-L", tmp_path / "new.lib", "add", "broken:1", "--space", "toy")
+    result = run("-L", tmp_path / "new.lib", "add", "broken:1", "--model", "toy")
     assert result.exit_code == 1
     assert "phosphene-broken 0.1" in result.stderr
     assert "Traceback" not in result.stderr

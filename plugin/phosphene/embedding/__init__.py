@@ -1,6 +1,6 @@
 """Embeddings: texts and pictures become unit vectors of one space (the Embedder seam).
 
-`open_embedder` opens a model by the name that a user writes after `--space`: one of open_clip's, or one
+`open_embedder` opens a model by the name that a user writes after `--model`: one of open_clip's, or one
 that a plugin brings.
 """
 

@@ -102,7 +102,7 @@ def _found(name: str) -> Weights:
     named = parse(name)
     if named.kind == "plugin":
         raise ModelError(
-            f"`{name}` is a plugin, which keeps its own weights", hint=f"`--space {name}` opens it"
+            f"`{name}` is a plugin, which keeps its own weights", hint=f"`--model {name}` opens it"
         )
     if named.kind == "built-in":
         return _folder(name, CLIP_FOLDER)

@@ -5,13 +5,15 @@ LanceDB leaves it to the system when its files reach the disk. A write returns o
 read, see `versions`, with a warning. The next write moves the damaged files out of the way.
 """
 
+import shutil
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 import lancedb
@@ -33,7 +35,7 @@ class Tables:
         self._folder = folder
         self._paths = {name: folder / f"{name}.lance" for name in NAMES}
         self._durable = [Durable(path) for path in self._paths.values()]
-        self._view: TemporaryDirectory[str] | None = None
+        self._view: weakref.finalize[[Path], "Tables"] | None = None  # removes the folder of `_viewed`
         with clearly(folder, "read"):
             self._open()
 
@@ -76,8 +78,8 @@ class Tables:
         """A folder that shows what is whole; it is there as long as these tables are used."""
         if images.version is None:
             raise ValueError("none of its versions is whole")
-        self._view = TemporaryDirectory(prefix="phosphene-")
-        place = Path(self._view.name)
+        place = Path(mkdtemp(prefix="phosphene-"))
+        self._view = weakref.finalize(self, shutil.rmtree, place)
         view(images, place)
         if thumbnails.version is None:
             lancedb.connect(place).create_table("thumbnails", schema=schema.blobs())
@@ -101,7 +103,9 @@ class Tables:
             indexed = indexed and found.indexed
         if not indexed:
             self._drop_index(aside)
-        self._view = None
+        if self._view is not None:
+            self._view()
+            self._view = None
         self._open()
 
     def _drop_index(self, aside: Path) -> None:
