@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from phosphene.errors import LibraryError, StoreError
-from phosphene.journal import KEPT_TEXTS, Journal, Refused, Seen
+from phosphene.journal import Journal, Refused, Seen
+from phosphene.journal.database import Database
+from phosphene.journal.texts import MAX_TEXTS, TextVectors
 from phosphene.records import Failure
 from pictures import open_to_all
 
@@ -89,25 +91,24 @@ def test_forgetting_an_image_forgets_all_its_files(journal: Journal) -> None:
 
 def test_vectors_of_texts_are_kept_by_space(journal: Journal) -> None:
     vector = np.arange(5, dtype=np.float32)
-    journal.keep_text_vector("a house", "here", vector)
-    journal.keep_text_vector("a house", "here", vector + 1)
-    journal.keep_text_vector("half a letter \ud83d", "here", vector)
-    kept = journal.text_vector("a house", "here")
+    journal.texts.keep("a house", "here", vector)
+    journal.texts.keep("a house", "here", vector + 1)
+    journal.texts.keep("half a letter \ud83d", "here", vector)
+    kept = journal.texts.get("a house", "here")
     assert kept is not None
     assert kept.dtype == np.float32
     assert np.array_equal(kept, vector + 1)
-    assert journal.text_vector("a house", "elsewhere") is None
-    assert journal.text_vector("half a letter \ud83d", "here") is not None
+    assert journal.texts.get("a house", "elsewhere") is None
+    assert journal.texts.get("half a letter \ud83d", "here") is not None
 
 
-def test_the_oldest_texts_go_first(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert KEPT_TEXTS > 1000
-    monkeypatch.setattr("phosphene.journal.KEPT_TEXTS", 3)
+def test_the_oldest_texts_go_first(tmp_path: Path) -> None:
+    texts = TextVectors(Database(tmp_path / "journal.sqlite"), limit=3)
     for number in range(5):
-        journal.keep_text_vector(str(number), "here", np.ones(2, dtype=np.float32))
-    assert [journal.text_vector(str(number), "here") is not None for number in range(5)] == [False] * 2 + [
-        True
-    ] * 3
+        texts.keep(str(number), "here", np.ones(2, dtype=np.float32))
+
+    assert MAX_TEXTS > 1000
+    assert [texts.get(str(number), "here") is not None for number in range(5)] == [False] * 2 + [True] * 3
 
 
 def test_many_threads_write_and_read_at_once(journal: Journal) -> None:
@@ -174,8 +175,8 @@ def test_a_damaged_file_is_left_as_it_is_and_an_empty_journal_stands_for_it(
 
     assert opened.problems()
     assert opened.ids() == set()
-    opened.keep_text_vector("a house", "here", np.ones(2, dtype=np.float32))
-    assert opened.text_vector("a house", "here") is not None
+    opened.texts.keep("a house", "here", np.ones(2, dtype=np.float32))
+    assert opened.texts.get("a house", "here") is not None
     assert journal.path.read_bytes() == left
     opened.close()
 
@@ -199,7 +200,7 @@ def test_a_journal_that_is_begun_again_keeps_the_damaged_file(journal: Journal) 
 def test_a_page_that_is_damaged_is_found_and_stops_no_search(journal: Journal) -> None:
     vector = np.ones(512, dtype=np.float32)
     for number in range(40):
-        journal.keep_text_vector(f"text {number}", "here", vector)
+        journal.texts.keep(f"text {number}", "here", vector)
     journal.close()
     content = bytearray(journal.path.read_bytes())
     content[8192:] = b"\xff" * (len(content) - 8192)
@@ -207,8 +208,8 @@ def test_a_page_that_is_damaged_is_found_and_stops_no_search(journal: Journal) -
 
     opened = Journal(journal.path)
 
-    assert [opened.text_vector(f"text {number}", "here") for number in range(40)].count(None) > 20
-    opened.keep_text_vector("another", "here", vector)
+    assert [opened.texts.get(f"text {number}", "here") for number in range(40)].count(None) > 20
+    opened.texts.keep("another", "here", vector)
     assert opened.problems()
     assert opened.damaged
     assert opened.ids() == set()
@@ -267,8 +268,8 @@ def test_a_journal_that_may_only_be_read_is_read(tmp_path: Path, state: str) -> 
     def read(path: Path) -> None:
         journal = Journal(path)
         assert journal.ids() == (set() if state in ("not there", "empty") else {"id-a"})
-        assert journal.text_vector("a house", "here") is None
-        journal.keep_text_vector("a house", "here", np.ones(2, dtype=np.float32))
+        assert journal.texts.get("a house", "here") is None
+        journal.texts.keep("a house", "here", np.ones(2, dtype=np.float32))
 
     as_nobody(read, path)
     assert {each.name: each.read_bytes() for each in path.parent.iterdir()} == before
@@ -299,8 +300,8 @@ def test_a_full_disk_is_an_error_and_loses_nothing(journal: Journal) -> None:
 
 def test_a_text_that_cannot_be_kept_stops_no_search(journal: Journal) -> None:
     with full_disk(0):
-        journal.keep_text_vector("a house", "here", np.ones(2, dtype=np.float32))
-    assert journal.text_vector("a house", "here") is None
+        journal.texts.keep("a house", "here", np.ones(2, dtype=np.float32))
+    assert journal.texts.get("a house", "here") is None
 
 
 class full_disk:
@@ -404,7 +405,7 @@ class JournalMachine(RuleBasedStateMachine):
     def kill(self, in_the_middle: bool) -> None:
         """What a kill leaves: the files as they are at that moment, perhaps within a transaction."""
         left, self.lives = self.root / str(self.lives), self.lives + 1
-        with suppress(Killed), self.journal._transaction() as database:
+        with suppress(Killed), self.journal._database.transaction() as database:
             if in_the_middle:
                 database.execute("PRAGMA cache_size = 1")  # so that pages are written before the end
                 database.execute("DELETE FROM files")
@@ -431,13 +432,15 @@ TestInterleavings = JournalMachine.TestCase
 TestInterleavings.settings = settings(max_examples=15, stateful_step_count=10, deadline=None)
 
 
-def test_where_a_start_lay_is_remembered_and_an_old_journal_needs_no_new_version(tmp_path: Path) -> None:
+def test_where_an_init_image_lay_is_remembered_and_an_old_journal_needs_no_new_version(
+    tmp_path: Path,
+) -> None:
     journal = Journal(tmp_path / "journal.sqlite")
-    assert journal.remembered("aa") is None
+    assert journal.inputs.uri("aa") is None
 
-    journal.remember("aa", "/pictures/old.png")
-    journal.remember("aa", "/pictures/new.png")
+    journal.inputs.remember("aa", "/pictures/old.png")
+    journal.inputs.remember("aa", "/pictures/new.png")
 
     journal.close()
-    assert Journal(tmp_path / "journal.sqlite").remembered("aa") == "/pictures/new.png"
-    assert Journal(tmp_path / "journal.sqlite").remembered("bb") is None
+    assert Journal(tmp_path / "journal.sqlite").inputs.uri("aa") == "/pictures/new.png"
+    assert Journal(tmp_path / "journal.sqlite").inputs.uri("bb") is None

@@ -87,7 +87,7 @@ class InitImages:
     def remember(self, source: InitImage | None) -> None:
         """Remember where a source lay: it may be no image of the library, or may leave it."""
         if source is not None:
-            self.journal.remember(source.sha256, to_uri(source.path, self.folder))
+            self.journal.inputs.remember(source.sha256, to_uri(source.path, self.folder))
 
     def _of_file(self, path: Path, opened: Opened) -> InitImage:
         """The source in a file, and the image of the library that it is."""
@@ -125,7 +125,7 @@ class InitImages:
             yield from self._files(image)
         for id in ids:  # its file stays where it was removed
             yield self.folder / "pictures" / f"{id}.png"
-        for uri in (self.journal.remembered(named["sha256"]), old):
+        for uri in (self.journal.inputs.uri(named["sha256"]), old):
             if uri and not is_remote(uri):
                 yield to_path(uri, self.folder)
 

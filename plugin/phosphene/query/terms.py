@@ -56,7 +56,7 @@ class Terms:
     def _text(self, text: str) -> Vector:
         """Kept in the journal, so that a repeated query loads no model."""
         space = self.store.space.id
-        kept = self.journal.text_vector(text, space)
+        kept = self.journal.texts.get(text, space)
         if kept is not None and len(kept) == self.store.space.dimension:
             return kept
         embedder = self.load()
@@ -64,7 +64,7 @@ class Terms:
         if cut := embedder.cut(text):  # not kept: a text that is cut must warn the next time, too
             warnings.warn(CutText(text, cut.used), stacklevel=2)
         else:
-            self.journal.keep_text_vector(text, space, vector)
+            self.journal.texts.keep(text, space, vector)
         return vector
 
     def _picture(self, path: Path) -> Vector:
