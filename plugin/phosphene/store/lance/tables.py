@@ -35,7 +35,7 @@ class Tables:
         self._folder = folder
         self._paths = {name: folder / f"{name}.lance" for name in NAMES}
         self._durable = [Durable(path) for path in self._paths.values()]
-        self._view: weakref.finalize[[Path], "Tables"] | None = None  # removes the folder of `_viewed`
+        self._view: weakref.finalize[[Path], Tables] | None = None  # removes the folder of `_viewed`
         with clearly(folder, "read"):
             self._open()
 
