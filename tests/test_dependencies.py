@@ -21,7 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 DISTRIBUTIONS = packages_distributions()
 # The rooms that need an extra. Everything else imports what `pip install phosphene` brings.
-ROOMS = {"server": "serve", "training": "train"}
+ROOMS = {"server": "serve", "testing": "testing", "training": "train"}
 
 
 def normal(name: str) -> str:
@@ -94,6 +94,16 @@ def test_a_command_without_its_extra_names_the_command_to_install_it(
     assert f"the packages of the extra `{extra}` are not installed: there is no {hidden}" in ended.stderr
     assert f"pip install 'phosphene[{extra}]'" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_the_conformance_suites_without_pytest_name_the_command_to_install_it() -> None:
+    code = "import sys; sys.modules['pytest'] = None; import phosphene.testing.stores"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.stderr.splitlines()[-2:] == [
+        "phosphene.errors.MissingExtraError: the packages of the extra `testing` are not installed:"
+        " there is no pytest",
+        f"hint: {extras.how_to_install('testing')}",
+    ]
 
 
 def test_an_extra_that_is_installed_is_fine() -> None:

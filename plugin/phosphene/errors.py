@@ -22,6 +22,8 @@ class PhospheneError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # a traceback shows it, too
 
 
 class LibraryError(PhospheneError):

@@ -13,6 +13,7 @@ from phosphene.errors import MissingExtraError
 # What is imported of each extra's packages.
 MODULES: Mapping[str, tuple[str, ...]] = {
     "serve": ("fastapi", "h11", "prometheus_client", "pydantic_core", "starlette", "uvicorn"),
+    "testing": ("pytest",),
     "train": ("timm",),
 }
 
