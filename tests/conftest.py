@@ -7,18 +7,34 @@ from pathlib import Path
 
 import pytest
 
+import phosphene
 from installing import install_plugins
 from parts import need
 from phosphene.config import cores
 from weaviate_server import HOW, Server, binary
 
+PLUGIN = Path(__file__).resolve().parent.parent / "plugin"
 CHROMIUM = Path(os.environ.get("PHOSPHENE_CHROMIUM", "/usr/bin/chromium"))
 
 
 def pytest_configure() -> None:
-    """Ctrl-C is heard: where a shell runs the tests in its background, they and all they start would not."""
+    """Check what is tested, and listen to Ctrl-C, which a shell's background processes ignore."""
+    refuse_other_checkouts()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     share_cores()
+
+
+def refuse_other_checkouts() -> None:
+    """Stop if `import phosphene` finds another checkout than the one that these tests belong to.
+
+    An editable installation points to one checkout; its environment may be shared with another.
+    """
+    found = Path(phosphene.__file__).resolve()
+    if not found.is_relative_to(PLUGIN):
+        raise pytest.UsageError(
+            f"These tests would test {found}, which is not part of their checkout. "
+            f"Set PYTHONPATH={PLUGIN}, or make an environment for this checkout with `make .venv/installed`."
+        )
 
 
 def share_cores() -> None:
