@@ -44,7 +44,7 @@ LAYERS = (
         "journal.sqlite",
         "plugins",
         "vectors",
-        "schema",
+        "store.image_schema",
         "recipes.formats",
     },
     {"images", "ingest.lock", "recipes.lineage", "manifest", "nets", "landscape"},

@@ -13,22 +13,22 @@ import pyarrow as pa
 import pytest
 
 from oracle import made
-from phosphene import schema
 from phosphene.records import Image
+from phosphene.store import image_schema
 from phosphene.store.properties import image_of, properties_of
 
 TOP = Path(__file__).parent.parent
-PROPERTIES = {each["name"]: each for each in schema.collection()["properties"]}
+PROPERTIES = {each["name"]: each for each in image_schema.collection()["properties"]}
 
 
 def test_the_collection_is_the_file_at_the_top() -> None:
-    assert schema.collection() == json.loads((TOP / "schemas" / "image.json").read_text("utf-8"))
+    assert image_schema.collection() == json.loads((TOP / "schemas" / "image.json").read_text("utf-8"))
 
 
 def test_a_caller_may_change_its_copy() -> None:
-    schema.collection()["class"] = "Other"
+    image_schema.collection()["class"] = "Other"
 
-    assert schema.collection()["class"] == "Image"
+    assert image_schema.collection()["class"] == "Image"
 
 
 def test_every_field_of_an_image_has_a_place() -> None:
@@ -63,7 +63,7 @@ def test_large_texts_and_pictures_are_not_indexed() -> None:
 
 
 def test_the_vector_is_one_named_vector_of_ours_compared_by_cosine() -> None:
-    [(name, vector)] = schema.collection()["vectorConfig"].items()
+    [(name, vector)] = image_schema.collection()["vectorConfig"].items()
 
     assert (name, vector["vectorizer"]) == ("image", {"none": {}})
     assert vector["vectorIndexConfig"]["distance"] == "cosine"
@@ -71,14 +71,14 @@ def test_the_vector_is_one_named_vector_of_ours_compared_by_cosine() -> None:
 
 
 def test_arrow_has_the_id_every_property_but_blobs_and_the_vector() -> None:
-    derived = schema.arrow(512)
+    derived = image_schema.arrow(512)
 
     assert derived.names == ["id", *(name for name in PROPERTIES if name != "thumbnail"), "vector"]
     assert derived.field("vector").type == pa.list_(pa.float32(), 512)
     assert derived.field("parents").type == pa.list_(pa.string())
     assert derived.field("parentWeights").type == pa.list_(pa.float64())
     assert derived.field("width").type == pa.int64()
-    assert schema.blobs().names == ["id", "thumbnail"]
+    assert image_schema.blobs().names == ["id", "thumbnail"]
     assert not derived.field("id").nullable
 
 
@@ -101,9 +101,9 @@ def test_a_wheel_brings_the_schema_and_reads_it(wheel: Path, tmp_path: Path) -> 
         assert packed.read("phosphene/schemas/image.json") == (TOP / "schemas" / "image.json").read_bytes()
         packed.extractall(tmp_path)
 
-    ask = "from phosphene import schema; print(schema.__file__, schema.collection()['class'])"
+    ask = "from phosphene.store import image_schema as it; print(it.__file__, it.collection()['class'])"
     answer = subprocess.run(
         [sys.executable, "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True
     )
 
-    assert answer.stdout.split() == [str(tmp_path / "phosphene" / "schema.py"), "Image"]
+    assert answer.stdout.split() == [str(tmp_path / "phosphene" / "store" / "image_schema.py"), "Image"]

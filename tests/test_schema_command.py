@@ -9,8 +9,8 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
-from phosphene import schema
 from phosphene.cli import phosphene
+from phosphene.store import image_schema
 from phosphene.store.weaviate.schema_diff import diff
 from weaviate_server import KEY, Server
 
@@ -33,7 +33,7 @@ def live(server: Server, name: str) -> dict[str, Any]:
 
 def make(server: Server, name: str, **settings: Any) -> None:
     """A collection that is ours but for these settings."""
-    posted = schema.collection() | {"class": name} | settings
+    posted = image_schema.collection() | {"class": name} | settings
     httpx.post(f"{server.base}/v1/schema", json=posted, timeout=30).raise_for_status()
 
 
@@ -54,8 +54,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory, weaviate: Server) -> Iterator
 
 
 def test_show_prints_the_file_as_it_is() -> None:
-    assert json.loads(run("schema", "show").stdout) == schema.collection()
-    assert json.loads(run("schema", "show", "--json").stdout) == schema.collection()
+    assert json.loads(run("schema", "show").stdout) == image_schema.collection()
+    assert json.loads(run("schema", "show", "--json").stdout) == image_schema.collection()
 
 
 def test_show_puts_in_what_an_address_says() -> None:
@@ -63,7 +63,7 @@ def test_show_puts_in_what_an_address_says() -> None:
         run("schema", "show", "weaviate://host/Photos?replicas=3&tenant=me", "--module").stdout
     )
 
-    expected = schema.collection() | {"class": "Photos", "multiTenancyConfig": {"enabled": True}}
+    expected = image_schema.collection() | {"class": "Photos", "multiTenancyConfig": {"enabled": True}}
     expected["replicationConfig"]["factor"] = 3
     expected["vectorConfig"]["image"]["vectorizer"] = MODULE
     assert posted == expected
@@ -82,14 +82,14 @@ def test_apply_makes_a_collection_that_agrees_with_the_schema(weaviate: Server) 
     again = run("schema", "apply", weaviate.url("Fresh"), "--json")
 
     assert made.exit_code == 0, made.stderr
-    assert diff(schema.collection(), live(weaviate, "Fresh")) == []
+    assert diff(image_schema.collection(), live(weaviate, "Fresh")) == []
     assert (checked.exit_code, checked.stdout) == (0, "")
     assert "agrees with the schema" in checked.stderr
     assert lines(again) == [{"created": False, "changed": [], "fixed": []}]
 
 
 def test_check_names_every_difference_and_exits_1(weaviate: Server) -> None:
-    properties = [each for each in schema.collection()["properties"] if each["name"] != "recipe"]
+    properties = [each for each in image_schema.collection()["properties"] if each["name"] != "recipe"]
     make(weaviate, "Different", description="mine", properties=properties)
 
     told = run("schema", "check", weaviate.url("Different"), "--json")
@@ -105,7 +105,7 @@ def test_check_names_every_difference_and_exits_1(weaviate: Server) -> None:
 
 
 def test_apply_adds_and_changes_what_can_be(weaviate: Server) -> None:
-    ours = schema.collection()
+    ours = image_schema.collection()
     ours["properties"] = [each for each in ours["properties"] if each["name"] not in ("recipe", "norm")]
     ours["properties"][0]["description"] = "mine"
     ours["invertedIndexConfig"]["stopwords"]["preset"] = "none"
@@ -127,7 +127,7 @@ def test_apply_adds_and_changes_what_can_be(weaviate: Server) -> None:
 
 
 def test_apply_says_what_never_changes_and_the_way_around_it(weaviate: Server) -> None:
-    ours = schema.collection()
+    ours = image_schema.collection()
     ours["vectorConfig"]["image"]["vectorIndexConfig"]["distance"] = "dot"
     make(weaviate, "Stuck", description="mine", vectorConfig=ours["vectorConfig"])
 
@@ -137,7 +137,7 @@ def test_apply_says_what_never_changes_and_the_way_around_it(weaviate: Server) -
     assert told.stdout == "changed description\n"
     assert 'vectorConfig.image.vectorIndexConfig.distance: "dot", not "cosine"' in told.stderr
     assert f"phosphene copy '{weaviate.url('Stuck')}' '{weaviate.url('Stuck2')}'" in told.stderr
-    assert live(weaviate, "Stuck")["description"] == schema.collection()["description"]
+    assert live(weaviate, "Stuck")["description"] == image_schema.collection()["description"]
 
 
 def test_replicas_count_only_where_the_address_names_them(weaviate: Server) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from phosphene import schema
+from phosphene.store import image_schema
 from phosphene.store.weaviate.schema_diff import Difference, diff, patched
 
 
 def answered() -> dict[str, Any]:
     """The file as a server gives it back: other order, defaults beside, absent `false`."""
-    found = schema.collection()
+    found = image_schema.collection()
     found["properties"].reverse()
     found["class"] = "Photos"
     found["shardingConfig"] = {"desiredCount": 1}
@@ -28,7 +28,7 @@ def property_of(collection: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_what_a_server_adds_reorders_and_leaves_out_is_no_difference() -> None:
-    assert diff(schema.collection(), answered()) == []
+    assert diff(image_schema.collection(), answered()) == []
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_changed_setting_is_named_and_whether_it_can_be_changed_back(
         place = place[step]
     before, place[last] = place[last], value
 
-    [difference] = diff(schema.collection(), found)
+    [difference] = diff(image_schema.collection(), found)
 
     assert (str(difference), difference.wanted, difference.found) == (path, before, value)
     assert (difference.mutable, difference.added) == (mutable, False)
@@ -69,7 +69,7 @@ def test_a_property_is_compared_by_its_name() -> None:
     caption["tokenization"] = "field"
     caption["description"] = "another"
 
-    differences = diff(schema.collection(), found)
+    differences = diff(image_schema.collection(), found)
 
     assert [str(each) for each in differences] == [
         "properties.caption.description",
@@ -83,11 +83,11 @@ def test_a_missing_property_or_vector_is_one_difference_that_can_be_added() -> N
     found["properties"] = [each for each in found["properties"] if each["name"] != "recipe"]
     del found["vectorConfig"]["image"]
 
-    differences = diff(schema.collection(), found)
+    differences = diff(image_schema.collection(), found)
 
     assert [str(each) for each in differences] == ["vectorConfig.image", "properties.recipe"]
     assert all(each.added and each.mutable and each.found is None for each in differences)
-    assert differences[1].wanted == property_of(schema.collection(), "recipe")
+    assert differences[1].wanted == property_of(image_schema.collection(), "recipe")
 
 
 def test_a_missing_true_is_a_difference_and_a_missing_false_is_none() -> None:
@@ -103,9 +103,9 @@ def test_mended_changes_what_was_named_and_nothing_else() -> None:
     property["description"] = "another"
     before = copy.deepcopy(found)
 
-    sent = patched(found, diff(schema.collection(), found))
+    sent = patched(found, diff(image_schema.collection(), found))
 
     assert found == before
-    assert diff(schema.collection(), sent) == []
+    assert diff(image_schema.collection(), sent) == []
     assert sent["vectorConfig"]["image"]["vectorIndexConfig"]["ef"] == -1
     assert [each["name"] for each in sent["properties"]] == [each["name"] for each in found["properties"]]

@@ -18,13 +18,13 @@ from click.testing import CliRunner
 
 import phosphene
 from oracle import SPACE, Oracle, made, vectors_like_embeddings
-from phosphene import schema
 from phosphene.cli import phosphene as command
 from phosphene.errors import LibraryError, StoreError, VectorError
 from phosphene.filters import EVERYTHING, IMPORTED, Not, all_of, with_ids
 from phosphene.landscape.scenes import SEEDS, captions, compose, write
 from phosphene.maintenance.copying import Place, copy
 from phosphene.records import Hit, Space
+from phosphene.store import image_schema
 from phosphene.store.diversity import diverse
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.schema_diff import diff
@@ -75,7 +75,7 @@ def fails(url: str, action: str = "count") -> StoreError:
 def test_the_collection_is_as_the_file_says(weaviate: Server, store: WeaviateStore) -> None:
     name = store._address.collection
 
-    assert diff({**schema.collection(), "class": name}, settings(weaviate, name)) == []
+    assert diff({**image_schema.collection(), "class": name}, settings(weaviate, name)) == []
 
 
 def test_replicas_hold_for_both_collections(weaviate: Server, url: str) -> None:
@@ -129,7 +129,7 @@ def test_a_collection_of_something_else_is_refused_and_left_alone(weaviate: Serv
 
 
 def test_an_empty_collection_with_our_schema_becomes_a_library(weaviate: Server, url: str) -> None:
-    posted = {**schema.collection(), "class": Address.parse(url).collection}
+    posted = {**image_schema.collection(), "class": Address.parse(url).collection}
     httpx.post(f"{weaviate.base}/v1/schema", json=posted).raise_for_status()
 
     with pytest.raises(LibraryError, match="there is no library"):

@@ -2,11 +2,14 @@
 
 from collections.abc import Collection
 
-from phosphene import schema
 from phosphene.errors import QueryError
 from phosphene.filters import And, Comparison, Filter, In, Not, Or, simplified
+from phosphene.store import image_schema
 
-FIELDS = ("id", *(each["name"] for each in schema.collection()["properties"] if each["dataType"] != ["blob"]))
+FIELDS = (
+    "id",
+    *(each["name"] for each in image_schema.collection()["properties"] if each["dataType"] != ["blob"]),
+)
 
 
 def condition(where: Filter) -> str:

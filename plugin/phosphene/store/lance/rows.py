@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from phosphene import schema
 from phosphene.errors import StoreError
 from phosphene.records import Hit, Image
+from phosphene.store import image_schema
 from phosphene.store.invalid import InvalidEntries, is_id, normalised
 from phosphene.store.properties import image_of, properties_of
 from phosphene.vectors import Vector, Vectors
@@ -19,8 +19,10 @@ from phosphene.vectors import Vector, Vectors
 def rows_of(images: Sequence[Image], vectors: Vectors, described: pa.Schema) -> pa.Table:
     """The rows of `images` and their `vectors` (n, d). Raises StoreError for text that is no Unicode."""
     rows = [{"id": image.id, **properties_of(image)} for image in images]
-    columns = {name: [row.get(name) for row in rows] for name in described.names if name != schema.VECTOR}
-    columns[schema.VECTOR] = pa.FixedSizeListArray.from_arrays(vectors.ravel(), vectors.shape[1])
+    columns = {
+        name: [row.get(name) for row in rows] for name in described.names if name != image_schema.VECTOR
+    }
+    columns[image_schema.VECTOR] = pa.FixedSizeListArray.from_arrays(vectors.ravel(), vectors.shape[1])
     try:
         return pa.table(columns, schema=described)
     except UnicodeEncodeError as error:
@@ -32,7 +34,7 @@ def rows_of(images: Sequence[Image], vectors: Vectors, described: pa.Schema) -> 
 def rows_of_thumbnails(images: Collection[Image]) -> pa.Table:
     """The rows of those thumbnails that are there."""
     there = {image.id: image.thumbnail for image in images if image.thumbnail is not None}
-    return pa.table({"id": list(there), "thumbnail": list(there.values())}, schema=schema.blobs())
+    return pa.table({"id": list(there), "thumbnail": list(there.values())}, schema=image_schema.blobs())
 
 
 def images_of(batch: pa.RecordBatch, invalid: InvalidEntries) -> Iterator[Image]:
@@ -61,17 +63,17 @@ def _known_rows(rows: Iterable[dict[str, Any]], invalid: InvalidEntries) -> Iter
 
 def raw_rows(batch: pa.RecordBatch) -> Iterator[tuple[dict[str, Any], float]]:
     """The rows of a batch as they are, without their vectors, and the length of each vector."""
-    lengths = np.linalg.norm(_matrix(batch.column(schema.VECTOR)).astype(np.float64), axis=1)
-    return zip(batch.drop_columns([schema.VECTOR]).to_pylist(), lengths.tolist(), strict=True)
+    lengths = np.linalg.norm(_matrix(batch.column(image_schema.VECTOR)).astype(np.float64), axis=1)
+    return zip(batch.drop_columns([image_schema.VECTOR]).to_pylist(), lengths.tolist(), strict=True)
 
 
 def _read(batch: pa.RecordBatch, invalid: InvalidEntries) -> Iterator[tuple[dict[str, Any], Vector | None]]:
     """The rows that are images, without the vector column, and their vectors where the batch has them."""
-    if schema.VECTOR not in batch.schema.names:
+    if image_schema.VECTOR not in batch.schema.names:
         yield from ((row, None) for row in _known_rows(batch.to_pylist(), invalid))
         return
-    vectors, usable = normalised(_matrix(batch.column(schema.VECTOR)))
-    rows = batch.drop_columns([schema.VECTOR]).to_pylist()
+    vectors, usable = normalised(_matrix(batch.column(image_schema.VECTOR)))
+    rows = batch.drop_columns([image_schema.VECTOR]).to_pylist()
     for place, row in enumerate(rows):
         row["place"] = place
     for row in _known_rows(rows, invalid):

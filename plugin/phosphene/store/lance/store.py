@@ -27,12 +27,11 @@ import numpy as np
 import pyarrow as pa
 from lancedb.index import IvfFlat
 
-from phosphene import schema
 from phosphene.errors import StoreError
 from phosphene.filters import EVERYTHING, OF_FORMAT_1, Filter, split_ids, with_ids
 from phosphene.manifest import Manifest, space_of
 from phosphene.records import Hit, Image, Space
-from phosphene.store import StoreInfo
+from phosphene.store import StoreInfo, image_schema
 from phosphene.store.diversity import checked, diverse
 from phosphene.store.invalid import InvalidEntries
 from phosphene.store.lance.conditions import among, condition
@@ -76,9 +75,9 @@ class LanceStore:
         if described is None:
             raise StoreError(f"`{folder}` holds LanceDB tables, but none of ours", hint="name another folder")
         self.space = space_of(described, str(folder))
-        wanted = schema.arrow(self.space.dimension)
-        if {"id", schema.VECTOR} - set(self._schema.names) or (
-            self._schema.field(schema.VECTOR).type != wanted.field(schema.VECTOR).type
+        wanted = image_schema.arrow(self.space.dimension)
+        if {"id", image_schema.VECTOR} - set(self._schema.names) or (
+            self._schema.field(image_schema.VECTOR).type != wanted.field(image_schema.VECTOR).type
         ):
             raise StoreError(
                 f"the tables in `{folder}` are none of ours: they have no `id`, or no `vector` of"
@@ -86,7 +85,7 @@ class LanceStore:
                 hint="name the folder of a library that phosphene made",
             )
         self._columns = [
-            name for name in wanted.names if name in self._schema.names and name != schema.VECTOR
+            name for name in wanted.names if name in self._schema.names and name != image_schema.VECTOR
         ]
         self._invalid = InvalidEntries(folder)
 
@@ -116,8 +115,8 @@ class LanceStore:
             with lock(folder):
                 if not cls.is_in(folder):
                     database = lancedb.connect(folder)
-                    database.create_table("thumbnails", schema=schema.blobs(), exist_ok=True)
-                    described = schema.arrow(space.dimension).with_metadata(
+                    database.create_table("thumbnails", schema=image_schema.blobs(), exist_ok=True)
+                    described = image_schema.arrow(space.dimension).with_metadata(
                         {"space": json.dumps(asdict(space))}
                     )
                     database.create_table("images", schema=described)
@@ -218,7 +217,7 @@ class LanceStore:
         """
         with clearly(self._folder, "read"):
             search = self._tables.images.search().select(
-                [*self._columns, schema.VECTOR] if vectors else self._columns
+                [*self._columns, image_schema.VECTOR] if vectors else self._columns
             )
             if where != EVERYTHING:
                 search = search.where(condition(where))
@@ -270,9 +269,9 @@ class LanceStore:
 
     def _nearest(self, query: Vector, count: int, where: Filter, vectors: bool) -> pa.Table:
         """The rows of the nearest vectors, with their `_distance`."""
-        columns = [*self._columns, "_distance", *([schema.VECTOR] if vectors else [])]
+        columns = [*self._columns, "_distance", *([image_schema.VECTOR] if vectors else [])]
         with clearly(self._folder, "search"):
-            search = self._tables.images.search(query, vector_column_name=schema.VECTOR)
+            search = self._tables.images.search(query, vector_column_name=image_schema.VECTOR)
             search = search.distance_type("cosine").select(columns).limit(count)
             if where != EVERYTHING:
                 search = search.where(condition(where))
@@ -303,7 +302,7 @@ class LanceStore:
         rows, indices = self._tables.images.count_rows(), self._tables.images.list_indices()
         missing = indices[0].num_unindexed_rows if indices else rows
         if rows > self._exact_up_to and missing > rows * STALE:
-            self._tables.images.create_index(schema.VECTOR, config=_index(rows))
+            self._tables.images.create_index(image_schema.VECTOR, config=_index(rows))
 
     def _after(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
         """The next batch, None after the last."""

@@ -18,9 +18,9 @@ from typing import Any
 
 import lancedb
 
-from phosphene import schema
 from phosphene.errors import Damage
 from phosphene.files import aside_in
+from phosphene.store import image_schema
 from phosphene.store.lance.durable import Durable
 from phosphene.store.lance.folder import clearly, lock
 from phosphene.store.lance.versions import Fragment, Recovered, mend, recover, view
@@ -82,7 +82,7 @@ class Tables:
         self._view = weakref.finalize(self, shutil.rmtree, place)
         view(images, place)
         if thumbnails.version is None:
-            lancedb.connect(place).create_table("thumbnails", schema=schema.blobs())
+            lancedb.connect(place).create_table("thumbnails", schema=image_schema.blobs())
         else:
             view(thumbnails, place)
         warnings.warn(Damage(str(self._folder), images.rows), stacklevel=2)
@@ -97,7 +97,7 @@ class Tables:
                 if path.exists():
                     aside.mkdir(parents=True, exist_ok=True)
                     path.rename(aside / path.name)
-                lancedb.connect(self._folder).create_table(name, schema=schema.blobs())
+                lancedb.connect(self._folder).create_table(name, schema=image_schema.blobs())
             elif not found.whole:
                 mend(found, aside)
             indexed = indexed and found.indexed

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from phosphene import schema
+from phosphene.store import image_schema
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.rest import content, request
 from phosphene.store.weaviate.schema_diff import Difference, Json, diff, patched
@@ -19,7 +19,7 @@ MODULE = {"multi2vec-clip": {"imageFields": ["thumbnail"]}}
 
 def wanted(address: Address, *, module: bool = False) -> dict[str, Any]:
     """`schemas/image.json` as it is posted for an address. With `module` Weaviate embeds the thumbnails."""
-    posted = schema.collection()
+    posted = image_schema.collection()
     posted["class"] = address.collection
     posted["replicationConfig"]["factor"] = address.replicas or 1
     posted["multiTenancyConfig"]["enabled"] = address.tenant is not None

@@ -10,16 +10,18 @@ from typing import Any
 import numpy as np
 from weaviate.classes.data import DataObject
 
-from phosphene import schema
 from phosphene.errors import StoreError
 from phosphene.records import Image
+from phosphene.store import image_schema
 from phosphene.store.invalid import is_id, normalised
 from phosphene.store.properties import image_of, instant, properties_of
 from phosphene.vectors import Vector
 
 VECTOR = "image"  # the named vector of `schemas/image.json`
 # The properties that are read of every image: all but its thumbnail.
-PROPERTIES = [each["name"] for each in schema.collection()["properties"] if each["dataType"] != ["blob"]]
+PROPERTIES = [
+    each["name"] for each in image_schema.collection()["properties"] if each["dataType"] != ["blob"]
+]
 
 
 def object_of(image: Image[Vector], thumbnail: bytes | None) -> Any:

@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from phosphene import schema
 from phosphene.errors import LibraryError, StoreError
 from phosphene.manifest import Manifest
+from phosphene.store import image_schema
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.collection import CollectionSchema, schema_diff, wanted
 from phosphene.store.weaviate.rest import content, request
@@ -93,7 +93,7 @@ def _manifest(address: Address) -> Manifest | None:
 def _post_object(address: Address, manifest: Manifest) -> bool:
     """Write the object if there is none; returns whether there was none."""
     if request(address, "GET", f"/v1/schema/{REGISTRY}").status_code == httpx.codes.NOT_FOUND:
-        posted = schema.collection("library")
+        posted = image_schema.collection("library")
         posted["replicationConfig"]["factor"] = address.replicas or 1
         _create(CollectionSchema(address), posted)
     response = request(address, "POST", f"/v1/objects{_consistency(address)}", _body(address, manifest))

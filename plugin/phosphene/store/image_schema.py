@@ -1,9 +1,9 @@
-"""The collection: `schemas/image.json`, the one truth of what an image has, and its Arrow form.
+"""The schema of an image in every store: `schemas/image.json`, and the Arrow schema derived from it.
 
-The file is a Weaviate collection as Weaviate takes it; LanceDB's schema is derived from it. Choices
-that JSON cannot explain: lineage is a `uuid[]` with parallel numbers, since a cross-reference holds no
-weight; no `shardingConfig`, so that a cluster spreads a collection over the nodes it has; no index of
-timestamps, since Weaviate resets them at every upsert and `created` is our own.
+The file is a Weaviate collection in Weaviate's own notation. JSON cannot explain these choices. Lineage is a
+`uuid[]` with parallel lists of numbers, because a cross-reference holds no weight. There is no
+`shardingConfig`, so that a cluster spreads a collection over the nodes that it has. Timestamps have no
+index, because Weaviate sets them anew at every upsert; `created` is our own.
 """
 
 import json
@@ -70,7 +70,8 @@ def _arrow_type(name: str) -> "pa.DataType":
 
 @cache
 def _text(name: str) -> str:
-    """The file: beside this module in a wheel, at the top of the repository in an editable install."""
-    here = Path(__file__).resolve().parent
-    shipped = here / "schemas" / f"{name}.json"
-    return (shipped if shipped.is_file() else here.parents[1] / "schemas" / f"{name}.json").read_text("utf-8")
+    """The text of a file of `schemas/`, which lies in the package, or in a checkout at the top of it."""
+    package = Path(__file__).resolve().parents[1]
+    shipped = package / "schemas" / f"{name}.json"
+    file = shipped if shipped.is_file() else package.parents[1] / "schemas" / f"{name}.json"
+    return file.read_text("utf-8")
