@@ -483,7 +483,8 @@ def test_a_reader_that_goes_away_is_no_error(filled: Path) -> None:
     searching = process("-L", filled, "search", PROMPT, "-n", 60)
     assert searching.stdout is not None and searching.stderr is not None
     searching.stdout.close()
-    assert searching.stderr.read() == ""
+    with searching.stderr:
+        assert searching.stderr.read() == ""
     searching.wait(timeout=60)
 
 

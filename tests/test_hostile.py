@@ -194,6 +194,8 @@ def test_idle_connections_give_way_to_new_ones(model: Embedder) -> None:
                 assert other.recv(100).startswith(b"HTTP/1.1 200")
         assert service.client.get(LIVE).status_code == 204
         assert all(rest(one) == b"" for one in idle[:15])
+        for one in idle:
+            one.close()
 
 
 def test_a_new_connection_is_refused_while_all_others_work(held: Held) -> None:

@@ -122,7 +122,8 @@ def test_several_processes_write_what_one_writes(tmp_path: Path) -> None:
     write(tmp_path / "one", range(40), size=32, workers=1)
     for file in (tmp_path / "one").iterdir():
         assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
-    assert Image.open(tmp_path / "two" / "0000039.png").size == (32, 32)
+    with Image.open(tmp_path / "two" / "0000039.png") as picture:
+        assert picture.size == (32, 32)
 
 
 def test_drawing_loads_neither_torch_nor_a_store() -> None:

@@ -58,7 +58,8 @@ def test_a_training_leaves_a_log_and_a_curve(trained: tuple[Path, clip.Trained])
     folder, result = trained
     log = read_log(folder / "training" / "log.jsonl")
     assert [line["step"] for line in log if "loss" in line] == [0, 1, 2]
-    assert Image.open(folder / "training" / "loss.png").size == (720, 360)
+    with Image.open(folder / "training" / "loss.png") as curve:
+        assert curve.size == (720, 360)
     assert result.examples == 40
     assert result.recall.count == 2
     assert result.failures == ()
@@ -100,7 +101,8 @@ def test_a_training_goes_on_from_a_model(
     first = trained[0]
     clip.train(scan([scenes]), tmp_path, steps=2, start=first)
     assert (tmp_path / "tokenizer.json").read_bytes() == (first / "tokenizer.json").read_bytes()
-    assert np.load(tmp_path / "training" / "vectors.npz")["own"].shape == (38, 256)
+    with np.load(tmp_path / "training" / "vectors.npz") as vectors:
+        assert vectors["own"].shape == (38, 256)
     texts = [open_embedder(f"local-dir:{folder}").texts(["a red house"])[0] for folder in (first, tmp_path)]
     fresh = tmp_path / "fresh"
     clip.train(scan([scenes]), fresh, steps=1, seed=5)
@@ -113,7 +115,8 @@ def test_locked_pictures_keep_their_vectors(
 ) -> None:
     clip.train(scan([scenes]), tmp_path, steps=2, start=trained[0], locked=True)
     before, after = (open_embedder(f"local-dir:{folder}") for folder in (trained[0], tmp_path))
-    picture = before.prepare(Image.open(next(scenes.glob("*.png"))))
+    with Image.open(next(scenes.glob("*.png"))) as opened:
+        picture = before.prepare(opened)
     assert np.array_equal(before.pictures([picture]).vectors, after.pictures([picture]).vectors)
     assert not np.array_equal(before.texts(["a red house"]), after.texts(["a red house"]))
 
@@ -428,7 +431,8 @@ def test_an_attempt_that_left_no_checkpoint_leaves_no_steps(tmp_path: Path) -> N
         run.note(loss=loss)
     run.save()
     assert [line["loss"] for line in read_log(tmp_path / "log.jsonl")] == [2.0]
-    assert Image.open(tmp_path / "loss.png").size == (720, 360)
+    with Image.open(tmp_path / "loss.png") as curve:
+        assert curve.size == (720, 360)
 
 
 def test_a_line_that_a_kill_cut_off_does_not_swallow_the_next_one(tmp_path: Path) -> None:

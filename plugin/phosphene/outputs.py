@@ -65,7 +65,7 @@ def claim_folder(
         raise OutputError(f"`{folder}` is the root of all folders", hint="name a folder in it")
     if folder.exists() and any(other.exists() and other.samefile(folder) for other in inputs):
         raise OutputError(f"`{folder}` is what this command reads", hint="name another folder to write to")
-    if not force and folder.exists() and any(os.scandir(folder)) and not is_ours(folder):
+    if not force and folder.exists() and any(folder.iterdir()) and not is_ours(folder):
         raise OutputError(f"`{folder}` holds files that phosphene did not make", hint=HINT)
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):

@@ -118,7 +118,7 @@ def _sample(store: Store) -> list[Image[Vector]]:
 def _kept(cache: Path, count: int) -> NDArray[np.float32] | None:
     """What was measured with as many imported images; None where there is none, or a damaged file."""
     try:
-        with np.load(cache) as kept:
+        with cache.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             same, similarities = int(kept["count"]) == count, kept["similarities"]
     except (OSError, ValueError, TypeError, LookupError, EOFError, BadZipFile, zlib.error):
         return None

@@ -29,7 +29,7 @@ def load_arrays(path: Path, on_note: OnNote | None = None) -> Arrays:
     if not path.exists():
         return {}
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (*DAMAGE, zipfile.BadZipFile, zlib.error, struct.error, MemoryError, OverflowError) as error:
         if on_note:
