@@ -91,6 +91,13 @@ def origin_of(choice: str) -> "Origin | None":
     return None if choice == "all" else cast("Origin", choice)
 
 
+def input_files(*named: Path | str | None) -> list[Path]:
+    """The files that options name. An id counts as the name of a file that does not exist."""
+    from phosphene.config import expanded
+
+    return [expanded(name) for name in named if name is not None]
+
+
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
     """Keep a common option; the command is read after its group, so the later one wins."""
     settings = context.ensure_object(Settings)

@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from phosphene.cli.streams import Styled, one_line, say, styled, visible, write
+
+if TYPE_CHECKING:
+    from phosphene.generation import Step
 
 Record = Mapping[str, Any]
 Advance = Callable[[int, int | None], None]  # done, total (None: not known yet)
@@ -121,6 +124,11 @@ class Output:
                 advance(come, None)
 
             yield count
+
+
+def on_step(advance: Advance) -> "Callable[[Step], None]":
+    """Move a progress bar with the steps of a generator."""
+    return lambda step: advance(round(step.share * PARTS), PARTS)
 
 
 def shortened(text: str, width: int = CAPTION_WIDTH) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from phosphene.cli.output import Output
+from phosphene.cli.results import seed_of
 from phosphene.cli.streams import write
 
 if TYPE_CHECKING:
@@ -113,9 +114,3 @@ def family_sheet(library: "Library", shown: "Shown") -> "Picture":
     first = sorted(made_from, key=lambda each: each[1].role != "init")  # a row does not show all of many
     parents = [tile(image, parent) for image, parent in first]
     return family(parents, tile(shown.image), [tile(child) for child in shown.descendants])
-
-
-def seed_of(image: "Image") -> int:
-    """The seed of a generated image."""
-    assert image.recipe is not None, "what was generated has a recipe"
-    return int(image.recipe["seed"])

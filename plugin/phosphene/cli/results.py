@@ -1,13 +1,21 @@
-"""Results of several commands: their columns for people, their records for `--json`."""
+"""Results that several commands print: their columns for people and their records for `--json`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from phosphene.cli.output import Column, nearby
 
 if TYPE_CHECKING:
+    from phosphene.generation.making import GeneratedImage
+    from phosphene.generation.novelty import Nearest, Novelty
     from phosphene.library import Library
-    from phosphene.records import Hit
+    from phosphene.records import Hit, Image
+
+
+def _nearness(novelty: Mapping[str, Any]) -> str:
+    share = "" if novelty["percentile"] is None else f" ({novelty['percentile']:.0f} %)"
+    return f"{novelty['similarity']:.3f}{share}"
+
 
 FILE = Column("uri", "file", nearby, path=True)
 HITS = (
@@ -17,10 +25,16 @@ HITS = (
     Column("caption", "caption"),
     FILE,
 )
+GENERATED = (
+    Column("seed", "seed"),
+    Column("score", "score", "{:.3f}".format),
+    Column("novelty", "nearest", _nearness),
+    FILE,
+)
 
 
 def hit_records(library: "Library", hits: "Sequence[Hit]") -> list[dict[str, Any]]:
-    """Hits as the JSON says them."""
+    """The records of hits, best first."""
     return [
         {
             "rank": rank,
@@ -35,6 +49,48 @@ def hit_records(library: "Library", hits: "Sequence[Hit]") -> list[dict[str, Any
 
 
 def labels(hits: "Sequence[Hit]") -> list[str]:
-    """What stands below hits in the terminal: rank, score, and a star for what was generated."""
+    """Labels of hits in the terminal: rank, score, and a star if the image was generated."""
     star = {"generated": " *", "imported": ""}
     return [f"{rank}  {hit.score:.3f}{star[hit.image.origin]}" for rank, hit in enumerate(hits, start=1)]
+
+
+def generated_record(library: "Library", made: "GeneratedImage") -> dict[str, Any]:
+    """The record of a generated image with its parents and its novelty."""
+    image = made.image
+    return {
+        "id": image.id,
+        "uri": library.where(image),
+        "prompt": image.caption,
+        "seed": seed_of(image),
+        "score": round(made.score, 6),
+        "parents": [
+            {
+                "id": parent.id,
+                "role": parent.role,
+                "similarity": round(parent.similarity, 6),
+                "weight": parent.weight,
+            }
+            for parent in image.parents
+        ],
+        "novelty": None if made.novelty is None else _novelty(made.novelty),
+    }
+
+
+def seed_of(image: "Image") -> int:
+    """The seed of a generated image."""
+    assert image.recipe is not None, "a generated image has a recipe"
+    return int(image.recipe["seed"])
+
+
+def _novelty(novelty: "Novelty") -> dict[str, Any]:
+    others = novelty.without_parents
+    return {
+        **_nearest(novelty),
+        "exact": novelty.exact,
+        "without_parents": None if others is None else _nearest(others),
+    }
+
+
+def _nearest(found: "Nearest | Novelty") -> dict[str, Any]:
+    percentile = None if found.percentile is None else round(found.percentile, 2)
+    return {"nearest": found.nearest, "similarity": round(found.similarity, 6), "percentile": percentile}

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from phosphene.cli.commands.make import MADE, kept, made_record, stepping
 from phosphene.cli.drawings import draw_map, enlarged, walk_film, walk_sheet
 from phosphene.cli.options import FORCE, Settings, command
-from phosphene.cli.output import Advance, nearby
+from phosphene.cli.output import Advance, nearby, on_step
 from phosphene.cli.pictures import hit_tiles, preview, write_picture
-from phosphene.cli.results import HITS, hit_records, labels
+from phosphene.cli.results import GENERATED, HITS, generated_record, hit_records, labels
 from phosphene.cli.streams import say, styled, visible
+from phosphene.cli.target import counting_kept
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -163,11 +163,11 @@ def search(telling: Telling, library: "Library") -> "list[Hit]":
 def generate(telling: Telling, library: "Library") -> "list[GeneratedImage]":
     """Four pictures from the six nearest."""
     what = "generate four pictures from the six nearest, and store them"
-    with telling.step(what) as advance, kept(telling.settings, library):
-        made = library.generate(PROMPT, 4, neighbours=6, seed=SEED, on_step=stepping(advance))
+    with telling.step(what) as advance, counting_kept(telling.settings, library):
+        made = library.generate(PROMPT, 4, neighbours=6, seed=SEED, on_step=on_step(advance))
     if telling.aloud:
         preview(telling.settings.output, "auto", lambda: [entry.picture for entry in made])
-        telling.settings.output.rows([made_record(library, entry) for entry in made], MADE)
+        telling.settings.output.rows([generated_record(library, entry) for entry in made], GENERATED)
     return made
 
 
@@ -203,7 +203,7 @@ def films(telling: Telling, library: "Library", hit: "Hit", made: "GeneratedImag
 def walk(telling: Telling, library: "Library") -> None:
     """From one prompt to another, with a picture found and one generated at every stop."""
     with telling.step(f"walk from “{START}” to “{END}”") as advance:
-        stops = library.walk(START, END, 8, generate=True, seed=SEED, on_step=stepping(advance))
+        stops = library.walk(START, END, 8, generate=True, seed=SEED, on_step=on_step(advance))
         sheet = walk_sheet(library, stops, (START, END))
         film = walk_film(library, stops, telling.folder / "walk.webp")
     telling.wrote(sheet, "walk.png")
@@ -225,7 +225,7 @@ def tell(
     again: "Sequence[Hit]",
 ) -> Path:
     """One page with all of it."""
-    from phosphene.cli.commands.story import Story, write_story
+    from phosphene.cli.demo_page import Story, write_story
 
     with telling.step("tell it all on one page"):
         page = write_story(Story(telling.folder, library, PROMPT, (START, END), first, made, again))

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from phosphene.cli.commands.make import INTO, kept, opened, stepping
 from phosphene.cli.drawings import walk_film, walk_sheet
 from phosphene.cli.options import GENERATOR, SEED, Settings, command, written
-from phosphene.cli.output import Column
+from phosphene.cli.output import Column, on_step
 from phosphene.cli.pictures import write_picture
 from phosphene.cli.results import FILE
+from phosphene.cli.target import INTO, counting_kept, target_library
 
 if TYPE_CHECKING:
     from phosphene.explore.walk import Stop
@@ -68,8 +68,8 @@ def walk(
     film = out.with_suffix(".webp")
     settings.claim(out, film, reads=[*parse(start).files, *parse(end).files])
     output = settings.output
-    with settings.open(generator=generator) as library, opened(settings, library, into) as target:
-        with kept(settings, target), output.progress("walking") as advance:
+    with settings.open(generator=generator) as library, target_library(settings, library, into) as target:
+        with counting_kept(settings, target), output.progress("walking") as advance:
             stops = library.walk(
                 start,
                 end,
@@ -78,7 +78,7 @@ def walk(
                 keep=keep,
                 seed=seed,
                 into=target,
-                on_step=stepping(advance),
+                on_step=on_step(advance),
             )
         output.rows([stop_record(library, stop, target) for stop in stops], STOPS)
         for chosen in {stop.seed for stop in stops if stop.seed is not None}:

@@ -6,7 +6,7 @@ from pathlib import Path
 from shlex import quote
 
 from phosphene.cli.output import nearby
-from phosphene.cli.pictures import seed_of
+from phosphene.cli.results import seed_of
 from phosphene.generation.making import GeneratedImage
 from phosphene.images import open_picture
 from phosphene.library import Library

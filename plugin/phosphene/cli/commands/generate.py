@@ -1,0 +1,172 @@
+"""`phosphene generate`: make pictures from a prompt and the pictures nearest to it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from phosphene.cli.options import (
+    FROM_ZERO,
+    GENERATOR,
+    INPUT,
+    ORIGINS,
+    SEED,
+    SHARE,
+    NamedValue,
+    Number,
+    Settings,
+    Size,
+    command,
+    input_files,
+    origin_of,
+    written,
+)
+from phosphene.cli.output import on_step
+from phosphene.cli.pictures import PROTOCOLS, check_sheet, made_tiles, preview, write_picture
+from phosphene.cli.results import GENERATED, generated_record
+from phosphene.cli.target import INTO, counting_kept, target_library
+
+if TYPE_CHECKING:
+    from phosphene.library import Library
+
+GUIDANCE = Number(0, 100)
+PICTURES, CANDIDATES, STEPS = (click.IntRange(1, most) for most in (10_000, 256, 200))
+DEFAULT = "[default: the generator's]"
+
+
+@command("generate")
+@click.argument("prompt", metavar="PROMPT...", nargs=-1, required=True)
+@click.option("-n", "--count", default=4, show_default=True, type=PICTURES, help="How many pictures to make.")
+@click.option(
+    "-k",
+    "--neighbours",
+    type=FROM_ZERO,
+    help="How many images lead each picture.  [default: 6, or as many as the generator takes]",
+)
+@click.option("--seed", type=SEED, help="The seed of picture i is this plus i.  [default: random]")
+@click.option(
+    "--origin", default="imported", show_default=True, type=ORIGINS, help="Which images may be neighbours."
+)
+@click.option(
+    "--negative",
+    metavar="TEXT",
+    multiple=True,
+    help="What the pictures and their neighbours should not show. May be given several times.",
+)
+@click.option("--init", metavar="FILE|ID", help="Start from this picture. An ID may have `id:` before it.")
+@click.option(
+    "--strength", type=SHARE, help="How far to depart from --init.  [default: 0.6, or 1 with --mask]"
+)
+@click.option(
+    "--mask",
+    metavar="FILE",
+    type=INPUT,
+    help="Which part of --init to repaint. White is repainted, black and transparent are kept.",
+)
+@click.option(
+    "--fit",
+    default="crop",
+    show_default=True,
+    type=click.Choice(["crop", "pad", "stretch"]),
+    help="How --init is fitted to the size: crop takes the middle, pad keeps all and extends the edges.",
+)
+@click.option(
+    "--candidates",
+    type=CANDIDATES,
+    help=f"How many candidates to make of each picture. The nearest to the prompt is kept.  {DEFAULT}",
+)
+@click.option(
+    "--steps",
+    "num_inference_steps",
+    type=STEPS,
+    help=f"Denoising steps from pure noise. With a start picture only a share of them is needed.  {DEFAULT}",
+)
+@click.option(
+    "--guidance",
+    "guidance_scale",
+    type=GUIDANCE,
+    help=f"How closely a picture follows the prompt.  {DEFAULT}",
+)
+@click.option(
+    "--image-guidance",
+    "image_guidance_scale",
+    type=GUIDANCE,
+    help=f"How closely a picture follows the neighbours.  {DEFAULT}",
+)
+@click.option(
+    "--neighbour-strength",
+    type=SHARE,
+    help=f"How far to depart from the neighbours' pictures. With 1 only their vectors count.  {DEFAULT}",
+)
+@click.option("--size", metavar="WxH", type=Size(), help=f"The size in pixels.  {DEFAULT}")
+@click.option(
+    "--option",
+    "options",
+    metavar="NAME=VALUE",
+    type=NamedValue(),
+    multiple=True,
+    help="An option of the generator's own. May be given several times.",
+)
+@GENERATOR
+@INTO
+@click.option("--preview", "protocol", **PROTOCOLS)
+@written("Also write a contact sheet to this file.")
+def generate(
+    settings: Settings,
+    prompt: Sequence[str],
+    origin: str,
+    protocol: str,
+    into: str | None,
+    generator: str | None,
+    options: Sequence[tuple[str, str]],
+    out: Path | None,
+    **wishes: Any,
+) -> None:
+    """Make pictures from a prompt and the images nearest to it, and keep them.
+
+      phosphene generate a red house in the snow at night
+      phosphene generate a boat + ./sea.jpg --negative trees -n 2 --seed 7
+      phosphene generate a house at night --init house.png --strength 0.7
+      phosphene generate a tree --init house.png --mask left-half.png --json
+
+    The prompt is a query as `search` takes it. The built-in generator starts from the pictures of
+    the two nearest neighbours with much noise added, and the vectors of all neighbours lead it.
+
+    The column score is the cosine similarity of a picture to its prompt. The column nearest is its
+    similarity to the nearest imported image. The number in brackets says how many per cent of the
+    imported images are less similar to their own nearest one.
+
+    Every picture is a PNG that holds its recipe: `phosphene replay FILE` makes it again. Pictures
+    are kept in the library, or in the one of --into. A collection that another program made is
+    only read, so it needs --into.
+    """
+    if wishes["init"] is None and (wishes["mask"] or wishes["strength"]):
+        raise click.UsageError("--mask and --strength need a picture to start from. Pass it with --init.")
+    from phosphene.query import parse
+    from phosphene.render.sheet import contact_sheet
+
+    query = parse(prompt)
+    negative = [path for words in wishes["negative"] for path in parse(words).files]
+    check_sheet(out, wishes["count"])
+    settings.claim(out, reads=[*query.files, *negative, *input_files(wishes["init"], wishes["mask"])])
+    output = settings.output
+    with settings.open(generator=generator) as library, target_library(settings, library, into) as target:
+        target.keeper.check()  # a library that is only read says so before any model loads
+        wishes |= _typed(library, options)
+        with counting_kept(settings, target), output.progress("generating") as advance:
+            made = library.generate(
+                query, origin=origin_of(origin), into=target, on_step=on_step(advance), **wishes
+            )
+        preview(output, protocol, lambda: [one.picture for one in made])
+        output.rows([generated_record(target, one) for one in made], GENERATED)
+    if out:
+        write_picture(output, contact_sheet(made_tiles(made), title=" ".join(prompt)), out)
+
+
+def _typed(library: "Library", options: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """The values of --option in the types that the generator declares; unknown ones stay text."""
+    if not options:
+        return {}
+    known = library.generator.capabilities.options
+    return {name: known[name].read(name, text) if name in known else text for name, text in options}

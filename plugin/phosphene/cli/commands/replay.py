@@ -1,0 +1,74 @@
+"""`phosphene replay`: make a generated picture again and compare the two."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from phosphene.cli.options import GENERATOR, INPUT, Settings, command, input_files, written
+from phosphene.cli.output import on_step
+from phosphene.cli.pictures import write_generated
+from phosphene.cli.results import seed_of
+
+if TYPE_CHECKING:
+    from phosphene.generation.replaying import Replayed
+
+
+@command("replay")
+@click.argument("source", metavar="FILE|ID")
+@click.option("--init", metavar="FILE|ID", help="The init image, if phosphene does not find it.")
+@click.option("--mask", metavar="FILE", type=INPUT, help="The mask, if phosphene does not find it.")
+@GENERATOR
+@written("Write the new picture to this file.")
+def replay(
+    settings: Settings,
+    source: str,
+    init: str | None,
+    mask: Path | None,
+    generator: str | None,
+    out: Path | None,
+) -> None:
+    """Make a generated picture again and compare the two.
+
+      phosphene replay pictures/5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11.png
+      phosphene replay 5f0c2a44 -o again.png
+
+    The library must hold the picture's parents. Nothing is stored in it. The init image and the
+    mask are looked for in the library and where they lay on this machine. The file of -o holds the
+    recipe and the marks of a generated picture: a PNG in its text chunks, a JPEG or WebP in its
+    EXIF and XMP. The same machine and the same versions give the same pixels if the picture was
+    made alone (--candidates 1). If it was made beside other candidates, or on another machine, a
+    pixel may differ by one grey level.
+    """
+    from phosphene.query.terms import file_or_id
+
+    settings.claim(out, reads=input_files(source, init, mask))
+    with settings.open(generator=generator) as library, settings.output.progress("generating") as advance:
+        again = library.replay(file_or_id(source), init=init, mask=mask, on_step=on_step(advance))
+    shown = {"id": again.image.id, "prompt": again.image.caption, "comparison": _comparison(again)}
+    settings.output.fields(_record(again), shown)
+    if out:
+        write_generated(settings.output, again.image, again.picture, out)
+
+
+def _record(again: "Replayed") -> dict[str, Any]:
+    return {
+        "id": again.image.id,
+        "prompt": again.image.caption,
+        "seed": seed_of(again.image),
+        "cosine": None if again.cosine is None else round(again.cosine, 6),
+        "largest_difference": again.largest_difference,
+        "identical": again.identical,
+        "same_weights": again.same_weights,
+    }
+
+
+def _comparison(again: "Replayed") -> str:
+    if again.original is None:
+        return "there is nothing to compare with: the file of the first picture is gone"
+    weights = "" if again.same_weights else "; the first picture was made by another generator"
+    if again.identical:
+        return f"the same, pixel for pixel{weights}"
+    if again.largest_difference is None:
+        return f"another size; cosine {again.cosine:.4f}{weights}"
+    return f"within {again.largest_difference} of 255 grey levels; cosine {again.cosine:.4f}{weights}"
