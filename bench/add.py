@@ -14,7 +14,6 @@ Decoding at a reduced scale moves vectors; the least cosine to those of the whol
 
 import argparse
 import io
-import json
 import statistics
 import tempfile
 import time
@@ -25,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import open_clip
+import record
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image, ImageDraw
@@ -56,7 +56,7 @@ def main() -> None:
             figures[name] = measure(model, folder, contents)
             print(name, *(f"  {key:<28} {value}" for key, value in figures[name].items()), "", sep="\n")
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+        record.write(arguments.json, figures)
 
 
 def measure(model: str, folder: Path, contents: Sequence[bytes]) -> dict[str, Any]:

@@ -8,15 +8,16 @@ Works on a copy of the library. The whole is to take at most 1.05 times the bare
 """
 
 import argparse
-import json
 import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import record
 
 import phosphene
 from phosphene.filters import IMPORTED
@@ -26,6 +27,7 @@ from phosphene.library import Library
 
 PROMPT = "a red house in the snow at night"
 FACTOR, EXTRA = 1.05, 0.050  # what the whole may take: times the bare, and seconds a call
+Seconds = tuple[float, float]  # by the clock, and of the CPU
 
 
 def main() -> None:
@@ -37,31 +39,38 @@ def main() -> None:
     for name, value in figures.items():
         print(f"{name:<28} {value}")
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+        record.write(arguments.json, figures)
 
 
 def measure(library: Library, pictures: int, runs: int) -> dict[str, Any]:
     """Medians of seconds a call; every call has seeds of its own, so that all of it is stored."""
     requests = _requests(library, pictures)
-    bare: list[float] = []
-    whole: list[float] = []
+    bare: list[Seconds] = []
+    whole: list[Seconds] = []
     for run in range(runs + 1):  # the first one warms up
         seed = run * pictures
         seeded = [replace(request, seed=seed + place) for place, request in enumerate(requests)]
         bare.append(_seconds(lambda seeded=seeded: list(library.generator.generate(seeded))))  # type: ignore[misc]
         whole.append(_seconds(lambda seed=seed: library.generate(PROMPT, pictures, seed=seed)))  # type: ignore[misc]
-    alone, together = statistics.median(bare[1:]), statistics.median(whole[1:])
+    (alone, alone_cpu), (together, together_cpu) = _median(bare[1:]), _median(whole[1:])
     return {
         "pictures a call": pictures,
         "candidates a picture": library.generator.capabilities.candidates,
         "bare generator, s": round(alone, 3),
         "search to stored, s": round(together, 3),
         "ratio": round(together / alone, 4),
+        "bare generator, CPU s": round(alone_cpu, 3),
+        "search to stored, CPU s": round(together_cpu, 3),
+        "ratio of CPU s": round(together_cpu / alone_cpu, 4),
         "beyond it, ms": round(1000 * (together - alone), 1),
         "allowed, s": round(FACTOR * alone + EXTRA, 3),
         "within": together <= FACTOR * alone + EXTRA,
         "runs": runs,
     }
+
+
+def _median(times: Sequence[Seconds]) -> Seconds:
+    return statistics.median(one[0] for one in times), statistics.median(one[1] for one in times)
 
 
 def _requests(library: Library, pictures: int) -> list[Request]:
@@ -71,10 +80,10 @@ def _requests(library: Library, pictures: int) -> list[Request]:
     return [request for each in plans for request in candidates(each)]
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def _seconds(work: Callable[[], object]) -> Seconds:
+    started, before = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - started
+    return time.perf_counter() - started, time.process_time() - before
 
 
 def _arguments() -> argparse.Namespace:

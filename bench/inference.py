@@ -40,6 +40,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import record
 from add import draw, random_weights
 
 SERVICES = ("phosphene", "no batching", "no outside decoding", "stock")
@@ -64,7 +65,7 @@ def main() -> None:
             figures = measure(services, bodies, arguments.parallel, rounds, seconds)
     _print(figures)
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+        record.write(arguments.json, figures)
 
 
 @dataclass

@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import record
 from PIL import Image as Pillow
 
 import phosphene
@@ -103,9 +104,7 @@ def main() -> None:
         for wrong in tally.wrong[:10]:
             print(f"  {wrong}")
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        content = {name: {**_plain(tally)} for name, tally in tallies.items()}
-        arguments.json.write_text(json.dumps(content, indent=2) + "\n")
+        record.write(arguments.json, {name: _plain(tally) for name, tally in tallies.items()})
     sys.exit(any(tally.wrong for tally in tallies.values()))
 
 

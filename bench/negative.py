@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import record
 from judge import shown
 from made import GROUP, NEIGHBOURS, Seen, by_text, interval
 from pool import FOLDER, IMPORTED, PROMPTS, Pool, Task, filled, found, share
@@ -55,7 +56,7 @@ def main() -> None:
     for name, value in figures.items():
         print(f"{name:<24} {value}")
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+        record.write(arguments.json, figures)
 
 
 def pairs() -> list[Pair]:

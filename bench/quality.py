@@ -17,12 +17,12 @@ Draws test scenes (seeds that no training has seen), makes a library of them, an
 """
 
 import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import record
 from made import generation
 from pool import FOLDER, caption_of, elsewhere, filled, handwritten
 from retrieval import prompted, retrieval, scores
@@ -56,7 +56,7 @@ def main() -> None:
     for name, value in flat(figures):
         print(f"{name:<64} {value}")
     if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+        record.write(arguments.json, figures)
 
 
 def measure(extent: Extent, trained: Path | None, folder: Path) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,6 @@ included, and of Weaviate's process.
 """
 
 import argparse
-import json
 import re
 import statistics
 import sys
@@ -25,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import record
 
 from phosphene.filters import GENERATED
 from phosphene.records import Image, Space
@@ -68,7 +68,7 @@ def main() -> None:
         columns = lance(folder / "lance", space, vectors, sizes) | served
     _print(columns)
     if arguments.json:
-        arguments.json.write_text(json.dumps(columns, indent=2) + "\n")
+        record.write(arguments.json, columns)
 
 
 def lance(folder: Path, space: Space, vectors: Vectors, sizes: list[int]) -> Columns:

@@ -1,0 +1,63 @@
+"""What a bench writes with `--json`: its figures, and how, when and on what machine they were measured.
+
+`docs/benchmarks.md` is written from these files, by `bench/tables.py`.
+"""
+
+import json
+import os
+import platform
+import shlex
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+# Of processes that were running or waiting before the bench began, averaged over the last minute.
+LOAD = os.getloadavg()[0]
+
+
+def write(path: Path, figures: Any) -> None:
+    """Write the figures of the script that is running to a file, whose folder may be missing."""
+    content = {
+        "command": command(path),
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine(),
+        "figures": figures,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def command(path: Path) -> str:
+    """The command that was called, without `--json FILE`."""
+    words = [word for word in sys.argv[1:] if word not in ("--json", str(path), f"--json={path}")]
+    return shlex.join(["python", f"bench/{Path(sys.argv[0]).name}", *words])
+
+
+def machine() -> dict[str, Any]:
+    """The processor, its cores, the memory, the versions, and how busy it was before the bench began."""
+    from importlib.metadata import version
+
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(pages / 1e9),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "load_before": round(LOAD, 1),
+    }
+
+
+def _processor() -> str:
+    """Its name and, since names of rented machines are vague, the widest vectors it computes with."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    fields = dict(line.split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line)
+    fields = {name.strip(): value.strip() for name, value in fields.items()}
+    flags = fields.get("flags", "").split()
+    wide = next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), "")
+    return ", ".join(filter(None, (fields.get("model name", platform.machine()), wide)))
