@@ -14,6 +14,7 @@ from phosphene.config import cores
 from weaviate_server import HOW, Server, binary
 
 PLUGIN = Path(__file__).resolve().parent.parent / "plugin"
+collect_ignore = ["plugins"]  # tests/test_conformance.py runs them as their authors do
 CHROMIUM = Path(os.environ.get("PHOSPHENE_CHROMIUM", "/usr/bin/chromium"))
 
 

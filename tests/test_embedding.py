@@ -29,6 +29,7 @@ from phosphene.errors import ModelError
 from phosphene.landscape import CLIP_FOLDER
 from phosphene.landscape.scenes import SEEDS, Scene, captions, compose, draw
 from phosphene.nets import tokenizer
+from phosphene.testing.embedders import EmbedderTests
 from phosphene.vectors import Vectors
 from tiny import tiny_clip
 
@@ -467,6 +468,12 @@ def test_without_a_network_the_error_says_what_to_do() -> None:
 def landscape() -> OpenClip:
     found = resolve("landscape")
     return OpenClip(found, identify(found))
+
+
+class TestLandscape(EmbedderTests):
+    @pytest.fixture
+    def embedder(self, landscape: OpenClip) -> OpenClip:
+        return landscape
 
 
 def test_the_built_in_model_is_small() -> None:

@@ -21,7 +21,6 @@ from phosphene.library import Library
 from phosphene.query import parse
 from phosphene.recipes import in_picture
 from phosphene.recipes.lineage import generated_id
-from phosphene.testing.generators import GeneratorTests
 from phosphene.vectors import AVOIDED, unit
 
 OLD = Path(__file__).parent / "format1"
@@ -168,16 +167,6 @@ def test_settings_that_the_generator_does_not_know_are_refused(library: Library)
 
 
 # ── a generator of a plugin, which reads only words ───────────────────────────────────────
-
-
-class TestWordsOnly(GeneratorTests):
-    """The toy generator of the plugin keeps what the seam promises."""
-
-    @pytest.fixture
-    def generator(self, plugins: Path) -> Any:
-        from phosphene_toy_generator import Stripes  # type: ignore[import-not-found]
-
-        return Stripes()
 
 
 @pytest.fixture

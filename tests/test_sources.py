@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from phosphene.errors import ImageError
 from phosphene.records import Failure
-from phosphene.sources import Item, file_item, fullest, is_remote, scan, to_path, to_uri
-from pictures import drawn, encoded, open_to_all
+from phosphene.sources import Item, Source, file_item, fullest, is_remote, open_source, scan, to_path, to_uri
+from phosphene.sources.folder import LocalFiles
+from phosphene.testing.sources import SourceTests
+from pictures import drawn, encoded, jpeg, open_to_all
 
 ODD_NAMES = ("ünïcode 雪.jpg", "two\nlines.jpg", "-rf.jpg", "$(touch gone).jpg", "a b'c\"d.JPG")
 
@@ -45,6 +47,36 @@ def path_of(found: Item | Failure) -> Path:
 
 def names(folder: Path, *paths: Path) -> list[str]:
     return [path_of(item).relative_to(folder).as_posix() for item in scan(paths or [folder])]
+
+
+# ── the conformance suite ─────────────────────────────────────────────────────────────────
+
+
+class TestFolder(SourceTests):
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> Source:
+        put(tmp_path, "not a picture.txt", "in/captions.json")
+        for number, name in enumerate(("a.jpg", "in/b.jpg", "in/ünïcode 雪.jpg")):
+            (tmp_path / name).write_bytes(jpeg(number))
+        (tmp_path / "a.txt").write_text("a house\nby the sea")
+        return LocalFiles([tmp_path])
+
+
+class TestCaptionsFile(SourceTests):
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> Source:
+        for number in range(3):
+            (tmp_path / f"{number}.jpg").write_bytes(jpeg(number))
+        captions = {f"{number}.jpg": [f"house {number}", "a house"] for number in range(3)}
+        return LocalFiles([coco(tmp_path / "captions.json", captions)])
+
+
+class TestFileScheme(SourceTests):
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> Source:
+        for number in range(2):
+            (tmp_path / f"{number}.jpg").write_bytes(jpeg(number))
+        return open_source(tmp_path.as_uri())
 
 
 # ── folders and files ─────────────────────────────────────────────────────────────────────

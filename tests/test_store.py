@@ -1,11 +1,10 @@
-"""Every store passes the suite of `phosphene.testing.stores`: our own, and that of an installed package."""
+"""Every store passes the suite of `phosphene.testing.stores`: LanceDB's and Weaviate's."""
 
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from phosphene.plugins import installed
 from phosphene.store.lance.store import LanceStore
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.store import WeaviateStore
@@ -24,13 +23,3 @@ class TestWeaviate(StoreTests):
     def open_store(self, weaviate: Server) -> OpenStore:
         address = Address.parse(weaviate.url(f"Test{uuid4().hex}"))
         return lambda: WeaviateStore.create(address, SPACE)
-
-
-class TestNumpy(StoreTests):
-    """A toy store that an installed package brings."""
-
-    @pytest.fixture
-    def open_store(self, plugins: Path, tmp_path: Path) -> OpenStore:
-        [plugin] = [each for each in installed("stores") if each.name == "numpy"]
-        location = plugin.load()(f"numpy://{tmp_path / 'numpy.lib'}")
-        return lambda: location.open(SPACE, create=True)

@@ -32,7 +32,10 @@ class Cut:
 
 
 class Embedder(Protocol):
-    """Turns texts and pictures into unit vectors of one space."""
+    """Turns texts and pictures into unit vectors of one space.
+
+    Every implementation passes the conformance suite in `phosphene.testing.embedders`.
+    """
 
     @property
     def space(self) -> Space:

@@ -21,7 +21,10 @@ from phosphene.generation.requests import Value as Value
 
 
 class Generator(Protocol):
-    """Requests to pictures. `phosphene.testing.generators` holds the tests that every one passes."""
+    """Makes pictures from requests.
+
+    Every implementation passes the conformance suite in `phosphene.testing.generators`.
+    """
 
     @property
     def capabilities(self) -> Capabilities:

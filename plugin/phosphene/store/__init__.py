@@ -21,7 +21,7 @@ class StoreInfo:
 class Store(Protocol):
     """Images with unit vectors of one space.
 
-    Every implementation passes the conformance suite in `tests/test_store.py`.
+    Every implementation passes the conformance suite in `phosphene.testing.stores`.
     All raise StoreError for what the store cannot do; unknown ids are passed over.
     """
 

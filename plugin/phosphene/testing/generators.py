@@ -1,14 +1,4 @@
-"""The tests that every Generator passes, for pytest.
-
-A package that brings a generator runs them in its own tests, on what its fixture `generator` returns:
-
-    @pytest.fixture(scope="module")
-    def generator(): return Mine()
-
-    class TestMine(GeneratorTests): ...
-
-Requests of every lane are made here, from the capabilities.
-"""
+"""The conformance suite of generators: what every Generator promises, see `phosphene.testing`."""
 
 import json
 from dataclasses import replace
@@ -52,7 +42,11 @@ def request_for(generator: Generator, mode: Mode = "text-to-image", **changes: A
 
 
 class GeneratorTests:
-    """What is promised at the Protocol `phosphene.generation.Generator`."""
+    """What is promised at the Protocol `phosphene.generation.Generator`.
+
+    The fixture `generator` returns the generator. Where opening takes long, define it outside of the class,
+    with `scope="module"`. The requests follow from the generator's capabilities.
+    """
 
     def test_its_capabilities_agree_with_each_other(self, generator: Generator) -> None:
         can = generator.capabilities

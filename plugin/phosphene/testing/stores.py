@@ -1,14 +1,4 @@
-"""The tests that every Store passes, for pytest.
-
-A package that brings a store runs them in its own tests. Its fixture returns a function that opens the store
-of the running test, in `SPACE`. The store is new for each test, and every call opens the same one again:
-
-    class TestMine(StoreTests):
-        @pytest.fixture
-        def open_store(self, tmp_path): return lambda: MyStore(tmp_path, SPACE)
-
-Stores are compared with the plain one in `phosphene.testing.images`.
-"""
+"""The conformance suite of stores: what every Store promises, see `phosphene.testing`."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -87,7 +77,12 @@ def filled(store: Store, count: int) -> Oracle:
 
 
 class StoreTests:
-    """What is promised at the Protocol `phosphene.store.Store`."""
+    """What is promised at the Protocol `phosphene.store.Store`.
+
+    The fixture `open_store` returns a function that opens the store of the running test, in `SPACE`. The
+    store is a new one for each test, and every call opens the same one again. Stores are compared with the
+    plain one in `phosphene.testing.images`.
+    """
 
     @pytest.fixture
     def again(self, open_store: OpenStore) -> Iterator[OpenStore]:

@@ -15,12 +15,12 @@ DIMENSION = 48  # 4 × 4 pixels of 3 colours
 
 
 class ToyEmbedder:
-    """Texts and pictures to unit vectors. It needs no weights."""
+    """Turns texts and pictures into unit vectors. It needs no weights."""
 
     space = Space(id="toy:4x4", name="toy", dimension=DIMENSION)
 
     def texts(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors (n, d): the same text always has the same one."""
+        """The unit vectors (n, d) of texts. The same text always has the same one."""
         seeds = [int.from_bytes(sha256(text.encode()).digest()[:8]) for text in texts]
         raw = [np.random.default_rng(seed).normal(size=DIMENSION) for seed in seeds]
         return unit(np.array(raw, np.float32).reshape(len(texts), DIMENSION))
@@ -30,15 +30,15 @@ class ToyEmbedder:
         return None
 
     def prepare(self, picture: Picture) -> Pixels:
-        """One picture at 4×4 pixels."""
-        return np.asarray(picture.convert("RGB").resize((4, 4), Resampling.BOX))
+        """The picture at 4×4 pixels."""
+        return np.asarray(picture.resize((4, 4), Resampling.BOX))
 
     def pictures(self, prepared: Sequence[Pixels]) -> Embedded:
-        """Unit vectors (n, d) of prepared pictures, and the lengths that they had before."""
+        """The unit vectors (n, d) of prepared pictures, and the lengths that they had before."""
         raw = np.array(prepared, np.float32).reshape(len(prepared), DIMENSION) + 1
         return Embedded(unit(raw), np.linalg.norm(raw, axis=1))
 
 
 def toy(name: str, *, device: str = "auto", on_fetch: Callable[[int], None] | None = None) -> ToyEmbedder:
-    """Open the embedder: the entry point that phosphene calls."""
+    """Open the embedder. The entry point names this function."""
     return ToyEmbedder()

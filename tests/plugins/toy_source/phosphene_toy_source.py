@@ -1,4 +1,4 @@
-"""A toy source: `toy:N` is a picture book of N pages, each of one colour."""
+"""A toy source: `toy:5` is a picture book of five pages, each of one colour."""
 
 import io
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from phosphene.sources import Item
 
 
 class PictureBook:
-    """The pages of one book, as phosphene adds them."""
+    """A Source of so many pages."""
 
     def __init__(self, pages: int) -> None:
         self.pages = pages
 
     def items(self) -> Iterator[Item]:
-        """Every page, without drawing it yet."""
+        """Every page. None is drawn before phosphene opens it."""
         for number in range(self.pages):
             yield Item(
                 uri=f"toy:{number}",
@@ -28,7 +28,7 @@ class PictureBook:
             )
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Nothing is open."""
 
 
 def page(number: int) -> bytes:
@@ -40,8 +40,8 @@ def page(number: int) -> bytes:
 
 
 def toy(name: str) -> PictureBook:
-    """Open the source that `toy:N` names: the entry point that phosphene calls."""
-    _, _, pages = name.partition(":")
+    """Open the source that `toy:5` names. The entry point names this function."""
+    pages = name.removeprefix("toy:")
     if not pages.isdecimal():
-        raise ImageError(f"`{name}` has no number of pages", hint="write it like `toy:3`")
+        raise ImageError(f"`{name}` does not say how many pages the book has", hint="write it like `toy:5`")
     return PictureBook(int(pages))

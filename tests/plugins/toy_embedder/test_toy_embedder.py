@@ -1,0 +1,12 @@
+"""The toy embedder keeps what the seam promises."""
+
+import pytest
+from phosphene_toy_embedder import ToyEmbedder, toy
+
+from phosphene.testing.embedders import EmbedderTests
+
+
+class TestToyEmbedder(EmbedderTests):
+    @pytest.fixture
+    def embedder(self) -> ToyEmbedder:
+        return toy("toy")
