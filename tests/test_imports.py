@@ -54,12 +54,11 @@ LAYERS = (
     {
         "ingest",
         "query.terms",
-        "maintenance.copying",
         "render",
         "training",
         "store.weaviate.probe",
     },
-    {"explore", "generation", "store.weaviate.location"},
+    {"explore", "generation", "maintenance.copying", "store.weaviate.location"},
     {"generators"},
     {"opening", "training.generator", "maintenance"},
     {"library"},

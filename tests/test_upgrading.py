@@ -167,6 +167,14 @@ def test_other_writes_upgrade_it_too(write: str, folder: Path, tmp_path: Path) -
     assert is_upgraded(folder) and is_old(fresh)
 
 
+def test_a_copy_of_it_has_the_new_format_and_is_whole(folder: Path, tmp_path: Path) -> None:
+    copied = run("copy", folder, tmp_path / "copy")
+    checked = run("-L", tmp_path / "copy", "check")
+
+    assert (copied.exit_code, checked.exit_code) == (0, 0), checked.stdout
+    assert is_upgraded(tmp_path / "copy") and is_old(folder)
+
+
 def test_a_repair_upgrades_rows_whose_manifest_is_lost(folder: Path) -> None:
     (folder / "library.json").unlink()
 

@@ -2,13 +2,14 @@
 
 The two may have different stores. An image that the target already holds with the same content is skipped, so
 a copy that was stopped goes on where it ended. At the end everything is read back and compared by a digest of
-each image.
+each image, and the target's journal learns of the images that it does not know.
 """
 
 import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from phosphene.batches import batched
 from phosphene.errors import LibraryError, StoreError
 from phosphene.files import inside, write_whole
 from phosphene.images import read
+from phosphene.ingest.commit import fill
+from phosphene.journal import Journal
 from phosphene.maintenance.upgrading import begin_writing
 from phosphene.records import Image
 from phosphene.sources import is_remote, to_path, to_uri
@@ -76,6 +79,8 @@ def copy(source: Place, target: Place, on_progress: OnProgress | None = None) ->
         if on_progress:
             on_progress(len(wanted), max(total, len(wanted)))
     _verify(wanted, target.store)
+    with closing(Journal(target.folder / "journal.sqlite")) as journal:
+        fill(target.store, journal)
     return Copied(
         copied=copied,
         unchanged=len(wanted) - copied,
