@@ -16,8 +16,8 @@ from typing import Any, Generic, Literal, TypeVar
 
 from phosphene.errors import PluginError
 
-Kind = Literal["stores", "sources", "embedders", "generators"]
-KINDS: tuple[Kind, ...] = ("stores", "sources", "embedders", "generators")
+Seam = Literal["stores", "sources", "embedders", "generators"]
+KINDS: tuple[Seam, ...] = ("stores", "sources", "embedders", "generators")
 T = TypeVar("T")
 
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 class Plugin:
     """An entry point that an installed package brings. It is not imported until `load`."""
 
-    kind: Kind
+    kind: Seam
     name: str
     package: str
     version: str
@@ -53,7 +53,7 @@ class Registry(Generic[T]):
     replace a built-in name.
     """
 
-    kind: Kind
+    kind: Seam
     built_in: Mapping[str, Callable[[], T]]
 
     def has(self, name: str) -> bool:
@@ -88,13 +88,13 @@ class Registry(Generic[T]):
         return loaded
 
 
-def installed(kind: Kind) -> list[Plugin]:
+def installed(kind: Seam) -> list[Plugin]:
     """The plugins of a kind, in the order of their names. Imports none of them."""
     found = {_plugin(kind, entry): None for entry in entry_points(group=f"phosphene.{kind}")}
     return sorted(found, key=lambda plugin: (plugin.name, plugin.package))
 
 
-def _plugin(kind: Kind, entry: EntryPoint) -> Plugin:
+def _plugin(kind: Seam, entry: EntryPoint) -> Plugin:
     package = entry.dist
     name, version = (package.name, package.version) if package else ("unknown", "unknown")
     return Plugin(kind, entry.name, name, version, entry)

@@ -15,7 +15,7 @@ NOTATION = (
     "a model is `landscape`, `NAME/TAG` of open_clip, `hf-hub:ORG/NAME`, `local-dir:PATH`, "
     "or `NAME@FILE` for a bare checkpoint"
 )
-Kind = Literal["built-in", "tag", "hub", "folder", "file", "plugin"]
+ModelKind = Literal["built-in", "tag", "hub", "folder", "file", "plugin"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Named:
     """A model's name in its parts: `model` is an architecture, a repository or a plugin."""
 
     text: str
-    kind: Kind
+    kind: ModelKind
     model: str = ""
     rest: str = ""
 

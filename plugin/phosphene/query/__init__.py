@@ -18,7 +18,7 @@ from phosphene.config import expanded
 from phosphene.errors import PhospheneError, QueryError
 from phosphene.sources import ENDINGS, to_path
 
-Kind = Literal["text", "picture", "id"]
+TermKind = Literal["text", "picture", "id"]
 OPERATOR = re.compile(r"(?:^|\s)([+-])(?=\s|$)")
 WEIGHT = re.compile(r"(\d+(?:\.\d+)?):(?=\S)(?!\d+(?!\w))")
 HEAVIEST = 1e6  # vectors are float32: beside such a weight, one of 0.1 is lost
@@ -31,7 +31,7 @@ EXAMPLE = "2:red house + ./snow.jpg - trees"
 class Term:
     """One part of a query; a negative weight leads away from it."""
 
-    kind: Kind
+    kind: TermKind
     value: str  # the text, the path as written, or the id
     weight: float = 1.0
 

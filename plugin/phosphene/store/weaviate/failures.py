@@ -22,7 +22,7 @@ from phosphene.keys import masked
 
 # unreachable: this node does not answer, but another one may. timeout: the answer took too long.
 # transient: the server cannot do it now, but may do it soon. permanent: it would refuse it again.
-Kind = Literal["unreachable", "timeout", "transient", "permanent"]
+ProblemKind = Literal["unreachable", "timeout", "transient", "permanent"]
 
 DENIED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED, 401, 403)
 TIMED_OUT = (grpc.StatusCode.DEADLINE_EXCEEDED, 504)
@@ -82,7 +82,7 @@ ERRORS = (
 class Problem:
     """An error of a server as a person is told about it: its reason, and a hint that helps."""
 
-    kind: Kind
+    kind: ProblemKind
     reason: str
     hint: str
 
