@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Part = Literal["manifest", "store", "image", "thumbnail", "journal", "file", "picture", "left over"]
+LibraryPart = Literal["manifest", "store", "image", "thumbnail", "journal", "file", "picture", "left over"]
 
 MAX_NAMED = 3  # ids or paths that the message of a finding names
 
@@ -13,12 +13,12 @@ MAX_NAMED = 3  # ids or paths that the message of a finding names
 class Finding:
     """Something that is wrong, in a sentence, and all ids or paths that it concerns."""
 
-    part: Part
+    part: LibraryPart
     message: str
     about: tuple[str, ...] = ()
 
 
-def about_images(part: Part, reason: str, about: Sequence[str]) -> Finding:
+def about_images(part: LibraryPart, reason: str, about: Sequence[str]) -> Finding:
     """The finding that something is wrong with images. `reason` ends the sentence `images that …`."""
     return Finding(part, f"images that {reason}: {len(about):,} ({listed(about)})", tuple(about))
 

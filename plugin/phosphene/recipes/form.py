@@ -44,13 +44,13 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Setting = bool | int | Finite | Annotated[str, Field(max_length=LONGEST_SETTING)]
 
 
-class Part(BaseModel):
+class StrictModel(BaseModel):
     """Something in a recipe. No type is converted, and unknown keys are ignored."""
 
     model_config = ConfigDict(strict=True)
 
 
-class Parent(Part):
+class Parent(StrictModel):
     """An image that it was made from: a neighbour of the prompt, or the init image."""
 
     id: Id
@@ -60,14 +60,14 @@ class Parent(Part):
     role: Literal["neighbour", "init"] = "neighbour"
 
 
-class Negative(Part):
+class Negative(StrictModel):
     """What it was steered away from."""
 
     prompt: str
     vector: Encoded
 
 
-class Named(Part):
+class Named(StrictModel):
     """The init image, or its mask. Older versions wrote where it lay, as `uri`."""
 
     sha256: Sha256
@@ -76,14 +76,14 @@ class Named(Part):
     transparency: Literal["kept", "painted"] = "kept"  # of a mask; older versions painted over it
 
 
-class Words(Part):
+class Words(StrictModel):
     """What a generator read that takes words."""
 
     prompt: str
     negative_prompt: str
 
 
-class Common(Part):
+class Common(StrictModel):
     """What recipes of all formats have."""
 
     format: int

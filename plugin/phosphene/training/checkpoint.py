@@ -19,7 +19,7 @@ DAMAGE = (
 )  # fmt: skip
 
 
-class Part(Protocol):
+class Stateful(Protocol):
     """A part of a checkpoint: a module, an optimizer or an average of a module."""
 
     def state_dict(self) -> dict[str, Any]:

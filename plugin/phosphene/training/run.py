@@ -31,7 +31,7 @@ from phosphene.files import write_whole
 from phosphene.interrupt import uninterrupted
 from phosphene.training import checkpoint
 from phosphene.training.budget import Budget, TrainingStep
-from phosphene.training.checkpoint import Part, take_over
+from phosphene.training.checkpoint import Stateful, take_over
 from phosphene.training.curve import draw_curve
 from phosphene.training.ema import averaged_weights
 from phosphene.training.log import Log, read_log
@@ -76,7 +76,7 @@ class Run:
     def __init__(
         self,
         folder: Path,
-        parts: Mapping[str, Part],
+        parts: Mapping[str, Stateful],
         budget: Budget,
         settings: Mapping[str, Any] | None = None,
         *,

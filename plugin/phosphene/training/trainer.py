@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from phosphene.training.budget import Budget, TrainingProgress, checked, cosine, set_rate
-from phosphene.training.checkpoint import Part, take_over
+from phosphene.training.checkpoint import Stateful, take_over
 from phosphene.training.ema import ema_of
 from phosphene.training.optimizers import muon
 from phosphene.training.run import OnNote, Run
@@ -51,7 +51,7 @@ class Trainer(Generic[Network, Batch]):
         self.weights = [weights for weights in model.parameters() if weights.requires_grad]
         self.optimizers = self._optimizers(ends)
         self.ema = ema_of(model, decay)
-        parts: dict[str, Part] = {"model": model, "ema": self.ema, **self.optimizers}
+        parts: dict[str, Stateful] = {"model": model, "ema": self.ema, **self.optimizers}
         settings = {**settings, "seed": seed}
         self.run = Run(folder, parts, budget, settings, dataset=dataset, seed=seed, on_note=on_note)
 

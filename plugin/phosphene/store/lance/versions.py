@@ -31,7 +31,7 @@ Field = tuple[int, int | bytes, bytes]  # number, value, and the bytes that enco
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class VersionFile:
     """A file that a version names, and its size in bytes where the version says it (else 0)."""
 
     path: Path
@@ -55,7 +55,7 @@ class Fragment:
     """Rows that were written together: their files, and the bytes that describe them in the manifest."""
 
     rows: int
-    parts: tuple[Part, ...]
+    parts: tuple[VersionFile, ...]
     described: bytes = field(repr=False)
 
     @property
@@ -192,18 +192,18 @@ def _manifests(table: Path) -> list[Path]:
 
 
 def _index_is_whole(table: Path) -> bool:
-    return all(Part(path).whole for path in table.glob("_indices/*/*"))
+    return all(VersionFile(path).whole for path in table.glob("_indices/*/*"))
 
 
 def _unmarked(path: Path) -> bool:
     return path.parent.name == "_deletions"  # Arrow's or Roaring's format, not Lance's
 
 
-def _named(version: Version | None) -> list[Part]:
+def _named(version: Version | None) -> list[VersionFile]:
     return _parts(version) if version else []
 
 
-def _parts(version: Version) -> list[Part]:
+def _parts(version: Version) -> list[VersionFile]:
     return [part for fragment in version.fragments for part in fragment.parts]
 
 
@@ -241,12 +241,12 @@ def _fragment(message: int | bytes, described: bytes, table: Path) -> Fragment:
     for key, value, _ in fields:
         if key == FRAGMENT_FILES:
             file = list(_fields(value))
-            parts.append(Part(table / "data" / _name(file, FILE_PATH), _number(file, FILE_BYTES)))
+            parts.append(VersionFile(table / "data" / _name(file, FILE_PATH), _number(file, FILE_BYTES)))
         elif key == FRAGMENT_DELETIONS:
             file = list(_fields(value))
             ending = DELETIONS[_number(file, DELETIONS_TYPE)]
             name = f"{number}-{_number(file, DELETIONS_VERSION)}-{_number(file, DELETIONS_ID)}.{ending}"
-            parts.append(Part(table / "_deletions" / name))
+            parts.append(VersionFile(table / "_deletions" / name))
             deleted = _number(file, DELETIONS_ROWS)
     return Fragment(_number(fields, FRAGMENT_ROWS) - deleted, tuple(parts), described)
 
