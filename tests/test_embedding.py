@@ -88,7 +88,7 @@ def refused(name: str) -> ModelError:
     ],
 )
 def test_each_notation_is_taken_apart(text: str, kind: str, model: str, rest: str) -> None:
-    assert names.parse(text) == names.Named(text, kind, model, rest)  # type: ignore[arg-type]
+    assert names.parse(text) == names.ModelName(text, kind, model, rest)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

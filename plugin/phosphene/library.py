@@ -43,7 +43,7 @@ from phosphene.query import Query, parse
 from phosphene.query.terms import Terms, find, vector_of
 from phosphene.recipes.lineage import descendants
 from phosphene.records import Failure, Hit, Image, Origin, Space
-from phosphene.sources import Item, Named, is_remote, scan, to_path
+from phosphene.sources import Item, SourceName, is_remote, scan, to_path
 from phosphene.vectors import Vector
 
 
@@ -143,7 +143,7 @@ class Library:
 
     def add(
         self,
-        sources: Named | Sequence[Named] | Iterator[Item | Failure],
+        sources: SourceName | Sequence[SourceName] | Iterator[Item | Failure],
         *,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> Added:

@@ -19,7 +19,7 @@ ModelKind = Literal["built-in", "tag", "hub", "folder", "file", "plugin"]
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ModelName:
     """A model's name in its parts: `model` is an architecture, a repository or a plugin."""
 
     text: str
@@ -33,23 +33,23 @@ class Named:
         return expanded(self.rest)
 
 
-def parse(text: str) -> Named:
+def parse(text: str) -> ModelName:
     """Take a model's name apart. Raises ModelError where it is not one."""
     scheme, _, rest = text.partition(":")
     if text == BUILT_IN:
-        return Named(text, "built-in")
+        return ModelName(text, "built-in")
     if scheme == "local-dir" and rest:
-        return Named(text, "folder", rest=rest)
+        return ModelName(text, "folder", rest=rest)
     if scheme == "hf-hub" and rest.count("/") == 1 and all(rest.split("/")):
-        return Named(text, "hub", model=rest)
+        return ModelName(text, "hub", model=rest)
     model, at, file = text.partition("@")
     if at and model and file and "/" not in model:
-        return Named(text, "file", model=model, rest=file)
+        return ModelName(text, "file", model=model, rest=file)
     model, slash, tag = text.partition("/")
     if slash and model and tag and not set("/:@") & set(tag) and ":" not in model:
-        return Named(text, "tag", model=model, rest=tag)
+        return ModelName(text, "tag", model=model, rest=tag)
     plugins = [plugin.name for plugin in installed("embedders")]
     if scheme in plugins:
-        return Named(text, "plugin", model=scheme, rest=rest)
+        return ModelName(text, "plugin", model=scheme, rest=rest)
     others = "".join(f", or `{name}` of a plugin" for name in plugins)
     raise ModelError(f"`{text}` is not the name of a model", NOTATION + others)

@@ -15,7 +15,7 @@ from typing import Any
 
 from phosphene.embedding import allowed, hub, plain
 from phosphene.embedding.hub import CONFIG, TOKENIZERS, WEIGHTS, listed
-from phosphene.embedding.names import NOTATION, Named, parse
+from phosphene.embedding.names import NOTATION, ModelName, parse
 from phosphene.errors import ModelError
 from phosphene.landscape import CLIP_FOLDER
 
@@ -195,7 +195,7 @@ def _text_models() -> set[str]:
     return {text["hf_model_name"] for text in texts if "hf_model_name" in text}
 
 
-def _checkpoint(named: Named, file: Path, preprocess: Mapping[str, Any]) -> Weights:
+def _checkpoint(named: ModelName, file: Path, preprocess: Mapping[str, Any]) -> Weights:
     """A file with the weights of an architecture that open_clip knows."""
     config = architecture(named.model)
     if not file.is_file():
@@ -214,7 +214,7 @@ def _preprocess(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str
     return {key: tuple(value) if isinstance(value, list) else value for key, value in merged.items()}
 
 
-def _tag(named: Named) -> tuple[str, str | None, Mapping[str, Any]]:
+def _tag(named: ModelName) -> tuple[str, str | None, Mapping[str, Any]]:
     """The repository, the file (None: the usual one) and the preprocessing of one of open_clip's tags."""
     if named.text in TAGS:
         return TAGS[named.text], None, PREPROCESS

@@ -67,7 +67,7 @@ class Negative(StrictModel):
     vector: Encoded
 
 
-class Named(StrictModel):
+class InputPicture(StrictModel):
     """The init image, or its mask. Older versions wrote where it lay, as `uri`."""
 
     sha256: Sha256
@@ -92,8 +92,8 @@ class Common(StrictModel):
     vector: Encoded | None
     parents: list[Parent]
     negative: list[Negative]
-    init: Named | None
-    mask: Named | None
+    init: InputPicture | None
+    mask: InputPicture | None
     generator: str
     weights: str
     seed: Whole

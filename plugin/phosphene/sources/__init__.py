@@ -21,9 +21,9 @@ __all__ = [
     "ENDINGS",
     "SOURCES",
     "Item",
-    "Named",
     "OpenSource",
     "Source",
+    "SourceName",
     "file_item",
     "fullest",
     "is_own",
@@ -36,7 +36,7 @@ __all__ = [
     "was_added",
 ]
 
-Named = str | Path | Source  # what a user names: a path, `scheme:…`, or a source that is open already
+SourceName = str | Path | Source  # what a user names: a path, `scheme:…`, or a source that is open already
 
 
 def _open_file(name: str) -> Source:
@@ -46,7 +46,7 @@ def _open_file(name: str) -> Source:
 SOURCES: Registry[OpenSource] = Registry("sources", {"file": lambda: _open_file})
 
 
-def scan(named: Named | Iterable[Named]) -> Iterator[Item | Failure]:
+def scan(named: SourceName | Iterable[SourceName]) -> Iterator[Item | Failure]:
     """The pictures of everything that is named, each once, and what could not be read on the way.
 
     All paths are one source, so that a captions file may speak of pictures in any folder that is named.
@@ -81,7 +81,7 @@ def open_source(name: str) -> Source:
     return source if scheme in SOURCES.built_in else _Checked(source, scheme)
 
 
-def _sources(everything: Iterable[Named]) -> list[Source]:
+def _sources(everything: Iterable[SourceName]) -> list[Source]:
     """What is named as sources that are open, all paths in one."""
     paths, others = list[Path](), list[Source]()
     for named in everything:
