@@ -56,7 +56,7 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownModel:
     """A model that can be had by name, and whether it lies on this machine."""
 
     name: str
@@ -64,9 +64,9 @@ class Known:
     here: bool
 
 
-def known() -> list[Known]:
+def known() -> list[KnownModel]:
     """The built-in model and some for photographs; open_clip knows many more."""
-    return [Known(name, _dimension(name), _is_here(name)) for name in ("landscape", *TAGS)]
+    return [KnownModel(name, _dimension(name), _is_here(name)) for name in ("landscape", *TAGS)]
 
 
 def resolve(name: str) -> Weights:

@@ -32,7 +32,7 @@ MIN_PICTURES = 32  # that a training needs
 BATCH_SIZE = 32  # pictures that are encoded at once; Ctrl-C waits for them
 SAVE_EVERY = 60.0  # seconds
 
-Known = dict[str, NDArray[np.float16]]  # latents (latent_channels, h, w) of pictures, by their ids
+LatentsById = dict[str, NDArray[np.float16]]  # latents (latent_channels, h, w) of pictures, by their ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,9 @@ def enough(count: int) -> None:
         )
 
 
-def _known(encoder: PictureEncoder, kept: LatentDataset | None, folder: Path) -> Known:
+def _known(encoder: PictureEncoder, kept: LatentDataset | None, folder: Path) -> LatentsById:
     """The latents that earlier attempts have kept, where they are of this encoder."""
-    known: Known = {}
+    known: LatentsById = {}
     if kept is not None and kept.encoder == encoder.digest:
         known |= zip(kept.ids.tolist(), kept.latents, strict=True)
     part = load_arrays(folder / LATENTS)
@@ -98,7 +98,9 @@ def _known(encoder: PictureEncoder, kept: LatentDataset | None, folder: Path) ->
     return known
 
 
-def _encoded(images: Sequence[Image], encoder: PictureEncoder, folder: Path, known: Known) -> Known:
+def _encoded(
+    images: Sequence[Image], encoder: PictureEncoder, folder: Path, known: LatentsById
+) -> LatentsById:
     """The known latents and those of the other images. Ctrl-C keeps what has been encoded so far."""
     rest = batched((image for image in images if image.id not in known), BATCH_SIZE)
     made, saved = dict(known), time.monotonic()
