@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.Image import Image as Picture
 
 from phosphene.render.animation import animate
-from phosphene.render.page import Found, Lineage, Section, figure, film, page
+from phosphene.render.page import HitRow, Lineage, Section, figure, film, page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -36,7 +36,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> str:
             "Search & find",
             f"First `code`.\n\nSecond: {NASTY}",
             "search '<b>'",
-            hits=[Found(child, NASTY, parents)],
+            hits=[HitRow(child, NASTY, parents)],
         ),
         Section("Made from", lineages=[Lineage(child, parents)]),
         Section("Films", figures=[film(path, "into noise"), film(path, "out of it", mark=True)]),

@@ -12,7 +12,7 @@ from phosphene.images import open_picture
 from phosphene.library import Library
 from phosphene.outputs import write
 from phosphene.records import Hit, Image
-from phosphene.render.page import Figure, Found, Lineage, Section, figure, film, page
+from phosphene.render.page import Figure, HitRow, Lineage, Section, figure, film, page
 
 SAMPLE = 12  # drawn landscapes that the page begins with
 SMALL, LARGE, FULL = 160, 320, 1600  # pixels of the longer side
@@ -177,9 +177,9 @@ def _picture(story: Story, image: Image, side: int, score: float | None = None) 
     return figure(story.library.picture(image, side=side), image.caption, side=side, score=score, mark=mark)
 
 
-def _hit(story: Story, hit: Hit) -> Found:
+def _hit(story: Story, hit: Hit) -> HitRow:
     shown = _picture(story, hit.image, SMALL, hit.score)
-    return Found(shown, Path(hit.image.uri).name, _parents(story, hit.image))
+    return HitRow(shown, Path(hit.image.uri).name, _parents(story, hit.image))
 
 
 def _lineage(story: Story, entry: GeneratedImage) -> Lineage:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from phosphene.errors import StoreError
 from phosphene.filters import with_ids
-from phosphene.ingest.worker import Found
+from phosphene.ingest.worker import Outcome
 from phosphene.journal import Journal, Refused, Seen
 from phosphene.records import Image
 from phosphene.sources import fullest, is_own, is_remote, to_path, was_added
 from phosphene.store import Store
 
 
-def commit(found: Sequence[Found], store: Store, journal: Journal) -> int:
+def commit(found: Sequence[Outcome], store: Store, journal: Journal) -> int:
     """Write a batch; returns how many images are new to the library.
 
     Raises StoreError where it cannot be written; then the same batch can be committed again.

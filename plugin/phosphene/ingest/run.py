@@ -14,7 +14,7 @@ from phosphene.errors import StoreError
 from phosphene.ingest.commit import commit, lost
 from phosphene.ingest.progress import Added, OnProgress, Progress
 from phosphene.ingest.read_ahead import ReadAhead
-from phosphene.ingest.worker import Found, Worker, one_core_each
+from phosphene.ingest.worker import Outcome, Worker, one_core_each
 from phosphene.interrupt import uninterrupted
 from phosphene.journal import Journal, Refused, Seen
 from phosphene.records import Failure
@@ -42,8 +42,8 @@ class Run:
         self.embedder, self.store, self.journal, self.tell = embedder, store, journal, tell
         self.commit_images = commit_images
         self.lost = lost(store, journal)
-        self.flight: deque[Future[list[Found]]] = deque()
-        self.waiting: list[Found] = []
+        self.flight: deque[Future[list[Outcome]]] = deque()
+        self.waiting: list[Outcome] = []
         self.failures: list[Failure] = []
         self.done = self.added = self.unchanged = 0
         self.started = self.committed = time.monotonic()

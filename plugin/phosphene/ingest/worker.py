@@ -29,7 +29,7 @@ from phosphene.vectors import Pixels, Vector
 # 0.9999 or more to those of whole pictures (bench/add.py); at 2, the smallest model comes to 0.9987.
 SURPLUS = 3
 
-Found = tuple[Seen | Refused, Image | None]  # an item, and its image where that had to be embedded
+Outcome = tuple[Seen | Refused, Image | None]  # an item, and its image where that had to be embedded
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Worker:
         self.embedder, self.journal, self.stop = embedder, journal, stop
         self.at_least = detail(embedder)
 
-    def __call__(self, items: Sequence[Item]) -> list[Found]:
+    def __call__(self, items: Sequence[Item]) -> list[Outcome]:
         """Each item as refused, as an image that is known, or with a new image. Empty once stopped."""
         looks = [self._look(item) for item in items if not self.stop.is_set()]
         if self.stop.is_set():

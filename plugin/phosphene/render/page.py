@@ -39,7 +39,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class HitRow:
     """A row in a table of hits: a small figure, a note (its file) and, if generated, its parents."""
 
     figure: Figure
@@ -63,7 +63,7 @@ class Section:
     text: str = ""
     command: str = ""  # what was typed
     figures: Sequence[Figure] = ()
-    hits: Sequence[Found] = ()
+    hits: Sequence[HitRow] = ()
     lineages: Sequence[Lineage] = ()
 
 
@@ -206,7 +206,7 @@ def _badge(shown: Figure) -> str:
     return '<span class="badge">generated</span>' if shown.mark else ""
 
 
-def _table(hits: Sequence[Found]) -> str:
+def _table(hits: Sequence[HitRow]) -> str:
     if not hits:
         return ""
     heads = "".join(f'<th scope="col">{head}</th>' for head in ("", "picture", "caption", "score"))
@@ -214,7 +214,7 @@ def _table(hits: Sequence[Found]) -> str:
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
 
 
-def _found(rank: int, hit: Found) -> str:
+def _found(rank: int, hit: HitRow) -> str:
     score = hit.figure.score or 0.0
     kind = _kind(view=True, generated=hit.figure.mark)
     return (
