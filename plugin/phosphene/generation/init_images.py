@@ -25,7 +25,7 @@ from phosphene.sources import is_remote, to_path, to_uri
 from phosphene.store import Store
 from phosphene.store.invalid import is_id
 
-Opened = Callable[[Path], Picture]
+OpenPicture = Callable[[Path], Picture]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class InitImages:
     store: Store
     journal: Journal
 
-    def open(self, named: Path | str, opened: Opened = open_picture) -> InitImage:
+    def open(self, named: Path | str, opened: OpenPicture = open_picture) -> InitImage:
         """The picture of a file, or of an image by its id, with or without `id:` before it.
 
         A name is that of a file where there is one. Raises QueryError where nothing has that name,
@@ -63,7 +63,7 @@ class InitImages:
         recipe: Mapping[str, Any],
         role: str,
         instead: Path | str | None = None,
-        opened: Opened = open_picture,
+        opened: OpenPicture = open_picture,
     ) -> InitImage | None:
         """The `init` or the `mask` of a recipe: where the library has it, or where it lay.
 
@@ -89,13 +89,13 @@ class InitImages:
         if source is not None:
             self.journal.inputs.remember(source.sha256, to_uri(source.path, self.folder))
 
-    def _of_file(self, path: Path, opened: Opened) -> InitImage:
+    def _of_file(self, path: Path, opened: OpenPicture) -> InitImage:
         """The source in a file, and the image of the library that it is."""
         picture, sha256 = opened(path), digest(path)
         image = self._image(path, sha256)
         return InitImage(sha256, picture, path, image.id if image else None)
 
-    def _of_image(self, image: Image, opened: Opened) -> InitImage:
+    def _of_image(self, image: Image, opened: OpenPicture) -> InitImage:
         """The source that an image is: its file as it was added, or that file as it is now."""
         paths = [path for path in self._files(image) if path.is_file()]
         if not paths:

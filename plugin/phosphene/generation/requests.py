@@ -14,7 +14,7 @@ Mode = Literal["text-to-image", "image-to-image", "inpainting"]
 Lane = Literal["vectors", "pictures", "words"]
 Fit = Literal["crop", "pad", "stretch"]  # how an init image gets the proportions of the new picture
 Value = bool | int | float | str
-Opener = Callable[[int | None], Picture | None]
+LoadPicture = Callable[[int | None], Picture | None]
 
 
 def nothing(side: int | None) -> None:
@@ -37,7 +37,7 @@ class Reference:
     norm: float | None = None
     weight: float = 1.0
     similarity: float = 1.0  # cosine to the prompt
-    picture: Opener = field(default=nothing, repr=False, compare=False)
+    picture: LoadPicture = field(default=nothing, repr=False, compare=False)
 
     @property
     def raw(self) -> Vector:
