@@ -4,7 +4,6 @@
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -17,9 +16,8 @@ from phosphene.manifest import Manifest
 from phosphene.plugins import Registry
 from phosphene.records import Space
 from phosphene.store import Store
-from phosphene.store.location import Location, Opener
+from phosphene.store.location import LoadModel, Location, Opener
 
-Load = Callable[[str], Embedder]  # loads a model by its name
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://")
 
 
@@ -69,7 +67,7 @@ def locate(url: str | Path | None = None) -> Location:
     return OPENERS.load(found[1])(text)
 
 
-def opened(url: str | Path | None, model: str | Space | None, *, create: bool, load: Load) -> Opened:
+def opened(url: str | Path | None, model: str | Space | None, *, create: bool, load: LoadModel) -> Opened:
     """Open the library of a path or a URL, as `phosphene.open` says."""
     location = locate(url)
     loaded: list[Embedder] = []
@@ -109,7 +107,7 @@ def compatible(asked: Space, space: Space, library: str) -> None:
 
 
 def _space(
-    before: Manifest | None, asked: str | Space | None, library: str, *, create: bool, load: Load
+    before: Manifest | None, asked: str | Space | None, library: str, *, create: bool, load: LoadModel
 ) -> Space:
     """The space of a library, new or not. Raises LibraryError if it is not the one that is asked for."""
     if before is None:

@@ -28,12 +28,13 @@ from phosphene.maintenance import repair_images
 from phosphene.maintenance.check import check_folder, open_whole
 from phosphene.maintenance.check_files import left_over
 from phosphene.maintenance.findings import Finding
-from phosphene.maintenance.repairing import Load, Repairing
+from phosphene.maintenance.repairing import Repairing
 from phosphene.maintenance.upgrading import upgrade_locked
 from phosphene.manifest import FORMAT, OLDEST, Manifest
 from phosphene.manifest import NAME as MANIFEST
 from phosphene.records import Space
 from phosphene.store.lance.store import LanceStore
+from phosphene.store.location import LoadModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Repaired:
 
 def repair(
     folder: Path,
-    load: Load,
+    load: LoadModel,
     *,
     model: str | None = None,
     on_done: Callable[[str], None] = lambda done: None,

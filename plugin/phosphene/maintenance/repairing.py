@@ -6,8 +6,8 @@ from pathlib import Path
 
 from phosphene.embedding import Embedder
 from phosphene.files import aside_in
+from phosphene.store.location import LoadModel
 
-Load = Callable[[str], Embedder]  # loads a model by its name
 MAX_NAMED = 3  # files that a sentence names
 
 
@@ -16,7 +16,7 @@ class Repairing:
     """One repair of the library in `folder`. `done` has a sentence for each thing that was done."""
 
     folder: Path
-    load: Load
+    load: LoadModel
     on_done: Callable[[str], None]
     on_progress: Callable[[int, int | None], None]
     done: list[str] = field(default_factory=list)

@@ -14,7 +14,7 @@ from phosphene.manifest import Manifest
 from phosphene.records import Space
 from phosphene.store import Store
 
-Load: TypeAlias = Callable[[str], Any]  # loads the embedder of a model by its name
+LoadModel: TypeAlias = Callable[[str], Any]  # loads the embedder of a model by its name
 
 
 class Location(Protocol):
@@ -30,7 +30,7 @@ class Location(Protocol):
         """The folder on this machine for its journal, its generated pictures and its generator."""
         ...
 
-    def manifest(self, load: Load) -> Manifest | None:
+    def manifest(self, load: LoadModel) -> Manifest | None:
         """The manifest of the library, or None if there is no library yet.
 
         `load` is for a place that has to check with a model whether its vectors are of that model.
@@ -60,7 +60,7 @@ class FolderLocation:
     folder: Path
     open_store: Callable[[Path, Space], Store]
 
-    def manifest(self, load: Load) -> Manifest | None:
+    def manifest(self, load: LoadModel) -> Manifest | None:
         """The manifest in the folder. See Location."""
         return Manifest.read(self.folder)
 

@@ -9,7 +9,7 @@ from phosphene.errors import LibraryError
 from phosphene.manifest import Manifest
 from phosphene.records import Space
 from phosphene.store import Store
-from phosphene.store.location import Load
+from phosphene.store.location import LoadModel
 
 PARTS = ("journal.sqlite", "pictures", "generator", "store")
 
@@ -30,7 +30,7 @@ class LanceLocation:
         """The absolute path."""
         return str(self.folder)
 
-    def manifest(self, load: Load) -> Manifest | None:
+    def manifest(self, load: LoadModel) -> Manifest | None:
         """The manifest in the folder. Raises LibraryError for a folder that is not a library."""
         _refuse_links(self.folder)
         return Manifest.read(self.folder)

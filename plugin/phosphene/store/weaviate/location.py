@@ -10,7 +10,7 @@ from phosphene.config import home
 from phosphene.manifest import Manifest
 from phosphene.records import Space
 from phosphene.store import Store
-from phosphene.store.location import Load, Location
+from phosphene.store.location import LoadModel, Location
 from phosphene.store.weaviate.address import Address
 
 
@@ -39,7 +39,7 @@ class WeaviateLocation:
         server = f"{first.host.replace(':', '-')}-{first.rest}"  # no system likes a colon in a name
         return home() / "servers" / server / self._address.collection / (self._address.tenant or "")
 
-    def manifest(self, load: Load) -> Manifest | None:
+    def manifest(self, load: LoadModel) -> Manifest | None:
         """The manifest in the server's registry."""
         from phosphene.store.weaviate.registry import registered
 
@@ -75,7 +75,7 @@ class ExternalLocation:
 
         return folder_of(self._address)
 
-    def manifest(self, load: Load) -> Manifest:
+    def manifest(self, load: LoadModel) -> Manifest:
         """What a probe has found out, now or earlier. See `probe`."""
         from phosphene.store.weaviate.probe import probe
 
