@@ -13,23 +13,23 @@ from typing import Generic, TypeVar
 
 from phosphene.vectors import Vector, Vectors
 
-Item = TypeVar("Item")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class _Pending(Generic[Item]):
+class _Pending(Generic[T]):
     """An item that has no vector yet, and the future that will hold its vector."""
 
-    item: Item
+    item: T
     vector: asyncio.Future[Vector]
 
 
-class Batcher(Generic[Item]):
+class Batcher(Generic[T]):
     """A queue in front of a model. `run` empties it, one forward pass after the other."""
 
     def __init__(
         self,
-        compute: Callable[[Sequence[Item]], Vectors],
+        compute: Callable[[Sequence[T]], Vectors],
         pool: Executor,
         *,
         batch_size: int,
@@ -42,10 +42,10 @@ class Batcher(Generic[Item]):
         """
         self.compute, self.pool = compute, pool
         self.batch_size, self.batch_wait, self.arriving = batch_size, batch_wait, arriving
-        self.queue: deque[deque[_Pending[Item]]] = deque()  # the pending items of each request
+        self.queue: deque[deque[_Pending[T]]] = deque()  # the pending items of each request
         self.changed = asyncio.Event()
 
-    async def vectors(self, items: Sequence[Item]) -> list[Vector]:
+    async def vectors(self, items: Sequence[T]) -> list[Vector]:
         """Return the vectors of some items, in order. They may be computed in several passes.
 
         Raises what the model raises on one of these items. Other requests in the same pass still get
@@ -83,9 +83,9 @@ class Batcher(Generic[Item]):
         self.changed.clear()
         await self.changed.wait()
 
-    def _next_batch(self) -> list[_Pending[Item]]:
+    def _next_batch(self) -> list[_Pending[T]]:
         """Take the next batch, one item of each request in turn; drop those whose request timed out."""
-        batch: list[_Pending[Item]] = []
+        batch: list[_Pending[T]] = []
         while self.queue and len(batch) < self.batch_size:
             request = self.queue.popleft()
             one = request.popleft()
@@ -95,7 +95,7 @@ class Batcher(Generic[Item]):
                 batch.append(one)
         return batch
 
-    async def _compute(self, batch: Sequence[_Pending[Item]]) -> None:
+    async def _compute(self, batch: Sequence[_Pending[T]]) -> None:
         done = asyncio.get_running_loop().run_in_executor(
             self.pool, self.compute, [one.item for one in batch]
         )

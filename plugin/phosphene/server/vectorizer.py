@@ -14,7 +14,7 @@ from phosphene.embedding import Embedder
 from phosphene.errors import ImageError, VectorError
 from phosphene.ingest.worker import detail
 from phosphene.server import MIB, Limits
-from phosphene.server.batcher import Batcher, Item
+from phosphene.server.batcher import Batcher, T
 from phosphene.server.bodies import BodyBuffer, BodyShare
 from phosphene.server.errors import RETRY_SOON, RequestError
 from phosphene.server.memory import trim_memory
@@ -26,7 +26,6 @@ from phosphene.vectors import Pixels, Vectors
 SMALL_BODY = 64 << 10  # bytes; parsing so many in the event loop takes 1 ms at most
 TRIM_AFTER = 16 * MIB  # bytes that were used since memory was last given back
 BYTES_PER_PIXEL = 4
-Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
@@ -158,16 +157,16 @@ class Vectorizer:
     def _decoded(self, file: bytes) -> Pixels:
         return prepare(file, self._model(), at_least=self.at_least)
 
-    async def _in(self, pool: Executor, work: Callable[[Given], Made], given: Given) -> Made:
+    async def _in(self, pool: Executor, work: Callable[[T], Made], given: T) -> Made:
         return await asyncio.get_running_loop().run_in_executor(pool, work, given)
 
-    async def _vectors(self, batcher: Batcher[Item], items: Sequence[Item]) -> list[list[float]]:
+    async def _vectors(self, batcher: Batcher[T], items: Sequence[T]) -> list[list[float]]:
         try:
             return [vector.tolist() for vector in await batcher.vectors(items)]
         except VectorError as error:
             raise RequestError(500, f"the model's answer has no direction: {error.message}") from error
 
-    def _batcher(self, compute: Callable[[Sequence[Item]], Vectors]) -> Batcher[Item]:
+    def _batcher(self, compute: Callable[[Sequence[T]], Vectors]) -> Batcher[T]:
         limits = self.limits
         return Batcher(
             compute,

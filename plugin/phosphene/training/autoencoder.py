@@ -60,7 +60,7 @@ def train_autoencoder(
     model = copy.deepcopy(start) if start else new_autoencoder(pictures.shape[1])
     model.encoder.requires_grad_(start is None)
     settings = {**{key: model.config[key] for key in ("sample_size", "latent_channels")}, "from": origin}
-    trainer: Trainer[Autoencoder, Batch] = Trainer(
+    trainer: Trainer[Autoencoder, PictureBatch] = Trainer(
         model,
         folder,
         budget,
@@ -73,7 +73,7 @@ def train_autoencoder(
         on_note=on_note,
     )
 
-    def parts() -> Sequence[Batch]:
+    def parts() -> Sequence[PictureBatch]:
         batch = draw(pictures, trainer.run.random, model.config["latent_channels"], model.latent_size, device)
         return batch.parts(trainer.workers.count)
 
@@ -120,29 +120,31 @@ def to_unit_range(pictures: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class PictureBatch:
     """Pictures (b, 3, size, size) in [-1, 1], and noise (b, latent_channels, h, w) for their latents."""
 
     pictures: Tensor
     noise: Tensor
 
-    def parts(self, count: int) -> list["Batch"]:
+    def parts(self, count: int) -> list["PictureBatch"]:
         """At most `count` parts of about the same size."""
         pairs = zip(self.pictures.tensor_split(count), self.noise.tensor_split(count), strict=True)
-        return [Batch(*pair) for pair in pairs if len(pair[0])]
+        return [PictureBatch(*pair) for pair in pairs if len(pair[0])]
 
 
 def draw(
     pictures: NDArray[np.uint8], random: np.random.Generator, channels: int, size: int, device: str = "cpu"
-) -> Batch:
+) -> PictureBatch:
     """Draw pictures, and noise of a random level for each of them."""
     chosen = mirrored(pictures[random.integers(len(pictures), size=BATCH_SIZE)], random)
     level = random.uniform(0, NOISE, size=(BATCH_SIZE, 1, 1, 1)).astype(np.float32)
     noise = level * random.standard_normal((BATCH_SIZE, channels, size, size), dtype=np.float32)
-    return Batch(to_unit_range(torch.from_numpy(chosen).to(device)), torch.from_numpy(noise).to(device))
+    return PictureBatch(
+        to_unit_range(torch.from_numpy(chosen).to(device)), torch.from_numpy(noise).to(device)
+    )
 
 
-def gradients(model: Autoencoder, weights: Sequence[Tensor], part: Batch) -> LossAndGradients:
+def gradients(model: Autoencoder, weights: Sequence[Tensor], part: PictureBatch) -> LossAndGradients:
     """The share of a part of a batch in the loss and in its gradients."""
     clean = part.pictures.contiguous(memory_format=torch.channels_last)
     guess = model.decode(model.encode(clean) + part.noise)

@@ -73,7 +73,7 @@ def train_denoiser(
     model = new_denoiser(dataset, settings)
     if start is not None:
         begin(model, start)
-    trainer: Trainer[Denoiser, Batch] = Trainer(
+    trainer: Trainer[Denoiser, LatentBatch] = Trainer(
         model,
         folder,
         budget,
@@ -86,7 +86,7 @@ def train_denoiser(
         on_note=on_note,
     )
 
-    def parts() -> Sequence[Batch]:
+    def parts() -> Sequence[LatentBatch]:
         return draw(dataset, trainer.run.random, settings.batch_size, device).parts(trainer.workers.count)
 
     drawn = trainer.run.seconds
@@ -113,7 +113,7 @@ def new_denoiser(dataset: LatentDataset, settings: DenoiserSettings) -> Denoiser
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class LatentBatch:
     """What the network gets, and what it should predict (`clean`)."""
 
     clean: Tensor  # (b, latent_channels, h, w)
@@ -123,13 +123,13 @@ class Batch:
     kinds: Tensor
     weights: Tensor  # 0 where a vector is left out
 
-    def parts(self, count: int) -> list["Batch"]:
+    def parts(self, count: int) -> list["LatentBatch"]:
         """At most `count` parts of about the same size."""
         columns = [getattr(self, name).tensor_split(count) for name in self.__slots__]
-        return [Batch(*part) for part in zip(*columns, strict=True) if len(part[0])]
+        return [LatentBatch(*part) for part in zip(*columns, strict=True) if len(part[0])]
 
 
-def draw(dataset: LatentDataset, random: np.random.Generator, count: int, device: str = "cpu") -> Batch:
+def draw(dataset: LatentDataset, random: np.random.Generator, count: int, device: str = "cpu") -> LatentBatch:
     """Draw pictures, the vectors that they are predicted from, and noise."""
     chosen = random.integers(len(dataset), size=count)
     vectors, kinds, weights = tokens(dataset, chosen, random)
@@ -138,7 +138,7 @@ def draw(dataset: LatentDataset, random: np.random.Generator, count: int, device
     noise = random.standard_normal(clean.shape, dtype=np.float32)
     level = sigma[:, None, None, None]
     arrays = (clean, (1 - level) * clean + level * noise, sigma, vectors, kinds, weights)
-    return Batch(*(torch.from_numpy(array).to(device) for array in arrays))
+    return LatentBatch(*(torch.from_numpy(array).to(device) for array in arrays))
 
 
 def tokens(
@@ -177,7 +177,7 @@ def blurred(vectors: NDArray[np.float32], random: np.random.Generator) -> NDArra
     return vectors
 
 
-def gradients(model: Denoiser, whole: int, weights: Sequence[Tensor], batch: Batch) -> LossAndGradients:
+def gradients(model: Denoiser, whole: int, weights: Sequence[Tensor], batch: LatentBatch) -> LossAndGradients:
     """The share of a part of a batch of `whole` pictures in the loss and in its gradients."""
     device = batch.clean.device.type
     with torch.autocast(device, torch.bfloat16, enabled=halves(device)):

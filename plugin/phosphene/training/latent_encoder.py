@@ -42,7 +42,7 @@ def train_latent_encoder(
     model: LatentEncoder = LatentEncoder(dataset.dimension, dataset.latents.shape[1])  # type: ignore[call-overload, unused-ignore]
     if start is not None:
         begin(model, start)
-    trainer: Trainer[LatentEncoder, Batch] = Trainer(
+    trainer: Trainer[LatentEncoder, NoisyBatch] = Trainer(
         model,
         folder,
         budget,
@@ -55,7 +55,7 @@ def train_latent_encoder(
         on_note=on_note,
     )
 
-    def parts() -> Sequence[Batch]:
+    def parts() -> Sequence[NoisyBatch]:
         return draw(dataset, trainer.run.random, device).parts(trainer.workers.count)
 
     for _ in trainer.steps(parts, partial(gradients, model), on_step):
@@ -64,28 +64,28 @@ def train_latent_encoder(
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class NoisyBatch:
     """Noisy latents (b, latent_channels, h, w), and the vectors of their pictures (b, d)."""
 
     latents: Tensor
     vectors: Tensor
 
-    def parts(self, count: int) -> list["Batch"]:
+    def parts(self, count: int) -> list["NoisyBatch"]:
         """At most `count` parts of about the same size."""
         pairs = zip(self.latents.tensor_split(count), self.vectors.tensor_split(count), strict=True)
-        return [Batch(*pair) for pair in pairs if len(pair[0])]
+        return [NoisyBatch(*pair) for pair in pairs if len(pair[0])]
 
 
-def draw(dataset: LatentDataset, random: np.random.Generator, device: str = "cpu") -> Batch:
+def draw(dataset: LatentDataset, random: np.random.Generator, device: str = "cpu") -> NoisyBatch:
     """Draw pictures, and noise of a random level for each of them."""
     chosen = random.integers(len(dataset), size=BATCH_SIZE)
     clean = dataset.latents[chosen].astype(np.float32)
     level = random.uniform(0, NOISE, size=(BATCH_SIZE, 1, 1, 1)).astype(np.float32)
     noisy = clean + level * random.standard_normal(clean.shape, dtype=np.float32)
-    return Batch(*(torch.from_numpy(array).to(device) for array in (noisy, dataset.own[chosen])))
+    return NoisyBatch(*(torch.from_numpy(array).to(device) for array in (noisy, dataset.own[chosen])))
 
 
-def gradients(model: LatentEncoder, weights: Sequence[Tensor], part: Batch) -> LossAndGradients:
+def gradients(model: LatentEncoder, weights: Sequence[Tensor], part: NoisyBatch) -> LossAndGradients:
     """The share of a part of a batch in the loss and in its gradients."""
     cosines = (model(part.latents) * part.vectors).sum(1)
     loss = (1 - cosines).sum() / BATCH_SIZE

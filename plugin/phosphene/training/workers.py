@@ -12,8 +12,8 @@ from typing import TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
-Given = TypeVar("Given")
-Result = TypeVar("Result")
+T = TypeVar("T")
+R = TypeVar("R")
 LossAndGradients: TypeAlias = tuple[float, tuple[Tensor, ...]]  # the share of a part of a batch in both
 
 
@@ -24,12 +24,12 @@ class Workers:
         self.count = count
         self._pool = ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,))
 
-    def map(self, work: Callable[[Given], Result], things: Iterable[Given]) -> Iterator[Result]:
+    def map(self, work: Callable[[T], R], things: Iterable[T]) -> Iterator[R]:
         """The results, in order."""
         return self._pool.map(work, things) if self.count > 1 else map(work, things)
 
     def learn(
-        self, weights: Sequence[Tensor], work: Callable[[Given], LossAndGradients], parts: Iterable[Given]
+        self, weights: Sequence[Tensor], work: Callable[[T], LossAndGradients], parts: Iterable[T]
     ) -> float:
         """Set the gradients of a batch, of which each worker computes a part. Returns the loss."""
         losses, found = zip(*self.map(work, parts), strict=True)

@@ -27,8 +27,8 @@ from phosphene.store.weaviate.address import Address, Endpoint
 from phosphene.store.weaviate.failures import ERRORS, AccessDenied, Problem, RequestTimeout, Unreachable
 from phosphene.store.weaviate.rest import auth_header, base_url
 
-Result = TypeVar("Result")
-Call = Callable[[weaviate.WeaviateClient], Result]
+T = TypeVar("T")
+Call = Callable[[weaviate.WeaviateClient], T]
 
 FIRST_HEALTH_CHECK = 0.25  # seconds that a call may take before its node is checked
 HEALTH_INTERVAL = 1.0  # seconds between two checks after that
@@ -46,7 +46,7 @@ class Connection:
         self._current = 0  # the number of the endpoint in use
         self._lock = threading.RLock()
 
-    def request(self, action: str, call: Call[Result]) -> Result:
+    def request(self, action: str, call: Call[T]) -> T:
         """The result of a call on the first endpoint that gives one.
 
         `action` names it in errors, as in `cannot search`. Transient problems are tried again until the
@@ -99,7 +99,7 @@ class Connection:
             found = found.with_consistency_level(ConsistencyLevel(self.address.consistency.upper()))
         return found
 
-    def _try(self, call: Call[Result]) -> Result:
+    def _try(self, call: Call[T]) -> T:
         """Try a call once. After an endpoint that is unreachable or too slow the next one becomes current."""
         with self._lock:
             endpoint = self.address.endpoints[self._current]
@@ -134,9 +134,9 @@ class Connection:
                 self.close()
                 self._current = (self._current + 1) % len(self.address.endpoints)
 
-    def _result(self, client: weaviate.WeaviateClient, endpoint: Endpoint, call: Call[Result]) -> Result:
+    def _result(self, client: weaviate.WeaviateClient, endpoint: Endpoint, call: Call[T]) -> T:
         """The result of a call, as long as its time is not over and its node passes the health checks."""
-        result: Future[Result] = Future()
+        result: Future[T] = Future()
         threading.Thread(target=_run, args=(result, call, client), daemon=True).start()
         until, interval = time.monotonic() + self.address.timeout, FIRST_HEALTH_CHECK
         while (left := until - time.monotonic()) > 0:
