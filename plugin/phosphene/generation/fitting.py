@@ -17,7 +17,6 @@ from phosphene.generation.requests import Fit, Request
 from phosphene.images import resized
 
 HOW_IT_IS_READ = "what is white in a mask is made anew, what is black or transparent is kept"
-Size = tuple[int, int]
 
 
 def has_proportions(picture: Picture, size: Size) -> bool:

@@ -50,7 +50,7 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
-class Parent(StrictModel):
+class ParentEntry(StrictModel):
     """An image that it was made from: a neighbour of the prompt, or the init image."""
 
     id: Id
@@ -90,7 +90,7 @@ class Common(StrictModel):
     prompt: str
     space: str
     vector: Encoded | None
-    parents: list[Parent]
+    parents: list[ParentEntry]
     negative: list[Negative]
     init: InputPicture | None
     mask: InputPicture | None

@@ -21,7 +21,7 @@ SHAPE = (
     "rename it, if it is something else"
 )
 
-Id = str  # of an image: `1` and `"1"` are the same one
+CocoId = str  # of an image: `1` and `"1"` are the same one
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class _Reading:
 
     def __init__(self, meant: Callable[[str], Path]) -> None:
         self._meant = meant
-        self._paths: dict[Id, list[Path]] = {}
+        self._paths: dict[CocoId, list[Path]] = {}
         self._odd: dict[str, list[str]] = {}  # by the kind of fault: what was said of each
         self.captions: dict[Path, list[str]] = {}
 
@@ -113,7 +113,7 @@ def _is_image(image: Any) -> bool:
     )
 
 
-def _id(value: Any) -> Id | None:
+def _id(value: Any) -> CocoId | None:
     """The id that a value is; None where it is none. `1`, `"1"` and `1.0` are the same one."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)

@@ -23,6 +23,7 @@ from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepSchedu
 from safetensors import safe_open
 from torch import Tensor, nn
 
+from phosphene.embedding.allowed import Check
 from phosphene.files import inside
 from phosphene.generators.retrieval import former_names
 from phosphene.generators.retrieval.pipeline import SAMPLER, RetrievalPipeline
@@ -39,7 +40,6 @@ NETWORKS: Mapping[str, Callable[..., Any]] = {
     "denoiser": Denoiser,
     "latent_encoder": LatentEncoder,
 }
-Check = Callable[[Any], bool]
 
 
 def _whole(most: int, least: int = 1) -> Check:
