@@ -9,7 +9,6 @@ from typing import Protocol
 
 from phosphene.generation.capabilities import Capabilities as Capabilities
 from phosphene.generation.capabilities import Option as Option
-from phosphene.generation.requests import Fit as Fit
 from phosphene.generation.requests import Generated as Generated
 from phosphene.generation.requests import Lane as Lane
 from phosphene.generation.requests import Mode as Mode
@@ -18,6 +17,7 @@ from phosphene.generation.requests import Reference as Reference
 from phosphene.generation.requests import Request as Request
 from phosphene.generation.requests import Step as Step
 from phosphene.generation.requests import Value as Value
+from phosphene.recipes.bounds import Fit as Fit
 
 
 class Generator(Protocol):

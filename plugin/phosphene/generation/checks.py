@@ -9,8 +9,8 @@ import numpy as np
 from phosphene.errors import GenerationError
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.fitting import check_mask
-from phosphene.generation.requests import Fit, Request, Value
-from phosphene.recipes.bounds import HEAVIEST, MOST_GUIDANCE, MOST_STEPS, SEEDS
+from phosphene.generation.requests import Request, Value
+from phosphene.recipes.bounds import HEAVIEST, MOST_GUIDANCE, MOST_STEPS, SEEDS, Fit
 
 IMAGE_TO_IMAGE = 0.6  # keeps the layout; inpainting makes its part anew
 

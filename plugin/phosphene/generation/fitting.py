@@ -13,8 +13,10 @@ from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 
 from phosphene.errors import GenerationError
-from phosphene.generation.requests import Fit, Request
+from phosphene.generation.requests import Request
 from phosphene.images import resized
+from phosphene.images.sizes import Size
+from phosphene.recipes.bounds import Fit
 
 HOW_IT_IS_READ = "what is white in a mask is made anew, what is black or transparent is kept"
 

@@ -8,11 +8,11 @@ import numpy as np
 from PIL.Image import Image as Picture
 
 from phosphene.errors import GenerationError
+from phosphene.recipes.bounds import Fit
 from phosphene.vectors import Vector
 
 Mode = Literal["text-to-image", "image-to-image", "inpainting"]
 Lane = Literal["vectors", "pictures", "words"]
-Fit = Literal["crop", "pad", "stretch"]  # how an init image gets the proportions of the new picture
 Value = bool | int | float | str
 LoadPicture = Callable[[int | None], Picture | None]
 

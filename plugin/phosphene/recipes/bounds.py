@@ -1,4 +1,8 @@
-"""The bounds of the numbers in a recipe and in a request for a new picture."""
+"""What the values of a recipe, and of a request for a new picture, may be."""
+
+from typing import Literal
+
+Fit = Literal["crop", "pad", "stretch"]  # how an init image gets the proportions of the new picture
 
 MOST_STEPS = 200  # of the solver: 8 are usual, and more than 50 change nothing that can be seen
 MOST_CANDIDATES = 256  # of one picture

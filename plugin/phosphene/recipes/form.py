@@ -17,6 +17,7 @@ from phosphene.recipes.bounds import (
     MOST_SETTINGS,
     MOST_STEPS,
     SEEDS,
+    Fit,
 )
 from phosphene.recipes.lineage import decode
 
@@ -37,7 +38,6 @@ Strength = Annotated[float, Field(gt=0, le=1)]
 Whole = Annotated[int, Field(ge=0, lt=SEEDS)]
 Side = Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
 Encoded = Annotated[str, AfterValidator(_decodable)]
-Fit = Literal["crop", "pad", "stretch"]
 Candidate = Annotated[Whole, Field(le=2 * MOST_CANDIDATES)]
 Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]

@@ -26,7 +26,7 @@ from phosphene.vectors import Pixels, Vectors
 SMALL_BODY = 64 << 10  # bytes; parsing so many in the event loop takes 1 ms at most
 TRIM_AFTER = 16 * MIB  # bytes that were used since memory was last given back
 BYTES_PER_PIXEL = 4
-Made = TypeVar("Made")
+R = TypeVar("R")
 
 
 class Vectorizer:
@@ -157,7 +157,7 @@ class Vectorizer:
     def _decoded(self, file: bytes) -> Pixels:
         return prepare(file, self._model(), at_least=self.at_least)
 
-    async def _in(self, pool: Executor, work: Callable[[T], Made], given: T) -> Made:
+    async def _in(self, pool: Executor, work: Callable[[T], R], given: T) -> R:
         return await asyncio.get_running_loop().run_in_executor(pool, work, given)
 
     async def _vectors(self, batcher: Batcher[T], items: Sequence[T]) -> list[list[float]]:

@@ -11,8 +11,8 @@ import httpx
 
 from phosphene.store import image_schema
 from phosphene.store.weaviate.address import Address
-from phosphene.store.weaviate.rest import content, request
-from phosphene.store.weaviate.schema_diff import Difference, Json, diff, patched
+from phosphene.store.weaviate.rest import Json, content, request
+from phosphene.store.weaviate.schema_diff import Difference, diff, patched
 
 MODULE = {"multi2vec-clip": {"imageFields": ["thumbnail"]}}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from phosphene.errors import LibraryError
 from phosphene.store.weaviate.address import Address
-from phosphene.store.weaviate.schema_diff import Json
+from phosphene.store.weaviate.rest import Json
 
 # Weaviate's distances from which a cosine follows, for vectors of any length.
 DISTANCES = ("cosine", "dot", "l2-squared")

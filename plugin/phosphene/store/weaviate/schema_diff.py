@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Json = Mapping[str, Any]
+from phosphene.store.weaviate.rest import Json
 
 # The settings that Weaviate 1.39 can change on an existing collection. It refuses all others, or accepts
 # them without any effect, like the type of an index. Every line was tried on a server.
