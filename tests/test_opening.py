@@ -1,25 +1,17 @@
 """What a path or a URL opens: one table of schemes, to which installed packages add theirs."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 import phosphene
-from command import run
+from command import lines
 from phosphene.errors import LibraryError
 from phosphene.manifest import Manifest
 from phosphene.opening import OPENERS, locate
 from phosphene.records import Space
 from phosphene.testing.images import SPACE, made
 from pictures import jpeg
-
-
-def lines(*words: object) -> list[dict[str, object]]:
-    """What a command that succeeds prints as JSON."""
-    result = run(*words, "--json")
-    assert result.exit_code == 0, result.stderr
-    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def test_a_path_is_a_folder_with_a_lancedb_store(tmp_path: Path) -> None:
@@ -82,6 +74,3 @@ def test_the_commands_take_the_url_of_a_plugin(plugins: Path, tmp_path: Path) ->
     assert [hit["id"] for hit in lines("-L", tmp_path / "copy.lib", "search", "a house")] == [
         hit["id"] for hit in hits
     ]
-    found = {line["what"]: line for line in map(json.loads, run("doctor", "--json").stdout.splitlines())}
-    assert found["plugin numpy"]["found"] == "phosphene.stores, from phosphene-toy-store 1.0"
-    assert found["plugin broken"]["state"] == "note"

@@ -9,14 +9,14 @@ import pytest
 
 from command import lines, process, run
 from phosphene.errors import PluginError
-from phosphene.plugins import KINDS, Registry, installed
+from phosphene.plugins import SEAMS, Registry, installed
 from pictures import jpeg
 
 SOURCES: Registry[object] = Registry("sources", {"folder": lambda: "our own"})
 LAZY = """
 import sys
-from phosphene.plugins import KINDS, installed
-print(sorted(plugin.name for kind in KINDS for plugin in installed(kind)))
+from phosphene.plugins import SEAMS, installed
+print(sorted(plugin.name for kind in SEAMS for plugin in installed(kind)))
 assert not [name for name in sys.modules if name.startswith(("phosphene_toy", "phosphene_broken"))]
 """
 
@@ -29,8 +29,13 @@ def package(folder: Path, name: str, kind: str, entry: str) -> None:
     (info / "entry_points.txt").write_text(f"[phosphene.{kind}]\n{entry}\n")
 
 
+def words(text: str) -> str:
+    """A text without its line breaks, which depend on the width of the terminal."""
+    return " ".join(text.split())
+
+
 def test_installed_plugins_are_found_with_their_packages(plugins: Path) -> None:
-    found = {(plugin.kind, plugin.name, plugin.package) for kind in KINDS for plugin in installed(kind)}
+    found = {(plugin.kind, plugin.name, plugin.package) for kind in SEAMS for plugin in installed(kind)}
     assert {
         ("sources", "toy", "phosphene-toy-source"),
         ("embedders", "toy", "phosphene-toy-embedder"),
@@ -53,17 +58,19 @@ def test_a_plugin_is_loaded_by_its_name(plugins: Path) -> None:
 def test_a_plugin_that_cannot_be_imported_is_named_with_its_package(plugins: Path) -> None:
     with pytest.raises(PluginError) as raised:
         SOURCES.load("broken")
-    assert "`phosphene_broken:open_source` in the package phosphene-broken 0.1" in raised.value.message
-    assert "RuntimeError: this package needs another version" in raised.value.message
+    assert "the source `broken` of phosphene-broken 0.1 cannot be loaded" in raised.value.message
+    assert "`phosphene_broken:open_source` fails with RuntimeError: this package" in raised.value.message
     assert "pip uninstall phosphene-broken" in raised.value.hint
 
 
 def test_a_plugin_without_its_module_or_its_object_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package(tmp_path, "gone", "sources", "gone = no_such_module:open\nodd = json:no_such_object")
+    entries = "gone = no_such_module:open\nodd = json:no_such_object\nno = sys:path"
+    package(tmp_path, "gone", "sources", entries)
     monkeypatch.syspath_prepend(str(tmp_path))
-    for name, reason in (("gone", "ModuleNotFoundError"), ("odd", "AttributeError")):
+    reasons = {"gone": "ModuleNotFoundError", "odd": "AttributeError", "no": "is not a function"}
+    for name, reason in reasons.items():
         with pytest.raises(PluginError, match=reason):
             SOURCES.load(name)
 
@@ -81,14 +88,15 @@ def test_two_packages_that_bring_one_name_are_both_named(
     for name in ("first", "second"):
         package(tmp_path, name, "sources", "twin = json:loads")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(PluginError, match="`first`, `second` all bring a plugin `twin`"):
+    with pytest.raises(PluginError, match="`twin` is brought by more than one package: `first`, `second`"):
         SOURCES.load("twin")
 
 
 def test_an_unknown_name_is_an_error_that_lists_what_there_is() -> None:
     with pytest.raises(PluginError) as raised:
         SOURCES.load("nobody")
-    assert "`folder`" in raised.value.hint
+    assert raised.value.message == "there is no source `nobody`"
+    assert "use one of `folder`" in raised.value.hint
 
 
 # ── from the command line ─────────────────────────────────────────────────────────────────
@@ -135,11 +143,60 @@ def test_a_lost_journal_embeds_no_picture_of_a_plugin_again(library: Path) -> No
     assert (again["added"], again["unchanged"]) == (0, 5)
 
 
-def test_a_source_that_no_plugin_reads_is_an_error(tmp_path: Path) -> None:
-    result = run("-L", tmp_path / "new.lib", "add", "s3://bucket/photos")
+@pytest.mark.parametrize("name", ["s3://bucket/photos", "tpy:5"])
+def test_an_unknown_source_is_an_error_that_lists_what_there_is(
+    name: str, plugins: Path, tmp_path: Path
+) -> None:
+    result = run("-L", tmp_path / "new.lib", "add", name)
     assert result.exit_code == 1
-    assert "no plugin that is installed reads `s3:`" in result.stderr
+    assert f"there is no such file, and no source `{name.partition(':')[0]}:`" in words(result.stderr)
+    assert "name a folder, a file, or one of `file:`, `broken:`, `toy:`" in words(result.stderr)
     assert not (tmp_path / "new.lib").exists()
+
+
+def test_an_unknown_model_is_an_error_that_lists_those_of_plugins(plugins: Path, tmp_path: Path) -> None:
+    (tmp_path / "one.jpg").write_bytes(jpeg(1))
+    result = run("-L", tmp_path / "new.lib", "add", tmp_path / "one.jpg", "--model", "tpy")
+    assert result.exit_code == 1
+    assert "`tpy` is not the name of a model" in result.stderr
+    assert "`landscape`" in result.stderr and "or `toy` of a plugin" in words(result.stderr)
+
+
+def test_an_unknown_store_is_an_error_that_lists_what_there_is(plugins: Path) -> None:
+    result = run("-L", "nunpy:///photos.lib", "search", "a page")
+    assert result.exit_code == 1
+    assert "`lancedb://`, `weaviate://`, `weaviates://`, `numpy://`" in words(result.stderr)
+
+
+def test_models_list_names_what_plugins_bring(plugins: Path) -> None:
+    listed = {line["model"]: line for line in lines("models", "list")}
+    assert listed["landscape"]["package"] is None
+    assert listed["toy"] == {
+        "model": "toy",
+        "dimension": None,
+        "here": None,
+        "package": "phosphene-toy-embedder 1.0",
+    }
+
+
+def test_doctor_says_what_each_plugin_is_and_what_is_broken(
+    plugins: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package(tmp_path, "impostor", "stores", "weaviate = json:loads")
+    for name in ("first", "second"):
+        package(tmp_path, name, "generators", "twin = json:loads")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = {line["what"]: line for line in lines("doctor")}
+
+    assert found["source plugin toy"]["found"] == "phosphene-toy-source 1.0"
+    assert found["embedder plugin toy"]["found"] == "phosphene-toy-embedder 1.0"
+    assert found["store plugin numpy"]["found"] == "phosphene-toy-store 1.0"
+    assert found["generator plugin stripes"]["found"] == "phosphene-toy-generator 1.0"
+    broken = found["source plugin broken"]
+    assert broken["state"] == "note" and "fails with RuntimeError" in broken["found"]
+    assert "pip uninstall phosphene-broken" in broken["fix"]
+    assert "phosphene has a store of this name itself" in found["store plugin weaviate"]["found"]
+    assert "more than one package: `first`, `second`" in found["generator plugin twin"]["found"]
 
 
 def test_a_source_that_is_broken_is_an_error_that_names_its_package(plugins: Path, tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ PhospheneError          message: value, place, what is allowed; hint: the next s
 └── OutputError         a place where something lies that must not be overwritten
 """
 
+from collections.abc import Iterable
+
 
 class PhospheneError(Exception):
     """A fault that a user can act on. `hint` is the next step, without the word `hint:`."""
@@ -24,6 +26,11 @@ class PhospheneError(Exception):
         self.hint = hint
         if hint:
             self.add_note(f"hint: {hint}")  # a traceback shows it, too
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as errors and hints list them: `a`, `b`."""
+    return ", ".join(f"`{name}`" for name in names)
 
 
 class LibraryError(PhospheneError):

@@ -1,23 +1,28 @@
-"""Plugins: stores, sources, embedders and generators that other packages bring.
+"""Plugins: sources, embedders, stores and generators that other packages bring.
 
-A package registers an object under a name, as an entry point of one of four groups:
+A package registers a function under a name, as an entry point of one of four groups:
 
     [project.entry-points."phosphene.sources"]
-    flickr = "phosphene_flickr:Flickr"
+    flickr = "phosphene_flickr:open_source"
 
 Installing the package is all it takes. Nothing of it is imported before somebody asks for that name.
-What the object must be able to do is written at each seam's Protocol.
+What the function takes and returns is written at each seam, and with examples in docs/plugins.md.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, Literal, TypeVar
 
-from phosphene.errors import PluginError
+from phosphene.errors import PluginError, listed
 
-Seam = Literal["stores", "sources", "embedders", "generators"]
-KINDS: tuple[Seam, ...] = ("stores", "sources", "embedders", "generators")
+Seam = Literal["sources", "embedders", "stores", "generators"]
+SEAMS: Mapping[Seam, str] = {  # what one of them is called
+    "sources": "source",
+    "embedders": "embedder",
+    "stores": "store",
+    "generators": "generator",
+}
 T = TypeVar("T")
 
 
@@ -31,18 +36,25 @@ class Plugin:
     version: str
     entry: EntryPoint
 
+    def __str__(self) -> str:
+        return f"the {SEAMS[self.kind]} `{self.name}` of {self.package} {self.version}"
+
     def load(self) -> Any:
-        """Import the object of the entry point. Raises PluginError where that fails."""
+        """Import the function of the entry point. Raises PluginError where that fails."""
         try:
-            return self.entry.load()
+            loaded = self.entry.load()
         except Exception as error:  # another package's code runs here, and may raise anything
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise PluginError(
-                f"the plugin `{self.name}` (phosphene.{self.kind}) cannot be loaded: its entry point"
-                f" `{self.entry.value}` in the package {self.package} {self.version} fails with {reason}",
-                hint=f"install a newer version with `pip install --upgrade {self.package}`,"
-                f" or remove it with `pip uninstall {self.package}`",
-            ) from error
+            raise self._broken(f"fails with {type(error).__name__}: {error}".splitlines()[0]) from error
+        if not callable(loaded):
+            raise self._broken("is not a function")
+        return loaded
+
+    def _broken(self, reason: str) -> PluginError:
+        return PluginError(
+            f"{self} cannot be loaded: its entry point `{self.entry.value}` {reason}",
+            hint=f"install a newer version with `pip install --upgrade {self.package}`,"
+            f" or remove it with `pip uninstall {self.package}`",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +86,27 @@ class Registry(Generic[T]):
             return self.built_in[name]()
         found = [plugin for plugin in installed(self.kind) if plugin.name == name]
         if len(found) > 1:
+            packages = listed(plugin.package for plugin in found)
             raise PluginError(
-                f"the packages {_listed(plugin.package for plugin in found)} all bring a plugin `{name}`"
-                f" (phosphene.{self.kind})",
+                f"the {SEAMS[self.kind]} `{name}` is brought by more than one package: {packages}",
                 hint="uninstall all of them but one",
             )
         if not found:
             raise PluginError(
-                f"phosphene.{self.kind} has no plugin `{name}`",
-                hint=f"these are available: {_listed(self.names()) or 'none'}",
+                f"there is no {SEAMS[self.kind]} `{name}`",
+                hint=f"use one of {listed(self.names())}, or install a package that brings `{name}`",
             )
         loaded: T = found[0].load()
         return loaded
+
+    def check(self, plugin: Plugin) -> None:
+        """Load a plugin of this kind. Raises PluginError where it is broken, or its name is taken."""
+        if plugin.name in self.built_in:
+            raise PluginError(
+                f"{plugin} is never used: phosphene has a {SEAMS[self.kind]} of this name itself",
+                hint=f"ask the authors of {plugin.package} for another name",
+            )
+        self.load(plugin.name)
 
 
 def installed(kind: Seam) -> list[Plugin]:
@@ -98,7 +119,3 @@ def _plugin(kind: Seam, entry: EntryPoint) -> Plugin:
     package = entry.dist
     name, version = (package.name, package.version) if package else ("unknown", "unknown")
     return Plugin(kind, entry.name, name, version, entry)
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)

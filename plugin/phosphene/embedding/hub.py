@@ -3,12 +3,12 @@
 import socket
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from phosphene.config import hub_cache
-from phosphene.errors import ModelError
+from phosphene.errors import ModelError, listed
 from phosphene.keys import masked
 
 CONFIG = "open_clip_config.json"
@@ -130,8 +130,3 @@ def _bar(on_progress: Callable[[int], None] | None) -> Any:
                 on_progress(int(n))
 
     return Silent
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names as a message lists them."""
-    return ", ".join(f"`{name}`" for name in names)

@@ -1,4 +1,4 @@
-"""Names of models: `landscape`, `NAME/TAG`, `hf-hub:ORG/NAME`, `local-dir:PATH`, `NAME@FILE` or a plugin."""
+"""Names of models: `landscape`, `NAME/TAG`, `hf-hub:ORG/NAME`, `local-dir:PATH`, `NAME@FILE`, a plugin's."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +11,6 @@ from phosphene.plugins import installed
 BUILT_IN = "landscape"
 DEFAULT_MODEL = "ViT-B-32-256/datacomp_s34b_b86k"  # why this one: docs/decisions.md
 SCHEMES = (BUILT_IN, "hf-hub", "local-dir")  # no plugin can have these names
-NOTATION = (
-    "a model is `landscape`, `NAME/TAG` of open_clip, `hf-hub:ORG/NAME`, `local-dir:PATH`, "
-    "or `NAME@FILE` for a bare checkpoint"
-)
 ModelKind = Literal["built-in", "tag", "hub", "folder", "file", "plugin"]
 
 
@@ -48,8 +44,20 @@ def parse(text: str) -> ModelName:
     model, slash, tag = text.partition("/")
     if slash and model and tag and not set("/:@") & set(tag) and ":" not in model:
         return ModelName(text, "tag", model=model, rest=tag)
-    plugins = [plugin.name for plugin in installed("embedders")]
-    if scheme in plugins:
+    if scheme in _plugins():
         return ModelName(text, "plugin", model=scheme, rest=rest)
-    others = "".join(f", or `{name}` of a plugin" for name in plugins)
-    raise ModelError(f"`{text}` is not the name of a model", NOTATION + others)
+    raise ModelError(f"`{text}` is not the name of a model", notation())
+
+
+def notation() -> str:
+    """How models are named, for hints: those of open_clip, and those that plugins bring."""
+    plugins = " or ".join(f"`{name}`" for name in _plugins())
+    return (
+        "a model is `landscape`, `NAME/TAG` of open_clip, `hf-hub:ORG/NAME`, `local-dir:PATH`,"
+        f" `NAME@FILE` for a bare checkpoint, or {plugins or 'the name'} of a plugin;"
+        " `phosphene models list` names some"
+    )
+
+
+def _plugins() -> list[str]:
+    return [plugin.name for plugin in installed("embedders")]

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from phosphene.embedding import allowed, hub, plain
-from phosphene.embedding.hub import CONFIG, TOKENIZERS, WEIGHTS, listed
-from phosphene.embedding.names import NOTATION, ModelName, parse
-from phosphene.errors import ModelError
+from phosphene.embedding.hub import CONFIG, TOKENIZERS, WEIGHTS
+from phosphene.embedding.names import ModelName, notation, parse
+from phosphene.errors import ModelError, listed
 from phosphene.landscape import CLIP_FOLDER
 
 TOKENIZER, TEXT_MODEL = "tokenizer_config.json", plain.CONFIG  # what such a repository has at least
@@ -140,7 +140,7 @@ def architecture(name: str) -> dict[str, Any]:
     known_ones = _architectures()
     if name not in known_ones:
         near = difflib.get_close_matches(name, known_ones, n=3, cutoff=0.5)
-        hint = f"near it: {listed(near)}" if near else NOTATION
+        hint = f"near it: {listed(near)}" if near else notation()
         raise ModelError(f"open_clip knows no architecture `{name}`", hint)
     return plain.settings(known_ones[name])
 

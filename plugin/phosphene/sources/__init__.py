@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from phosphene.errors import ImageError, PluginError
+from phosphene.errors import ImageError, PluginError, listed
 from phosphene.plugins import Registry
 from phosphene.records import Failure
 from phosphene.sources.folder import ENDINGS, LocalFiles, file_item, tidied
@@ -50,8 +50,8 @@ def scan(named: SourceName | Iterable[SourceName]) -> Iterator[Item | Failure]:
     """The pictures of everything that is named, each once, and what could not be read on the way.
 
     All paths are one source, so that a captions file may speak of pictures in any folder that is named.
-    Raises ImageError for a path that does not exist and where there is no picture at all, PluginError for
-    a scheme that no plugin reads.
+    Raises ImageError for a path that does not exist and where there is no picture at all, and PluginError
+    for an unknown scheme.
     """
     everything = list(named) if isinstance(named, Iterable) and not isinstance(named, str) else [named]
     count = 0
@@ -70,12 +70,13 @@ def scan(named: SourceName | Iterable[SourceName]) -> Iterator[Item | Failure]:
 
 
 def open_source(name: str) -> Source:
-    """The source that `scheme:…` stands for. Raises PluginError where no plugin reads the scheme."""
+    """The source that `scheme:…` stands for. Raises PluginError where there is none of that scheme."""
     scheme = scheme_of(name)
     if not SOURCES.has(scheme):
         raise PluginError(
-            f"`{name}` cannot be added: no plugin that is installed reads `{scheme}:`",
-            hint="name a folder or a file, or install a package that brings this source",
+            f"`{name}` cannot be added: there is no such file, and no source `{scheme}:`",
+            hint=f"name a folder, a file, or one of {listed(f'{each}:' for each in SOURCES.names())};"
+            f" installing a package that brings `{scheme}:` adds it",
         )
     source = SOURCES.load(scheme)(name)
     return source if scheme in SOURCES.built_in else _Checked(source, scheme)
@@ -93,10 +94,8 @@ def _sources(everything: Iterable[SourceName]) -> list[Source]:
 
 
 def _is_path(name: str) -> bool:
-    """Whether a name is a path: one that exists, or one without the scheme of a plugin."""
-    if os.path.lexists(name) or not scheme_of(name):
-        return True
-    return "://" not in name and not SOURCES.has(scheme_of(name))
+    """Whether a name is a path. A file that is there may be named like a scheme: `a:b.jpg`."""
+    return not scheme_of(name) or os.path.lexists(name)
 
 
 class _Checked:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from shlex import quote
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -161,16 +161,21 @@ def _models() -> Iterator[Finding]:
 
 def _plugins() -> Iterator[Finding]:
     """The plugins of other packages. A broken one keeps only itself from working."""
-    from phosphene.plugins import KINDS, installed
+    from phosphene.embedding import EMBEDDERS
+    from phosphene.generators import GENERATORS
+    from phosphene.opening import OPENERS
+    from phosphene.plugins import SEAMS, Registry, installed
+    from phosphene.sources import SOURCES
 
-    for plugin in (plugin for kind in KINDS for plugin in installed(kind)):
-        what = f"plugin {plugin.name}"
+    registries: tuple[Registry[Any], ...] = (SOURCES, EMBEDDERS, OPENERS, GENERATORS)
+    for registry, plugin in ((each, one) for each in registries for one in installed(each.kind)):
+        what = f"{SEAMS[plugin.kind]} plugin {plugin.name}"
         try:
-            plugin.load()
+            registry.check(plugin)
         except PhospheneError as error:
             yield Finding(what, "note", error.message, error.hint)
         else:
-            yield Finding(what, "ok", f"phosphene.{plugin.kind}, from {plugin.package} {plugin.version}")
+            yield Finding(what, "ok", f"{plugin.package} {plugin.version}")
 
 
 def _library(settings: Settings) -> Finding:

@@ -9,6 +9,7 @@ COLUMNS = (
     Column("model", "model"),
     Column("dimension", "dimension"),
     Column("here", "here", lambda here: "yes" if here else "no"),
+    Column("package", "package"),
 )
 
 
@@ -29,16 +30,24 @@ def models(context: click.Context) -> None:
 
 @command("list")
 def listing(settings: Settings) -> None:
-    """Say which models there are, and which of them lie on this machine.
+    """List models, and say which of them are on this machine.
 
       phosphene models list --json
 
-    These are the built-in one and some for photographs; any other of open_clip's is as good, see
-    `phosphene add --help` for how to name it.
+    It lists the built-in model, some for photographs, and what plugins bring. Any other model of
+    open_clip works as well; `phosphene add --help` says how to name it. What a plugin's model needs,
+    and whether that is here, only the plugin knows.
     """
     from phosphene.embedding.weights import known
+    from phosphene.plugins import installed
 
-    records = [{"model": model.name, "dimension": model.dimension, "here": model.here} for model in known()]
+    records: list[dict[str, object]] = [
+        {"model": model.name, "dimension": model.dimension, "here": model.here, "package": None}
+        for model in known()
+    ]
+    for plugin in installed("embedders"):
+        package = f"{plugin.package} {plugin.version}"
+        records.append({"model": plugin.name, "dimension": None, "here": None, "package": package})
     settings.output.rows(records, COLUMNS, key="model")
 
 
