@@ -1,7 +1,9 @@
 """Walks on the great circle, and maps of a library."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -11,9 +13,10 @@ from PIL import Image as pillow
 from PIL.Image import Image as Picture
 
 from phosphene.errors import VectorError
-from phosphene.explore.map import Atlas, Point, atlas, draw_atlas, project
+from phosphene.explore.map import Map, Point, map_of, project
 from phosphene.explore.walk import walk, waypoints
 from phosphene.records import Image, Origin, Space
+from phosphene.render import draw_map
 from phosphene.render.colours import GLOW, ROOM
 from phosphene.store import Store
 from phosphene.store.lance.store import LanceStore
@@ -112,7 +115,7 @@ def test_a_walk_through_an_empty_library_meets_nothing(store: Store) -> None:
 # ── the projection ────────────────────────────────────────────────────────────────────────
 
 
-def places(drawn: Atlas) -> np.ndarray:
+def places(drawn: Map) -> np.ndarray:
     return np.array([(point.x, point.y) for point in drawn.points])
 
 
@@ -163,35 +166,45 @@ def test_a_map_of_a_store_has_all_generated_images_and_a_steady_sample_of_the_ot
     vectors = directions(40)
     store.upsert([image(number(index), vectors[index]) for index in range(30)])
     store.upsert([image(number(index), vectors[index], "generated") for index in range(30, 40)])
-    drawn = atlas(store, 12)
+    drawn = map_of(store, 12)
 
     ids = {point.id for point in drawn.points}
     assert ids >= {number(index) for index in range(30, 40)}
     assert len(ids) == 22
-    assert drawn == atlas(store, 12)
-    assert len(atlas(store, 1000).points) == 40
+    assert drawn == map_of(store, 12)
+    assert len(map_of(store, 1000).points) == 40
 
 
 def test_a_map_of_an_empty_store_is_empty(store: Store) -> None:
-    assert atlas(store, 10) == Atlas((), (0, 0))
+    assert map_of(store, 10) == Map((), (0, 0))
 
 
 # ── the drawing ───────────────────────────────────────────────────────────────────────────
 
 
 def drawing(
-    count: int, seed: int = 0, marked: set[str] | None = None, size: int = 400, **more: object
+    count: int,
+    seed: int = 0,
+    generated: Collection[str] = (),
+    size: int = 400,
+    parents: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> tuple[Picture, dict[str, tuple[int, int, int]]]:
     """A map of flat pictures, and the colour of each that was asked for."""
     colours = {str(index): (40 + index % 200, 60 + index // 200 * 9, 200) for index in range(count)}
     asked: dict[str, tuple[int, int, int]] = {}
 
-    def pictures_of(ids: Sequence[str]) -> dict[str, Picture]:
+    def thumbnails(ids: Sequence[str]) -> dict[str, Picture]:
         asked.update({id: colours[id] for id in ids})
         return {id: pillow.new("RGB", (64, 64), colours[id]) for id in ids}
 
-    drawn = project(list(colours), directions(count, seed))
-    return draw_atlas(drawn, pictures_of, marked=marked or set(), size=size, **more), asked  # type: ignore[arg-type]
+    flat = project(list(colours), directions(count, seed))
+    points = (
+        replace(point, origin="generated", parents=parents.get(point.id, ()))
+        if point.id in generated
+        else point
+        for point in flat.points
+    )
+    return draw_map(replace(flat, points=tuple(points)), thumbnails, size=size), asked
 
 
 def area(picture: Picture, colour: tuple[int, int, int]) -> int:
@@ -211,40 +224,40 @@ def test_a_picture_that_is_shown_is_covered_by_none(count: int) -> None:
 
 
 def test_generated_pictures_are_all_shown_and_framed() -> None:
-    marked = {str(index) for index in range(40)}
-    sheet, asked = drawing(800, marked=marked, size=800)
+    generated = {str(index) for index in range(40)}
+    sheet, asked = drawing(800, generated=generated, size=800)
     plain, _ = drawing(800, size=800)
 
-    assert marked <= set(asked)
+    assert generated <= set(asked)
     assert area(sheet, GLOW) > 40 * 20
     assert area(plain, GLOW) == 0
 
 
 def test_a_few_generated_pictures_are_larger() -> None:
-    sheet, asked = drawing(300, marked={"3"})
+    sheet, asked = drawing(300, generated={"3"})
     others = max(area(sheet, colour) for id, colour in asked.items() if id != "3")
 
     assert area(sheet, asked["3"]) > 3 * others
 
 
 def test_a_line_leads_from_a_generated_picture_to_its_parents() -> None:
-    parents = {"3": ["7", "250", "not on this map"]}
-    without, _ = drawing(300, marked={"3"}, size=1200)
-    joined, asked = drawing(300, marked={"3"}, size=1200, parents=parents)
+    parents = {"3": ("7", "250", "not on this map")}
+    without, _ = drawing(300, generated={"3"}, size=1200)
+    joined, asked = drawing(300, generated={"3"}, size=1200, parents=parents)
 
     assert {"7", "250"} <= set(asked), "parents find a place"
     assert area(joined, GLOW) > area(without, GLOW) + 20
 
 
 def test_what_has_no_picture_is_a_dot() -> None:
-    sheet = draw_atlas(project(["a", "b"], directions(2)), lambda ids: {}, size=400)
+    sheet = draw_map(project(["a", "b"], directions(2)), lambda ids: {}, size=400)
 
     assert 0 < (np.asarray(sheet) != ROOM).any(axis=2).mean() < 0.05
 
 
 @pytest.mark.parametrize("size", [24, 64, 1600])
 def test_a_map_may_be_small_or_large(size: int) -> None:
-    assert drawing(30, marked={"1"}, size=size)[0].width == size
+    assert drawing(30, generated={"1"}, size=size)[0].width == size
 
 
 def test_a_large_map_asks_only_for_the_pictures_that_it_shows() -> None:

@@ -1,24 +1,98 @@
 """phosphene: a library of pictures that you can search by meaning and generate into.
 
     import phosphene
-    library = phosphene.open("photos.lib")
 
-The names below load on first use, so that `import phosphene` stays quick.
+    with phosphene.open("photos.lib", create=True) as library:
+        library.add("Pictures")
+        for hit in library.search("dog on a beach"):
+            print(hit.score, hit.image.uri)
+
+`open` gives a `Library`; its methods give the results that are listed here, and raise `PhospheneError`.
+`phosphene.render` draws results: sheets, maps, walks and families. Every name is loaded when it is first
+used, so that `import phosphene` stays quick.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from phosphene.errors import GenerationError as GenerationError
+    from phosphene.errors import ImageError as ImageError
+    from phosphene.errors import LibraryError as LibraryError
+    from phosphene.errors import MissingExtraError as MissingExtraError
+    from phosphene.errors import ModelError as ModelError
+    from phosphene.errors import OutputError as OutputError
+    from phosphene.errors import PhospheneError as PhospheneError
+    from phosphene.errors import PhospheneWarning as PhospheneWarning
+    from phosphene.errors import PluginError as PluginError
+    from phosphene.errors import QueryError as QueryError
+    from phosphene.errors import ServerError as ServerError
+    from phosphene.errors import StoreError as StoreError
+    from phosphene.errors import VectorError as VectorError
+    from phosphene.explore.map import Map as Map
+    from phosphene.explore.map import Point as Point
+    from phosphene.explore.walk import Stop as Stop
+    from phosphene.generation.making import GeneratedImage as GeneratedImage
+    from phosphene.generation.novelty import Novelty as Novelty
+    from phosphene.generation.replaying import Replayed as Replayed
+    from phosphene.generation.requests import Step as Step
+    from phosphene.ingest.progress import Added as Added
+    from phosphene.ingest.progress import Progress as Progress
     from phosphene.library import Library as Library
     from phosphene.library import open as open
+    from phosphene.maintenance.missing import Missing as Missing
+    from phosphene.query import Query as Query
+    from phosphene.records import Failure as Failure
+    from phosphene.records import Hit as Hit
+    from phosphene.records import Image as Image
+    from phosphene.records import Parent as Parent
+    from phosphene.records import Shown as Shown
+    from phosphene.records import Space as Space
+    from phosphene.records import Status as Status
+    from phosphene.sources.item import Item as Item
 
 __version__ = "0.1.0"
-__all__ = ["Library", "__version__", "open"]
+_MODULES = {
+    "phosphene.errors": (
+        "GenerationError",
+        "ImageError",
+        "LibraryError",
+        "MissingExtraError",
+        "ModelError",
+        "OutputError",
+        "PhospheneError",
+        "PhospheneWarning",
+        "PluginError",
+        "QueryError",
+        "ServerError",
+        "StoreError",
+        "VectorError",
+    ),
+    "phosphene.explore.map": ("Map", "Point"),
+    "phosphene.explore.walk": ("Stop",),
+    "phosphene.generation.making": ("GeneratedImage",),
+    "phosphene.generation.novelty": ("Novelty",),
+    "phosphene.generation.replaying": ("Replayed",),
+    "phosphene.generation.requests": ("Step",),
+    "phosphene.ingest.progress": ("Added", "Progress"),
+    "phosphene.library": ("Library", "open"),
+    "phosphene.maintenance.missing": ("Missing",),
+    "phosphene.query": ("Query",),
+    "phosphene.records": ("Failure", "Hit", "Image", "Parent", "Shown", "Space", "Status"),
+    "phosphene.sources.item": ("Item",),
+}
+_PLACES = {name: module for module, names in _MODULES.items() for name in names}
+__all__ = ["__version__", *_PLACES]
 
 
 def __getattr__(name: str) -> Any:
-    """Load `open` and `Library` when they are first asked for (PEP 562)."""
-    if name in ("Library", "open"):
-        return getattr(import_module("phosphene.library"), name)
+    """Load a public name when it is first used (PEP 562)."""
+    if name in _PLACES:
+        value = getattr(import_module(_PLACES[name]), name)
+        globals()[name] = value
+        return value
     raise AttributeError(f"module 'phosphene' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PLACES])

@@ -13,7 +13,7 @@ Models load when they are first needed: opening, counting and repeated searches 
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,8 @@ from PIL.Image import Image as Picture
 from phosphene import ingest
 from phosphene.embedding import Embedder, open_embedder
 from phosphene.embedding.consent import name_of
-from phosphene.explore.map import Atlas, atlas
+from phosphene.explore.family import with_relatives
+from phosphene.explore.map import Map, map_of
 from phosphene.explore.walk import Stop, walk
 from phosphene.filters import GENERATED, IMPORTED, of_origin
 from phosphene.generation import Fit, Generator, OnStep, Request, Value
@@ -38,35 +39,12 @@ from phosphene.journal import Journal
 from phosphene.maintenance.missing import Missing, missing
 from phosphene.maintenance.upgrading import begin_writing
 from phosphene.opening import Opened, compatible, opened, same_space
-from phosphene.picture_loader import Gallery
+from phosphene.picture_loader import PictureLoader
 from phosphene.query import Query, parse
 from phosphene.query.terms import Terms, find, vector_of
-from phosphene.recipes.lineage import descendants
-from phosphene.records import Failure, Hit, Image, Origin, Space
+from phosphene.records import Failure, Hit, Image, Origin, Shown, Space, Status
 from phosphene.sources import Item, SourceName, is_remote, scan, to_path
 from phosphene.vectors import Vector
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """An image with its relatives; a parent that was removed is only its id."""
-
-    image: Image
-    parents: tuple[Image | str, ...]
-    descendants: tuple[Image, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What a library holds."""
-
-    library: str
-    store: str
-    model: str
-    dimension: int
-    images: int
-    imported: int
-    generated: int
 
 
 def open(
@@ -185,10 +163,7 @@ class Library:
 
     def show(self, id: str) -> Shown:
         """An image with its parents and everything that was made from it."""
-        image = self.get(id)
-        known = {parent.id: parent for parent in self.store.get([parent.id for parent in image.parents])}
-        parents = tuple(known.get(parent.id, parent.id) for parent in image.parents)
-        return Shown(image, parents, tuple(descendants(image.id, self.store.iterate(GENERATED))))
+        return with_relatives(self.store, self.get(id))
 
     def path(self, image: Image) -> Path:
         """Where the image's file is, or was."""
@@ -199,16 +174,20 @@ class Library:
         return image.uri if is_remote(image.uri) else str(self.path(image))
 
     @cached_property
-    def gallery(self) -> Gallery:
-        """What shows the images of this library."""
-        return Gallery(self.store, self.folder)
+    def pictures(self) -> PictureLoader:
+        """What opens the pictures of this library."""
+        return PictureLoader(self.store, self.folder)
 
     def picture(self, image: Image, *, side: int | None = None) -> Picture:
         """The image's picture, or its thumbnail where the file is gone or damaged.
 
         With `side`, its longer side has at most so many pixels.
         """
-        return self.gallery.picture(image, side=side)
+        return self.pictures.picture(image, side=side)
+
+    def thumbnails(self, ids: Sequence[str]) -> dict[str, Picture]:
+        """The stored thumbnails of images, by id: small pictures that need no file."""
+        return self.pictures.thumbnails(ids)
 
     def missing(self, *, under: Path | None = None) -> Missing:
         """The images whose files are gone, here and wherever another copy was added, see `absence`.
@@ -368,7 +347,7 @@ class Library:
         `init` and `mask` name the files of its init image and mask where the library does not know
         them. Raises ImageError for a recipe that is not sound, GenerationError where a part is gone.
         """
-        recipe, original = recipe_in(source, self.store, self.gallery)
+        recipe, original = recipe_in(source, self.store, self.pictures)
         return replay(recipe, self.planner, self.maker, original, init=init, mask=mask, on_step=on_step)
 
     def _target(self, into: "Library | None") -> "Library":
@@ -381,9 +360,9 @@ class Library:
 
     # ── looking at the whole ──────────────────────────────────────────────────────────────
 
-    def map(self, *, limit: int = 2000) -> Atlas:
+    def map(self, *, limit: int = 2000) -> Map:
         """Where images lie on the two axes of most variance: `limit` imported ones, all generated."""
-        return atlas(self.store, limit)
+        return map_of(self.store, limit)
 
     def examples(self) -> Iterator[Image]:
         """The imported images as a training reads them: with vectors, and with absolute paths."""

@@ -1,4 +1,4 @@
-"""The pictures of a library as they are shown: the file, else the stored thumbnail, else a grey square."""
+"""Opening the picture of an image: its file, else its stored thumbnail, else a grey square."""
 
 import warnings
 from collections.abc import Sequence
@@ -16,24 +16,24 @@ from phosphene.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Gallery:
-    """Shows what a store holds; the uris of its images are relative to `folder`."""
+class PictureLoader:
+    """Opens the pictures of a store's images. Relative uris are relative to `folder`."""
 
     store: Store
     folder: Path
 
     def picture(self, image: Image, *, side: int | None = None) -> Picture:
-        """The image's picture, its longer side at most `side` pixels.
+        """The picture of an image. With `side`, its longer side has at most so many pixels.
 
-        A file that is there and cannot be read is named by a warning.
+        Warns of a file that exists and cannot be read.
         """
         shown = self.full(image, side=side)
         if shown is None:
-            [shown] = self.small([image])
+            shown = self.thumbnails([image.id])[image.id]
         return shown if side is None else _shrunk(shown, side)
 
     def full(self, image: Image, *, side: int | None = None) -> Picture | None:
-        """The picture in the image's file, or None where that is gone or cannot be read."""
+        """The picture in the file of an image, or None if that is gone or cannot be read."""
         path = to_path(image.uri, self.folder)
         try:
             return open_picture(path, at_least=side)
@@ -42,14 +42,14 @@ class Gallery:
                 warnings.warn(PassedOver(f"{error}: its thumbnail is shown"), stacklevel=2)
         return None
 
-    def small(self, images: Sequence[Image]) -> list[Picture]:
-        """The thumbnails that the store keeps, in order; a grey square for one that is lost."""
-        kept = self.store.thumbnails([image.id for image in images])
-        return [small_picture(kept.get(image.id)) for image in images]
+    def thumbnails(self, ids: Sequence[str]) -> dict[str, Picture]:
+        """The thumbnails that the store keeps, by id; a grey square in place of one that is lost."""
+        kept = self.store.thumbnails(ids)
+        return {id: small_picture(kept.get(id)) for id in ids}
 
 
 def _is_gone(path: Path) -> bool:
-    """Whether there is surely no file; one that cannot be looked at may be there."""
+    """Whether there is certainly no file: one that cannot be looked at may exist."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError, ValueError):

@@ -73,6 +73,28 @@ class Hit(Generic[V]):
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """An image with its relatives. A parent that was removed from the library is only an id."""
+
+    image: Image
+    parents: tuple[Image | str, ...]
+    descendants: tuple[Image, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a library holds, and in which space."""
+
+    library: str  # its folder or its URL
+    store: str  # the kind of store, such as `lancedb`
+    model: str
+    dimension: int
+    images: int
+    imported: int
+    generated: int
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A file that could not be added, and why."""
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from shlex import quote
 
 from phosphene.cli.output import nearby
-from phosphene.cli.results import seed_of
 from phosphene.generation.making import GeneratedImage
 from phosphene.images import open_picture
 from phosphene.library import Library
@@ -97,7 +96,7 @@ def _made(story: Story) -> Section:
         "The six nearest pictures are the parents. A diffusion model starts from the two nearest of them, "
         "all but drowned in noise, and is led by the vectors of all six and by that of the prompt. "
         f"{_novelty(story)}",
-        _command(story, "generate", story.prompt, f"--seed {seed_of(story.made[0].image)}"),
+        _command(story, "generate", story.prompt, f"--seed {story.made[0].seed}"),
         lineages=[_lineage(story, entry) for entry in story.made],
     )
 

@@ -10,17 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from phosphene.cli.output import Output
-from phosphene.cli.results import seed_of
 from phosphene.cli.streams import write
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
-    from phosphene.generation.making import GeneratedImage
-    from phosphene.library import Library, Shown
-    from phosphene.records import Hit, Image, Parent
+    from phosphene.records import Image
     from phosphene.render.terminal import How
-    from phosphene.render.tiles import Tile
 
 PROTOCOLS: dict[str, Any] = {
     "default": "auto",
@@ -28,7 +24,6 @@ PROTOCOLS: dict[str, Any] = {
     "type": click.Choice(["auto", "kitty", "iterm2", "blocks", "off"]),
     "help": "Pictures in the terminal; auto shows none in a pipe.",
 }
-NOTES = {"init": "init", "neighbour": ""}  # what a parent was, below it
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
@@ -71,46 +66,3 @@ def check_sheet(out: Path | None, count: int) -> None:
 
     if out and count > AT_MOST:
         raise click.UsageError(f"-o shows at most {AT_MOST:,} pictures, not {count:,}: give a smaller -n")
-
-
-def hit_tiles(library: "Library", hits: "Sequence[Hit]") -> "list[Tile]":
-    """Hits as the tiles of a sheet, with their ranks."""
-    from phosphene.render.sheet import TILE, Tile
-
-    return [
-        Tile(
-            library.picture(hit.image, side=TILE),
-            hit.image.caption,
-            hit.score,
-            mark=hit.image.origin == "generated",
-            note=f"{rank}",
-        )
-        for rank, hit in enumerate(hits, start=1)
-    ]
-
-
-def made_tiles(made: "Sequence[GeneratedImage]") -> "list[Tile]":
-    """Generated pictures as the tiles of a sheet, with their seeds."""
-    from phosphene.render.tiles import Tile
-
-    return [
-        Tile(entry.picture, entry.image.caption, entry.score, mark=True, note=f"seed {seed_of(entry.image)}")
-        for entry in made
-    ]
-
-
-def family_sheet(library: "Library", shown: "Shown") -> "Picture":
-    """An image between its parents and its descendants; a removed parent has no picture."""
-    from phosphene.render.sheet import LARGE, Tile, family
-
-    def tile(image: "Image | str", parent: "Parent | None" = None) -> Tile:
-        score, note = (parent.similarity, NOTES[parent.role]) if parent else (None, "")
-        if isinstance(image, str):
-            return Tile(None, "removed", score, note=note)
-        mark = image.origin == "generated"
-        return Tile(library.picture(image, side=LARGE), image.caption, score, mark=mark, note=note)
-
-    made_from = zip(shown.parents, shown.image.parents, strict=True)
-    first = sorted(made_from, key=lambda each: each[1].role != "init")  # a row does not show all of many
-    parents = [tile(image, parent) for image, parent in first]
-    return family(parents, tile(shown.image), [tile(child) for child in shown.descendants])

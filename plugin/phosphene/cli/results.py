@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from phosphene.generation.making import GeneratedImage
     from phosphene.generation.novelty import Nearest, Novelty
     from phosphene.library import Library
-    from phosphene.records import Hit, Image
+    from phosphene.records import Hit
 
 
 def _nearness(novelty: Mapping[str, Any]) -> str:
@@ -61,7 +61,7 @@ def generated_record(library: "Library", made: "GeneratedImage") -> dict[str, An
         "id": image.id,
         "uri": library.where(image),
         "prompt": image.caption,
-        "seed": seed_of(image),
+        "seed": made.seed,
         "score": round(made.score, 6),
         "parents": [
             {
@@ -74,12 +74,6 @@ def generated_record(library: "Library", made: "GeneratedImage") -> dict[str, An
         ],
         "novelty": None if made.novelty is None else _novelty(made.novelty),
     }
-
-
-def seed_of(image: "Image") -> int:
-    """The seed of a generated image."""
-    assert image.recipe is not None, "a generated image has a recipe"
-    return int(image.recipe["seed"])
 
 
 def _novelty(novelty: "Novelty") -> dict[str, Any]:

@@ -42,6 +42,12 @@ class GeneratedImage:
     novelty: Novelty | None = None
     file: bytes = field(default=b"", repr=False)  # the PNG with its recipe
 
+    @property
+    def seed(self) -> int:
+        """The seed of the noise that it was made from."""
+        assert self.image.recipe is not None, "a generated image has a recipe"
+        return int(self.image.recipe["seed"])
+
 
 @dataclass(frozen=True, slots=True)
 class Maker:

@@ -8,7 +8,7 @@ from PIL.Image import Image as Picture
 
 from phosphene.images import no_picture, small_picture
 from phosphene.images.sizes import THUMBNAIL
-from phosphene.picture_loader import Gallery
+from phosphene.picture_loader import PictureLoader
 from phosphene.records import Image
 from phosphene.store import Store
 
@@ -17,7 +17,7 @@ class ReferencePictures:
     """Opens the pictures of some images, each once. All thumbnails are read from the store together."""
 
     def __init__(self, store: Store, folder: Path, images: Sequence[Image]) -> None:
-        self._gallery = Gallery(store, folder)
+        self._pictures = PictureLoader(store, folder)
         self._images = {image.id: image for image in images}
         self._full = cache(self._opened)
 
@@ -28,8 +28,8 @@ class ReferencePictures:
 
     @cached_property
     def _thumbnails(self) -> dict[str, Picture]:
-        kept = self._gallery.store.thumbnails(list(self._images))
+        kept = self._pictures.store.thumbnails(list(self._images))
         return {id: small_picture(content) for id, content in kept.items() if content != no_picture()}
 
     def _opened(self, id: str) -> Picture | None:
-        return self._gallery.full(self._images[id]) or self._thumbnails.get(id)
+        return self._pictures.full(self._images[id]) or self._thumbnails.get(id)

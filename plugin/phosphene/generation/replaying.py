@@ -16,7 +16,7 @@ from phosphene.generation.making import GeneratedImage, Maker
 from phosphene.generation.planning import Plan, Planner
 from phosphene.generation.requests import OnStep, Reference, Request
 from phosphene.images import open_mask, open_picture
-from phosphene.picture_loader import Gallery
+from phosphene.picture_loader import PictureLoader
 from phosphene.query.terms import find
 from phosphene.recipes import HINT, Recipe, check, in_picture
 from phosphene.recipes.formats import current
@@ -43,7 +43,7 @@ class Replayed:
         return self.largest_difference == 0
 
 
-def recipe_in(source: str | Path, store: Store, gallery: Gallery) -> tuple[Recipe, Picture | None]:
+def recipe_in(source: str | Path, store: Store, pictures: PictureLoader) -> tuple[Recipe, Picture | None]:
     """The recipe of a picture file or of an image's id, and the picture where its file is there.
 
     Raises ImageError for a file without a sound recipe, QueryError for an image without one.
@@ -66,7 +66,7 @@ def recipe_in(source: str | Path, store: Store, gallery: Gallery) -> tuple[Recip
         )
     recipe = dict(image.recipe)
     check(recipe, image.id)
-    return recipe, gallery.full(image)
+    return recipe, pictures.full(image)
 
 
 def replay(

@@ -1,4 +1,46 @@
-"""Showing pictures: sheets, animations, in a terminal and as a page.
+"""Drawings: contact sheets, maps, walks and families, as pictures and animations.
 
-Takes pictures, captions and scores; knows nothing of libraries, searches or generators.
+    import phosphene
+    from phosphene import render
+
+    with phosphene.open("photos.lib") as library:
+        hits = library.search("a boat", 20)
+        render.search_sheet(hits, library.picture, title="a boat").save("boats.png")
+
+        render.draw_map(library.map(), library.thumbnails).save("map.png")
+
+        ends = ("a house", "a boat")
+        stops = library.walk(*ends)
+        render.walk_sheet(stops, ends, library.picture).save("walk.png")
+        render.walk_film(stops, library.picture).save("walk.webp")
+
+        shown = library.show(hits[0].image.id)
+        render.family_sheet(shown, library.picture).save("family.png")
+
+These functions take results and a function that opens pictures, and give pictures of Pillow. They know no
+library. `phosphene.render.page` makes a page of HTML and `phosphene.render.terminal` shows pictures in a
+terminal.
 """
+
+from phosphene.render.animation import Film, animate, crossfade, noising
+from phosphene.render.map import draw_map
+from phosphene.render.results import family_sheet, generated_sheet, search_sheet
+from phosphene.render.sheet import contact_sheet
+from phosphene.render.tiles import OpenImage, Tile
+from phosphene.render.walk import walk_film, walk_sheet
+
+__all__ = [
+    "Film",
+    "OpenImage",
+    "Tile",
+    "animate",
+    "contact_sheet",
+    "crossfade",
+    "draw_map",
+    "family_sheet",
+    "generated_sheet",
+    "noising",
+    "search_sheet",
+    "walk_film",
+    "walk_sheet",
+]

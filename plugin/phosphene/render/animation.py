@@ -1,4 +1,4 @@
-"""Pictures one after another: animated WebP, PNG or GIF, by the ending of the file's name."""
+"""Animations: pictures one after another, as WebP, PNG or GIF."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,15 +13,14 @@ from PIL.Image import Image as Picture
 
 from phosphene.errors import PhospheneError
 from phosphene.outputs import mark, write
-from phosphene.render import fonts
-from phosphene.render.canvas import fitted, slab
-from phosphene.render.colours import ROOM, TEXT
+from phosphene.render.canvas import fitted
+from phosphene.render.colours import ROOM
 
-STAY, BLEND, HOLD = 400, 100, 1500  # milliseconds: a picture of a crossfade, a blended frame, the last one
+STAY, BLEND, HOLD = 400, 100, 1500  # milliseconds: a picture, a blended frame, the last picture
 BLENDS = 6  # frames between two pictures
-MOST_FRAMES = 1200  # of a crossfade: a WebP of so many frames of 384 pixels takes half a minute
+MOST_FRAMES = 1200  # of a crossfade: writing a WebP of 1,200 frames of 384 pixels takes half a minute
 FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
-    ".webp": ("WEBP", {"quality": 80, "method": 4}),  # a sixth of the PNG's size
+    ".webp": ("WEBP", {"quality": 80, "method": 4}),  # a sixth of the size of a PNG
     ".png": ("PNG", {"disposal": 1}),
     ".apng": ("PNG", {"disposal": 1}),
     ".gif": ("GIF", {"disposal": 1}),
@@ -30,42 +29,44 @@ FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """Frames, which are made when they are asked for, once; and how long each is seen."""
+    """An animation that is not written yet. Its frames are made one by one, and only once."""
 
     frames: Iterator[Picture]
-    milliseconds: Sequence[int]
+    milliseconds: Sequence[int]  # how long each frame is shown
+
+    def save(self, path: Path | str) -> Path:
+        """Write the animation, which repeats for ever, as a WebP, PNG or GIF: the ending of the name decides.
+
+        Frames of another shape than the first one are fitted into it. Of a WebP, only one frame at a time
+        is in memory. Raises PhospheneError if there are no frames, or for another ending.
+        """
+        path = Path(path)
+        check_ending(path)
+        if not self.milliseconds:
+            raise PhospheneError(f"The animation `{path}` would have no frames.")
+        name, options = FORMATS[path.suffix.lower()]
+        content = BytesIO()
+        reel = Reel(_alike(self.frames), len(self.milliseconds))
+        durations = list(self.milliseconds)
+        reel.save(content, name, save_all=True, duration=durations, loop=0, exif=mark(), **options)
+        write(path, content.getvalue())
+        return path
 
 
-def animate(frames: Iterable[Picture], path: Path, *, milliseconds: int = 100, hold_last: int = 1500) -> Path:
-    """Write frames that repeat for ever; the last one stays `hold_last` milliseconds.
+def animate(
+    frames: Iterable[Picture], path: Path | str, *, milliseconds: int = 100, hold_last: int = 1500
+) -> Path:
+    """Write frames as an animation that repeats for ever; the last one is shown `hold_last` milliseconds.
 
-    Raises PhospheneError as `record` does.
+    Raises PhospheneError as `Film.save` does, and for a wrong ending before the first frame is made.
     """
-    check_ending(path)
+    check_ending(Path(path))
     every = list(frames)
-    return record(Film(iter(every), [milliseconds] * (len(every) - 1) + [hold_last] if every else []), path)
-
-
-def record(film: Film, path: Path) -> Path:
-    """Write a film that repeats for ever. Of a WebP only one frame at a time is in memory.
-
-    Frames of another shape than the first are fitted into it. Raises PhospheneError for no
-    frames and for an ending that is none of `FORMATS`.
-    """
-    check_ending(path)
-    name, options = FORMATS[path.suffix.lower()]
-    if not film.milliseconds:
-        raise PhospheneError(f"no frames for the animation `{path}`")
-    content = BytesIO()
-    reel = Reel(_alike(film.frames), len(film.milliseconds))
-    durations = list(film.milliseconds)
-    reel.save(content, name, save_all=True, duration=durations, loop=0, exif=mark(), **options)
-    write(path, content.getvalue())
-    return path
+    return Film(iter(every), [milliseconds] * (len(every) - 1) + [hold_last] if every else []).save(path)
 
 
 class Reel(Picture):
-    """Frames as one picture of many: Pillow seeks through them, and each is let go for the next."""
+    """Frames as one picture of many. Pillow seeks through them, and only one is in memory at a time."""
 
     def __init__(self, frames: Iterator[Picture], count: int) -> None:
         super().__init__()
@@ -74,7 +75,7 @@ class Reel(Picture):
         self.seek(0)
 
     def seek(self, frame: int) -> None:
-        """Make the next frames up to this one; Pillow asks for them in their order."""
+        """Make the next frames up to this one. Pillow asks for them in order."""
         if frame >= self.n_frames:
             raise EOFError("no more frames")
         while self._place < frame:
@@ -84,19 +85,19 @@ class Reel(Picture):
 
 
 def check_ending(path: Path) -> None:
-    """Raise PhospheneError where a file of this name cannot be an animation: before the work."""
+    """Raise PhospheneError if a file of this name cannot be an animation."""
     if path.suffix.lower() not in FORMATS:
         raise PhospheneError(
-            f"no animation can be written as `{path.name}`; endings are {', '.join(FORMATS)}",
+            f"An animation cannot be written as `{path.name}`. Its name must end in {', '.join(FORMATS)}.",
             hint=f"name it `{path.stem or 'animation'}.webp`",
         )
 
 
 def noising(picture: Picture, *, steps: int = 24, seed: int = 0) -> Iterator[Picture]:
-    """A picture on its way into noise: what a diffusion model learns to walk back.
+    """A picture that turns into noise step by step: a diffusion model learns to undo this.
 
-    The flow path x = (1 - σ) x0 + σ ε of rectified flows (Liu et al. 2022), with values in
-    [-1, 1], one normal ε and `steps` noise levels σ from 0 to 1.
+    This is the path x = (1 - σ) x0 + σ ε of rectified flow (Liu et al. 2022). The values lie in [-1, 1],
+    ε is normal noise, the same at every step, and σ grows from 0 to 1 in `steps` steps.
     """
     clean = np.asarray(picture.convert("RGB"), dtype=np.float32) / 127.5 - 1
     noise = np.random.default_rng(seed).standard_normal(clean.shape, dtype=np.float32)
@@ -106,10 +107,10 @@ def noising(picture: Picture, *, steps: int = 24, seed: int = 0) -> Iterator[Pic
 
 
 def crossfade(keys: Sequence[Hashable], picture_of: Callable[[int], Picture]) -> Film:
-    """A film that stops at every picture and blends into the next; the same key is the same picture.
+    """An animation that stops at every picture and blends into the next one.
 
-    `picture_of` gives the picture at a place among the keys, and is asked for one after the other.
-    Equal neighbours are one picture that stays longer. Long ways are blended in fewer steps.
+    `picture_of(i)` opens the picture of `keys[i]`, and is called in order. Equal keys in a row are one
+    picture that stays longer. Many pictures are blended in fewer steps.
     """
     runs = [list(run) for _, run in groupby(range(len(keys)), key=lambda place: keys[place])]
     between = max(1, min(BLENDS, MOST_FRAMES // max(1, len(runs)) - 1))
@@ -121,7 +122,7 @@ def crossfade(keys: Sequence[Hashable], picture_of: Callable[[int], Picture]) ->
 
 
 def _faded(places: Sequence[int], picture_of: Callable[[int], Picture], between: int) -> Iterator[Picture]:
-    """The frames of a crossfade: only two pictures of the way are in memory at a time."""
+    """The frames of a crossfade. Only two of its pictures are in memory at a time."""
     here: Picture | None = None
     for there in _alike(picture_of(place) for place in places):
         if here:
@@ -130,19 +131,8 @@ def _faded(places: Sequence[int], picture_of: Callable[[int], Picture], between:
         here = there
 
 
-def labelled(picture: Picture, text: str) -> Picture:
-    """The picture with a few words in its lower left corner."""
-    shown = picture.convert("RGB")
-    size = max(9, shown.height // 20)
-    wide, high = round(fonts.width(text, size)) + size, round(size * 1.7)
-    left, top = size // 2, shown.height - size // 2 - high
-    slab(shown, (left, top, left + wide, top + high), ROOM, high // 3)
-    fonts.write(shown, (left + size / 2, top + high * 0.7), text, size, TEXT)
-    return shown
-
-
 def _alike(frames: Iterable[Picture]) -> Iterator[Picture]:
-    """All frames in the shape of the first, fitted into it."""
+    """All frames in the size of the first one: others are fitted into it."""
     room: tuple[int, int] | None = None
     for picture in frames:
         room = room or picture.size

@@ -36,6 +36,11 @@ def fitted(picture: Picture, room: tuple[int, int]) -> Picture:
     return resized(picture.convert("RGB"), fitted_size(picture.size, room), Resampling.LANCZOS)
 
 
+def enlarged(picture: Picture, side: int) -> Picture:
+    """The picture with a longer side of `side` pixels, whether it was smaller or larger."""
+    return resized(picture, fitted_size(picture.size, (side, side)), Resampling.BICUBIC)
+
+
 def place(canvas: Picture, picture: Picture, box: Box, *, radius: int, card: bool = True) -> None:
     """Draw a picture in the middle of a box; a `card` shows the box where the picture leaves room."""
     left, top, right, bottom = box

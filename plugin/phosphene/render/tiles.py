@@ -6,14 +6,24 @@ badge, so that it is known without colour too.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from PIL.Image import Image as Picture
 
+from phosphene.records import Image
 from phosphene.render.canvas import Box, badge, fitted_size, frame, place, slab
 from phosphene.render.colours import CARD, QUIET, TEXT
 from phosphene.render.fonts import shorten, width, wrap, write
 
 CAPTION_LINES = 2
+
+
+class OpenImage(Protocol):
+    """A function that opens the picture of an image, such as `Library.picture`."""
+
+    def __call__(self, image: Image, *, side: int | None = None) -> Picture:
+        """Open the picture. With `side`, its longer side has at most so many pixels."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from phosphene.cli.drawings import draw_map, enlarged, walk_film, walk_sheet
 from phosphene.cli.options import FORCE, Settings, command
 from phosphene.cli.output import Advance, nearby, on_step
-from phosphene.cli.pictures import hit_tiles, preview, write_picture
+from phosphene.cli.pictures import preview, write_picture
 from phosphene.cli.results import GENERATED, HITS, generated_record, hit_records, labels
 from phosphene.cli.streams import say, styled, visible
 from phosphene.cli.target import counting_kept
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
     from phosphene.generation.making import GeneratedImage
-    from phosphene.library import Library, Status
-    from phosphene.records import Hit
+    from phosphene.library import Library
+    from phosphene.records import Hit, Status
 
 PROMPT = "a red house in the snow at night"
 START, END = "a house in the snow at night", "a boat on a sunny sea"
@@ -187,14 +186,17 @@ def search_again(telling: Telling, library: "Library", made: "Sequence[Generated
 
 def films(telling: Telling, library: "Library", hit: "Hit", made: "GeneratedImage") -> None:
     """A picture falling into noise, and a generation, made again, coming out of it."""
-    from phosphene.render.animation import animate, noising
+    from phosphene.render import animate, noising
+    from phosphene.render.canvas import enlarged
+    from phosphene.render.walk import FILM_SIDE
 
     with telling.step("film how a picture becomes noise, and noise a picture"):
-        drawn, steps = enlarged(library.picture(hit.image)), list["Picture"]()
+        drawn, steps = enlarged(library.picture(hit.image), FILM_SIDE), list["Picture"]()
         library.replay(made.image.id, on_step=lambda step: steps.extend(step.preview()))
+        denoising = (enlarged(step, FILM_SIDE) for step in steps)
         paths = [
             animate(noising(drawn), telling.folder / "noising.webp"),
-            animate(map(enlarged, steps), telling.folder / "denoising.webp", milliseconds=350),
+            animate(denoising, telling.folder / "denoising.webp", milliseconds=350),
         ]
     for path in paths:
         telling.settings.output.wrote(path)
@@ -202,18 +204,22 @@ def films(telling: Telling, library: "Library", hit: "Hit", made: "GeneratedImag
 
 def walk(telling: Telling, library: "Library") -> None:
     """From one prompt to another, with a picture found and one generated at every stop."""
+    from phosphene.render import walk_film, walk_sheet
+
     with telling.step(f"walk from “{START}” to “{END}”") as advance:
         stops = library.walk(START, END, 8, generate=True, seed=SEED, on_step=on_step(advance))
-        sheet = walk_sheet(library, stops, (START, END))
-        film = walk_film(library, stops, telling.folder / "walk.webp")
+        sheet = walk_sheet(stops, (START, END), library.picture)
+        film = walk_film(stops, library.picture).save(telling.folder / "walk.webp")
     telling.wrote(sheet, "walk.png")
     telling.settings.output.wrote(film)
 
 
 def atlas(telling: Telling, library: "Library") -> None:
     """Everything on one map."""
+    from phosphene.render import draw_map
+
     with telling.step("draw a map of the library"):
-        drawn = draw_map(library, library.map())
+        drawn = draw_map(library.map(), library.thumbnails)
     telling.wrote(drawn, "map.png")
 
 
@@ -266,13 +272,14 @@ def peak_memory() -> int:
 
 def _show_hits(telling: Telling, library: "Library", hits: "Sequence[Hit]", name: str, title: str) -> None:
     """A search's hits as `phosphene search -o` shows them."""
-    from phosphene.render.sheet import contact_sheet
+    from phosphene.render import search_sheet
 
     output = telling.settings.output
     if telling.aloud:
-        preview(output, "auto", lambda: library.gallery.small([hit.image for hit in hits]), labels(hits))
+        ids = [hit.image.id for hit in hits]
+        preview(output, "auto", lambda: [*library.thumbnails(ids).values()], labels(hits))
         output.rows(hit_records(library, hits), HITS)
-    telling.wrote(contact_sheet(hit_tiles(library, hits), title=title), name)
+    telling.wrote(search_sheet(hits, library.picture, title=title), name)
 
 
 def _parents(library: "Library", hit: "Hit") -> list[str]:

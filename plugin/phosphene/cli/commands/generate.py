@@ -23,7 +23,7 @@ from phosphene.cli.options import (
     written,
 )
 from phosphene.cli.output import on_step
-from phosphene.cli.pictures import PROTOCOLS, check_sheet, made_tiles, preview, write_picture
+from phosphene.cli.pictures import PROTOCOLS, check_sheet, preview, write_picture
 from phosphene.cli.results import GENERATED, generated_record
 from phosphene.cli.target import INTO, counting_kept, target_library
 
@@ -144,7 +144,7 @@ def generate(
     if wishes["init"] is None and (wishes["mask"] or wishes["strength"]):
         raise click.UsageError("--mask and --strength need a picture to start from. Pass it with --init.")
     from phosphene.query import parse
-    from phosphene.render.sheet import contact_sheet
+    from phosphene.render import generated_sheet
 
     query = parse(prompt)
     negative = [path for words in wishes["negative"] for path in parse(words).files]
@@ -161,7 +161,7 @@ def generate(
         preview(output, protocol, lambda: [one.picture for one in made])
         output.rows([generated_record(target, one) for one in made], GENERATED)
     if out:
-        write_picture(output, contact_sheet(made_tiles(made), title=" ".join(prompt)), out)
+        write_picture(output, generated_sheet(made, title=" ".join(prompt)), out)
 
 
 def _typed(library: "Library", options: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from phosphene.cli.drawings import draw_map
 from phosphene.cli.options import FROM_TWO, Settings, command, written
 from phosphene.cli.pictures import write_picture
 
@@ -21,10 +20,12 @@ def map(settings: Settings, out: Path, limit: int) -> None:
     What is alike lies together: the axes are the two along which the vectors differ most (PCA).
     Generated pictures are framed, and all of them are on the map; of the others at most --limit.
     """
+    from phosphene.render import draw_map
+
     settings.claim(out)
     with settings.open() as library:
         drawn = library.map(limit=limit)
-        write_picture(settings.output, draw_map(library, drawn), out)
+        write_picture(settings.output, draw_map(drawn, library.thumbnails), out)
     shares = [round(share, 4) for share in drawn.shares]
     settings.output.summary(
         f"mapped {len(drawn.points):,} images; the axes show {sum(shares):.0%} of how they differ",

@@ -8,7 +8,6 @@ import click
 from phosphene.cli.options import GENERATOR, INPUT, Settings, command, input_files, written
 from phosphene.cli.output import on_step
 from phosphene.cli.pictures import write_generated
-from phosphene.cli.results import seed_of
 
 if TYPE_CHECKING:
     from phosphene.generation.replaying import Replayed
@@ -52,10 +51,11 @@ def replay(
 
 
 def _record(again: "Replayed") -> dict[str, Any]:
+    assert again.image.recipe is not None, "a generated image has a recipe"
     return {
         "id": again.image.id,
         "prompt": again.image.caption,
-        "seed": seed_of(again.image),
+        "seed": again.image.recipe["seed"],
         "cosine": None if again.cosine is None else round(again.cosine, 6),
         "largest_difference": again.largest_difference,
         "identical": again.identical,

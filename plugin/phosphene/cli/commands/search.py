@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from phosphene.cli.options import COUNT, ORIGINS, ZERO_TO_ONE, Settings, command, origin_of, written
-from phosphene.cli.pictures import PROTOCOLS, check_sheet, hit_tiles, preview, write_picture
+from phosphene.cli.pictures import PROTOCOLS, check_sheet, preview, write_picture
 from phosphene.cli.results import HITS, hit_records, labels
 
 
@@ -49,7 +49,7 @@ def search(
     printed. --json holds everything as it is.
     """
     from phosphene.query import parse
-    from phosphene.render.sheet import contact_sheet
+    from phosphene.render import search_sheet
 
     asked = parse(query)
     settings.claim(out, reads=asked.files)
@@ -57,10 +57,10 @@ def search(
     with settings.open() as library:
         check_sheet(out, min(count, library.store.count()))
         hits = library.search(asked, count, origin=origin_of(origin), diversity=diversity)
-        images = [hit.image for hit in hits]
-        preview(output, protocol, lambda: library.gallery.small(images), labels(hits))
+        ids = [hit.image.id for hit in hits]
+        preview(output, protocol, lambda: [*library.thumbnails(ids).values()], labels(hits))
         output.rows(hit_records(library, hits), HITS)
         if not hits:
             output.note("nothing found: the library holds no such images")
         if out:
-            write_picture(output, contact_sheet(hit_tiles(library, hits), title=" ".join(query)), out)
+            write_picture(output, search_sheet(hits, library.picture, title=" ".join(query)), out)

@@ -8,11 +8,11 @@ import click
 
 from phosphene.cli.options import Settings, command, written
 from phosphene.cli.output import nearby
-from phosphene.cli.pictures import PROTOCOLS, family_sheet, preview, write_picture
+from phosphene.cli.pictures import PROTOCOLS, preview, write_picture
 
 if TYPE_CHECKING:
-    from phosphene.library import Library, Shown
-    from phosphene.records import Image
+    from phosphene.library import Library
+    from phosphene.records import Image, Shown
 
 
 @command("show")
@@ -36,7 +36,9 @@ def show(settings: Settings, id: str, protocol: str, out: Path | None) -> None:
         record = _described(library, shown)
         settings.output.fields(record, _lines(record))
         if out:
-            write_picture(settings.output, family_sheet(library, shown), out)
+            from phosphene.render import family_sheet
+
+            write_picture(settings.output, family_sheet(shown, library.picture), out)
 
 
 def _described(library: "Library", shown: "Shown") -> dict[str, Any]:

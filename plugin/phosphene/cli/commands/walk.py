@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from phosphene.cli.drawings import walk_film, walk_sheet
 from phosphene.cli.options import GENERATOR, SEED, Settings, command, written
 from phosphene.cli.output import Column, on_step
 from phosphene.cli.pictures import write_picture
@@ -64,6 +63,7 @@ def walk(
     if out.suffix.lower() == ".webp":
         raise click.UsageError("-o names the sheet; the ending .webp is the animation's")
     from phosphene.query import parse
+    from phosphene.render import walk_film, walk_sheet
 
     film = out.with_suffix(".webp")
     settings.claim(out, film, reads=[*parse(start).files, *parse(end).files])
@@ -83,8 +83,8 @@ def walk(
         output.rows([stop_record(library, stop, target) for stop in stops], STOPS)
         for chosen in {stop.seed for stop in stops if stop.seed is not None}:
             output.note(f"generated with --seed {chosen}")
-        write_picture(output, walk_sheet(library, stops, (start, end)), out)
-        output.wrote(walk_film(library, stops, film))
+        write_picture(output, walk_sheet(stops, (start, end), library.picture), out)
+        output.wrote(walk_film(stops, library.picture).save(film))
 
 
 def stop_record(library: "Library", stop: "Stop", target: "Library") -> dict[str, Any]:

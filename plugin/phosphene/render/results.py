@@ -1,0 +1,61 @@
+"""Sheets of results: of a search, of generated images, and of an image with its relatives."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from PIL.Image import Image as Picture
+
+from phosphene.records import Hit, Image, Parent, Shown
+from phosphene.render.sheet import LARGE, TILE, contact_sheet, family
+from phosphene.render.tiles import OpenImage, Tile
+
+if TYPE_CHECKING:
+    from phosphene.generation.making import GeneratedImage
+
+NOTES = {"init": "init", "neighbour": ""}  # what is written below a parent
+
+
+def search_sheet(hits: Sequence[Hit], picture: OpenImage, *, title: str = "") -> Picture:
+    """A contact sheet of hits with their ranks, scores and captions. Generated images are marked.
+
+    Raises PhospheneError for more pictures than one sheet can show.
+    """
+    tiles = [
+        Tile(
+            picture(hit.image, side=TILE),
+            hit.image.caption,
+            hit.score,
+            mark=hit.image.origin == "generated",
+            note=f"{rank}",
+        )
+        for rank, hit in enumerate(hits, start=1)
+    ]
+    return contact_sheet(tiles, title=title)
+
+
+def generated_sheet(made: "Sequence[GeneratedImage]", *, title: str = "") -> Picture:
+    """A contact sheet of generated images with their seeds, scores and prompts.
+
+    Raises PhospheneError for more pictures than one sheet can show.
+    """
+    tiles = [
+        Tile(one.picture, one.image.caption, one.score, mark=True, note=f"seed {one.seed}") for one in made
+    ]
+    return contact_sheet(tiles, title=title)
+
+
+def family_sheet(shown: Shown, picture: OpenImage, *, title: str = "") -> Picture:
+    """An image between its parents and its descendants. A parent that was removed has no picture."""
+    made_from = zip(shown.parents, shown.image.parents, strict=True)
+    init_first = sorted(made_from, key=lambda each: each[1].role != "init")  # a row shows eight at most
+    parents = [_relative(image, picture, parent) for image, parent in init_first]
+    descendants = [_relative(child, picture) for child in shown.descendants]
+    return family(parents, _relative(shown.image, picture), descendants, title=title)
+
+
+def _relative(image: Image | str, picture: OpenImage, parent: Parent | None = None) -> Tile:
+    score, note = (parent.similarity, NOTES[parent.role]) if parent else (None, "")
+    if isinstance(image, str):
+        return Tile(None, "removed", score, note=note)
+    mark = image.origin == "generated"
+    return Tile(picture(image, side=LARGE), image.caption, score, mark=mark, note=note)
