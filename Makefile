@@ -28,7 +28,7 @@ fix: .venv/installed
 	$(BIN)/ruff format plugin tests bench examples
 
 docs: .venv/installed  ## write the `--help` texts and figures into the docs
-	$(BIN)/cog -r docs/commands.md README.md
+	$(BIN)/cog -r docs/commands.md docs/plugins.md README.md
 
 bench: demo  ## every figure that README and docs quote
 	mkdir -p runs

@@ -12,6 +12,7 @@ from phosphene.errors import PluginError
 from phosphene.plugins import SEAMS, Registry, installed
 from pictures import jpeg
 
+ROOT = Path(__file__).parent.parent
 SOURCES: Registry[object] = Registry("sources", {"folder": lambda: "our own"})
 LAZY = """
 import sys
@@ -30,7 +31,7 @@ def package(folder: Path, name: str, kind: str, entry: str) -> None:
 
 
 def words(text: str) -> str:
-    """A text without its line breaks, which depend on the width of the terminal."""
+    """A text on one line: where a command breaks it depends on the width of the terminal."""
     return " ".join(text.split())
 
 
@@ -222,3 +223,30 @@ def test_a_plugin_works_in_a_process_of_its_own(library: Path) -> None:
     out, error = searching.communicate()
     assert searching.returncode == 0, error
     assert len(out.splitlines()) == 5
+
+
+def test_plugins_of_all_seams_work_together(plugins: Path, tmp_path: Path) -> None:
+    library = f"numpy://{tmp_path}/toy.lib"
+    assert lines("-L", library, "add", "toy:5", "--model", "toy")[0]["added"] == 5
+
+    prompt = ["generate", "a red page", "--generator", "stripes", "--option", "contrast=0.5", "-n", 1]
+    [made] = lines("-L", library, *prompt)
+    assert Path(made["uri"]).exists()
+    [hit] = lines("-L", library, "search", f"id:{made['id']}", "-n", 1)
+    assert (hit["id"], hit["origin"]) == (made["id"], "generated")
+    [again] = lines("-L", library, "replay", made["id"], "--generator", "stripes")
+    assert again["identical"]
+    [status] = lines("-L", library, "status")
+    assert (status["store"], status["model"], status["images"]) == ("numpy", "toy", 6)
+    refused = run("-L", library, "generate", "a red page", "--generator", "strips")
+    assert refused.exit_code == 1 and "there is no generator `strips`" in refused.stderr
+    assert "`retrieval`, `stripes`" in words(refused.stderr)
+
+
+# ── the documentation ─────────────────────────────────────────────────────────────────────
+
+
+def test_the_page_on_plugins_quotes_the_code_as_it_is() -> None:
+    command = [sys.executable, "-m", "cogapp", "--check", "docs/plugins.md"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert ended.returncode == 0, "`make docs` writes the page again\n" + ended.stdout + ended.stderr

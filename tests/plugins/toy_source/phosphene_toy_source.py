@@ -11,7 +11,7 @@ from phosphene.sources import Item
 
 
 class PictureBook:
-    """A Source of so many pages."""
+    """A book with so many pages: a Source."""
 
     def __init__(self, pages: int) -> None:
         self.pages = pages
