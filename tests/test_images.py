@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageOps
 
 from phosphene.errors import ImageError
 from phosphene.images import (
@@ -185,6 +186,18 @@ def test_the_full_size_is_known_of_a_scaled_decode() -> None:
 )
 def test_damaged_exif_does_not_spoil_a_picture(exif: bytes) -> None:
     assert open_picture(encoded(drawn(1), "JPEG", exif=exif)).size == (64, 48)
+
+
+def test_a_wrong_tag_in_exif_does_not_leave_a_picture_on_its_side() -> None:
+    """Pillow's own `ImageOps.exif_transpose` writes all tags again, and raises AttributeError here."""
+    description = struct.pack(">HHIf", 0x010E, 11, 1, 1.5)  # a float, where a text belongs
+    orientation = struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, 2) + description + orientation + bytes(4)
+    content = encoded(drawn(1), "JPEG", exif=exif)
+    with pytest.raises(AttributeError):
+        ImageOps.exif_transpose(Image.open(io.BytesIO(content)))
+
+    assert open_picture(content).size == (48, 64)
 
 
 # ── scaled decoding ───────────────────────────────────────────────────────────────────────

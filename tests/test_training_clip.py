@@ -18,6 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
+from command import run
 from phosphene.embedding import open_embedder
 from phosphene.errors import ModelError
 from phosphene.interrupt import terminable
@@ -555,3 +556,9 @@ def test_half_of_the_pictures_are_mirrored() -> None:
     flipped = [np.array_equal(*pair) for pair in zip(turned, pictures[:, :, ::-1], strict=True)]
     assert all(a != b for a, b in zip(same, flipped, strict=True))
     assert 70 < sum(flipped) < 130
+
+
+def test_pictures_of_a_plugin_are_read(plugins: Path, tmp_path: Path) -> None:
+    result = run("train", "clip", "toy:5", "-o", tmp_path / "clip")
+    assert result.exit_code == 1
+    assert "5 of 5 pictures with captions can be read" in " ".join(result.stderr.split())

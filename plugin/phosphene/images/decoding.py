@@ -29,6 +29,7 @@ LARGEST_THUMBNAIL = 2048  # pixels, the longest side of one that another program
 READ = "jpg, png, webp, gif, bmp and tif are read"
 DESCRIPTION, DESCRIPTION_TAG = "ImageDescription", 0x010E  # of EXIF
 ORIENTATION = 0x0112  # the EXIF tag that says which side is up
+# `ImageOps.exif_transpose` does the same, but writes all EXIF tags again, and raises where one is wrong.
 TURNS = {
     2: Transpose.FLIP_LEFT_RIGHT,
     3: Transpose.ROTATE_180,

@@ -30,7 +30,7 @@ def train() -> None:
 
 
 @command("clip")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=INPUT)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path())
 @click.option("-o", "--out", type=INPUT, metavar="FOLDER", required=True, help="Where the model is written.")
 @click.option("--minutes", type=LENGTH, help="How long to train.  [default: 30, if there is no --steps]")
 @click.option("--steps", type=STEPS, help="How long to train, in steps of 192 pictures.")
@@ -48,7 +48,7 @@ def train() -> None:
 @FORCE
 def clip(
     settings: Settings,
-    paths: Sequence[Path],
+    sources: Sequence[str],
     out: Path,
     minutes: float | None,
     steps: int | None,
@@ -77,7 +77,7 @@ def clip(
     output = settings.output
     with keeping(settings, out / "training"), output.progress("learning") as advance:
         trained = training.train(
-            scan(paths),
+            scan(sources),
             out,
             minutes=30.0 if minutes is None and steps is None else minutes,
             steps=steps,
@@ -85,7 +85,7 @@ def clip(
             locked=locked,
             seed=seed,
             force=settings.force,
-            inputs=paths,
+            inputs=map(Path, sources),
             on_read=lambda count: advance(count, None),
             on_step=lambda progress: advance(round(progress.share * PARTS), PARTS),
             on_note=output.note,
