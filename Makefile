@@ -27,12 +27,12 @@ fix: .venv/installed
 	$(BIN)/ruff check --fix plugin tests bench examples
 	$(BIN)/ruff format plugin tests bench examples
 
-docs: .venv/installed  ## write the `--help` texts and figures into the docs
-	$(BIN)/cog -r docs/commands.md docs/plugins.md README.md
+docs: .venv/installed  ## write the `--help` texts and the figures into the docs
+	$(BIN)/cog -r -I bench docs/commands.md docs/plugins.md docs/benchmarks.md plugin/phosphene/landscape/weights/clip/README.md
 
-bench: demo  ## every figure that README and docs quote
-	mkdir -p runs
-	for name in quality negative add stores inference; do $(BIN)/python bench/$$name.py --json runs/$$name.json || exit 1; done
+bench: demo  ## measure every figure of docs/benchmarks.md again; hours. Small settings: see each script's --help
+	for name in quality negative add stores kills; do $(BIN)/python bench/$$name.py --json runs/$$name.json || exit 1; done
+	$(BIN)/python bench/inference.py --quick --json runs/inference.json
 	for name in start generate; do $(BIN)/python bench/$$name.py -L demo/library --json runs/$$name.json || exit 1; done
 
 lock:  ## the newest versions that fit together, as constraints.txt
@@ -49,4 +49,5 @@ lock:  ## the newest versions that fit together, as constraints.txt
 	touch $@
 
 clean:
-	rm -rf .venv .venv-lock demo runs
+	rm -rf .venv .venv-lock demo
+	find runs -mindepth 1 -maxdepth 1 ! -name '*.json' -exec rm -rf {} +  # the figures are committed

@@ -1,7 +1,7 @@
 """Guidance, steps and candidates, chosen by the judge's twin on seeds that are there for choosing.
 
     python bench/train_judge.py --minutes 20 --seed 1 --out runs/judge-twin.safetensors
-    python bench/choice.py [--captions 100]
+    python bench/choice.py [--captions 100] [--pool 20000]
 
 Prints Markdown for docs/log.md: both guidances at the default steps and one candidate, then at the best
 pair the noise level at which neighbours' pictures are started from, the steps, and the candidates.
@@ -29,10 +29,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--captions", type=int, default=100)
+    parser.add_argument("--pool", type=int, default=POOL, help="pictures among which neighbours are found")
     arguments = parser.parse_args()
     if not TWIN.exists():
         parser.error(f"there is no `{TWIN}`: the first command above makes it")
-    pool = filled(FOLDER / "choice", SEEDS["choice"][:POOL])
+    pool = filled(FOLDER / f"choice-{arguments.pool}", SEEDS["choice"][: arguments.pool])
     tasks = [caption_of(seed) for seed in pool.seeds[-arguments.captions :]]
     for line in table(pool, tasks):
         print(line, flush=True)

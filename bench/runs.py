@@ -1,0 +1,37 @@
+"""What the benches wrote into `runs/*.json`, and tables in Markdown."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+RUNS = Path(__file__).parent.parent / "runs"
+
+
+def read(name: str) -> dict[str, Any]:
+    """What a bench wrote."""
+    content: dict[str, Any] = json.loads((RUNS / f"{name}.json").read_text(encoding="utf-8"))
+    return content
+
+
+def figures(name: str) -> Any:
+    """The figures of a bench."""
+    return read(name)["figures"]
+
+
+def source(name: str) -> str:
+    """A sentence on how, when and where a bench was run."""
+    run = read(name)
+    machine = run["machine"]
+    load = machine["load_before"]
+    busy = "" if load is None else f" Other programs kept {load:.1f} of the cores busy when it began."
+    return (
+        f"`{run['command']}`, on {run['date']}, on {machine['cores']} cores ({machine['processor']}) "
+        f"with {machine['memory_gb']} GB, Python {machine['python']} and torch {machine['torch']}.{busy}"
+    )
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)

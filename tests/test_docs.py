@@ -1,0 +1,35 @@
+"""The docs say what is: pages that are written by the program are up to date, and links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+from cogapp import Cog
+
+ROOT = Path(__file__).parent.parent
+BENCHMARKS, CARD = "docs/benchmarks.md", "plugin/phosphene/landscape/weights/clip/README.md"
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+
+@pytest.mark.parametrize("page", ["docs/commands.md", BENCHMARKS, CARD])
+def test_a_written_page_is_up_to_date(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    failed = Cog().main(["cog", "--check", "-I", str(ROOT / "bench"), str(ROOT / page)])
+    assert not failed, f"{capsys.readouterr().out}`make docs` writes it"
+
+
+def test_every_table_says_how_and_when_its_figures_were_measured() -> None:
+    written = (ROOT / BENCHMARKS).read_text(encoding="utf-8")
+    for run in (ROOT / "runs").glob("*.json"):
+        assert f'source("{run.stem}")' in written, f"no table of {BENCHMARKS} is from `{run.name}`"
+    assert len(re.findall(r"`python bench/\w+\.py.*`, on \d{4}-\d\d-\d\d, on \d+ cores", written)) >= 8
+
+
+def test_the_readme_can_be_read_in_a_few_minutes() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 90
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_to_files_that_are_there(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    missing = [each for each in targets if "://" not in each and not (page.parent / each).exists()]
+    assert not missing
