@@ -29,9 +29,11 @@ def write(path: Path, figures: Any) -> None:
 
 
 def command(path: Path) -> str:
-    """The command that was called, without `--json FILE`."""
+    """The command that was called, without `--json FILE`, and the threads that torch was held to."""
+    threads = os.environ.get("OMP_NUM_THREADS")
     words = [word for word in sys.argv[1:] if word not in ("--json", str(path), f"--json={path}")]
-    return shlex.join(["python", f"bench/{Path(sys.argv[0]).name}", *words])
+    call = shlex.join(["python", f"bench/{Path(sys.argv[0]).name}", *words])
+    return f"OMP_NUM_THREADS={threads} {call}" if threads else call
 
 
 def machine() -> dict[str, Any]:

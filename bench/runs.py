@@ -24,11 +24,21 @@ def source(name: str) -> str:
     run = read(name)
     machine = run["machine"]
     load = machine["load_before"]
-    busy = "" if load is None else f" Other programs kept {load:.1f} of the cores busy when it began."
+    busy = (
+        ""
+        if load is None
+        else f" When it began, {load:.1f} other processes were running or waiting for a core."
+    )
     return (
         f"`{run['command']}`, on {run['date']}, on {machine['cores']} cores ({machine['processor']}) "
         f"with {machine['memory_gb']} GB, Python {machine['python']} and torch {machine['torch']}.{busy}"
     )
+
+
+def idle(name: str) -> bool:
+    """Whether the machine had little else to do, so that seconds mean something."""
+    machine = read(name)["machine"]
+    return bool(machine["load_before"] is not None and machine["load_before"] <= machine["cores"] / 2)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -7,7 +7,7 @@ in them is typed.
 from collections.abc import Mapping
 from typing import Any
 
-from runs import figures, table
+from runs import figures, idle, table
 
 KINDS = {
     "time": "time of day",
@@ -149,12 +149,16 @@ def generating() -> str:
     """What surrounds the bare generator."""
     found = figures("generate")
     pictures, candidates = found["pictures a call"], found["candidates a picture"]
+    units = {"CPU s": "ratio of CPU s"} | ({"s": "ratio"} if idle("generate") else {})
+    rows = {"the bare generator": "bare generator", "`Library.generate`": "search to stored"}
     return table(
-        (f"{pictures} pictures, each the best of {candidates} candidates", "CPU seconds", "seconds"),
+        (f"{pictures} pictures, each the best of {candidates} candidates", *units),
         [
-            ("the bare generator", found["bare generator, CPU s"], found["bare generator, s"]),
-            ("`Library.generate`", found["search to stored, CPU s"], found["search to stored, s"]),
-            ("ratio", f"{found['ratio of CPU s']:.2f}", f"{found['ratio']:.2f}"),
+            *(
+                (title, *(f"{found[f'{name}, {unit}']:.1f}" for unit in units))
+                for title, name in rows.items()
+            ),
+            ("ratio", *(f"{found[ratio]:.2f}" for ratio in units.values())),
         ],
     )
 
@@ -168,7 +172,7 @@ def adding() -> str:
         "preprocess, ms": "preprocessing, CPU ms",
         "forward, ms": "forward pass, CPU ms",
         "end to end, ms": "`Library.add`, CPU ms",
-        "images/s": "pictures/s",
+        **({"images/s": "pictures/s"} if idle("add") else {}),
         "of the CPU time": "three steps ÷ `Library.add`, by CPU time",
     }
     return table(
@@ -180,7 +184,9 @@ def adding() -> str:
 def stores() -> str:
     """What both stores can do."""
     columns = figures("stores")
-    names = dict.fromkeys(name for column in columns.values() for name in column)
+    names = list(dict.fromkeys(name for column in columns.values() for name in column))
+    if not idle("stores"):
+        names = [name for name in names if not name.endswith((", s", "/s", "p50 ms", "p95 ms"))]
     rows = [(name, *(_rounded(column.get(name)) for column in columns.values())) for name in names]
     return table(("", *columns), rows)
 
@@ -189,15 +195,15 @@ def serving() -> str:
     """The module for Weaviate against the stock container's way."""
     rows = figures("inference")
     stock = {one["clients"]: one["requests/s"] for one in rows if one["service"] == "stock"}
+    units = ("requests/s", "p50 ms", "p95 ms") if idle("inference") else ()
     return table(
-        ("clients", "service", "requests/s", "of stock", "p50 ms", "p95 ms", "CPU ms"),
+        ("clients", "service", "requests/s, of stock", "CPU ms a request", *units),
         [
             (
                 one["clients"],
                 one["service"],
-                one["requests/s"],
                 f"{one['requests/s'] / stock[one['clients']]:.2f}",
-                *(f"{one[name]:.0f}" for name in ("p50 ms", "p95 ms", "CPU ms")),
+                *(f"{one[name]:.0f}" for name in ("CPU ms", *units)),
             )
             for one in rows
         ],
@@ -213,12 +219,10 @@ def starting() -> str:
         "a search for new words, which loads the model": "first search",
         "the same search again": "repeated search",
     }
+    units = ("CPU s", "s") if idle("start") else ("CPU s",)
     return table(
-        ("a process of its own", "CPU seconds", "seconds"),
-        [
-            (title, f"{found[f'{name}, CPU s']:.2f}", f"{found[f'{name}, s']:.2f}")
-            for title, name in rows.items()
-        ],
+        ("a process of its own", *units),
+        [(title, *(f"{found[f'{name}, {unit}']:.2f}" for unit in units)) for title, name in rows.items()],
     )
 
 
@@ -227,6 +231,7 @@ def kills() -> str:
     rows = [
         (name, found["tries"], f"{found['promised']:,}", f"{found['kept']:,}")
         for name, found in figures("kills").items()
+        if found["tries"]
     ]
     return table(("what was stopped", "times", "reported as committed", "there afterwards"), rows)
 
