@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import open_clip
@@ -34,11 +34,13 @@ from phosphene.config import cores
 from phosphene.embedding.loading import load_model
 from phosphene.embedding.weights import fetch
 from phosphene.images import open_picture
-from phosphene.ingest import BATCH
+from phosphene.ingest.run import BATCH
 from phosphene.library import Library
 
 SIZE = (1024, 768)  # pixels
 TARGET = 0.9  # of what the cores could give
+Given = TypeVar("Given")
+Result = TypeVar("Result")
 ROUNDS = 4  # batches that each step is measured on
 
 
@@ -95,18 +97,16 @@ def alone(name: str, contents: Sequence[bytes]) -> dict[str, float]:
     with one_thread(), torch.inference_mode():
         for start in range(0, len(contents), BATCH):
             group = contents[start : start + BATCH]
-            pictures = spend(times["decode"], lambda group=group: [open_picture(one) for one in group])
-            inputs = spend(
-                times["preprocess"], lambda pictures=pictures: [preprocess(one) for one in pictures]
-            )
-            spend(times["forward"], lambda inputs=inputs: model.encode_image(torch.stack(inputs)))
+            pictures = spend(times["decode"], lambda contents: list(map(open_picture, contents)), group)
+            inputs = spend(times["preprocess"], lambda pictures: list(map(preprocess, pictures)), pictures)
+            spend(times["forward"], lambda inputs: model.encode_image(torch.stack(inputs)), inputs)
     return {step: 1000 * statistics.median(found) / BATCH for step, found in times.items()}
 
 
-def spend(times: list[float], work: Callable[[], Any]) -> Any:
+def spend(times: list[float], work: Callable[[Given], Result], given: Given) -> Result:
     """Note how many CPU seconds some work takes, and give what it gives."""
     before = time.process_time()
-    result = work()
+    result = work(given)
     times.append(time.process_time() - before)
     return result
 

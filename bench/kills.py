@@ -28,12 +28,13 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import record
@@ -46,12 +47,17 @@ from phosphene.errors import PhospheneError
 from phosphene.generation import Generator, making
 from phosphene.generation.keeping import Keeper
 from phosphene.generators import open_generator
-from phosphene.journal import Seen
+from phosphene.ingest.commit import commit
+from phosphene.ingest.worker import Found
+from phosphene.journal import Journal, Seen
 from phosphene.library import Library
 from phosphene.maintenance.check import check_folder
 from phosphene.maintenance.copying import Place, copy
 from phosphene.maintenance.findings import Finding
 from phosphene.maintenance.repair import repair
+from phosphene.records import Image
+from phosphene.sources import scan
+from phosphene.store import Store
 
 KINDS = ("add", "generate", "remove", "copy", "train")
 FILES = 24  # pictures of an `add`
@@ -229,28 +235,32 @@ class Kills:
 
 def add(models: Models, library: Path, pictures: Path, tell: Tell) -> None:
     """Add a folder, and tell what each commit held."""
-    commit = ingest.commit
 
-    def told(found: Any, store: Any, journal: Any) -> int:
+    def told(found: Sequence[Found], store: Store, journal: Journal) -> int:
         new = commit(found, store, journal)
         tell({"kept": [file.id for file, _ in found if isinstance(file, Seen)]})
         return new
 
-    ingest.commit, ingest.COMMIT_IMAGES = told, COMMIT  # type: ignore[assignment, misc]
-    with models.open(library) as opened:
-        opened.add([pictures])
+    with models.open(library) as opened, patch.object(ingest.run, "commit", told):
+        ingest.add(
+            scan([pictures]),
+            embedder=opened.embedder,
+            store=opened.store,
+            journal=opened.journal,
+            commit_images=COMMIT,
+        )
 
 
 def generate(models: Models, library: Path, seed: int, tell: Tell) -> None:
     """Make pictures, and tell which ones were stored."""
     keep = Keeper.keep
 
-    def told(keeper: Keeper, made: Any) -> None:
+    def told(keeper: Keeper, made: Sequence[tuple[Image, bytes]]) -> None:
         keep(keeper, made)
         tell({"kept": [image.id for image, _ in made]})
 
-    Keeper.keep, making.COMMIT_SECONDS = told, 0.0  # type: ignore[method-assign, misc]
-    with models.open(library) as opened:
+    at_once = patch.object(making, "COMMIT_SECONDS", 0.0)
+    with models.open(library) as opened, patch.object(Keeper, "keep", told), at_once:
         opened.generate("a red house", MADE, seed=seed, num_inference_steps=1, candidates=1, neighbours=2)
 
 
@@ -410,10 +420,14 @@ def _forked(deed: Callable[[Tell], None], seconds: float | None) -> tuple[list[R
     return [json.loads(line) for line in text.split(b"\n")[:-1]], ended
 
 
+def _report(writer: int, report: dict[str, Any]) -> None:
+    os.write(writer, json.dumps(report).encode() + b"\n")
+
+
 def _do(deed: Callable[[Tell], None], writer: int) -> None:
     """What the forked process does; it never returns."""
     try:
-        deed(lambda report: os.write(writer, json.dumps(report).encode() + b"\n"))
+        deed(partial(_report, writer))
     except BaseException:
         traceback.print_exc()
     finally:

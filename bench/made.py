@@ -102,7 +102,8 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
 @contextmanager
 def candidates(pool: Pool) -> Iterator[list[Tensor]]:
     """Collect the latents of all candidates, as the pipeline is asked for their vectors."""
-    pipeline, latents = generator_of(pool).pipeline, []
+    pipeline = generator_of(pool).pipeline
+    latents: list[Tensor] = []
     vectors = pipeline.vectors
 
     def overheard(some: Tensor) -> Tensor:
@@ -123,7 +124,8 @@ def unchosen(pool: Pool, tasks: Sequence[Task], tried: dict[str, list[Tensor]]) 
     seen = {name: shown_of(pool, latents) for name, latents in tried.items()}
     answers = {name: by_text(found(repeated, one), each) for name, one in seen.items()}
     shares = {f"judge_on_{name}": share(one) for name, one in answers.items()}
-    return {**shares, "gain": interval(*answers.values()), "pictures": len(repeated)}
+    before, after = answers.values()
+    return {**shares, "gain": interval(before, after), "pictures": len(repeated)}
 
 
 def shown_of(pool: Pool, latents: Sequence[Tensor]) -> Seen:

@@ -22,8 +22,9 @@ import numpy as np
 import record
 from judge import shown
 from made import GROUP, NEIGHBOURS, Seen, by_text, interval
-from pool import FOLDER, IMPORTED, PROMPTS, Pool, Task, filled, found, share
+from pool import FOLDER, PROMPTS, Pool, Task, filled, found, share
 
+from phosphene.filters import IMPORTED
 from phosphene.generation import Request
 from phosphene.generation.planning import Plan
 from phosphene.landscape.scenes import SEEDS
