@@ -9,11 +9,12 @@ from pathlib import Path
 from tempfile import gettempdir
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageSequence
 from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 
 from phosphene.embedding import Cut, Embedded
+from phosphene.images import open_picture
 from phosphene.records import Space
 from phosphene.vectors import Pixels, Vectors, unit
 
@@ -31,6 +32,23 @@ def encoded(picture: Picture, format: str = "PNG", **options: object) -> bytes:
     file = io.BytesIO()
     picture.save(file, format, **options)
     return file.getvalue()
+
+
+def opened(content: bytes) -> Pixels:
+    """The pixels (h, w, 3) of a file, as the library sees them."""
+    return np.asarray(open_picture(content))
+
+
+def pixel(picture: Picture, place: tuple[int, int]) -> tuple[int, ...]:
+    """The value of each channel at (x, y)."""
+    value = picture.getpixel(place)
+    assert isinstance(value, tuple)
+    return value
+
+
+def frame_count(animation: Picture) -> int:
+    """How many pictures a file holds."""
+    return sum(1 for _ in ImageSequence.Iterator(animation))
 
 
 def jpeg(seed: int, size: tuple[int, int] = (64, 48)) -> bytes:

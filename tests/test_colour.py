@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 from PIL.Image import Image as Picture
 
 from phosphene.images import open_picture, png, thumbnail
-from pictures import drawn, encoded, turned
+from pictures import drawn, encoded, opened, pixel, turned
 from profiles import PROPHOTO, SRGB_LIKE, cmyk_profile, grey_profile, rgb_profile
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # Pillow's, see `phosphene.images`
@@ -52,8 +52,8 @@ def test_transparent_and_indexed_pictures_have_profiles_too() -> None:
     assert difference(encoded(wide, icc_profile=profile), expected) < 2.5
     few = wide.convert("RGB").quantize(16, dither=Image.Dither.NONE)
     assert difference(encoded(few, icc_profile=profile), picture) < difference(encoded(few), picture)
-    alike = open_picture(encoded(few.convert("RGB"), icc_profile=profile))
-    assert np.array_equal(open_picture(encoded(few, icc_profile=profile)), alike)
+    alike = opened(encoded(few.convert("RGB"), icc_profile=profile))
+    assert np.array_equal(opened(encoded(few, icc_profile=profile)), alike)
 
 
 def test_grey_has_profiles_too() -> None:
@@ -80,10 +80,10 @@ def test_inks_are_printed_as_their_profile_says(format: str) -> None:
             labs[number] = (0.0, 0.0, 0.0) if cyan and magenta else (46.0, -52.0, 50.0)  # black or green
     profile = cmyk_profile(labs)
     options = {"quality": 95} if format == "JPEG" else {}
-    black = encoded(Image.new("CMYK", (16, 16), (0, 0, 0, 255)), format, icc_profile=profile, **options)
-    yellow = encoded(Image.new("CMYK", (16, 16), (0, 0, 255, 0)), format, icc_profile=profile, **options)
-    assert min(open_picture(black).getpixel((8, 8))) > 245
-    red, green, blue = open_picture(yellow).getpixel((8, 8))
+    black_ink = encoded(Image.new("CMYK", (16, 16), (0, 0, 0, 255)), format, icc_profile=profile, **options)
+    yellow_ink = encoded(Image.new("CMYK", (16, 16), (0, 0, 255, 0)), format, icc_profile=profile, **options)
+    assert min(pixel(open_picture(black_ink), (8, 8))) > 245
+    red, green, blue = pixel(open_picture(yellow_ink), (8, 8))
     assert green > red + 60
     assert green > blue + 60
 
@@ -94,7 +94,7 @@ def test_pictures_in_srgb_are_left_alone_bit_for_bit() -> None:
     own = ImageCms.ImageCmsProfile(SRGB).tobytes()
     for mode in ("RGB", "RGBA", "P"):
         content = encoded(picture.convert(mode), icc_profile=own)
-        assert np.array_equal(open_picture(content), open_picture(encoded(picture.convert(mode))))
+        assert np.array_equal(opened(content), opened(encoded(picture.convert(mode))))
     assert difference(encoded(picture, icc_profile=slightly_other), picture) < 5
 
 
@@ -106,7 +106,7 @@ def test_what_is_no_profile_of_the_picture_is_ignored(profile: bytes) -> None:
     picture = drawn(7)
     for format in ("PNG", "JPEG", "TIFF"):
         content = encoded(picture, format, icc_profile=profile)
-        assert np.array_equal(open_picture(content), open_picture(encoded(picture, format)))
+        assert np.array_equal(opened(content), opened(encoded(picture, format)))
 
 
 def test_a_profile_does_not_stop_a_picture_from_being_turned_or_scaled() -> None:
@@ -114,7 +114,7 @@ def test_a_profile_does_not_stop_a_picture_from_being_turned_or_scaled() -> None
     with Image.open(io.BytesIO(turned(6, size=(1600, 1200)))) as lying:
         content = encoded(lying, "JPEG", exif=lying.getexif(), icc_profile=profile)
     assert open_picture(content, at_least=128).size == (200, 150)
-    red, _, blue = open_picture(content, at_least=128).getpixel((10, 10))
+    red, _, blue = pixel(open_picture(content, at_least=128), (10, 10))
     assert red > 200 > blue
 
 
@@ -129,7 +129,7 @@ def test_threads_share_profiles() -> None:
         encoded(drawn(seed, (200, 150)), icc_profile=rgb_profile(gamma=1.5 + seed % 3 / 4))
         for seed in range(24)
     ]
-    alone = [np.asarray(open_picture(content)) for content in contents]
+    alone = [opened(content) for content in contents]
     with ThreadPoolExecutor(6) as pool:
-        together = list(pool.map(open_picture, contents))
+        together = list(pool.map(opened, contents))
     assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))

@@ -27,7 +27,7 @@ from phosphene.images import (
     save_png,
     thumbnail,
 )
-from pictures import cut, drawn, encoded, jpeg, open_to_all, png_header, quarters, turned
+from pictures import cut, drawn, encoded, jpeg, open_to_all, pixel, png_header, quarters, turned
 
 # Pillow warns of much that is an ImageError here; `phosphene.images` turns that off, pytest on again.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -83,7 +83,7 @@ def test_cmyk_jpeg_keeps_its_colours() -> None:
 
 
 def test_lab_keeps_its_lightness() -> None:
-    grey = open_picture(encoded(Image.new("LAB", (8, 8), (137, 128, 128)), "TIFF")).getpixel((4, 4))
+    grey = pixel(open_picture(encoded(Image.new("LAB", (8, 8), (137, 128, 128)), "TIFF")), (4, 4))
     assert near([grey], [(128, 128, 128)], by=4)  # L* = 53.6 is the grey 128 of sRGB
 
 
@@ -101,7 +101,7 @@ def test_big_endian_sixteen_bits_are_scaled_too() -> None:
 
 
 @pytest.mark.parametrize("kind", [np.int32, np.float32])
-def test_thirty_two_bits_go_from_darkest_to_brightest(kind: type) -> None:
+def test_thirty_two_bits_go_from_darkest_to_brightest(kind: type[np.generic]) -> None:
     values = np.array([[-3, 0], [1, 7]], dtype=kind)
     pixels = np.asarray(open_picture(encoded(Image.fromarray(values), "TIFF")))
     assert pixels[..., 0].tolist() == [[0, 76], [102, 255]]
@@ -125,7 +125,7 @@ def test_what_is_transparent_shows_white(mode: str) -> None:
 
 def test_half_transparent_is_half_white() -> None:
     content = encoded(Image.new("RGBA", (4, 4), (0, 0, 0, 128)), "WEBP", lossless=True)
-    assert near([open_picture(content).getpixel((2, 2))], [(127, 127, 127)], by=1)
+    assert near([pixel(open_picture(content), (2, 2))], [(127, 127, 127)], by=1)
 
 
 def test_transparency_as_one_colour_shows_white() -> None:

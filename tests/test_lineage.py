@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL.PngImagePlugin import PngImageFile
 
 from phosphene.images import save_png
 from phosphene.recipes.lineage import (
@@ -78,6 +79,7 @@ def test_a_png_says_that_a_model_made_it(tmp_path: Path) -> None:
     save_png(Pillow.new("RGB", (8, 8)), tmp_path / "made.png", texts(RECIPE))
 
     with Pillow.open(tmp_path / "made.png") as picture:
+        assert isinstance(picture, PngImageFile)
         picture.load()
         assert picture.text["ai_generated"] == "true"
         assert "trainedAlgorithmicMedia" in picture.text["XML:com.adobe.xmp"]

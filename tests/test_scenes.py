@@ -101,7 +101,8 @@ def test_the_seeds_of_different_uses_never_overlap() -> None:
 
 
 def test_writing_resumes_and_leaves_coco_captions(tmp_path: Path) -> None:
-    seeds, told = range(100_000, 100_006), []
+    seeds = range(100_000, 100_006)
+    told: list[int] = []
     write(tmp_path, seeds[:3], size=32, workers=1)
     kept = tmp_path / "0100001.png"
     kept.write_bytes(b"kept as it is")

@@ -21,14 +21,14 @@ RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 255, 0)
 class Terminal(io.StringIO):
     """A stream that is a terminal, as far as anybody asks."""
 
-    encoding = "utf-8"  # type: ignore[assignment]
+    encoding = "utf-8"
 
     def isatty(self) -> bool:
         return True
 
 
 class Ascii(Terminal):
-    encoding = "ascii"  # type: ignore[assignment]
+    encoding = "ascii"
 
 
 def flat(colour: tuple[int, int, int], size: tuple[int, int] = (64, 64)) -> Picture:

@@ -1,7 +1,7 @@
 """Every kind of TIFF that people have is read rightly or refused with a reason; never wrong in silence."""
 
 import itertools
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import pytest
@@ -18,7 +18,17 @@ PICTURE = drawn(5, (52, 40))
 RGB = np.asarray(PICTURE)
 GREY = np.asarray(PICTURE.convert("L"))[..., None]
 ALPHA = np.tile(np.linspace(0, 255, 52).astype(np.uint8), (40, 1))[..., None]
-LAYOUTS: dict[str, dict[str, int]] = {
+
+
+class Layout(TypedDict, total=False):
+    """Where the pixels lie in the file."""
+
+    rows: int  # of a strip
+    tile: int  # pixels of its side
+    compression: int
+
+
+LAYOUTS: dict[str, Layout] = {
     "one strip": {},
     "strips": {"rows": 7},
     "tiles": {"tile": 16},
@@ -72,7 +82,7 @@ def outcome(content: bytes, *shown: Array) -> str:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_grey_of_every_type(layout: str, order: str) -> None:
+def test_grey_of_every_type(layout: str, order: Literal["<", ">"]) -> None:
     found = {}
     for kind, photometric in itertools.product(
         ("u1", "u2", "u4", "i1", "i2", "i4", "f2", "f4", "f8"), (0, 1)
@@ -88,7 +98,7 @@ def test_grey_of_every_type(layout: str, order: str) -> None:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_grey_and_palettes_of_few_bits(layout: str, order: str) -> None:
+def test_grey_and_palettes_of_few_bits(layout: str, order: Literal["<", ">"]) -> None:
     for bits in (1, 2, 4, 12):
         most = 2**bits - 1
         samples = (GREY.astype(int) * most // 255).astype(np.uint16)
@@ -109,7 +119,7 @@ def test_grey_and_palettes_of_few_bits(layout: str, order: str) -> None:
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("planar", [False, True], ids=["together", "planar"])
-def test_colours_of_eight_and_sixteen_bits(planar: bool, layout: str, order: str) -> None:
+def test_colours_of_eight_and_sixteen_bits(planar: bool, layout: str, order: Literal["<", ">"]) -> None:
     how: dict[str, Any] = {"order": order, "planar": planar, **LAYOUTS[layout]}
     cmyk = np.asarray(PICTURE.convert("CMYK"))
     for kind in ("u1", "u2"):
@@ -122,7 +132,7 @@ def test_colours_of_eight_and_sixteen_bits(planar: bool, layout: str, order: str
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("planar", [False, True], ids=["together", "planar"])
-def test_rarer_kinds_are_right_or_refused(planar: bool, layout: str, order: str) -> None:
+def test_rarer_kinds_are_right_or_refused(planar: bool, layout: str, order: Literal["<", ">"]) -> None:
     how: dict[str, Any] = {"order": order, "planar": planar, **LAYOUTS[layout]}
     ycbcr, lab = np.asarray(PICTURE.convert("YCbCr")), np.full((40, 52, 3), (137, 0, 0), np.uint8)
     for kind in ("u1", "u2", "u4", "f4"):

@@ -3,7 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ def tiff(
     samples: NDArray[Any],  # (height, width, samples per pixel), in the type that they are stored in
     photometric: int,
     *,
-    order: str = "<",
+    order: Literal["<", ">"] = "<",
     planar: bool = False,
     compression: int = RAW,
     rows: int = 0,  # per strip; 0: one strip
