@@ -23,7 +23,7 @@ from phosphene.journal import Journal
 from phosphene.records import Image
 from phosphene.sources import scan
 from phosphene.store import Store
-from phosphene.vectors import Pixels
+from phosphene.vectors import Pixels, Vector
 from pictures import Colours, jpeg
 
 
@@ -35,7 +35,7 @@ class Kept(Oracle):
         self.file = folder / "store.pickle"
 
     @property
-    def images(self) -> dict[str, Image]:
+    def images(self) -> dict[str, Image[Vector]]:
         return pickle.loads(self.file.read_bytes()) if self.file.exists() else {}
 
     def upsert(self, images: Sequence[Image]) -> None:
@@ -51,7 +51,7 @@ class Kept(Oracle):
 
     def _in_memory(self) -> Oracle:
         oracle = Oracle(self.space)
-        oracle.images = self.images
+        oracle.images.update(self.images)
         return oracle
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from adding import add_to, lance
 from phosphene.journal import Journal
-from phosphene.maintenance import missing as absence
 from phosphene.maintenance.missing import Missing, missing
 from pictures import jpeg
 
@@ -116,7 +115,7 @@ def test_what_cannot_be_looked_at_is_not_gone(
         return scandir(path)
 
     monkeypatch.setattr(Path, "lstat", fail)
-    monkeypatch.setattr(absence.os, "scandir", list_)
+    monkeypatch.setattr(os, "scandir", list_)
 
     for under in (None, folder):
         assert found(library, under) == Missing((), {folder / "b": 2})

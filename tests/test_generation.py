@@ -3,6 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from PIL import Image as pillow
 import phosphene
 from command import lines, run
 from phosphene.errors import GenerationError, PluginError
+from phosphene.filters import IMPORTED
 from phosphene.generation import Generated, Reference, Request
 from phosphene.generation.choosing import choose, noise_seed, wanted
-from phosphene.generation.planning import IMPORTED, Plan, words_of
+from phosphene.generation.planning import Plan, words_of
 from phosphene.generation.replaying import replay
 from phosphene.library import Library
 from phosphene.query import parse
@@ -57,7 +59,7 @@ class Counting:
 
 
 def test_planning_reads_the_store_once_and_pictures_when_they_are_opened(library: Library) -> None:
-    library.store = counting = Counting(library.store)  # type: ignore[assignment]
+    library.store = counting = Counting(library.store)
     request = Request(seed=1, num_inference_steps=1)
     plan = library.planner.plan(parse("a red house"), request, where=IMPORTED, neighbours=3)
 
@@ -101,7 +103,8 @@ class Guessing:
     def generate(self, requests: Any, *, on_step: Any = None) -> Iterator[Generated]:
         for request in requests:
             self.seeds.append(request.seed)
-            yield Generated(lambda n=request.candidate: self._picture(n), {}, self.vectors[request.candidate])
+            draw = partial(self._picture, request.candidate)
+            yield Generated(draw, {}, self.vectors[request.candidate])
 
     def _picture(self, number: int) -> Any:
         self.finished.append(number)
@@ -154,7 +157,7 @@ def test_a_new_recipe_keeps_the_settings_of_the_generator(library: Library) -> N
     [made] = library.generate("a red house", 1, seed=3, image_guidance_scale=2.5, **QUICK)
 
     recipe = in_picture(library.path(made.image))
-    assert recipe == made.image.recipe and recipe["format"] == 3
+    assert recipe and recipe == made.image.recipe and recipe["format"] == 3
     assert recipe["settings"]["image_guidance_scale"] == 2.5
     assert library.replay(made.image.id).largest_difference == 0
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,21 +19,18 @@ from safetensors.torch import load_file, save_file
 
 from phosphene.errors import GenerationError, ModelError
 from phosphene.generation import Generated, Reference, Request, Step
+from phosphene.generation.requests import Fit
 from phosphene.generators.retrieval import former_names, saved
-from phosphene.generators.retrieval.generator import (
-    BATCH,
-    BuiltinGenerator,
-    digest,
-    open_generator,
-)
+from phosphene.generators.retrieval.folder import write
+from phosphene.generators.retrieval.generator import BATCH, BuiltinGenerator, open_generator
 from phosphene.generators.retrieval.pipeline import RetrievalPipeline
+from phosphene.generators.retrieval.saved import digest
 from phosphene.landscape import DIFFUSION_FOLDER
 from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.records import Space
 from phosphene.testing.generators import GeneratorTests
-from phosphene.training.generator import write
 from phosphene.vectors import unit
 
 DIMENSION, LATENT_CHANNELS, LATENT_SIZE = 12, 4, 4
@@ -133,7 +131,9 @@ def test_inpainting_leaves_every_kept_pixel_as_it_was(generator: BuiltinGenerato
 
 def test_mask_and_start_of_any_size_and_mode_are_fitted(generator: BuiltinGenerator) -> None:
     init = pillow.new("RGBA", (90, 40), (200, 30, 30, 255))
-    for mask, fit in ((pillow.new("1", (45, 20), 1), "crop"), (pillow.new("1", (7, 33), 1), "stretch")):
+    fits: list[tuple[tuple[int, int], Fit]] = [((45, 20), "crop"), ((7, 33), "stretch")]
+    for size, fit in fits:
+        mask = pillow.new("1", size, 1)
         [made] = generator.generate([replace(REQUEST, init=init, mask=mask, fit=fit)])
         assert made.picture().size == (LARGE, LARGE)
 
@@ -181,10 +181,15 @@ def test_it_guesses_the_vectors_of_its_pictures(generator: BuiltinGenerator) -> 
     assert np.linalg.norm(guessed, axis=1) == pytest.approx(1, abs=1e-5)
 
 
+def shown_at(picture: Picture | None, side: int) -> Picture | None:
+    """What a reference answers that has one picture for every size."""
+    return picture
+
+
 def pictured(*shown: Picture | None, weights: Sequence[float] = (1.0, 1.0, 1.0)) -> tuple[Reference, ...]:
     """The neighbours with pictures of theirs."""
     return tuple(
-        replace(near, picture=lambda side, picture=picture: picture, weight=weight)
+        replace(near, picture=partial(shown_at, picture), weight=weight)
         for near, picture, weight in zip(NEIGHBOURS, shown, weights, strict=True)
     )
 
@@ -277,7 +282,7 @@ def test_stopping_keeps_the_batches_that_were_finished(generator: BuiltinGenerat
     ],
 )
 def test_what_it_cannot_serve_is_refused_before_anything_is_made(
-    generator: BuiltinGenerator, changes: dict[str, object], says: str
+    generator: BuiltinGenerator, changes: dict[str, Any], says: str
 ) -> None:
     steps: list[Step] = []
     with pytest.raises(GenerationError) as raised:

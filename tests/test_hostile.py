@@ -98,7 +98,7 @@ def test_hosts_that_are_ours(shared: Service, host: str) -> None:
 )
 @pytest.mark.parametrize("path", ["/metrics", "/meta", LIVE, "/vectorize"])
 def test_other_hosts_are_refused_everywhere(shared: Service, host: str, path: str) -> None:
-    answer = shared.client.request("POST" if "vec" in path else "GET", path, headers={"Host": host.encode()})
+    answer = shared.client.request("POST" if "vec" in path else "GET", path, headers={b"Host": host.encode()})
     assert answer.status_code == 421
     assert "--allow-host" in answer.json()["error"]
     assert not any("access-control" in name for name in answer.headers)
@@ -166,7 +166,7 @@ def test_what_strangers_write_is_shown_escaped_and_short(shared: Service) -> Non
     answer = shared.client.get("/%1b[31m%e2%80%ae" + "x" * 5000)
     assert answer.json()["error"].startswith("GET /%1B[31m%E2%80%AExxx")
     assert len(answer.text) < 300
-    assert "\x1b" not in shared.client.get("/meta", headers={"Host": b"a\xff[31m"}).text
+    assert "\x1b" not in shared.client.get("/meta", headers={b"Host": b"a\xff[31m"}).text
 
 
 # ── connections ───────────────────────────────────────────────────────────────────────────
@@ -444,7 +444,8 @@ def test_packed_texts_and_profiles_do_not_cost_what_they_say(shared: Service) ->
     text = chunk(b"zTXt", b"k\0\0" + zlib.compress(b"\0" * (2 * MIB), 9)) * 500
     profile = chunk(b"iCCP", b"p\0\0" + zlib.compress(b"\0" * (20 * MIB), 9)) * 50
     same = shared.vectorize(images=[base64_of(png_with(b"")), base64_of(png_with(text + profile))])
-    np.testing.assert_allclose(*same["imageVectors"], atol=1e-4)
+    one, other = same["imageVectors"]
+    np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 class Counting(Held):

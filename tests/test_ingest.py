@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -484,9 +485,10 @@ def heed_interrupts() -> None:
 
 def interrupted(signal_number: int, library: Path, folder: Path, after: int) -> tuple[int, int, int]:
     """Send a signal to an add; returns its exit status, and what it had done and committed by then."""
-    command = [*ADDING, "--slow", library, folder]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, preexec_fn=heed_interrupts, **pipes) as adding:
+    command = [*ADDING, "--slow", str(library), str(folder)]
+    with subprocess.Popen(
+        command, text=True, preexec_fn=heed_interrupts, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as adding:
         assert adding.stdout is not None
         for line in adding.stdout:
             done, committed = map(int, line.split()[:2])
@@ -551,7 +553,7 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(folder: Path, library: P
     before = contents(library, lance)
     for number in range(5, 60):
         (folder / f"{number}.jpg").write_bytes(jpeg(number, (256, 192)))
-    command = [*ADDING, "--lance", "--file-limit", "40000", library, folder]
+    command = [*ADDING, "--lance", "--file-limit", "40000", str(library), str(folder)]
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 1
     assert ended.stderr.startswith("StoreError: ")
@@ -576,7 +578,7 @@ CONTENTS = [jpeg(number, (8, 8)) for number in range(3)] + [b"bad"]
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(history=st.lists(steps, max_size=12))
-def test_whatever_happened_to_the_files_the_library_is_that_of_a_first_add(history: list) -> None:
+def test_whatever_happened_to_the_files_the_library_is_that_of_a_first_add(history: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as root:
         folder, library = Path(root, "pictures"), Path(root, "lib")
         folder.mkdir()

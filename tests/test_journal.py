@@ -154,7 +154,7 @@ def test_a_newer_version_is_refused_by_name(journal: Journal) -> None:
     assert "upgrade" in caught.value.hint
 
 
-DAMAGES = {
+DAMAGES: dict[str, Callable[[Path], object]] = {
     "of something else": lambda file: file.write_bytes(b"not a database " * 100),
     "cut in its header": lambda file: os.truncate(file, 60),
     "cut in a page": lambda file: os.truncate(file, 5000),

@@ -8,10 +8,12 @@ import httpx
 import numpy as np
 import pytest
 import weaviate as client_of
+from weaviate import WeaviateClient
 from weaviate.classes.config import Configure, DataType, Property
 from weaviate.classes.init import AdditionalConfig, Timeout
 from weaviate.classes.query import MetadataQuery, Move
 from weaviate.collections import Collection
+from weaviate.collections.classes.internal import Object
 
 import phosphene
 from parts import need
@@ -61,7 +63,7 @@ def added(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
 
 @pytest.fixture(scope="module")
-def client(server: Server) -> Iterator[Any]:
+def client(server: Server) -> Iterator[WeaviateClient]:
     with client_of.connect_to_local(
         server.host,
         server.rest,
@@ -73,7 +75,7 @@ def client(server: Server) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def pictures(client: Any, files: list[Path]) -> Collection:
+def pictures(client: WeaviateClient, files: list[Path]) -> Collection:
     """The pictures, inserted without vectors."""
     made = client.collections.create(
         "Asked",
@@ -88,6 +90,12 @@ def pictures(client: Any, files: list[Path]) -> Collection:
             batch.add_object({"name": file.name, "picture": base64_of(file.read_bytes())})
     assert not made.batch.failed_objects
     return made
+
+
+def distance(hit: Object[Any, Any]) -> float:
+    """The cosine distance that a search was asked for."""
+    assert hit.metadata.distance is not None
+    return hit.metadata.distance
 
 
 def asked(service: Service) -> float:
@@ -117,21 +125,22 @@ def test_near_text_ranks_as_the_vectors_say(pictures: Collection, added: dict[st
     prompt = "a red house in the snow at night"
     vector = open_embedder("landscape", device="cpu").texts([prompt])[0]
     hits = pictures.query.near_text(prompt, limit=COUNT, return_metadata=MetadataQuery(distance=True)).objects
-    scores = [1 - float(hit.metadata.distance) for hit in hits]
+    scores = [1 - distance(hit) for hit in hits]
     expected = sorted((float(one @ vector) for one in added.values()), reverse=True)
     np.testing.assert_allclose(scores, expected, atol=1e-3)
 
 
 def test_near_text_moves_to_and_away_from_concepts(pictures: Collection, service: Service) -> None:
-    def distances(**moves: Move) -> dict[str, float]:
+    def distances(toward: Move | None = None, away: Move | None = None) -> dict[str, float]:
+        asked = MetadataQuery(distance=True)
         hits = pictures.query.near_text(
-            "a house", limit=COUNT, return_metadata=MetadataQuery(distance=True), **moves
+            "a house", limit=COUNT, return_metadata=asked, move_to=toward, move_away=away
         ).objects
-        return {str(hit.properties["name"]): float(hit.metadata.distance) for hit in hits}
+        return {str(hit.properties["name"]): distance(hit) for hit in hits}
 
     plain, before = distances(), asked(service)
-    toward = distances(move_to=Move(force=0.9, concepts=["snow at night", "the stars"]))
-    away = distances(move_away=Move(force=0.9, concepts=["snow at night"]))
+    toward = distances(toward=Move(force=0.9, concepts=["snow at night", "the stars"]))
+    away = distances(away=Move(force=0.9, concepts=["snow at night"]))
     assert asked(service) == before + 4  # a request for the prompt and one for the concepts, twice
     assert len(plain) == len(toward) == len(away) == COUNT
     assert plain != toward != away != plain
@@ -142,7 +151,7 @@ def test_near_image_finds_the_picture_itself(pictures: Collection, files: list[P
         sent = base64_of(file.read_bytes())
         hits = pictures.query.near_image(sent, limit=3, return_metadata=MetadataQuery(distance=True)).objects
         assert hits[0].properties["name"] == file.name
-        assert float(hits[0].metadata.distance) == pytest.approx(0, abs=1e-5)
+        assert distance(hits[0]) == pytest.approx(0, abs=1e-5)
 
 
 def test_a_vector_of_our_own_is_kept_and_not_asked_for(

@@ -15,7 +15,7 @@ from phosphene.render.animation import animate
 from phosphene.render.page import HitRow, Lineage, Section, figure, film, page
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Request
 
 RED, BLUE = (200, 30, 30), (30, 30, 200)
 NASTY = """<script>document.title = "owned"</script>"><img src=x onerror=alert(1)>&amp;'"""
@@ -127,7 +127,12 @@ def opened(browser: "Browser", file: Path, **context: str) -> "Page":
     complaints: list[str] = []
     view.on("console", lambda message: complaints.append(message.text))
     view.on("pageerror", lambda error: complaints.append(str(error)))
-    view.on("request", lambda request: request.url.startswith("data:") or complaints.append(request.url))
+
+    def note(request: "Request") -> None:
+        if not request.url.startswith("data:"):
+            complaints.append(request.url)
+
+    view.on("request", note)
     view.goto(file.as_uri(), wait_until="load")
     assert complaints == [file.as_uri()], "one request, for the page itself, and not a word"
     return view

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,12 @@ def random_units(count: int, seed: int = 0) -> Vectors:
 
 def tiny_denoiser() -> Denoiser:
     torch.manual_seed(0)
-    network = Denoiser(DIMENSION, LATENT_SIZE, LATENT_CHANNELS, (16, 32), 32, 2)
+    network: Denoiser = Denoiser(DIMENSION, LATENT_SIZE, LATENT_CHANNELS, (16, 32), 32, 2)
     for weights in network.parameters():  # those that begin at zero too, so that everything has a say
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=0.1)
-    return network.eval()
+    network.eval()
+    return network
 
 
 def tiny_pipeline() -> RetrievalPipeline:
@@ -238,7 +239,7 @@ def test_a_faint_init_image_comes_back_nearly_as_it_was(pipeline: RetrievalPipel
 def test_an_init_image_counts_the_more_the_fainter_the_noise() -> None:
     """With a network that predicts its input, the distance to the init image grows with the strength."""
     pipeline = tiny_pipeline()
-    pipeline.denoiser.forward = lambda noisy, *_: noisy  # type: ignore[method-assign]
+    pipeline.denoiser.forward = lambda noisy, *_: noisy
     start = some_latents(1)
     kept = pipeline.decode(start)
     away = [
@@ -271,13 +272,13 @@ def test_below_a_strength_of_one_the_steps_below_it_are_taken(
 @pytest.mark.parametrize(("strength", "guided", "plain"), [(1.0, 6, 2), (0.8, 3, 2), (0.3, 1, 0)])
 def test_guidance_ends_before_the_picture_does(strength: float, guided: int, plain: int) -> None:
     pipeline, rows = tiny_pipeline(), []
-    guess = pipeline.denoiser.forward
+    guess: Callable[..., Tensor] = pipeline.denoiser.forward
 
     def counted(noisy: Tensor, *rest: Tensor) -> Tensor:
         rows.append(len(noisy))
         return guess(noisy, *rest)
 
-    pipeline.denoiser.forward = counted  # type: ignore[method-assign]
+    pipeline.denoiser.forward = counted
     made(pipeline, [BOTH], [1], image=some_latents(1), strength=strength, num_inference_steps=8)
     assert rows == [2] * guided + [1] * plain
 
@@ -420,7 +421,7 @@ def test_every_scheduler_walks_the_straight_path(swapped: RetrievalPipeline, oth
         seen.append((noisy[:1], sigma[:1]))
         return clean.expand_as(noisy)
 
-    swapped.denoiser.forward = oracle  # type: ignore[method-assign]
+    swapped.denoiser.forward = oracle
     swapped.scheduler = other.from_config(swapped.scheduler.config)
     noise = torch.randn(1, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE, generator=generators([1])[0])
     latents = latents_of(swapped, [BOTH], [1], num_inference_steps=6)

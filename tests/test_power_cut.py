@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def opened(folder: Path) -> LanceStore:
         return LanceStore.open(folder / "store")
 
 
-def written(folder: Path, *batches: list[Image]) -> Path:
+def written(folder: Path, *batches: Sequence[Image]) -> Path:
     """The folder of a library whose store got these batches, one commit each."""
     store = LanceStore.create(folder / "store", SPACE)
     for batch in batches:

@@ -418,13 +418,13 @@ def test_metrics_count_requests_by_path_and_status(model: Embedder) -> None:
 
 def test_with_a_token_everything_but_health_lies_below_it(model: Embedder) -> None:
     with serving(model, token=TOKEN) as service:
-        asked = {"json": {"texts": ["snow"]}}
-        assert service.client.post(f"/k/{TOKEN}/vectorize", **asked).status_code == 200
-        assert service.client.post(f"/k/{TOKEN}//vectorize", **asked).status_code == 200
+        texts = {"texts": ["snow"]}
+        assert service.client.post(f"/k/{TOKEN}/vectorize", json=texts).status_code == 200
+        assert service.client.post(f"/k/{TOKEN}//vectorize", json=texts).status_code == 200
         for path in (f"/k/{TOKEN}/meta", f"/k/{TOKEN}/.well-known/ready", "/.well-known/ready"):
             assert service.client.get(path).status_code in (200, 204)
         for path in ("/vectorize", "/k/wrong-wrong-wrong/vectorize", f"/k/{TOKEN}x/vectorize"):
-            assert error(service.client.post(path, **asked), 404) == "POST /: not found"
+            assert error(service.client.post(path, json=texts), 404) == "POST /: not found"
         assert error(service.client.get("/meta"), 404)
         assert error(service.client.get("/metrics"), 404)
 

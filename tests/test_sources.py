@@ -45,6 +45,16 @@ def path_of(found: Item | Failure) -> Path:
     return to_path(found.uri, Path("/"))
 
 
+def captions_of(found: Item | Failure) -> tuple[str, ...]:
+    assert isinstance(found, Item)
+    return found.captions
+
+
+def reason_of(found: Item | Failure) -> str:
+    assert isinstance(found, Failure)
+    return found.reason
+
+
 def names(folder: Path, *paths: Path) -> list[str]:
     return [path_of(item).relative_to(folder).as_posix() for item in scan(paths or [folder])]
 
@@ -223,9 +233,9 @@ def test_a_captions_file_in_a_folder_is_used_for_the_folder(tmp_path: Path) -> N
     put(tmp_path, "set/a.jpg", "set/deep/b.jpg", "set/c.jpg")
     coco(tmp_path / "set/captions.json", {"a.jpg": ["a house"], "deep/b.jpg": ["a boat"], "gone.jpg": ["x"]})
     expected = [("set/a.jpg", ("a house",)), ("set/c.jpg", ()), ("set/deep/b.jpg", ("a boat",))]
-    found = [(path_of(item).relative_to(tmp_path).as_posix(), item.captions) for item in scan([tmp_path])]
+    found = [(path_of(item).relative_to(tmp_path).as_posix(), captions_of(item)) for item in scan([tmp_path])]
     assert found == expected
-    assert [item.captions for item in scan([tmp_path / "set", tmp_path / "set/captions.json"])][:1] == [
+    assert [captions_of(item) for item in scan([tmp_path / "set", tmp_path / "set/captions.json"])][:1] == [
         ("a house",)
     ]
 
@@ -233,7 +243,7 @@ def test_a_captions_file_in_a_folder_is_used_for_the_folder(tmp_path: Path) -> N
 def test_the_lines_of_a_text_file_are_captions(tmp_path: Path) -> None:
     put(tmp_path, "a.jpg")
     (tmp_path / "a.txt").write_bytes("\ufeffa house\r\n\r\n  in   the snow \na house\n".encode())
-    assert [item.captions for item in scan([tmp_path])] == [("a house", "in the snow")]
+    assert [captions_of(item) for item in scan([tmp_path])] == [("a house", "in the snow")]
 
 
 def test_captions_of_all_kinds_come_together_once_each(tmp_path: Path) -> None:
@@ -241,7 +251,7 @@ def test_captions_of_all_kinds_come_together_once_each(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a house\nby the sea")
     coco(tmp_path / "captions.json", {"a.jpg": ["a house"]})
     other = coco(tmp_path / "more.json", {"a.jpg": ["ein Haus"]})
-    assert [item.captions for item in scan([tmp_path, other])] == [("ein Haus", "a house", "by the sea")]
+    assert [captions_of(item) for item in scan([tmp_path, other])] == [("ein Haus", "a house", "by the sea")]
 
 
 NO_COCO = {
@@ -271,7 +281,7 @@ def test_a_captions_file_that_is_none_is_an_error_where_it_was_named(tmp_path: P
     picture, fault = scan([tmp_path])
     assert picture == file_item(tmp_path / "a.jpg")
     assert path_of(fault) == tmp_path / "captions.json"
-    assert NO_COCO[content] in fault.reason
+    assert NO_COCO[content] in reason_of(fault)
 
 
 def test_no_odd_captions_file_anywhere_below_stops_a_scan(tmp_path: Path) -> None:
@@ -320,7 +330,7 @@ def listed(
     (tmp_path / "c.json").write_text(json.dumps({"images": images, "annotations": annotations}))
     items = list(scan([tmp_path / "c.json"]))
     found = {
-        path_of(item).relative_to(tmp_path).as_posix(): item.captions
+        path_of(item).relative_to(tmp_path).as_posix(): captions_of(item)
         for item in items
         if isinstance(item, Item)
     }
@@ -373,7 +383,7 @@ def test_a_file_without_annotations_lists_its_pictures_and_says_so(tmp_path: Pat
     (tmp_path / "c.json").write_text('{"images": [{"id": 1, "file_name": "a.jpg"}]}')
     picture, fault = scan([tmp_path / "c.json"])
     assert picture == file_item(tmp_path / "a.jpg")
-    assert fault.reason == "it has no `annotations`, so that it gives no captions"
+    assert reason_of(fault) == "it has no `annotations`, so that it gives no captions"
 
 
 @pytest.mark.parametrize(("listed_as", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
@@ -382,11 +392,11 @@ def test_names_match_however_their_accents_are_spelled(tmp_path: Path, listed_as
     put(tmp_path, place, normalize(on_disk, "né.jpg"))
     (tmp_path / normalize(listed_as, "né.txt")).write_text("born")
     file = coco(tmp_path / "c.json", {normalize(listed_as, "été/café.jpg"): ["a café"]})
-    assert [(str(path_of(item).relative_to(tmp_path)), item.captions) for item in scan([file])] == [
+    assert [(str(path_of(item).relative_to(tmp_path)), captions_of(item)) for item in scan([file])] == [
         (place, ("a café",))
     ]
     file.rename(tmp_path / "captions.json")
-    assert {normalize("NFC", path_of(item).name): item.captions for item in scan([tmp_path])} == {
+    assert {normalize("NFC", path_of(item).name): captions_of(item) for item in scan([tmp_path])} == {
         "né.jpg": ("born",),
         "café.jpg": ("a café",),
     }
@@ -396,7 +406,7 @@ def test_a_name_that_is_there_as_written_is_that_file(tmp_path: Path) -> None:
     both = [normalize(form, "café.jpg") for form in ("NFC", "NFD")]
     put(tmp_path, *both)
     file = coco(tmp_path / "c.json", {name: [form] for name, form in zip(both, ("NFC", "NFD"), strict=True)})
-    assert [(path_of(item).name, item.captions) for item in scan([file])] == [
+    assert [(path_of(item).name, captions_of(item)) for item in scan([file])] == [
         (both[0], ("NFC",)),
         (both[1], ("NFD",)),
     ]
@@ -419,8 +429,8 @@ def test_a_captions_file_speaks_of_its_own_folder_and_of_those_that_are_named(tm
     )
     *pictures, fault = scan([file])
     assert pictures == [file_item(tmp_path / "set/in.jpg", ("in",))]
-    assert fault.reason.startswith("`../other/out.jpg` lies outside of its folder")
-    assert fault.reason.endswith("(and 1 more like this)")
+    assert reason_of(fault).startswith("`../other/out.jpg` lies outside of its folder")
+    assert reason_of(fault).endswith("(and 1 more like this)")
     assert list(scan([file, tmp_path / "other"])) == [
         file_item(tmp_path / "other/out.jpg", ("up", "abs")), file_item(tmp_path / "set/in.jpg", ("in",)),
     ]  # fmt: skip
@@ -429,7 +439,7 @@ def test_a_captions_file_speaks_of_its_own_folder_and_of_those_that_are_named(tm
 def test_a_captions_file_that_is_met_says_nothing_of_other_folders(tmp_path: Path) -> None:
     put(tmp_path, "a/1.jpg", "b/2.jpg")
     coco(tmp_path / "a/captions.json", {"../b/2.jpg": ["a lie"], "1.jpg": ["true"]})
-    assert [item.captions for item in list(scan([tmp_path]))[:2]] == [("true",), ()]
+    assert [captions_of(item) for item in list(scan([tmp_path]))[:2]] == [("true",), ()]
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\0.jpg", "\ud83d.jpg", "x" * 5000 + ".jpg", ".", "..", "/"])
@@ -462,7 +472,7 @@ def test_captions_are_read_in_the_encoding_that_they_were_saved_in(
 ) -> None:
     put(tmp_path, "a.jpg")
     (tmp_path / "a.txt").write_bytes(f"{caption}\nsnow\n".encode(encoding))
-    assert [item.captions for item in scan([tmp_path])] == [(caption, "snow")]
+    assert [captions_of(item) for item in scan([tmp_path])] == [(caption, "snow")]
 
 
 @pytest.mark.parametrize(
@@ -473,7 +483,7 @@ def test_captions_in_an_encoding_that_cannot_be_told_are_named(tmp_path: Path, c
     (tmp_path / "a.txt").write_bytes(content)
     picture, fault = scan([tmp_path])
     assert picture == file_item(tmp_path / "a.jpg")
-    assert (path_of(fault).name, fault.reason[:27]) == ("a.txt", "its captions cannot be read")
+    assert (path_of(fault).name, reason_of(fault)[:27]) == ("a.txt", "its captions cannot be read")
 
 
 def test_captions_files_are_read_in_other_encodings_too(tmp_path: Path) -> None:
@@ -499,7 +509,7 @@ def test_lines_in_several_languages_stay_captions(tmp_path: Path) -> None:
     put(tmp_path, "a.jpg")
     lines = ("de.utf8=ein sehr großes rotes Haus", "en.utf8=a house")
     (tmp_path / "a.txt").write_text("\n".join(lines), encoding="utf-8")
-    assert [item.captions for item in scan([tmp_path])] == [lines]
+    assert [captions_of(item) for item in scan([tmp_path])] == [lines]
 
 
 def test_a_captions_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
@@ -511,7 +521,7 @@ def test_a_captions_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 def test_captions_are_unicode_whatever_the_json_escapes(tmp_path: Path) -> None:
     coco(tmp_path / "c.json", {"a.jpg": ["half a letter: \ud83d", "a whole one: \U0001f3e0"]})
     [item] = scan([tmp_path / "c.json"])
-    assert item.captions == ("half a letter: \ufffd\ufffd\ufffd", "a whole one: \U0001f3e0")
+    assert captions_of(item) == ("half a letter: \ufffd\ufffd\ufffd", "a whole one: \U0001f3e0")
 
 
 # ── what a library calls a file ───────────────────────────────────────────────────────────

@@ -23,7 +23,8 @@ from phosphene.embedding import open_embedder
 from phosphene.errors import ModelError
 from phosphene.interrupt import terminable
 from phosphene.landscape.scenes import SEEDS, write
-from phosphene.sources import file_item, scan
+from phosphene.records import Failure
+from phosphene.sources import Item, file_item, scan
 from phosphene.training import clip
 from phosphene.training.budget import Budget, checked, cosine, set_rate
 from phosphene.training.clip_folder import begin
@@ -47,6 +48,11 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, clip.Trained]:
     output = tmp_path_factory.mktemp("trained")
     return output, clip.train(scan([scenes]), output, steps=3)
+
+
+def captioned(scenes: Path, caption: str) -> list[Item | Failure]:
+    """The pictures, all with the same caption."""
+    return [replace(item, captions=(caption,)) for item in scan([scenes]) if isinstance(item, Item)]
 
 
 def test_a_trained_model_is_a_space(trained: tuple[Path, clip.Trained]) -> None:
@@ -162,7 +168,7 @@ def practise(folder: Path, *, stop: int = 100) -> torch.Tensor:
         ema.update_parameters(layer)
         if step.number == stop:
             break
-    return torch.cat([layer.weight, ema.module.weight]).detach()
+    return torch.cat([layer.weight, ema.module.state_dict()["weight"]]).detach()
 
 
 def test_a_run_that_was_stopped_takes_the_steps_of_an_undisturbed_one(tmp_path: Path) -> None:
@@ -236,7 +242,7 @@ def test_a_disk_without_room_for_the_pictures_is_an_error_that_names_the_file(
 def test_changed_captions_begin_anew_with_the_words_that_are_known(scenes: Path, tmp_path: Path) -> None:
     clip.train(scan([scenes]), tmp_path, steps=1)
     words = (tmp_path / "tokenizer.json").read_bytes()
-    items = [replace(item, captions=("quite another caption",)) for item in scan([scenes])][:30]
+    items = captioned(scenes, "quite another caption")[:30]
     told: list[str] = []
     clip.train(items, tmp_path, steps=2, on_note=told.append)
     assert (tmp_path / "tokenizer.json").read_bytes() == words
@@ -265,13 +271,13 @@ def test_too_few_pictures_are_an_error_before_anything_is_written(
 
 
 def test_pictures_without_captions_do_not_count(scenes: Path, tmp_path: Path) -> None:
-    plain = [replace(item, captions=(" ",)) for item in scan([scenes])]
+    plain = captioned(scenes, " ")
     with pytest.raises(ModelError, match="0 of 0"):
         clip.train(plain, tmp_path, steps=1)
 
 
 def test_the_fewest_pictures_are_enough_though_all_captions_are_equal(scenes: Path, tmp_path: Path) -> None:
-    items = [replace(item, captions=("a landscape",)) for item in scan([scenes])][:20]
+    items = captioned(scenes, "a landscape")[:20]
     trained = clip.train(items, tmp_path, steps=1)
     assert (trained.examples, trained.recall.count) == (20, 1)
 
@@ -379,8 +385,9 @@ def test_an_average_has_the_statistics_of_batch_normalisation_too() -> None:
     for _ in range(3):
         module(torch.randn(8, 2) + 5)
         ema.update_parameters(module)
-    assert float(ema.module.running_mean.min()) > 0
-    assert int(ema.module.num_batches_tracked) == 3
+    average = ema.module.state_dict()
+    assert average["running_mean"].min() > 0
+    assert average["num_batches_tracked"] == 3
 
 
 def test_another_dataset_begins_anew_from_the_weights(tmp_path: Path) -> None:
@@ -478,7 +485,7 @@ def test_an_average_follows_its_module() -> None:
     torch.nn.init.constant_(module.weight, 5.0)
     for _ in range(200):
         ema.update_parameters(module)
-    assert ema.module.weight.item() == pytest.approx(5.0, abs=1e-3)
+    assert ema.module.state_dict()["weight"].item() == pytest.approx(5.0, abs=1e-3)
     again = ema_of(torch.nn.Linear(1, 1))
     again.load_state_dict(ema.state_dict())
     assert int(again.n_averaged) == 200

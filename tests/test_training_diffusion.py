@@ -43,6 +43,7 @@ from phosphene.training.log import read_log
 from phosphene.training.optimizers import muon
 from phosphene.training.trainer import begin
 from phosphene.vectors import Pixels, Vectors, unit
+from pictures import Colours
 
 DIMENSION, LATENT_CHANNELS, LATENT_SIZE = 8, 4, 4
 SIZE = 32  # of the pictures, where there are some
@@ -52,7 +53,7 @@ COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), 
 DIRECTIONS = dict(zip(COLOURS, np.eye(DIMENSION, dtype=np.float32), strict=False))
 
 
-class ColourWords:
+class ColourWords(Colours):
     """An embedder of four words, which is all that these pictures need."""
 
     space = Space("colours:0", "colours", DIMENSION)
@@ -86,17 +87,18 @@ def cell(name: str) -> NDArray[np.float16]:
 def nothing_much(pictures: Sequence[Pixels]) -> Latents:
     """An encoder that looks at the mean colour alone."""
     means = np.stack([picture.mean((0, 1)) / 127.5 - 1 for picture in pictures])
-    return np.broadcast_to(means[:, :, None, None], (len(means), 3, LATENT_SIZE, LATENT_SIZE)).astype(
-        np.float16
-    )
+    spread = np.broadcast_to(means[:, :, None, None], (len(means), 3, LATENT_SIZE, LATENT_SIZE))
+    return spread.astype(np.float16)
 
 
 def tiny_autoencoder() -> Autoencoder:
-    return Autoencoder(LATENT_SIZE * SCALE_FACTOR, LATENT_CHANNELS, (8, 8, 8))
+    network: Autoencoder = Autoencoder(LATENT_SIZE * SCALE_FACTOR, LATENT_CHANNELS, (8, 8, 8))
+    return network
 
 
 def tiny_latent_encoder() -> LatentEncoder:
-    return LatentEncoder(DIMENSION, LATENT_CHANNELS, (8, 16))
+    network: LatentEncoder = LatentEncoder(DIMENSION, LATENT_CHANNELS, (8, 16))
+    return network
 
 
 def colour_library(folder: Path, count: int = 40) -> list[Image]:
@@ -106,8 +108,8 @@ def colour_library(folder: Path, count: int = 40) -> list[Image]:
         path = folder / f"{index}.png"
         pillow.new("RGB", (40, 32), COLOURS[name]).save(path)
         captions = (name, f"a plain {name}")
-        known = (str(index), "", str(path), captions[-1], captions, "imported", 40, 32, "", 1.0)
-        images.append(Image(*known, vector=vector))
+        known = Image(str(index), "", str(path), name, captions, "imported", 40, 32, "", 1.0, vector=vector)
+        images.append(known)
     return images
 
 
@@ -363,7 +365,8 @@ def test_command_trains_all_networks_and_writes_a_generator(tmp_path: Path) -> N
 def trained(images: Sequence[Image], folder: Path, steps: tuple[int, int, int], **extra: Any) -> list[str]:
     """Train the autoencoder, the latent encoder and the denoiser for so many steps; return the notes."""
     told: list[str] = []
-    plan = TrainingPlan(*(Budget(steps=count) for count in steps), SIZE, TINY, start=extra.pop("start", None))
+    first, second, third = (Budget(steps=count) for count in steps)
+    plan = TrainingPlan(first, second, third, SIZE, TINY, start=extra.pop("start", None))
     train_generator(images, ColourWords(), folder, plan, device="cpu", on_note=told.append, **extra)
     return told
 

@@ -19,6 +19,7 @@ from phosphene.maintenance.copying import digest
 from phosphene.records import Image, Space
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.store import WeaviateStore
+from phosphene.vectors import Vector
 from weaviate_server import HOW, Server, binary, cluster
 
 pytestmark = [
@@ -50,7 +51,7 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
 
 
 @pytest.fixture(scope="module")
-def images() -> list[Image]:
+def images() -> list[Image[Vector]]:
     return made(COUNT, dimension=DIMENSION)
 
 

@@ -67,6 +67,11 @@ def unfinished(trial: Trial) -> None:
     os.utime(part, (1, 1))
 
 
+def two_newest_manifests(trial: Trial) -> None:
+    for path in versions(trial)[:2]:
+        empty(path)
+
+
 def damaged_pages(trial: Trial) -> None:
     """The journal's first page is whole, so that it opens, and those of its tables are not."""
     journal = trial.library / "journal.sqlite"
@@ -76,7 +81,7 @@ def damaged_pages(trial: Trial) -> None:
 
 DAMAGES: dict[str, Callable[[Trial], object]] = {
     "the newest manifest is empty": lambda trial: empty(versions(trial)[0]),
-    "the two newest manifests are empty": lambda trial: [empty(path) for path in versions(trial)[:2]],
+    "the two newest manifests are empty": two_newest_manifests,
     "every manifest is empty": every_manifest,
     "the thumbnails' newest manifest is empty": lambda trial: empty(versions(trial, "thumbnails")[0]),
     "the thumbnails are gone": lambda trial: shutil.rmtree(trial.library / "store/thumbnails.lance"),

@@ -20,7 +20,12 @@ class Oracle:
 
     def __init__(self, space: Space = SPACE) -> None:
         self.space = space
-        self.images: dict[str, Image[Vector]] = {}
+        self._images: dict[str, Image[Vector]] = {}
+
+    @property
+    def images(self) -> dict[str, Image[Vector]]:
+        """All images by their ids."""
+        return self._images
 
     def upsert(self, images: Sequence[Image[Any]]) -> None:
         """Keep images, and the thumbnails of those that come without one."""

@@ -112,7 +112,7 @@ class NumpyStore:
         write_whole(self._file, content)
 
 
-def _shown(image: Image[Vector], vectors: bool) -> Image[Any]:
+def _shown(image: Image[Any], vectors: bool) -> Image[Any]:
     return image if vectors else replace(image, vector=None)
 
 
