@@ -48,7 +48,7 @@ from phosphene.generation import Generator, making
 from phosphene.generation.keeping import Keeper
 from phosphene.generators import open_generator
 from phosphene.ingest.commit import commit
-from phosphene.ingest.worker import Found
+from phosphene.ingest.worker import Outcome
 from phosphene.journal import Journal, Seen
 from phosphene.library import Library
 from phosphene.maintenance.check import check_folder
@@ -236,7 +236,7 @@ class Kills:
 def add(models: Models, library: Path, pictures: Path, tell: Tell) -> None:
     """Add a folder, and tell what each commit held."""
 
-    def told(found: Sequence[Found], store: Store, journal: Journal) -> int:
+    def told(found: Sequence[Outcome], store: Store, journal: Journal) -> int:
         new = commit(found, store, journal)
         tell({"kept": [file.id for file, _ in found if isinstance(file, Seen)]})
         return new

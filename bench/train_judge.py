@@ -29,7 +29,7 @@ from torch.nn import functional
 from phosphene.files import write_whole
 from phosphene.landscape.scenes import captions, compose, draw
 from phosphene.training.budget import Budget, cosine, set_rate
-from phosphene.training.checkpoint import Part
+from phosphene.training.checkpoint import Stateful
 from phosphene.training.denoiser import halves
 from phosphene.training.optimizers import muon
 from phosphene.training.run import Run
@@ -65,7 +65,7 @@ def train_judge(minutes: float, pictures: int, seed: int, out: Path) -> float:
     dataset = JudgeDataset(seeds[CHUNK:])
     optimizers = new_optimizers(judge)
     kept = {"pictures": pictures, "width": judge.width, "batch": BATCH}
-    parts: dict[str, Part] = {"judge": judge, **optimizers}
+    parts: dict[str, Stateful] = {"judge": judge, **optimizers}
     run = Run(FOLDER / out.stem, parts, Budget(minutes), kept, seed=seed)
     for step in run:
         for name, optimizer in optimizers.items():

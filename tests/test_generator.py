@@ -19,7 +19,6 @@ from safetensors.torch import load_file, save_file
 
 from phosphene.errors import GenerationError, ModelError
 from phosphene.generation import Generated, Reference, Request, Step
-from phosphene.generation.requests import Fit
 from phosphene.generators.retrieval import former_names, saved
 from phosphene.generators.retrieval.folder import write
 from phosphene.generators.retrieval.generator import BATCH, BuiltinGenerator, open_generator
@@ -29,6 +28,7 @@ from phosphene.landscape import DIFFUSION_FOLDER
 from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
+from phosphene.recipes.bounds import Fit
 from phosphene.records import Space
 from phosphene.testing.generators import GeneratorTests
 from phosphene.vectors import unit

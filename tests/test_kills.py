@@ -15,7 +15,7 @@ def test_what_was_reported_as_committed_is_there_after_kills_and_repairs(tmp_pat
     ended = subprocess.run(command, capture_output=True, text=True)
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    tallies = json.loads(found.read_text())
+    tallies = json.loads(found.read_text())["figures"]
     assert all(tallies[kind]["tries"] == 1 for kind in ("add", "generate", "remove", "copy", "train"))
     assert tallies["images after a truncation"]["promised"] > 100
     for name, tally in tallies.items():
