@@ -3,13 +3,17 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+import phosphene
 from command import lines, process, run
-from phosphene.errors import PluginError
+from phosphene.errors import ImageError, PluginError
 from phosphene.plugins import SEAMS, Registry, installed
+from phosphene.sources import Item
 from pictures import jpeg
 
 ROOT = Path(__file__).parent.parent
@@ -136,6 +140,32 @@ def test_pictures_of_a_plugin_lie_beside_those_of_folders(library: Path, tmp_pat
 def test_pictures_of_a_plugin_are_not_missing_and_the_library_is_sound(library: Path) -> None:
     assert lines("-L", library, "remove", "--missing", "--yes") == [{"removed": 0, "kept": 0}]
     assert run("-L", library, "check").exit_code == 0
+
+
+class Archive:
+    """A source whose items can be opened only until it is closed, such as the members of a tar file."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    def items(self) -> Iterator[Item]:
+        for number in range(20):
+            yield Item(f"archive:{number}", partial(self._member, number))
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def _member(self, number: int) -> bytes:
+        if self.closed:
+            raise ImageError("the archive is closed")
+        return jpeg(number)
+
+
+def test_a_source_stays_open_until_its_last_item_was_opened(library: Path) -> None:
+    archive = Archive()
+    with phosphene.open(library) as opened:
+        added = opened.add(archive)
+    assert (added.added, added.failures, archive.closed) == (20, (), 1)
 
 
 def test_a_lost_journal_embeds_no_picture_of_a_plugin_again(library: Path) -> None:

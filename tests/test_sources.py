@@ -202,6 +202,22 @@ def test_folders_without_a_picture_are_an_error_that_says_what_is_read(tmp_path:
     assert "webp" in caught.value.hint
 
 
+def test_a_source_is_closed_although_another_one_fails(tmp_path: Path) -> None:
+    class Broken:
+        closed = False
+
+        def items(self) -> Any:
+            raise ImageError("gone")
+
+        def close(self) -> None:
+            self.closed = True
+
+    first, second = Broken(), Broken()
+    with pytest.raises(ImageError, match="gone"), scan([first, second]) as items:
+        next(items)
+    assert first.closed and second.closed
+
+
 def test_an_empty_folder_beside_a_full_one_is_no_error(tmp_path: Path) -> None:
     put(tmp_path, "a/1.jpg", "b/notes.txt")
     assert names(tmp_path, tmp_path / "a", tmp_path / "b") == ["a/1.jpg"]

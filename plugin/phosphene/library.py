@@ -13,6 +13,7 @@ Models load when they are first needed: opening, counting and repeated searches 
 
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -131,13 +132,14 @@ class Library:
         A kill loses at most the batch in flight. Raises ImageError for a path that does not exist.
         """
         self.begin_writing()
-        return ingest.add(
-            sources if isinstance(sources, Iterator) else scan(sources),
-            embedder=self.embedder,
-            store=self.store,
-            journal=self.journal,
-            on_progress=on_progress,
-        )
+        with nullcontext(sources) if isinstance(sources, Iterator) else scan(sources) as items:
+            return ingest.add(
+                items,
+                embedder=self.embedder,
+                store=self.store,
+                journal=self.journal,
+                on_progress=on_progress,
+            )
 
     def search(
         self,

@@ -1,11 +1,12 @@
 """Sources: where pictures come from (the Source seam).
 
 `scan` yields the pictures of everything that a user names after `phosphene add`: folders, files and COCO
-captions files of this machine, and `scheme:…` of whatever plugins are installed.
+captions files of this machine, and `scheme:…` of the plugins that are installed.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ __all__ = [
     "SOURCES",
     "Item",
     "OpenSource",
+    "Scan",
     "Source",
     "SourceName",
     "file_item",
@@ -46,31 +48,64 @@ def _open_file(name: str) -> Source:
 SOURCES: Registry[OpenSource] = Registry("sources", {"file": lambda: _open_file})
 
 
-def scan(named: SourceName | Iterable[SourceName]) -> Iterator[Item | Failure]:
-    """The pictures of everything that is named, each once, and what could not be read on the way.
+class Scan(Iterator[Item | Failure]):
+    """The pictures of several sources in turn. The sources stay open until `close`, so that items can be."""
 
-    All paths are one source, so that a captions file may speak of pictures in any folder that is named.
-    Raises ImageError for a path that does not exist and where there is no picture at all, and PluginError
-    for an unknown scheme.
-    """
-    everything = list(named) if isinstance(named, Iterable) and not isinstance(named, str) else [named]
-    count = 0
-    for source in _sources(everything):
-        try:
+    def __init__(self, names: Sequence[SourceName]) -> None:
+        self._names = names
+        self._open = ExitStack()
+        self._items = self._listing()
+
+    def __next__(self) -> Item | Failure:
+        return next(self._items)
+
+    def __enter__(self) -> "Scan":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all sources. No item is opened afterwards."""
+        self._open.close()
+
+    def _listing(self) -> Iterator[Item | Failure]:
+        count = 0
+        for source in self._sources():
             for item in source.items():
                 count += isinstance(item, Item)
                 yield item
-        finally:
-            source.close()
-    if not count:
-        names = ", ".join(f"`{one}`" for one in everything)
-        raise ImageError(
-            f"there is no picture in {names}", hint="jpg, png, webp, gif, bmp and tif are read, in any case"
-        )
+        if not count:
+            raise ImageError(
+                f"there is no picture in {listed(map(str, self._names))}",
+                hint="jpg, png, webp, gif, bmp and tif are read, in any case",
+            )
+
+    def _sources(self) -> list[Source]:
+        """What is named, as open sources. All paths are in one."""
+        paths, others = list[Path](), list[Source]()
+        for name in self._names:
+            if isinstance(name, Path) or (isinstance(name, str) and _is_path(name)):
+                paths.append(Path(name))
+                continue
+            others.append(open_source(name) if isinstance(name, str) else name)
+            self._open.callback(others[-1].close)
+        return [LocalFiles(paths), *others] if paths else others
+
+
+def scan(names: SourceName | Iterable[SourceName]) -> Scan:
+    """The pictures of everything that is named, each once, and what could not be read on the way.
+
+    Close it when the pictures have been read: `with scan(…) as items`. All paths are one source, so that a
+    captions file may describe pictures in any folder that is named. The first `next` raises ImageError for a
+    path that does not exist, and PluginError for an unknown scheme; the last one raises ImageError where
+    there is no picture at all.
+    """
+    return Scan(list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names])
 
 
 def open_source(name: str) -> Source:
-    """The source that `scheme:…` stands for. Raises PluginError where there is none of that scheme."""
+    """The source that `scheme:…` names. Raises PluginError where no source has that scheme."""
     scheme = scheme_of(name)
     if not SOURCES.has(scheme):
         raise PluginError(
@@ -79,18 +114,7 @@ def open_source(name: str) -> Source:
             f" installing a package that brings `{scheme}:` adds it",
         )
     source = SOURCES.load(scheme)(name)
-    return source if scheme in SOURCES.built_in else _Checked(source, scheme)
-
-
-def _sources(everything: Iterable[SourceName]) -> list[Source]:
-    """What is named as sources that are open, all paths in one."""
-    paths, others = list[Path](), list[Source]()
-    for named in everything:
-        if isinstance(named, Path) or (isinstance(named, str) and _is_path(named)):
-            paths.append(Path(named))
-        else:
-            others.append(open_source(named) if isinstance(named, str) else named)
-    return [LocalFiles(paths), *others] if paths else others
+    return source if scheme in SOURCES.built_in else _PluginSource(source, scheme)
 
 
 def _is_path(name: str) -> bool:
@@ -98,8 +122,8 @@ def _is_path(name: str) -> bool:
     return not scheme_of(name) or os.path.lexists(name)
 
 
-class _Checked:
-    """The source of a plugin. Its uris keep to its scheme, and its captions are tidied."""
+class _PluginSource:
+    """The source of a plugin. Its uris must begin with its scheme, and its captions are tidied."""
 
     def __init__(self, source: Source, scheme: str) -> None:
         self._source = source

@@ -9,16 +9,16 @@ from phosphene.records import Failure
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A picture that is to be added: a file, a member of an archive, a row of a table.
+    """A picture to add: a file, a member of an archive, a row of a table.
 
-    `uri` names it for good: an absolute path, `file:///…`, or `scheme:…` of the plugin it comes from.
-    `open` returns the bytes of the picture's file. It is called in another thread, perhaps never, and
-    raises ImageError, with the reason as its message, where they cannot be had.
-    `stamp` changes whenever the bytes may have changed: size and time of change of a file, the etag and
-    the offset of a shard. An item with the stamp of last time is not opened. One with an empty stamp is
-    opened every time.
-    `fields` is what else is known of the picture. Stores do not keep it yet.
-    `modified` is when the picture was last changed, in seconds since 1970, where that is known.
+    `uri` names it for good: an absolute path, `file:///…`, or `scheme:…` with the scheme of its plugin.
+    `open` returns the bytes of the picture's file. It is called in other threads, perhaps never. It raises
+    ImageError where there are no bytes, with only the reason as the message.
+    `stamp` changes whenever the bytes may have changed: it is made of a file's size and time of change, or
+    of a shard's etag and an offset. An item with the same stamp as last time is not opened again. One with
+    an empty stamp is opened every time.
+    `fields` is what else is known of the picture, as JSON values. Stores do not keep it yet.
+    `modified` is when the picture was last changed, in seconds since 1970, if that is known.
     """
 
     uri: str
@@ -38,13 +38,13 @@ class Source(Protocol):
     def items(self) -> Iterator[Item | Failure]:
         """Every picture once, in the same order every time, without opening any of them.
 
-        What cannot be read and is no picture itself, such as a file of captions, is yielded as a Failure.
-        Raises ImageError where there is no such place.
+        What is not a picture and cannot be read, such as a file of captions, is yielded as a Failure.
+        Raises ImageError where the source does not exist.
         """
         ...
 
     def close(self) -> None:
-        """Let go of files and connections. No item is opened afterwards."""
+        """Close files and connections. It is called once, when no item will be opened any more."""
         ...
 
 
@@ -52,7 +52,7 @@ class OpenSource(Protocol):
     """What the entry point of a source is: a function that opens it."""
 
     def __call__(self, name: str) -> Source:
-        """Open the source that `name` (`scheme:…`, as a user wrote it) stands for.
+        """Open the source that `name` names: `scheme:…`, as a user wrote it.
 
         Raises ImageError where there is none.
         """

@@ -109,9 +109,10 @@ class SourceTests:
         with closing(source):
             assert next(iter(source.items()))
 
-    def test_phosphene_adds_all_of_its_items(self, source: Source) -> None:
+    def test_phosphene_reads_all_of_its_items(self, source: Source) -> None:
         listed = list(source.items())
-        assert list(scan(source)) == listed
+        with scan(source) as found:
+            assert list(found) == listed
 
 
 def items(source: Source) -> list[Item]:

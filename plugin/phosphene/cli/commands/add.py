@@ -1,6 +1,6 @@
 """`phosphene add`: put pictures into a library."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from phosphene.cli.streams import visible
 
 if TYPE_CHECKING:
     from phosphene.ingest import Added, Progress
+    from phosphene.records import Failure
+    from phosphene.sources import Item
 
 
 @command("add")
@@ -38,9 +40,18 @@ def add(settings: Settings, sources: Sequence[str], model: str | None) -> None:
     """
     from phosphene.sources import scan
 
+    with scan(sources) as items:
+        first = next(items)  # where there is no picture, no library is made either
+        added = _added(settings, chain([first], items), model)
+    for failure in added.failures:
+        settings.output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
+    _report(settings, added)
+    if added.failed and not added.added and not added.unchanged:
+        click.get_current_context().exit(1)
+
+
+def _added(settings: Settings, items: "Iterator[Item | Failure]", model: str | None) -> "Added":
     output = settings.output
-    items = scan(sources)
-    first = next(items)  # where there is no picture, no library is made either
     with settings.open(model=model, create=True) as library, output.progress("adding") as advance:
 
         def tell(progress: "Progress") -> None:
@@ -49,12 +60,7 @@ def add(settings: Settings, sources: Sequence[str], model: str | None) -> None:
             settings.kept = f"{progress.added:,} pictures were added; the same command goes on from there"
             advance(progress.done, progress.total)
 
-        added = library.add(chain([first], items), on_progress=tell)
-    for failure in added.failures:
-        output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
-    _report(settings, added)
-    if added.failed and not added.added and not added.unchanged:
-        click.get_current_context().exit(1)
+        return library.add(items, on_progress=tell)
 
 
 def _report(settings: Settings, added: "Added") -> None:

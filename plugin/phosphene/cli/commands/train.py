@@ -75,9 +75,10 @@ def clip(
     from phosphene.training import clip as training
 
     output = settings.output
-    with keeping(settings, out / "training"), output.progress("learning") as advance:
+    keeps, progress = keeping(settings, out / "training"), output.progress("learning")
+    with keeps, progress as advance, scan(sources) as items:
         trained = training.train(
-            scan(sources),
+            items,
             out,
             minutes=30.0 if minutes is None and steps is None else minutes,
             steps=steps,
