@@ -1,7 +1,7 @@
 """What the benches wrote into `runs/*.json`, and tables in Markdown."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,13 @@ def source(name: str) -> str:
         f"`{run['command']}`, on {run['date']}, on {machine['cores']} cores ({machine['processor']}) "
         f"with {machine['memory_gb']} GB, Python {machine['python']} and torch {machine['torch']}.{busy}"
     )
+
+
+def section(name: str, table: Callable[[], str]) -> str:
+    """The table of a bench, and how it was run."""
+    if not (RUNS / f"{name}.json").exists():
+        return f"Not measured yet in this version. `python bench/{name}.py --json runs/{name}.json` does it."
+    return f"{table()}\n\n{source(name)}"
 
 
 def idle(name: str) -> bool:

@@ -167,16 +167,16 @@ def adding() -> str:
     """How fast pictures are added."""
     models = figures("add")
     rows = {
-        "pictures": "pictures",
-        "decode, ms": "decoding, CPU ms",
-        "preprocess, ms": "preprocessing, CPU ms",
-        "forward, ms": "forward pass, CPU ms",
-        "end to end, ms": "`Library.add`, CPU ms",
+        "pictures": "pictures added",
+        "decode, ms": "decoding, CPU ms a picture",
+        "preprocess, ms": "preprocessing, CPU ms a picture",
+        "forward, ms": "forward pass, CPU ms a picture",
+        "end to end, ms": "`Library.add`, CPU ms a picture",
         **({"images/s": "pictures/s"} if idle("add") else {}),
         "of the CPU time": "three steps ÷ `Library.add`, by CPU time",
     }
     return table(
-        ("for each picture", *models),
+        ("", *models),
         [(title, *(found[name] for found in models.values())) for name, title in rows.items()],
     )
 
