@@ -332,8 +332,8 @@ def test_odd_captions_are_named_until_they_are_mended(folder: Path, library: Pat
     added = add_to(library, folder)
     assert (added.added, added.unchanged) == (5, 0)
     assert [(Path(failure.uri).name, failure.reason) for failure in added.failures] == [
-        ("2.txt", "its captions cannot be read: it is no text"),
-        ("captions.json", "it is no COCO captions file: no `images`"),
+        ("2.txt", "its captions cannot be read: it is not text"),
+        ("captions.json", "it is not a COCO captions file: no `images`"),
     ]
     assert contents(library)["failures"] == []
     (folder / "captions.json").unlink()

@@ -1,7 +1,7 @@
 """Pictures on this machine: folders, files, and captions in COCO files or beside the pictures.
 
 Scanning opens no picture. A folder that cannot be listed is yielded like a picture, so that adding it
-names the reason. A captions file that cannot be read is yielded as a Failure, and stops nothing.
+reports the reason. A captions file that cannot be read is yielded as a Failure, and the scan goes on.
 """
 
 import os
@@ -25,19 +25,19 @@ LARGEST_TEXT = 1 << 20  # bytes of the captions beside one picture
 
 
 class LocalFiles:
-    """Folders (with all that lies below them), files, and captions files as COCO has them: a Source."""
+    """A Source of folders with everything below them, single files, and captions files in COCO's format."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         """Raises ImageError for a path that does not exist."""
         self._roots = [_there(path) for path in paths]
 
     def items(self) -> Iterator[Item | Failure]:
-        """Every picture once, in the order of the names; then the captions files that are odd.
+        """Every picture once, in the order of the names; then the captions files that cannot be read.
 
-        Links are followed, and each folder is walked once. In folders, files with other endings, hidden
-        files and libraries are skipped; a file that was named is taken whatever its ending.
-        Captions are those of COCO files, in their order, then the lines of a `.txt` file beside the picture.
-        Raises ImageError for a captions file that was named and is not one.
+        Links are followed, and each folder is walked once. In folders, hidden files, libraries and files
+        with other endings are skipped. A file that the user named is taken whatever its ending.
+        A picture's captions are those of COCO files, in their order, then the lines of a `.txt` file
+        beside it. Raises ImageError where the user named a `.json` file that is not a captions file.
         """
         found = _Scan([root for root in self._roots if root.is_dir()])
         listed = {root: found.take(root) for root in self._roots if _is_json(root)}
@@ -50,7 +50,7 @@ class LocalFiles:
             yield from found.failures
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Nothing is open."""
 
 
 def file_item(path: Path, captions: Iterable[str] = ()) -> Item:
@@ -58,7 +58,7 @@ def file_item(path: Path, captions: Iterable[str] = ()) -> Item:
     place = absolute(path)
     try:
         status = place.stat()
-    except (OSError, ValueError):  # opening it says why
+    except (OSError, ValueError):  # opening it raises the reason
         return Item(file_uri(place), partial(_content, place), tidied(captions))
     stamp = f"{status.st_size}-{status.st_mtime_ns}"
     modified = status.st_mtime_ns / 1e9
@@ -66,7 +66,7 @@ def file_item(path: Path, captions: Iterable[str] = ()) -> Item:
 
 
 def tidied(captions: Iterable[str]) -> tuple[str, ...]:
-    """Captions without repetitions and empty ones, each on one line and in valid Unicode."""
+    """The captions, each on one line and in valid Unicode, without empty ones and repetitions."""
     return tuple(dict.fromkeys(tidy for caption in captions if (tidy := _tidy(caption))))
 
 
@@ -91,16 +91,16 @@ def _is_json(path: Path) -> bool:
 
 
 class _Scan:
-    """One scan: the captions and the failures that were met so far."""
+    """One scan: the captions that it has found so far, and what it could not read."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        self.folders = folders  # those that were named
+        self.folders = folders  # that the user named
         self.names = Names()
         self.captions: dict[Path, tuple[str, ...]] = {}
         self.failures: dict[Failure, None] = {}  # in order, once each
 
     def take(self, file: Path) -> Listing:
-        """Read a captions file that was named: its pictures may lie in any folder that was."""
+        """Read a captions file that the user named. Its pictures may be in any folder that the user named."""
         found = listing(file, [file.parent, *self.folders], self.names)
         self._merge(file, found)
         return found
@@ -142,11 +142,11 @@ class _Scan:
             stack.extend(path / name for name in reversed(names) if not name.startswith("."))
 
     def _take_if_it_is_one(self, file: Path) -> None:
-        """Read a captions file that was met: it speaks only of pictures in its folder and below."""
+        """Read a captions file that was found. It may describe only pictures in its folder and below."""
         try:
             self._merge(file, listing(file, [file.parent], self.names))
         except ImageError as error:
-            self._pass_over(file, error.message.replace(f"`{file}`", "it", 1))
+            self._skip(file, error.message.replace(f"`{file}`", "it", 1))
 
     def _beside(self, picture: Path) -> list[str]:
         """The lines of the `.txt` file beside a picture: one caption each."""
@@ -156,19 +156,19 @@ class _Scan:
         try:
             return text_of(read(file, largest=LARGEST_TEXT).content).splitlines()
         except (ImageError, ValueError, MemoryError) as error:
-            self._pass_over(file, f"its captions cannot be read: {error}")
+            self._skip(file, f"its captions cannot be read: {error}")
             return []
 
     def _merge(self, file: Path, found: Listing) -> None:
         for path, texts in found.captions.items():
             self.captions[path] = tidied([*self.captions.get(path, ()), *texts])
         for fault in found.faults:
-            self._pass_over(file, fault)
+            self._skip(file, fault)
 
-    def _pass_over(self, file: Path, fault: str) -> None:
+    def _skip(self, file: Path, fault: str) -> None:
         self.failures[Failure(file_uri(file), fault)] = None
 
 
 def _tidy(caption: str) -> str:
-    """On one line, and Unicode even where JSON escapes half a letter."""
+    """The caption on one line, and valid Unicode even where JSON escapes half a letter."""
     return " ".join(caption.encode("utf-8", "surrogatepass").decode("utf-8", "replace").split())

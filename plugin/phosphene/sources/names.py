@@ -1,7 +1,7 @@
-"""The file that a name means: as it is spelled on the disk, and never outside of given folders.
+"""Finds the file that a name in a captions file means, and never one outside of given folders.
 
-macOS and its archives spell `é` as two characters (NFD), most others as one (NFC); captions files from
-Windows separate folders by backslashes.
+macOS and its archives write `é` as two characters (NFD), most other systems as one (NFC). Captions files
+from Windows separate folders by backslashes.
 """
 
 import os
@@ -10,22 +10,22 @@ from functools import lru_cache
 from pathlib import Path
 from unicodedata import normalize
 
-FOLDERS = 16  # whose names are remembered
+FOLDERS = 16  # whose lists of names are kept in memory
 
 
 def absolute(path: Path) -> Path:
-    """Without `..`, and with links as they are: a picture is known by the name that the user gave it."""
+    """The absolute path without `..`. Links stay: a picture keeps the name that the user gave it."""
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 class Names:
-    """What lies in folders, looked up once in each while one scan lasts."""
+    """The names in folders. Each folder is listed once in a scan."""
 
     def __init__(self) -> None:
         self._spellings = lru_cache(maxsize=FOLDERS)(_spellings)
 
     def there(self, path: Path) -> Path | None:
-        """The path as the disk spells it; None where nothing lies there."""
+        """The path as the disk spells it, or None if there is no such file."""
         if os.path.lexists(path):
             return path
         if str(path).isascii():
@@ -35,7 +35,7 @@ class Names:
         return folder / spelled if folder and spelled else None
 
     def meant(self, name: str, folders: Sequence[Path]) -> Path:
-        """The file of that name in the first of the folders that has it, else in the first of them.
+        """The file of that name in the first folder that has it, or else its path in the first folder.
 
         Raises ValueError, with the reason, for a name that leads outside of all folders, and for one
         that no file can have.
@@ -59,7 +59,7 @@ def _inside(name: str, folders: Sequence[Path]) -> Iterator[Path]:
     paths = [absolute(folder / spelled) for folder in folders for spelled in spellings]
     inside = [path for path in paths if any(path.is_relative_to(one) and path != one for one in folders)]
     if not inside:
-        raise ValueError(f"`{name}` lies outside of its folder: name the folder that it lies in, too")
+        raise ValueError(f"`{name}` lies outside of its folder: add the folder that it lies in, too")
     yield from inside
 
 
