@@ -33,12 +33,11 @@ EMBEDDERS: Registry[OpenEmbedder] = Registry("embedders", dict.fromkeys(SCHEMES,
 def open_embedder(
     name: str, *, device: str = "auto", on_fetch: Callable[[int], None] | None = None
 ) -> Embedder:
-    """The embedder of a model's name, see `names`. Weights that are not here yet are downloaded.
+    """The embedder of a model's name, see `names`. Weights that are not on this machine are downloaded.
 
-    `on_fetch` is told how many bytes have come since it was last called.
-
-    The model itself is loaded when it is first asked for a vector. Raises ModelError where the
-    weights cannot be had or trusted or the device is not there, PluginError for a plugin that is broken.
+    `on_fetch` is told how many bytes have come since its last call. The model is loaded when the first
+    vector is asked for. Raises ModelError where the weights cannot be downloaded or trusted, or where there
+    is no such device, and PluginError for a broken plugin.
     """
     named = parse(name)
     opener = EMBEDDERS.load(named.model) if named.kind == "plugin" else _open_clip()

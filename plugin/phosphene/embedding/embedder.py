@@ -43,11 +43,11 @@ class Embedder(Protocol):
         ...
 
     def texts(self, texts: Sequence[str]) -> Vectors:
-        """The unit vectors (n, d) of texts. A text beyond the context is cut, see `cut`."""
+        """The unit vectors (n, d) of texts. A text that is longer than the context is cut, see `cut`."""
         ...
 
     def cut(self, text: str) -> Cut | None:
-        """The part of a text that is used where it is longer than the context; None where it fits."""
+        """The part of a text that is used if it is longer than the context, or None if it fits."""
         ...
 
     def prepare(self, picture: Picture) -> Pixels:
@@ -65,9 +65,9 @@ class OpenEmbedder(Protocol):
     def __call__(
         self, name: str, *, device: str = "auto", on_fetch: Callable[[int], None] | None = None
     ) -> Embedder:
-        """Open the embedder that `name` (`plugin` or `plugin:…`, as a user wrote it) stands for.
+        """Open the embedder that `name` names: `plugin` or `plugin:…`, as a user wrote it.
 
-        `device` is `auto`, `cpu`, `cuda` or `mps`. Where weights are downloaded, `on_fetch` is told how
-        many bytes have come since it was last called. Raises ModelError where it cannot be opened.
+        `device` is `auto`, `cpu`, `cuda` or `mps`. While weights are downloaded, `on_fetch` is told how
+        many bytes have come since its last call. Raises ModelError where it cannot be opened.
         """
         ...

@@ -1,7 +1,7 @@
 """The families of generators, a folder each, and how one is opened for a library by its name."""
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from phosphene.errors import GenerationError
 from phosphene.generation import Generator
@@ -10,7 +10,18 @@ from phosphene.plugins import Registry
 from phosphene.records import Space
 
 DEFAULT = "retrieval"
-OpenGenerator = Callable[..., Generator]
+
+
+class OpenGenerator(Protocol):
+    """What the entry point of a generator is: a function that opens it."""
+
+    def __call__(self, checkpoint: str, *, folder: Path, space: Space, device: str) -> Generator:
+        """Open the generator for the library in `folder`, whose vectors are of `space`.
+
+        `checkpoint` is what the user wrote after a colon (`--generator NAME:CHECKPOINT`), or empty.
+        `device` is `auto`, `cpu`, `cuda` or `mps`. Raises GenerationError or ModelError where that fails.
+        """
+        ...
 
 
 def _retrieval() -> OpenGenerator:
@@ -23,12 +34,11 @@ GENERATORS: Registry[OpenGenerator] = Registry("generators", {DEFAULT: _retrieva
 def open_generator(name: str | None, folder: Path, space: Space, *, device: str = "auto") -> Generator:
     """The generator that a user names, for the library in `folder` with the vectors of `space`.
 
-    A name is that of a family, and may have a checkpoint after a colon: `NAME:CHECKPOINT`. None stands
-    for the one that phosphene trains. A plugin registers a function under `phosphene.generators`:
+    A name is that of a family, and may have a checkpoint after a colon: `NAME:CHECKPOINT`. None means
+    the one that phosphene trains. Plugins register an `OpenGenerator` as an entry point of
+    `phosphene.generators`.
 
-        def open_toy(checkpoint: str, *, folder: Path, space: Space, device: str) -> Generator
-
-    Raises PluginError for an unknown name, GenerationError where there is none for the space.
+    Raises PluginError for an unknown name, and GenerationError where there is none for the space.
     """
     family, _, checkpoint = (name or DEFAULT).partition(":")
     return GENERATORS.load(family)(checkpoint, folder=folder, space=space, device=device)

@@ -22,7 +22,7 @@ class Store(Protocol):
     """Images with unit vectors of one space.
 
     Every implementation passes the conformance suite in `phosphene.testing.stores`.
-    All raise StoreError for what the store cannot do; unknown ids are passed over.
+    All methods raise StoreError for what the store cannot do. Unknown ids are skipped.
     """
 
     @property
