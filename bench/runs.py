@@ -1,7 +1,7 @@
 """What the benches wrote into `runs/*.json`, and tables in Markdown."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +52,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """A table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def shares(found: Mapping[str, float], *names: str) -> list[str]:
+    """Some of the figures, which are shares, with three digits."""
+    return [f"{found[name]:.3f}" for name in names]

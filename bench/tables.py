@@ -1,135 +1,10 @@
-"""The tables of `docs/benchmarks.md` and of the model cards, written from `runs/*.json`.
+"""The tables of `docs/benchmarks.md` on speed, size and safety, written from `runs/*.json`.
 
 `cog` calls these functions (`make docs`), and a test fails when a page and the files differ. So no figure
 in them is typed.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
-from runs import figures, idle, table
-
-KINDS = {
-    "time": "time of day",
-    "land": "land",
-    "sky": "sun and moon",
-    "style": "style",
-    "weather": "weather",
-    "mountains": "mountains",
-    "object": "things",
-    "count": "counts",
-    "colour": "colours",
-    "birds": "birds",
-}
-
-
-def retrieval() -> str:
-    """What a search finds."""
-    found = figures("quality")["retrieval"]
-    prompts, unseen = found["prompts"], found["unseen"]
-    rows = [
-        (
-            f"The fullest caption of a scene finds its own picture first among {found['pairs']:,} (R@1).",
-            found["r1"],
-        ),
-        ("It finds its picture among the first ten (R@10).", found["r10"]),
-        (f"The top hit among {found['pool']:,} shows what a caption names.", found["attributes_at_1"]),
-        (_written(prompts, "by hand"), prompts["attributes_at_1"]),
-        (_written(unseen, "by somebody who had seen no caption"), unseen["attributes_at_1"]),
-    ]
-    return table(("what", "share"), [(text, f"{share:.3f}") for text, share in rows])
-
-
-def _written(prompts: Mapping[str, Any], by: str) -> str:
-    possible = f"{prompts['possible']:.3f}"
-    return f"It shows what {prompts['prompts']} prompts name that were written {by} ({possible} is possible)."
-
-
-def retrieval_by_kind() -> str:
-    """The third row of the table above, by what is named."""
-    shares = figures("quality")["retrieval"]["attributes_at_1_by_kind"]
-    return table(list(KINDS.values()), [[f"{shares[kind]:.2f}" for kind in KINDS]])
-
-
-def scores() -> str:
-    """How the top scores of prompts about landscapes and about something else differ."""
-    found = figures("quality")["retrieval"]
-    middle = found["scores"]["quantiles"].index(0.5)
-    here, there = (found["scores"][name][middle] for name in ("landscapes", "elsewhere"))
-    return (
-        f"The median of the best scores among {found['pool']:,} pictures is {here:.2f} for prompts about\n"
-        f"landscapes and {there:.2f} for prompts about something else. In a pair of two such prompts, the\n"
-        f"one about a landscape scores higher in {100 * found['scores']['told_apart']:.0f} % of all cases."
-    )
-
-
-def generation() -> str:
-    """What generated pictures show, by the judge."""
-    made = figures("quality")["generation"]
-    unchosen, unseen = made["unchosen"], made["unseen"]
-    return table(
-        ("pictures", "from the text alone", "from text and neighbours", "95 % interval of the difference"),
-        [
-            (f"the best of four candidates, {made['captions']} captions", *_judged(made)),
-            ("all four candidates", *_judged(unchosen)),
-            (f"{unseen['captions']} prompts by somebody who had seen no caption", *_judged(unseen)),
-        ],
-    )
-
-
-def _judged(made: Mapping[str, Any]) -> list[str]:
-    gain = " to ".join(f"{bound:.3f}" for bound in made["gain"])
-    return [*_shares(made, "judge_on_text", "judge_on_text_and_neighbours"), gain]
-
-
-def real() -> str:
-    """What the judge finds in pictures that nobody generated."""
-    made = figures("quality")["generation"]
-    return (
-        f"Of what the captions name, the judge finds {made['judge_on_real']:.3f} in the scenes' own drawn\n"
-        f"pictures and {made['judge_on_nearest']:.3f} in the nearest other picture of the library."
-    )
-
-
-def generation_by_kind() -> str:
-    """The same by what is named."""
-    kinds = figures("quality")["generation"]["by_kind"]
-    ways = ("text", "text_and_neighbours", "nearest", "real")
-    rows = [
-        (title, kinds[kind]["named"], *(f"{kinds[kind][way]:.2f}" for way in ways))
-        for kind, title in KINDS.items()
-    ]
-    return table(
-        ("what", "named", "from the text", "from text and neighbours", "nearest", "own picture"), rows
-    )
-
-
-def left_open() -> str:
-    """How often a picture shows what most neighbours show, where the caption does not say."""
-    made = figures("quality")["generation"]
-    text, near = (made["left_open"][way] for way in ("text", "text_and_neighbours"))
-    rows = [
-        (KINDS[kind], f"{text[kind]:.2f}", f"{near[kind]:.2f}")
-        for kind in ("time", "land", "weather", "style")
-    ]
-    layout = [f"{made['layout'][way]:.2f}" for way in ("text", "text_and_neighbours")]
-    return table(
-        ("what the caption leaves open", "from the text", "from text and neighbours"),
-        [*rows, ("layout (correlation of coarse pictures)", *layout)],
-    )
-
-
-def copies() -> str:
-    """How many pictures are near-copies."""
-    made = figures("quality")["generation"]
-    trained, pool = (round(made[name] * made["captions"]) for name in ("near_copies", "near_copies_of_pool"))
-    return table(
-        (f"near-copies among the {made['captions']} pictures", "count"),
-        [
-            (f"of one of the {made['trained']:,} training pictures", trained),
-            (f"of one of the {made['pool']:,} pictures among which the neighbours were found", pool),
-        ],
-    )
+from runs import figures, idle, shares, table
 
 
 def negative() -> str:
@@ -138,8 +13,8 @@ def negative() -> str:
     return table(
         ("", "without", "with `--negative`"),
         [
-            ("pictures that show what is to be avoided", *_shares(found, "shown_without", "shown_with")),
-            ("share of everything else that the prompts name", *_shares(found, "rest_without", "rest_with")),
+            ("pictures that show what is to be avoided", *shares(found, "shown_without", "shown_with")),
+            ("share of everything else that the prompts name", *shares(found, "rest_without", "rest_with")),
             ("prompts", found["prompts"], found["prompts"]),
         ],
     )
@@ -184,11 +59,26 @@ def adding() -> str:
 def stores() -> str:
     """What both stores can do."""
     columns = figures("stores")
-    names = list(dict.fromkeys(name for column in columns.values() for name in column))
-    if not idle("stores"):
-        names = [name for name in names if not name.endswith((", s", "/s", "p50 ms", "p95 ms"))]
-    rows = [(name, *(_rounded(column.get(name)) for column in columns.values())) for name in names]
-    return table(("", *columns), rows)
+    seconds = {
+        "adds/s": "images added a second",
+        "near 10, p50 ms": "the ten nearest, ms (p50)",
+        "near 10, p95 ms": "the ten nearest, ms (p95)",
+    }
+    rows = {
+        "add, CPU ms": "adding an image, CPU ms",
+        "near 10, CPU ms": "the ten nearest, CPU ms",
+        **(seconds if idle("stores") else {}),
+        "recall@10": "of the true ten nearest are found",
+        "on disk, MB": "on the disk, MB",
+        "peak memory, MB": "memory at most, MB",
+    }
+    return table(
+        ("", *columns),
+        [
+            (title, *(_rounded(column.get(name)) for column in columns.values()))
+            for name, title in rows.items()
+        ],
+    )
 
 
 def serving() -> str:
@@ -203,7 +93,7 @@ def serving() -> str:
                 one["clients"],
                 one["service"],
                 f"{one['requests/s'] / stock[one['clients']]:.2f}",
-                *(f"{one[name]:.0f}" for name in ("CPU ms", *units)),
+                *(_rounded(one[name]) for name in ("CPU ms", *units)),
             )
             for one in rows
         ],
@@ -234,10 +124,6 @@ def kills() -> str:
         if found["tries"]
     ]
     return table(("what was stopped", "times", "reported as committed", "there afterwards"), rows)
-
-
-def _shares(found: Mapping[str, float], *names: str) -> list[str]:
-    return [f"{found[name]:.3f}" for name in names]
 
 
 def _rounded(value: float | None) -> str:

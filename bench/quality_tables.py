@@ -1,0 +1,128 @@
+"""The tables of `docs/benchmarks.md` and the CLIP's card on quality, written from `runs/quality.json`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from runs import figures, shares, table
+
+KINDS = {
+    "time": "time of day",
+    "land": "land",
+    "sky": "sun and moon",
+    "style": "style",
+    "weather": "weather",
+    "mountains": "mountains",
+    "object": "things",
+    "count": "counts",
+    "colour": "colours",
+    "birds": "birds",
+}
+
+
+def retrieval() -> str:
+    """What a search finds."""
+    found = figures("quality")["retrieval"]
+    prompts, unseen = found["prompts"], found["unseen"]
+    rows = [
+        (
+            f"The fullest caption of a scene finds its own picture first among {found['pairs']:,} (R@1).",
+            found["r1"],
+        ),
+        ("It finds its picture among the first ten (R@10).", found["r10"]),
+        (f"The top hit among {found['pool']:,} shows what a caption names.", found["attributes_at_1"]),
+        (_written(prompts, "by hand"), prompts["attributes_at_1"]),
+        (_written(unseen, "by somebody who had seen no caption"), unseen["attributes_at_1"]),
+    ]
+    return table(("what", "share"), [(text, f"{share:.3f}") for text, share in rows])
+
+
+def _written(prompts: Mapping[str, Any], by: str) -> str:
+    possible = f"{prompts['possible']:.3f}"
+    return f"It shows what {prompts['prompts']} prompts name that were written {by} ({possible} is possible)."
+
+
+def retrieval_by_kind() -> str:
+    """The third row of the table above, by what is named."""
+    shares = figures("quality")["retrieval"]["attributes_at_1_by_kind"]
+    return table(list(KINDS.values()), [[f"{shares[kind]:.2f}" for kind in KINDS]])
+
+
+def scores() -> str:
+    """How the top scores of prompts about landscapes and about something else differ."""
+    found = figures("quality")["retrieval"]
+    middle = found["scores"]["quantiles"].index(0.5)
+    here, there = (found["scores"][name][middle] for name in ("landscapes", "elsewhere"))
+    return (
+        f"The median of the best scores among {found['pool']:,} pictures is {here:.2f} for prompts about\n"
+        f"landscapes and {there:.2f} for prompts about something else. In a pair of two such prompts, the\n"
+        f"one about a landscape scores higher in {100 * found['scores']['told_apart']:.0f} % of all cases."
+    )
+
+
+def generation() -> str:
+    """What generated pictures show, by the judge."""
+    made = figures("quality")["generation"]
+    unchosen, unseen = made["unchosen"], made["unseen"]
+    return table(
+        ("pictures", "from the text alone", "from text and neighbours", "95 % interval of the difference"),
+        [
+            (f"the best of four candidates, {made['captions']} captions", *_judged(made)),
+            ("all four candidates", *_judged(unchosen)),
+            (f"{unseen['captions']} prompts by somebody who had seen no caption", *_judged(unseen)),
+        ],
+    )
+
+
+def _judged(made: Mapping[str, Any]) -> list[str]:
+    gain = " to ".join(f"{bound:.3f}" for bound in made["gain"])
+    return [*shares(made, "judge_on_text", "judge_on_text_and_neighbours"), gain]
+
+
+def real() -> str:
+    """What the judge finds in pictures that nobody generated."""
+    made = figures("quality")["generation"]
+    return (
+        f"Of what the captions name, the judge finds {made['judge_on_real']:.3f} in the scenes' own drawn\n"
+        f"pictures and {made['judge_on_nearest']:.3f} in the nearest other picture of the library."
+    )
+
+
+def generation_by_kind() -> str:
+    """The same by what is named."""
+    kinds = figures("quality")["generation"]["by_kind"]
+    ways = ("text", "text_and_neighbours", "nearest", "real")
+    rows = [
+        (title, kinds[kind]["named"], *(f"{kinds[kind][way]:.2f}" for way in ways))
+        for kind, title in KINDS.items()
+    ]
+    return table(
+        ("what", "named", "from the text", "from text and neighbours", "nearest", "own picture"), rows
+    )
+
+
+def left_open() -> str:
+    """How often a picture shows what most neighbours show, where the caption does not say."""
+    made = figures("quality")["generation"]
+    text, near = (made["left_open"][way] for way in ("text", "text_and_neighbours"))
+    rows = [
+        (KINDS[kind], f"{text[kind]:.2f}", f"{near[kind]:.2f}")
+        for kind in ("time", "land", "weather", "style")
+    ]
+    layout = [f"{made['layout'][way]:.2f}" for way in ("text", "text_and_neighbours")]
+    return table(
+        ("what the caption leaves open", "from the text", "from text and neighbours"),
+        [*rows, ("layout (correlation of coarse pictures)", *layout)],
+    )
+
+
+def copies() -> str:
+    """How many pictures are near-copies."""
+    made = figures("quality")["generation"]
+    trained, pool = (round(made[name] * made["captions"]) for name in ("near_copies", "near_copies_of_pool"))
+    return table(
+        (f"near-copies among the {made['captions']} pictures", "count"),
+        [
+            (f"of one of the {made['trained']:,} training pictures", trained),
+            (f"of one of the {made['pool']:,} pictures among which the neighbours were found", pool),
+        ],
+    )
