@@ -75,7 +75,7 @@ def _median(times: Sequence[Seconds]) -> Seconds:
 
 def _requests(library: Library, pictures: int) -> list[Request]:
     target = library.vector(PROMPT)
-    plan = library.planner.at(target, PROMPT, Request(seed=0), where=IMPORTED)
+    plan = library.generation.planner.at(target, PROMPT, Request(seed=0), where=IMPORTED)
     plans = [plan.with_seed(place) for place in range(pictures)]
     return [request for each in plans for request in candidates(each)]
 

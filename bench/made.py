@@ -45,7 +45,7 @@ def make(pool: Pool, tasks: Sequence[Task], neighbours: int, **settings: Any) ->
     for start in range(0, len(tasks), GROUP):
         some = enumerate(tasks[start : start + GROUP], start)
         plans = [plan(pool, task, neighbours, seed=seed, **settings) for seed, task in some]
-        made += pool.library.maker.make(plans)
+        made += pool.library.generation.maker.make(plans)
         print(f"\r{len(made)} of {len(tasks)} pictures, {neighbours} neighbours", end="", file=sys.stderr)
     print(file=sys.stderr)
     return made
@@ -56,7 +56,7 @@ def plan(pool: Pool, task: Task, neighbours: int, **settings: Any) -> Plan:
     candidates, options = settings.pop("candidates", None), {}
     for name in pool.library.generator.capabilities.options.keys() & settings.keys():
         options[name] = settings.pop(name)
-    return pool.library.planner.at(
+    return pool.library.generation.planner.at(
         pool.vector(task),
         task.text,
         Request(**settings, options=options),

@@ -96,7 +96,7 @@ def make(pool: Pool, some: Sequence[Pair], *, against: bool) -> Seen:
     for start in range(0, len(some), GROUP):
         group = enumerate(some[start : start + GROUP], start)
         plans = [plan(pool, pair, seed, (pair.negative,) if against else ()) for seed, pair in group]
-        seen += shown([one.picture for one in pool.library.maker.make(plans)])
+        seen += shown([one.picture for one in pool.library.generation.maker.make(plans)])
         way = "with" if against else "without"
         print(f"\r{len(seen)} of {len(some)} pictures {way} a negative", end="", file=sys.stderr)
     print(file=sys.stderr)
@@ -107,7 +107,7 @@ def plan(pool: Pool, pair: Pair, seed: int, negative: Sequence[str]) -> Plan:
     """What `phosphene generate TEXT --negative …` asks of the generator."""
     vectors = tuple(rounded(pool.library.vector(parse(words))) for words in negative)
     request = Request(seed=seed, negative_vectors=vectors)
-    plan = pool.library.planner.at(
+    plan = pool.library.generation.planner.at(
         pool.vector(pair.task), pair.task.text, request, where=IMPORTED, neighbours=NEIGHBOURS
     )
     return replace(plan, negative=tuple(negative))

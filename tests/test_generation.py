@@ -3,6 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,9 +60,10 @@ class Counting:
 
 
 def test_planning_reads_the_store_once_and_pictures_when_they_are_opened(library: Library) -> None:
-    library.store = counting = Counting(library.store)
+    counting = Counting(library.store)
+    planner = replace(library.generation, store=counting).planner
     request = Request(seed=1, num_inference_steps=1)
-    plan = library.planner.plan(parse("a red house"), request, where=IMPORTED, neighbours=3)
+    plan = planner.plan(parse("a red house"), request, where=IMPORTED, neighbours=3)
 
     assert counting.calls == {"near": 1}
     assert len(plan.request.references) == len(plan.parents) == 3
@@ -166,7 +168,7 @@ def test_settings_that_the_generator_does_not_know_are_refused(library: Library)
     [made] = library.generate("a red house", 1, seed=3, **QUICK)
     recipe = {**(made.image.recipe or {}), "settings": {"execute": "rm"}}
     with pytest.raises(GenerationError, match="no option `execute`"):
-        replay(recipe, library.planner, library.maker, None)
+        replay(recipe, library.generation.planner, library.generation.maker, None)
 
 
 # ── a generator of a plugin, which reads only words ───────────────────────────────────────

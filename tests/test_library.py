@@ -208,7 +208,7 @@ def test_a_negative_leads_elsewhere(library: Library) -> None:
 @pytest.mark.parametrize("negatives", [("snow",), ("snow", "night")])
 def test_neighbours_show_less_of_what_is_to_be_avoided(library: Library, negatives: tuple[str, ...]) -> None:
     """They are what a picture starts from; the similarity in its lineage stays that to the prompt."""
-    planner = library.planner
+    planner = library.generation.planner
     target, avoided = library.vector("a house"), [library.vector(words) for words in negatives]
     plain = planner.references(planner.neighbours(target, 6, IMPORTED), target)
     led = planner.references(planner.neighbours(target, 6, IMPORTED, avoided), target)
@@ -265,13 +265,13 @@ def test_ctrl_c_in_the_middle_of_storing_keeps_what_is_being_stored(
 
 def test_of_the_candidates_one_that_is_near_to_the_prompt_is_kept(library: Library) -> None:
     kept = library.generate(PROMPT, 4, candidates=4, seed=1, num_inference_steps=4)
-    plan = library.planner.plan(
+    plan = library.generation.planner.plan(
         parse(PROMPT), Request(seed=1, num_inference_steps=4), where=IMPORTED, candidates=1
     )
     plans = [
         replace(plan.with_seed(seed), candidate=candidate) for seed in range(1, 5) for candidate in range(4)
     ]
-    scores = np.array([one.score for one in library.maker.make(plans)]).reshape(4, 4)
+    scores = np.array([one.score for one in library.generation.maker.make(plans)]).reshape(4, 4)
 
     chosen = [one.image.recipe["candidate"] if one.image.recipe else 0 for one in kept]
     assert [one.score for one in kept] == pytest.approx(list(scores[range(4), chosen]), abs=1e-3)

@@ -16,6 +16,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from phosphene.errors import GenerationError as GenerationError
     from phosphene.errors import ImageError as ImageError
     from phosphene.errors import LibraryError as LibraryError
@@ -39,7 +42,6 @@ if TYPE_CHECKING:
     from phosphene.ingest.progress import Added as Added
     from phosphene.ingest.progress import Progress as Progress
     from phosphene.library import Library as Library
-    from phosphene.library import open as open
     from phosphene.maintenance.missing import Missing as Missing
     from phosphene.query import Query as Query
     from phosphene.records import Failure as Failure
@@ -75,14 +77,44 @@ _MODULES = {
     "phosphene.generation.replaying": ("Replayed",),
     "phosphene.generation.requests": ("Step",),
     "phosphene.ingest.progress": ("Added", "Progress"),
-    "phosphene.library": ("Library", "open"),
+    "phosphene.library": ("Library",),
     "phosphene.maintenance.missing": ("Missing",),
     "phosphene.query": ("Query",),
     "phosphene.records": ("Failure", "Hit", "Image", "Parent", "Shown", "Space", "Status"),
     "phosphene.sources.item": ("Item",),
 }
 _PLACES = {name: module for module, names in _MODULES.items() for name in names}
-__all__ = ["__version__", *_PLACES]
+__all__ = ["__version__", "open", *_PLACES]
+
+
+def open(
+    url: "str | Path | None" = None,
+    *,
+    model: str | None = None,
+    space: "Space | None" = None,
+    create: bool = False,
+    generator: str | None = None,
+    device: str = "auto",
+    on_fetch: "Callable[[int], None] | None" = None,
+) -> "Library":
+    """Open a library by its folder or its URL, or make it with `create`. None is the user's default one.
+
+    `model` names the embedding model of a new library; a library that exists keeps its own. `space`, instead
+    of `model`, is the space of another library, and then no model is loaded. `generator` names a family of
+    generators; None is the library's own or the built-in one. The models run on `device`. `on_fetch` is
+    called with the number of bytes of a model that have arrived since its last call.
+
+    Raises LibraryError if there is no library or it is of another space, and ModelError if the model cannot
+    be loaded.
+    """
+    from functools import partial
+
+    from phosphene.embedding import open_embedder
+    from phosphene.library import Library
+    from phosphene.opening import opened
+
+    load = partial(open_embedder, device=device, on_fetch=on_fetch)
+    return Library(opened(url, space or model, create=create, load=load), generator=generator, device=device)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,14 +1,15 @@
 """Opening the picture of an image: its file, else its stored thumbnail, else a grey square."""
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 
 from phosphene.errors import ImageError, PassedOver
+from phosphene.filters import IMPORTED
 from phosphene.images import open_picture, resized, small_picture
 from phosphene.records import Image
 from phosphene.sources import to_path
@@ -46,6 +47,11 @@ class PictureLoader:
         """The thumbnails that the store keeps, by id; a grey square in place of one that is lost."""
         kept = self.store.thumbnails(ids)
         return {id: small_picture(kept.get(id)) for id in ids}
+
+    def examples(self) -> Iterator[Image]:
+        """The imported images as a training reads them: with vectors, and with absolute paths."""
+        for image in self.store.iterate(IMPORTED, vectors=True):
+            yield replace(image, uri=str(to_path(image.uri, self.folder)))
 
 
 def _is_gone(path: Path) -> bool:

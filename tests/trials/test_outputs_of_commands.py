@@ -29,6 +29,7 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         pytest.fail("a model was loaded")
 
+    monkeypatch.setattr("phosphene.embedding.open_embedder", fail)
     monkeypatch.setattr("phosphene.library.open_embedder", fail)
     monkeypatch.setattr("phosphene.library.open_generator", fail)
 

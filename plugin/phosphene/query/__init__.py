@@ -72,6 +72,11 @@ class Query:
         return [term.path for term in self.terms if term.kind == "picture"]
 
 
+def as_query(words: "str | Sequence[str] | Query") -> Query:
+    """The query that a user wrote, parsed unless it is one already."""
+    return words if isinstance(words, Query) else parse(words)
+
+
 def parse(words: str | Sequence[str]) -> Query:
     """Read a query from one string or from the words of a command line.
 

@@ -152,7 +152,7 @@ def generate(
     settings.claim(out, reads=[*query.files, *negative, *input_files(wishes["init"], wishes["mask"])])
     output = settings.output
     with settings.open(generator=generator) as library, target_library(settings, library, into) as target:
-        target.keeper.check()  # a library that is only read says so before any model loads
+        target.generation.keeper.check()  # a library that is only read says so before any model loads
         wishes |= _typed(library, options)
         with counting_kept(settings, target), output.progress("generating") as advance:
             made = library.generate(

@@ -1,0 +1,139 @@
+"""Generating for one library: plan, make, keep. This is what `Library` delegates to."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from phosphene.embedding import Embedder
+from phosphene.explore.walk import Stop
+from phosphene.generation import Fit, Generator, OnStep, Request, Value
+from phosphene.generation.init_images import InitImages
+from phosphene.generation.keeping import Keeper
+from phosphene.generation.making import GeneratedImage, Maker
+from phosphene.generation.planning import Planner, walk_plans
+from phosphene.generation.replaying import Replayed, recipe_in, replay
+from phosphene.images.sizes import Size
+from phosphene.journal import Journal
+from phosphene.picture_loader import PictureLoader
+from phosphene.query import Query, parse
+from phosphene.store import Store
+from phosphene.vectors import Vector
+
+SEEDS = 2**32  # random seeds are below it
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationService:
+    """Makes pictures for the library in `folder`. The generator and the embedder load on first use."""
+
+    folder: Path
+    store: Store
+    journal: Journal
+    vector: Callable[[str | Query], Vector]  # of a query, (d,)
+    load_generator: Callable[[], Generator]
+    load_embedder: Callable[[], Embedder]
+
+    @property
+    def init_images(self) -> InitImages:
+        """Finds init images and masks, in files and in the library."""
+        return InitImages(self.folder, self.store, self.journal)
+
+    @property
+    def planner(self) -> Planner:
+        """Plans pictures: it finds the neighbours and everything else that a recipe names."""
+        return Planner(
+            self.store,
+            self.store.space,
+            self.init_images,
+            self.vector,
+            lambda: self.load_generator().capabilities,
+        )
+
+    @property
+    def maker(self) -> Maker:
+        """Makes planned pictures. Both models are loaded for it."""
+        return Maker(self.load_generator(), self.load_embedder(), self.store, self.folder)
+
+    @property
+    def keeper(self) -> Keeper:
+        """Keeps generated pictures in the library."""
+        return Keeper(self.folder, self.store, self.journal)
+
+    def generate(
+        self,
+        query: Query,
+        count: int,
+        *,
+        seed: int | None,
+        into: "GenerationService",
+        on_step: OnStep | None,
+        options: Mapping[str, Value],
+        fit: Fit,
+        strength: float | None,
+        size: Size | None,
+        num_inference_steps: int | None,
+        guidance_scale: float | None,
+        **selection: Any,
+    ) -> list[GeneratedImage]:
+        """Make `count` pictures of consecutive seeds and keep them in the target library `into`.
+
+        `selection` is what `Planner.plan` takes besides. The init image and the mask are remembered in
+        both libraries, so that a replay finds them.
+        """
+        request = Request(
+            seed=random_seed(count) if seed is None else seed,
+            fit=fit,
+            strength=strength,
+            size=size,
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            options={name: value for name, value in options.items() if value is not None},
+        )
+        plan = self.planner.plan(query, request, **selection)
+        for library in (self,) if into is self else (self, into):
+            library.init_images.remember(plan.init)
+            library.init_images.remember(plan.mask)
+        plans = [plan.with_seed(request.seed + place) for place in range(count)]
+        return self.maker.make(plans, on_step, keeper=into.keeper)
+
+    def along(
+        self,
+        stops: Sequence[Stop],
+        ends: tuple[str, str],
+        *,
+        neighbours: int | None,
+        seed: int | None,
+        keeper: Keeper | None,
+        on_step: OnStep | None,
+    ) -> list[Stop]:
+        """The stops of a walk with a generated picture each, all from the same noise.
+
+        They are stored if there is a `keeper`.
+        """
+        seed = random_seed() if seed is None else seed
+        places = [(stop.t, stop.vector) for stop in stops]
+        plans = walk_plans(self.planner, places, (parse(ends[0]), parse(ends[1])), neighbours, seed)
+        made = self.maker.make(plans, on_step, keeper=keeper)
+        return [
+            replace(stop, made=one.picture, seed=seed, kept=one.image if keeper else None)
+            for stop, one in zip(stops, made, strict=False)
+        ]
+
+    def replay(
+        self,
+        source: str | Path,
+        *,
+        init: Path | str | None,
+        mask: Path | str | None,
+        on_step: OnStep | None,
+    ) -> Replayed:
+        """Make the picture of a file or of an image's id again, and compare the two."""
+        recipe, original = recipe_in(source, self.store, PictureLoader(self.store, self.folder))
+        return replay(recipe, self.planner, self.maker, original, init=init, mask=mask, on_step=on_step)
+
+
+def random_seed(count: int = 1) -> int:
+    """A seed for the first of `count` pictures with consecutive seeds."""
+    return secrets.randbelow(SEEDS - count + 1)
