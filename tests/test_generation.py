@@ -14,7 +14,7 @@ from PIL import Image as pillow
 
 import phosphene
 from command import lines, run
-from phosphene.errors import GenerationError, PluginError
+from phosphene.errors import GenerationError, PluginError, Upgraded
 from phosphene.filters import IMPORTED
 from phosphene.generation import Generated, Reference, Request
 from phosphene.generation.choosing import choose, noise_seed, wanted
@@ -156,7 +156,8 @@ def test_files_of_an_older_version_replay(library: Library, name: str) -> None:
 
 
 def test_a_new_recipe_keeps_the_settings_of_the_generator(library: Library) -> None:
-    [made] = library.generate("a red house", 1, seed=3, image_guidance_scale=2.5, **QUICK)
+    with pytest.warns(Upgraded):
+        [made] = library.generate("a red house", 1, seed=3, image_guidance_scale=2.5, **QUICK)
 
     recipe = in_picture(library.path(made.image))
     assert recipe and recipe == made.image.recipe and recipe["format"] == 3
@@ -165,7 +166,8 @@ def test_a_new_recipe_keeps_the_settings_of_the_generator(library: Library) -> N
 
 
 def test_settings_that_the_generator_does_not_know_are_refused(library: Library) -> None:
-    [made] = library.generate("a red house", 1, seed=3, **QUICK)
+    with pytest.warns(Upgraded):
+        [made] = library.generate("a red house", 1, seed=3, **QUICK)
     recipe = {**(made.image.recipe or {}), "settings": {"execute": "rm"}}
     with pytest.raises(GenerationError, match="no option `execute`"):
         replay(recipe, library.generation.planner, library.generation.maker, None)
@@ -225,7 +227,8 @@ def test_a_query_without_words_is_refused_by_a_generator_that_reads_only_words(s
 
 
 def test_an_unknown_generator_is_named_with_those_that_are_there(striped: Path) -> None:
-    with phosphene.open(striped, generator="nobody") as library, pytest.raises(PluginError) as raised:
+    unknown = phosphene.open(striped, generator="nobody")
+    with unknown as library, pytest.warns(Upgraded), pytest.raises(PluginError) as raised:
         library.generate("a house", 1)
     assert "nobody" in raised.value.message and "stripes" in raised.value.hint
     assert "retrieval" in raised.value.hint
