@@ -35,7 +35,7 @@ from phosphene.store import StoreInfo, image_schema
 from phosphene.store.diversity import checked, diverse
 from phosphene.store.invalid import InvalidEntries
 from phosphene.store.lance.conditions import among, condition
-from phosphene.store.lance.folder import clearly, lock
+from phosphene.store.lance.problems import clearly, lock
 from phosphene.store.lance.rows import hits_of, images_of, raw_rows, rows_of, rows_of_thumbnails
 from phosphene.store.lance.tables import Tables
 from phosphene.store.properties import checked_vector

@@ -22,7 +22,7 @@ from phosphene.errors import Damage
 from phosphene.files import aside_in
 from phosphene.store import image_schema
 from phosphene.store.lance.durable import Durable
-from phosphene.store.lance.folder import clearly, lock
+from phosphene.store.lance.problems import clearly, lock
 from phosphene.store.lance.versions import Fragment, Recovered, mend, recover, view
 
 NAMES = ("images", "thumbnails")

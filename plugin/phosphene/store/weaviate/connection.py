@@ -24,7 +24,7 @@ from weaviate.collections import Collection
 from phosphene.errors import StoreError
 from phosphene.keys import masked, weaviate_key
 from phosphene.store.weaviate.address import Address, Endpoint
-from phosphene.store.weaviate.failures import ERRORS, AccessDenied, Problem, RequestTimeout, Unreachable
+from phosphene.store.weaviate.problems import ERRORS, AccessDenied, Problem, RequestTimeout, Unreachable
 from phosphene.store.weaviate.rest import auth_header, base_url
 
 T = TypeVar("T")

@@ -30,7 +30,6 @@ from phosphene.store.properties import checked_vector
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.conditions import condition, usable
 from phosphene.store.weaviate.connection import Connection
-from phosphene.store.weaviate.failures import WriteRejected
 from phosphene.store.weaviate.objects import (
     PROPERTIES,
     VECTOR,
@@ -39,6 +38,7 @@ from phosphene.store.weaviate.objects import (
     object_of,
     valid_ids,
 )
+from phosphene.store.weaviate.problems import WriteRejected
 from phosphene.store.weaviate.reader import Reader
 from phosphene.store.weaviate.registry import register, register_again, registered
 from phosphene.store.weaviate.upgrade import upgrade_objects

@@ -10,12 +10,12 @@ from filelock import FileLock, Timeout
 
 from phosphene.errors import StoreError
 
-PATIENCE = 600  # seconds to wait for another process's write; building an index is the longest
+LOCK_TIMEOUT = 600  # seconds to wait for another process's write; building an index is the longest
 
 
 def lock(folder: Path) -> FileLock:
     """What one writer holds at a time. The system lets go of it when a process dies."""
-    return FileLock(folder / "write.lock", timeout=PATIENCE)
+    return FileLock(folder / "write.lock", timeout=LOCK_TIMEOUT)
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def _hint(error: Exception, folder: Path) -> str:
     """What helps against `error`; LanceDB tells its kinds apart only in words."""
     text = str(error)
     if isinstance(error, Timeout):
-        return f"another process has been writing for {PATIENCE} s: wait for it, or end it"
+        return f"another process has been writing for {LOCK_TIMEOUT} s: wait for it, or end it"
     if re.search("No space left|File too large|quota", text):
         return "make room on that disk; what was stored before is whole"
     if re.search("Permission denied|Read-only", text):
