@@ -7,7 +7,7 @@ that a plugin brings.
 from collections.abc import Callable
 
 from phosphene.embedding.embedder import Cut, Embedded, Embedder, OpenEmbedder
-from phosphene.embedding.names import DEFAULT_MODEL, SCHEMES, parse
+from phosphene.embedding.model_names import DEFAULT_MODEL, SCHEMES, parse
 from phosphene.plugins import Registry
 
 __all__ = [

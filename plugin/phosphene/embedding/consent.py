@@ -12,7 +12,7 @@ from pathlib import Path
 from shlex import quote
 
 from phosphene.config import expanded, home
-from phosphene.embedding.names import parse
+from phosphene.embedding.model_names import parse
 from phosphene.errors import LibraryError, ModelError
 from phosphene.files import write_whole
 from phosphene.plugins import installed

@@ -15,7 +15,7 @@ from typing import Any
 
 from phosphene.embedding import allowed, hub, plain
 from phosphene.embedding.hub import CONFIG, TOKENIZERS, WEIGHTS
-from phosphene.embedding.names import ModelName, notation, parse
+from phosphene.embedding.model_names import ModelName, notation, parse
 from phosphene.errors import ModelError, listed
 from phosphene.landscape import CLIP_FOLDER
 

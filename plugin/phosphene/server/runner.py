@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 
 from phosphene.embedding import open_embedder
-from phosphene.embedding.names import parse
+from phosphene.embedding.model_names import parse
 from phosphene.errors import PhospheneError, ServerError
 from phosphene.server import Limits, app
 from phosphene.server.connection import BACKLOG, Connection

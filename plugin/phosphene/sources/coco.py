@@ -13,7 +13,7 @@ from typing import Any
 from phosphene.errors import ImageError
 from phosphene.images import read
 from phosphene.sources.encodings import text_of
-from phosphene.sources.names import Names
+from phosphene.sources.file_names import FileNames
 
 LARGEST = 1 << 30  # bytes; the captions of all of COCO take 0.1 GB
 SHAPE = (
@@ -32,7 +32,7 @@ class Listing:
     faults: tuple[str, ...]
 
 
-def listing(path: Path, folders: Sequence[Path], names: Names) -> Listing:
+def listing(path: Path, folders: Sequence[Path], names: FileNames) -> Listing:
     """What a captions file says about the pictures in `folders`. Raises ImageError for any other file."""
     images, annotations = _lists(path)
     reading = _Reading(lambda name: names.meant(name, folders))

@@ -14,8 +14,8 @@ from phosphene.images import read
 from phosphene.records import Failure
 from phosphene.sources.coco import Listing, listing
 from phosphene.sources.encodings import text_of
+from phosphene.sources.file_names import FileNames, absolute
 from phosphene.sources.item import Item
-from phosphene.sources.names import Names, absolute
 from phosphene.sources.uris import file_uri
 
 ENDINGS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
@@ -95,7 +95,7 @@ class _Scan:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = folders  # that the user named
-        self.names = Names()
+        self.names = FileNames()
         self.captions: dict[Path, tuple[str, ...]] = {}
         self.failures: dict[Failure, None] = {}  # in order, once each
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from phosphene.records import Image
-from phosphene.sources.names import absolute
+from phosphene.sources.file_names import absolute
 
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # two letters or more: `C:` is a drive
 

@@ -18,7 +18,7 @@ def absolute(path: Path) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
-class Names:
+class FileNames:
     """The names in folders. Each folder is listed once in a scan."""
 
     def __init__(self) -> None:
