@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from phosphene.errors import ImageError
 from phosphene.records import Failure
 from phosphene.sources import Item, Source, file_item, fullest, is_remote, open_source, scan, to_path, to_uri
-from phosphene.sources.folder import LocalFiles
+from phosphene.sources.local_files import LocalFiles
 from phosphene.testing.sources import SourceTests
 from pictures import drawn, encoded, jpeg, open_to_all
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from PIL import Image as pillow
 
 from phosphene.errors import LibraryError, ModelError, OutputError, StoreError
-from phosphene.generators.retrieval.folder import write
 from phosphene.generators.retrieval.generator import open_generator
+from phosphene.generators.retrieval.saving import write
 from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT
 from phosphene.nets.latent_encoder import LatentEncoder

@@ -13,9 +13,9 @@ from pathlib import Path
 from phosphene.errors import ImageError, PluginError, listed
 from phosphene.plugins import Registry
 from phosphene.records import Failure
-from phosphene.sources.folder import ENDINGS, LocalFiles, file_item, tidied
 from phosphene.sources.item import Item, OpenSource, Source
 from phosphene.sources.languages import fullest
+from phosphene.sources.local_files import ENDINGS, LocalFiles, file_item, tidied
 from phosphene.sources.uris import is_own, is_remote, scheme_of, to_path, to_uri, uri_in, was_added
 
 __all__ = [

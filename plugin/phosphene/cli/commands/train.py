@@ -149,7 +149,7 @@ def diffusion(
     from phosphene.extras import require
 
     require("train")
-    from phosphene.generators.retrieval.folder import claim, run_beside
+    from phosphene.generators.retrieval.saving import claim, run_beside
     from phosphene.landscape import DIFFUSION_FOLDER
     from phosphene.training.budget import Budget
     from phosphene.training.generator import TrainingPlan, train_generator
