@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from phosphene.embedding import Embedder, open_embedder, reading
-from phosphene.embedding.reading import forget, readable
+from phosphene.embedding.truncation import forget, readable
 from phosphene.errors import ImageError
 from phosphene.server import Limits, outline, pictures
 from phosphene.server.connection import connection_limit

@@ -20,7 +20,7 @@ from phosphene.embedding.hub import Absent
 from phosphene.embedding.identity import identify
 from phosphene.embedding.loading import load_model, load_tokenizer
 from phosphene.embedding.preprocessing import Preprocessing
-from phosphene.embedding.reading import forget, readable
+from phosphene.embedding.truncation import forget, readable
 from phosphene.embedding.weights import Weights, fetch, resolve
 from phosphene.records import Space
 from phosphene.vectors import Pixels, Vectors, unit
