@@ -24,9 +24,9 @@ from phosphene.generation import Capabilities, Generated, OnStep, Option, Reques
 from phosphene.generation.checks import completed
 from phosphene.generation.fitting import fitted, fitted_mask
 from phosphene.generators.retrieval.guidance import Condition
-from phosphene.generators.retrieval.init_images import first, pictured, small_mask
 from phosphene.generators.retrieval.pipeline import RetrievalPipeline
 from phosphene.generators.retrieval.saved import digest, read
+from phosphene.generators.retrieval.sdedit import first, pictured, small_mask
 from phosphene.recipes.bounds import MOST_GUIDANCE
 
 # What reading a folder raises where it is damaged, or was never meant to be a generator.
