@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from phosphene.journal.database import Database
+from phosphene.journal.entries import Refused, Seen
 from phosphene.journal.inputs import InputFiles
-from phosphene.journal.rows import Refused, Seen
 from phosphene.journal.texts import TextVectors
 from phosphene.records import Failure
 
