@@ -19,8 +19,8 @@ from collections.abc import Iterable
 from phosphene.embedding import Embedder
 from phosphene.ingest.commit import fill
 from phosphene.ingest.lock import writing
+from phosphene.ingest.loop import BATCH, COMMIT_IMAGES, IngestLoop
 from phosphene.ingest.progress import Added, OnProgress, Progress
-from phosphene.ingest.run import BATCH, COMMIT_IMAGES, Run
 from phosphene.journal import Journal
 from phosphene.records import Failure
 from phosphene.sources import Item
@@ -76,5 +76,5 @@ def add_locked(
     commit_images: int = COMMIT_IMAGES,
 ) -> Added:
     """Add the items in the one process that holds the library's lock, see `lock`."""
-    run = Run(embedder, store, journal, on_progress or (lambda progress: None), commit_images)
+    run = IngestLoop(embedder, store, journal, on_progress or (lambda progress: None), commit_images)
     return run.over(items, batch)

@@ -28,7 +28,7 @@ LOOK_AHEAD = 2  # batches in flight per worker: one in work, one ready
 COMPARED = 256  # items that are looked up in the journal together
 
 
-class Run:
+class IngestLoop:
     """Adds the items of one source. It holds the library's lock."""
 
     def __init__(
