@@ -200,7 +200,7 @@ def run(name: str, model: str) -> None:
 
 def _delayed(limits: Any) -> Any:
     """The service's connection without TCP_NODELAY."""
-    from phosphene.server.connection import Connection
+    from phosphene.server.http_protocol import Connection
 
     class Delayed(Connection):
         def connection_made(self, transport: Any) -> None:
