@@ -27,9 +27,9 @@ from phosphene.embedding import Embedder, open_embedder, reading
 from phosphene.embedding.truncation import forget, readable
 from phosphene.errors import ImageError
 from phosphene.server import Limits, outline, pictures
-from phosphene.server.errors import RequestError
+from phosphene.server.error_responses import RequestError
 from phosphene.server.http_protocol import connection_limit
-from phosphene.server.log import JsonFormatter, RateLimitFilter
+from phosphene.server.logging_config import JsonFormatter, RateLimitFilter
 from phosphene.server.schemas import parse_request
 from phosphene.vectors import Pixels
 from pictures import drawn, encoded, jpeg

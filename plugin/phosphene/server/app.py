@@ -9,7 +9,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from phosphene import __version__
 from phosphene.server import errors
-from phosphene.server.errors import RETRY_SOON, RequestError
+from phosphene.server.error_responses import RETRY_SOON, RequestError
 from phosphene.server.hosts import AllowedHosts
 from phosphene.server.middleware import AccessMiddleware
 from phosphene.server.schemas import VectorizeResponse, check_content_type

@@ -13,7 +13,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from phosphene.server import MIB, Limits
-from phosphene.server.errors import CLOSE_CONNECTION, RETRY_SOON, RequestError
+from phosphene.server.error_responses import CLOSE_CONNECTION, RETRY_SOON, RequestError
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from starlette.types import Scope
 
-from phosphene.server.errors import RequestError, escaped
+from phosphene.server.error_responses import RequestError, escaped
 
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^][:/@\s]+)(?::(\d{1,5}))?")  # a name or an address, and a port
 PORTS = {"http": 80, "https": 443}

@@ -13,9 +13,9 @@ from contextlib import suppress
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from phosphene.server import MIB, errors
-from phosphene.server.errors import RequestError, escaped
+from phosphene.server.error_responses import RequestError, escaped
 from phosphene.server.hosts import AllowedHosts
-from phosphene.server.log import log
+from phosphene.server.logging_config import log
 from phosphene.server.metrics import Metrics
 
 PATHS = ("/.well-known/live", "/.well-known/ready", "/meta", "/vectorize", "/metrics")

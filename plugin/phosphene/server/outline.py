@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic_core import from_json
 
-from phosphene.server.errors import RequestError
+from phosphene.server.error_responses import RequestError
 
 LONG = 256  # bytes; longer strings are taken out
 MAX_QUOTES = 1 << 18  # quotation marks of a whole text: looking at so many takes less than 0.1 s

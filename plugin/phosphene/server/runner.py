@@ -16,7 +16,7 @@ from phosphene.embedding.model_names import parse
 from phosphene.errors import PhospheneError, ServerError
 from phosphene.server import Limits, app
 from phosphene.server.http_protocol import BACKLOG, Connection
-from phosphene.server.log import log, logging_config
+from phosphene.server.logging_config import log, logging_config
 from phosphene.server.metrics import Metrics
 from phosphene.server.vectorizer import Vectorizer
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, ValidationError
 
 from phosphene.server import Limits
-from phosphene.server.errors import RequestError
+from phosphene.server.error_responses import RequestError
 from phosphene.server.outline import LONG, outline, unescaped
 
 POSITION = re.compile(r" at line \d+ column \d+$")  # in an outline, so that it would mislead
