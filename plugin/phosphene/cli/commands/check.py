@@ -2,8 +2,8 @@
 
 import click
 
-from phosphene.cli.findings import folder_of, show_findings
 from phosphene.cli.options import Settings, command
+from phosphene.cli.report import folder_of, show_findings
 
 
 @command("check")

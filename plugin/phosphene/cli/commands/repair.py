@@ -4,8 +4,8 @@ from functools import partial
 
 import click
 
-from phosphene.cli.findings import folder_of, show_findings
 from phosphene.cli.options import Settings, command
+from phosphene.cli.report import folder_of, show_findings
 from phosphene.cli.streams import visible
 
 
