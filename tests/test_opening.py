@@ -10,7 +10,7 @@ from phosphene.errors import LibraryError
 from phosphene.manifest import Manifest
 from phosphene.opening import OPENERS, locate
 from phosphene.records import Space
-from phosphene.testing.images import SPACE, made
+from phosphene.testing.example_images import SPACE, made
 from pictures import jpeg
 
 

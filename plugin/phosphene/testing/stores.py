@@ -12,7 +12,7 @@ from phosphene.errors import QueryError, StoreError, VectorError
 from phosphene.filters import EVERYTHING, GENERATED, IMPORTED, Equals, Filter, Not, Or, all_of, with_ids
 from phosphene.records import Hit, Image
 from phosphene.store import Store
-from phosphene.testing.images import SPACE, Oracle, made
+from phosphene.testing.example_images import SPACE, Oracle, made
 from phosphene.vectors import unit
 
 __all__ = ["SPACE", "OpenStore", "StoreTests"]
@@ -81,7 +81,7 @@ class StoreTests:
 
     The fixture `open_store` returns a function that opens the store of the running test, in `SPACE`. The
     store is a new one for each test, and every call opens the same one again. Stores are compared with the
-    plain one in `phosphene.testing.images`.
+    plain one in `phosphene.testing.example_images`.
     """
 
     @pytest.fixture
