@@ -21,7 +21,7 @@ from open_clip.model import CLIP
 from PIL import Image
 from safetensors.torch import load_file
 
-from phosphene.embedding import DEFAULT_MODEL, names, open_embedder, weights
+from phosphene.embedding import DEFAULT_MODEL, model_names, open_embedder, weights
 from phosphene.embedding.identity import identify
 from phosphene.embedding.openclip import OpenClip
 from phosphene.embedding.weights import known, resolve
@@ -88,7 +88,7 @@ def refused(name: str) -> ModelError:
     ],
 )
 def test_each_notation_is_taken_apart(text: str, kind: str, model: str, rest: str) -> None:
-    assert names.parse(text) == names.ModelName(text, kind, model, rest)  # type: ignore[arg-type]
+    assert model_names.parse(text) == model_names.ModelName(text, kind, model, rest)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

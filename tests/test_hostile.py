@@ -23,10 +23,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from phosphene.embedding import Embedder, open_embedder, reading
+from phosphene.embedding import Embedder, open_embedder, truncation
 from phosphene.embedding.truncation import forget, readable
 from phosphene.errors import ImageError
-from phosphene.server import Limits, outline, pictures
+from phosphene.server import Limits, base64_pictures, outline
 from phosphene.server.error_responses import RequestError
 from phosphene.server.http_protocol import connection_limit
 from phosphene.server.logging_config import JsonFormatter, RateLimitFilter
@@ -363,18 +363,20 @@ def tokenizer() -> Any:
 def test_what_is_beyond_a_models_context_does_not_count(tokenizer: Any, text: str) -> None:
     read = readable(text, tokenizer)
     assert torch.equal(tokenizer([read]), tokenizer([text]))
-    assert len(read.replace(" ", "")) <= tokenizer.context_length * reading.TOKEN
+    assert len(read.replace(" ", "")) <= tokenizer.context_length * truncation.TOKEN
     assert text.startswith(read)
 
 
 def test_endless_words_are_cut(tokenizer: Any) -> None:
     letters = np.random.default_rng(1).integers(97, 123, 60_000).astype(np.uint8).tobytes().decode()
-    assert readable(letters, tokenizer) == letters[: reading.WORD]
-    assert readable(f"{letters[:500]} a cat {'!' * 500}", tokenizer).endswith(f" a cat {'!' * reading.WORD}")
+    assert readable(letters, tokenizer) == letters[: truncation.WORD]
+    assert readable(f"{letters[:500]} a cat {'!' * 500}", tokenizer).endswith(
+        f" a cat {'!' * truncation.WORD}"
+    )
 
 
 def test_words_are_not_kept_for_ever(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "WORDS", 10)
+    monkeypatch.setattr(truncation, "WORDS", 10)
     tokenizer([f"word{chr(97 + number)}{chr(98 + number)}" for number in range(20)])
     forget(tokenizer)
     assert len(tokenizer.cache) == len(tokenizer.all_special_ids)
@@ -390,7 +392,7 @@ def test_base64_is_decoded_piece_by_piece(file: bytes, line: str, escaped: bool,
     text = text if padded else text.rstrip("=\r\n")
     written = json.dumps(text)[1:-1]
     written = written.replace("/", "\\/").replace("+", "\\u002b") if escaped else written
-    assert pictures.decode_base64(written.encode(), chunk=16) == file
+    assert base64_pictures.decode_base64(written.encode(), chunk=16) == file
 
 
 @pytest.mark.parametrize(
@@ -398,7 +400,7 @@ def test_base64_is_decoded_piece_by_piece(file: bytes, line: str, escaped: bool,
 )
 def test_what_is_not_base64_is_refused(written: bytes) -> None:
     with pytest.raises(ImageError, match="it is not base64"):
-        pictures.decode_base64(written, chunk=16)
+        base64_pictures.decode_base64(written, chunk=16)
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -436,7 +438,7 @@ def scanned(scans: int, size: tuple[int, int]) -> bytes:
 )
 def test_a_picture_that_would_cost_too_much_is_refused_first(file: bytes, reason: str) -> None:
     with pytest.raises(ImageError) as refused:
-        pictures.check_size(file, 1_000_000)
+        base64_pictures.check_size(file, 1_000_000)
     assert reason in refused.value.message
 
 

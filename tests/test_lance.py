@@ -21,7 +21,7 @@ from oracle import SPACE, Oracle, made, vectors_like_embeddings
 from phosphene.errors import PhospheneError, StoreError
 from phosphene.filters import GENERATED, IMPORTED, Filter, Not, all_of, with_ids
 from phosphene.records import Image, Space
-from phosphene.store.lance import folder as store_folder
+from phosphene.store.lance import problems
 from phosphene.store.lance import store as lance
 from phosphene.store.lance.store import LanceStore
 from phosphene.vectors import unit
@@ -70,9 +70,9 @@ def test_threads_that_share_a_store_make_no_duplicates(tmp_path: Path) -> None:
 
 def test_a_writer_says_for_whom_it_waited_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = LanceStore.create(tmp_path, SPACE)
-    monkeypatch.setattr(store_folder, "PATIENCE", 0.1)
+    monkeypatch.setattr(problems, "LOCK_TIMEOUT", 0.1)
 
-    with store_folder.lock(tmp_path), pytest.raises(StoreError, match=r"write\.lock") as caught:
+    with problems.lock(tmp_path), pytest.raises(StoreError, match=r"write\.lock") as caught:
         store.upsert(made(1))
 
     assert "another process has been writing" in caught.value.hint

@@ -33,7 +33,7 @@ EMBEDDERS: Registry[OpenEmbedder] = Registry("embedders", dict.fromkeys(SCHEMES,
 def open_embedder(
     name: str, *, device: str = "auto", on_fetch: Callable[[int], None] | None = None
 ) -> Embedder:
-    """The embedder of a model's name, see `names`. Weights that are not on this machine are downloaded.
+    """The embedder of a model's name, see `model_names`. Weights that are not on this machine are downloaded.
 
     `on_fetch` is told how many bytes have come since its last call. The model is loaded when the first
     vector is asked for. Raises ModelError where the weights cannot be downloaded or trusted, or where there

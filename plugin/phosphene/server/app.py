@@ -8,8 +8,7 @@ from fastapi import FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from phosphene import __version__
-from phosphene.server import errors
-from phosphene.server.error_responses import RETRY_SOON, RequestError
+from phosphene.server.error_responses import RETRY_SOON, RequestError, error_response, install_handlers
 from phosphene.server.hosts import AllowedHosts
 from phosphene.server.middleware import AccessMiddleware
 from phosphene.server.schemas import VectorizeResponse, check_content_type
@@ -34,7 +33,7 @@ def create(vectorizer: Vectorizer, *, token: str = "", hosts: Iterable[str] = ()
         redirect_slashes=False,
         openapi_url=None,  # only Weaviate calls the service, and it reads no OpenAPI
     )
-    errors.install_handlers(app)
+    install_handlers(app)
     app.add_middleware(AccessMiddleware, token=token, hosts=AllowedHosts(hosts), metrics=vectorizer.metrics)
     _add_health(app, vectorizer)
     _add_vectorize(app, vectorizer)
@@ -51,7 +50,7 @@ def _add_health(app: FastAPI, vectorizer: Vectorizer) -> None:
     @app.api_route("/.well-known/ready", methods=["GET", "HEAD"])
     async def ready() -> Response:
         if not vectorizer.embedder:
-            return errors.error_response(503, "the model is still loading", RETRY_SOON)
+            return error_response(503, "the model is still loading", RETRY_SOON)
         return Response(status_code=204)
 
     @app.get("/meta")

@@ -1,4 +1,4 @@
-"""One client's connection: uvicorn's own, with limits on its time and size.
+"""The protocol of one client's connection: uvicorn's own, with limits on time and size.
 
 uvicorn waits forever for the head of a request, accepts as many connections as come, and parses a body
 patiently even if it is sent byte by byte. It answers a broken request in plain text. This one does not.
@@ -46,7 +46,7 @@ def connection_limit(wanted: int) -> int:
     return wanted if soft == resource.RLIM_INFINITY else min(wanted, max(16, soft - RESERVED_FILES))
 
 
-class Connection(H11Protocol):
+class LimitedH11Protocol(H11Protocol):
     """One client's connection. When too many are open, the one that has been idle longest is closed."""
 
     def __init__(self, *arguments: Any, limits: Limits, **named: Any) -> None:
@@ -117,7 +117,7 @@ class Connection(H11Protocol):
         others = [
             one
             for one in self.connections
-            if isinstance(one, Connection) and one is not self and not one.transport.is_closing()
+            if isinstance(one, LimitedH11Protocol) and one is not self and not one.transport.is_closing()
         ]
         if len(others) < self.limit:
             return True

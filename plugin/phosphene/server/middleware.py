@@ -12,8 +12,8 @@ from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from phosphene.server import MIB, errors
-from phosphene.server.error_responses import RequestError, escaped
+from phosphene.server import MIB
+from phosphene.server.error_responses import RequestError, error_response, escaped
 from phosphene.server.hosts import AllowedHosts
 from phosphene.server.logging_config import log
 from phosphene.server.metrics import Metrics
@@ -52,7 +52,7 @@ class AccessMiddleware:
             self.hosts.check(scope)
             await self.app(inner, body, send_response)
         except RequestError as error:
-            await errors.error_response(error.status, error.message)(inner, body, send_response)
+            await error_response(error.status, error.message)(inner, body, send_response)
         finally:
             self._log(inner, status, time.monotonic() - started)
 

@@ -15,7 +15,7 @@ from phosphene.embedding import open_embedder
 from phosphene.embedding.model_names import parse
 from phosphene.errors import PhospheneError, ServerError
 from phosphene.server import Limits, app
-from phosphene.server.http_protocol import BACKLOG, Connection
+from phosphene.server.http_protocol import BACKLOG, LimitedH11Protocol
 from phosphene.server.logging_config import log, logging_config
 from phosphene.server.metrics import Metrics
 from phosphene.server.vectorizer import Vectorizer
@@ -88,11 +88,11 @@ def url_of(listener: socket.socket) -> str:
 
 def uvicorn_config(application: Any, limits: Limits, *, quiet: bool = False) -> uvicorn.Config:
     """The settings with which uvicorn runs the app."""
-    connection: Any = partial(Connection, limits=limits)
+    protocol: Any = partial(LimitedH11Protocol, limits=limits)
     return uvicorn.Config(
         application,
-        loop="asyncio",  # `Connection` relies on its transports
-        http=connection,
+        loop="asyncio",  # `LimitedH11Protocol` relies on its transports
+        http=protocol,
         backlog=BACKLOG,
         log_config=logging_config(quiet=quiet),
         access_log=False,  # our own log says more

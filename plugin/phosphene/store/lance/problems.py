@@ -1,4 +1,4 @@
-"""The folder of an embedded store: one writer at a time, and what LanceDB raises in sentences."""
+"""What can go wrong with the files of an embedded store: another writer, and the errors of LanceDB."""
 
 import re
 from collections.abc import Iterator

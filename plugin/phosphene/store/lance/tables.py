@@ -134,6 +134,6 @@ def _is_readable(found: Recovered, fragments: tuple[Fragment, ...]) -> bool:
         try:
             for _ in table.search().to_batches():
                 pass
-        except (OSError, RuntimeError, ValueError):  # what LanceDB raises, see `folder`
+        except (OSError, RuntimeError, ValueError):  # what LanceDB raises, see `problems`
             return False
     return True
