@@ -200,9 +200,9 @@ def run(name: str, model: str) -> None:
 
 def _delayed(limits: Any) -> Any:
     """The service's connection without TCP_NODELAY."""
-    from phosphene.server.http_protocol import Connection
+    from phosphene.server.http_protocol import LimitedH11Protocol
 
-    class Delayed(Connection):
+    class Delayed(LimitedH11Protocol):
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
