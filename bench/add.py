@@ -34,7 +34,7 @@ from phosphene.config import cores
 from phosphene.embedding.loading import load_model
 from phosphene.embedding.weights import fetch
 from phosphene.images import open_picture
-from phosphene.ingest.run import BATCH
+from phosphene.ingest.loop import BATCH
 from phosphene.library import Library
 
 SIZE = (1024, 768)  # pixels

@@ -241,7 +241,7 @@ def add(models: Models, library: Path, pictures: Path, tell: Tell) -> None:
         tell({"kept": [file.id for file, _ in found if isinstance(file, Seen)]})
         return new
 
-    with models.open(library) as opened, patch.object(ingest.run, "commit", told):
+    with models.open(library) as opened, patch.object(ingest.loop, "commit", told):
         ingest.add(
             scan([pictures]),
             embedder=opened.embedder,

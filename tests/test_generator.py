@@ -20,10 +20,10 @@ from safetensors.torch import load_file, save_file
 from phosphene.errors import GenerationError, ModelError
 from phosphene.generation import Generated, Reference, Request, Step
 from phosphene.generators.retrieval import former_names, saved
-from phosphene.generators.retrieval.folder import write
 from phosphene.generators.retrieval.generator import BATCH, BuiltinGenerator, open_generator
 from phosphene.generators.retrieval.pipeline import RetrievalPipeline
 from phosphene.generators.retrieval.saved import digest
+from phosphene.generators.retrieval.saving import write
 from phosphene.landscape import DIFFUSION_FOLDER
 from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
