@@ -27,7 +27,7 @@ from phosphene.records import Failure
 from phosphene.sources import Item, file_item, scan
 from phosphene.training import clip
 from phosphene.training.budget import Budget, checked, cosine, set_rate
-from phosphene.training.clip_folder import begin
+from phosphene.training.clip_folder import new_or_loaded_model
 from phosphene.training.contrastive import BATCH_SIZE, ContrastiveObjective, Others, contrast, jumble
 from phosphene.training.curve import draw_curve
 from phosphene.training.ema import ema_of
@@ -132,7 +132,7 @@ def test_half_of_a_batch_are_neighbours_of_the_other_half() -> None:
     examples = Examples(np.zeros((400, 64, 64, 3), dtype=np.uint8), [[f"{n}"] for n in range(400)])
     hard_negatives = (np.arange(400)[:, None] + np.array([1, 2])) % 400
     with ThreadPoolExecutor(1) as threads:
-        model, splitter, _ = begin(examples, None)
+        model, splitter, _ = new_or_loaded_model(examples, None)
         book = Phrasebook(examples.captions)
         objective = ContrastiveObjective(
             model, splitter, splitter, examples, book, PhraseLoss(256, book.shares), hard_negatives, None,
@@ -321,7 +321,7 @@ def test_a_damaged_checkpoint_is_named(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(content)
     with pytest.raises(ModelError, match=r"checkpoint\.pt` is damaged") as caught:
         Run(tmp_path, {"part": torch.nn.Linear(2, 2)}, Budget(steps=1))
-    assert "Delete it" in caught.value.hint
+    assert "delete it" in caught.value.hint
 
 
 def test_a_checkpoint_is_never_run_as_code(tmp_path: Path) -> None:

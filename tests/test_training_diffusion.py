@@ -41,7 +41,7 @@ from phosphene.training.latent_cache import PictureEncoder, build_dataset
 from phosphene.training.latent_encoder import train_latent_encoder
 from phosphene.training.log import read_log
 from phosphene.training.optimizers import muon
-from phosphene.training.trainer import begin
+from phosphene.training.trainer import copy_start
 from phosphene.vectors import Pixels, Vectors, unit
 from pictures import Colours
 
@@ -530,7 +530,7 @@ def test_training_goes_on_from_a_generator_of_another_space(tmp_path: Path) -> N
     )
     model = new_denoiser(wider, TINY)
     before = model.image_proj.proj.weight.clone()
-    begin(model, start)
+    copy_start(model, start)
     assert torch.equal(model.image_proj.proj.weight, before)  # reads vectors of another size
     assert torch.equal(model.conv_in.weight, start.conv_in.weight)
 

@@ -6,7 +6,7 @@ is cheap. How it looks close by is drawn by the decoder, which is the same for e
 Notation, as in the code:
 
     b, h, w           pictures in the batch, height and width of their latents, in cells
-    latents           (b, latent_channels, h, w); the squares of a cell's numbers have the mean 1
+    latents           (b, latent_channels, h, w); the mean square of every cell is 1
 
 So each cell lies on a sphere. Noise of one strength means the same to all of them, and a cell that the
 generator makes too weak or too strong is corrected before it is decoded.
@@ -75,13 +75,13 @@ class Autoencoder(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers i
 
 
 def on_sphere(latents: Tensor) -> Tensor:
-    """Latents (b, latent_channels, h, w) with the mean square of every cell at 1."""
+    """Scale latents (b, latent_channels, h, w) so that the mean square of every cell is 1."""
     normalised: Tensor = F.normalize(latents, dim=1) * math.sqrt(latents.shape[1])
     return normalised
 
 
 def within_sphere(latents: Tensor) -> Tensor:
-    """Latents (b, latent_channels, h, w); cells outside of the sphere are moved back onto it.
+    """Move the cells of latents (b, latent_channels, h, w) that are outside of the sphere back onto it.
 
     A prediction is a mean of possible pictures, and a mean of points on a sphere lies inside of it.
     """
@@ -99,7 +99,7 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.conv2.weight)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(b, channels, h, w), the same out."""
+        """Cells (b, channels, h, w) to cells of the same shape."""
         added: Tensor = self.conv2(F.silu(self.conv1(F.silu(hidden))))
         return hidden + added
 
@@ -109,5 +109,5 @@ def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
 
 
 def _upsample(in_channels: int, out_channels: int) -> tuple[nn.Module, ...]:
-    """Twice the height and width, by sub-pixel convolution (Shi et al. 2016)."""
+    """Layers that double the height and width, by sub-pixel convolution (Shi et al. 2016)."""
     return _conv(in_channels, 4 * out_channels), nn.PixelShuffle(2)

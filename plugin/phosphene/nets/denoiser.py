@@ -5,7 +5,7 @@ Notation, as in the code:
     b, k, d     pictures in the batch, vectors per picture, dimension of the vectors
     noisy       (1 - sigma) * clean + sigma * noise, (b, latent_channels, h, w), see `nets.autoencoder`
     sigma       (b,), from 0 (clean) to 1 (noise)
-    tokens      what the picture is made from: vectors of texts and pictures, in no particular order
+    tokens      the vectors of texts and pictures that the picture is made from, in no particular order
 
 It is a UNet on latents. At every level the cells cross-attend to the tokens. At all levels but the finest
 they also attend to one another, in the same softmax (as in Imagen; Saharia et al. 2022). A learned null token
@@ -23,8 +23,8 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
 from torch import Tensor, nn
 
-TEXT, OWN, NEIGHBOUR = range(3)  # what a vector is of: a text, the picture itself, or a neighbour of it
-FREQUENCIES = 64  # sines and cosines that the timestep embedding has
+TEXT, OWN, NEIGHBOUR = range(3)  # a vector belongs to a text, the picture itself, or a neighbour of it
+FREQUENCIES = 64  # of the timestep embedding, with a sine and a cosine each
 GROUP_SIZE = 16  # channels that are normalised together
 
 
@@ -115,7 +115,7 @@ class VectorProjection(nn.Module):
 
     def __init__(self, dimension: int, width: int, num_tokens: int) -> None:
         super().__init__()
-        self.scale = math.sqrt(dimension)  # a unit vector's entries are small
+        self.scale = math.sqrt(dimension)  # because the entries of a unit vector are small
         self.num_tokens = num_tokens
         self.proj = nn.Linear(dimension, num_tokens * width)
         self.type_embedding = nn.Embedding(3, width)
@@ -131,9 +131,8 @@ class VectorProjection(nn.Module):
         projected = self.proj(vectors * self.scale).unflatten(-1, (self.num_tokens, -1))
         given = self.norm(projected + self.type_embedding(kinds)[:, :, None]).flatten(1, 2)
         tokens = torch.cat([self.null_token.to(given.dtype).expand(len(given), 1, -1), given], 1)
-        shares = (weights / self.num_tokens).repeat_interleave(
-            self.num_tokens, 1
-        )  # a vector still counts once
+        # The tokens of a vector share its weight, so that the vector counts once.
+        shares = (weights / self.num_tokens).repeat_interleave(self.num_tokens, 1)
         bias = F.pad(shares.log(), (1, 0)).to(tokens.dtype)
         share = (self.pool_score(tokens).squeeze(-1) + bias).softmax(-1)
         return tokens, bias, self.pool_proj((share.unsqueeze(1) @ tokens).squeeze(1))
@@ -171,7 +170,7 @@ class Attention(nn.Module):
         self.to_out = _zero(nn.Linear(channels, channels))
 
     def forward(self, pixels: Tensor, tokens: Tensor, bias: Tensor) -> Tensor:
-        """Cells (b, channels, h, w), with what they attended to added."""
+        """Cells (b, channels, h, w) plus the result of their attention."""
         rows = self.norm(pixels).flatten(2).transpose(1, 2)
         query = self.to_qkv(rows)
         key, value = self.to_kv(tokens).chunk(2, -1)
@@ -190,7 +189,7 @@ class Attention(nn.Module):
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
-    """Attention; single precision on CPUs, since the backward pass in half takes four times as long."""
+    """Attention. It is in single precision on CPUs, whose backward pass in half takes four times as long."""
     dtype = torch.float32 if query.device.type == "cpu" else query.dtype
     with torch.autocast(query.device.type, enabled=False):
         attended = F.scaled_dot_product_attention(
@@ -214,7 +213,7 @@ def _group_norm(channels: int) -> nn.GroupNorm:
 
 
 def _zero(layer: Any) -> Any:
-    """A layer that begins by adding nothing, so that deep networks start shallow."""
+    """A layer with weights of 0, so that at first a residual block adds nothing."""
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
     return layer

@@ -1,7 +1,7 @@
 """The latent encoder: it predicts the vector of a picture from its latents, without decoding them.
 
-Of many candidates only one is kept. The latent encoder says which one, at a fraction of what it would cost to
-decode and embed all of them. It is distilled from the picture tower of the space (Hinton et al. 2015).
+Only one of several candidates is kept. The latent encoder says which one, at a fraction of the cost of
+decoding and embedding all of them. It is distilled from the picture tower of the space (Hinton et al. 2015).
 """
 
 import torch
@@ -47,7 +47,7 @@ class NormalisedBlock(nn.Module):
         self.conv1, self.conv2 = _normalised(channels), _normalised(channels)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(b, channels, h, w), the same out."""
+        """Cells (b, channels, h, w) to cells of the same shape."""
         added: Tensor = self.conv2(self.conv1(hidden))
         return hidden + added
 

@@ -35,10 +35,10 @@ class Tokenizer:
         texts = [texts] if isinstance(texts, str) else list(texts)
         ids = torch.full((len(texts), context), self.pad, dtype=torch.long)
         for row, encoded in zip(ids, self.backend.encode_batch(texts), strict=True):
-            found = (
-                encoded.ids if len(encoded.ids) <= context else [*encoded.ids[: context - 1], encoded.ids[-1]]
-            )
-            row[: len(found)] = torch.tensor(found)
+            kept = encoded.ids
+            if len(kept) > context:
+                kept = [*kept[: context - 1], kept[-1]]
+            row[: len(kept)] = torch.tensor(kept)
         return ids
 
     @property
@@ -103,9 +103,11 @@ def learn(texts: Iterable[str], *, size: int = 2048, context: int = 64) -> Token
 
 
 def load(folder: Path, context: int) -> Tokenizer:
-    """Load the tokenizer in a folder. Raises ModelError where there is none, or a damaged one."""
+    """Load the tokenizer in a folder. Raises ModelError if there is none, or if it is damaged."""
     path = folder / FILE
     try:
         return Tokenizer(Backend.from_str(path.read_text(encoding="utf-8")), context)
     except Exception as error:  # the tokenizers library raises plain Exception
-        raise ModelError(f"The tokenizer `{path}` cannot be read: {error}") from error
+        raise ModelError(
+            f"The tokenizer `{path}` cannot be read: {error}.", "get the folder of the model again"
+        ) from error

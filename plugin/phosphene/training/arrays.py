@@ -25,7 +25,7 @@ def save_arrays(path: Path, **arrays: Any) -> None:
 
 
 def load_arrays(path: Path, on_note: OnNote | None = None) -> Arrays:
-    """The arrays of a .npz. None where there is no file, or a damaged one, which `on_note` is told."""
+    """The arrays in a .npz. There are none if the file is missing or damaged; `on_note` is told of damage."""
     if not path.exists():
         return {}
     try:

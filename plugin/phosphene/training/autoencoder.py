@@ -91,8 +91,8 @@ def new_autoencoder(size: int) -> Autoencoder:
 def saved_autoencoder(folder: Path, budget: Budget, like: Autoencoder) -> tuple[Autoencoder, float] | None:
     """The averaged network of the run in `folder`, and the share of its budget that is spent.
 
-    None where there is no run. `like` is a network of the same shape. Raises ModelError where the checkpoint
-    is damaged.
+    None if there is no run. `like` is a network of the same shape. Raises ModelError if the checkpoint is
+    damaged.
     """
     path = folder / CHECKPOINT
     if not path.exists():

@@ -25,7 +25,7 @@ class Budget:
         if not fits or (self.minutes is None and self.steps is None):
             raise ModelError(
                 f"A training cannot end after {self.minutes} minutes and {self.steps} steps.",
-                f"Give minutes above 0 and up to {MAX_MINUTES:,.0f}, or steps from 1 to {MAX_STEPS:,}.",
+                f"give minutes above 0 and up to {MAX_MINUTES:,.0f}, or steps from 1 to {MAX_STEPS:,}",
             )
 
     def progress(self, seconds: float, steps: int) -> float:
@@ -45,7 +45,7 @@ class TrainingStep:
 
 @dataclass(frozen=True, slots=True)
 class TrainingProgress:
-    """How far a training is: the share of its budget that is spent, the step, and the loss."""
+    """The progress of a training: the share of its budget that is spent, the step, and the loss."""
 
     share: float
     step: int
@@ -67,7 +67,7 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def checked(loss: float, step: int) -> float:
-    """The loss. Raises ModelError where it is not a finite number, before any weight is changed."""
+    """The loss. Raises ModelError if it is not a finite number. This happens before any weight is changed."""
     if not math.isfinite(loss):
         raise diverged(f"the loss of step {step} is {loss}")
     return loss
@@ -77,6 +77,6 @@ def diverged(what: str) -> ModelError:
     """The error of a training that reached NaN or infinity."""
     return ModelError(
         f"The training has diverged: {what}.",
-        "Run the same command again to continue from the last checkpoint. "
-        "If it diverges again, delete the folder of the training and give another --seed.",
+        "run the same command again to continue from the last checkpoint, and if it diverges again, delete"
+        " the folder of the training and choose another `--seed`",
     )

@@ -34,7 +34,7 @@ class Stateful(Protocol):
 def write(path: Path, state: Mapping[str, Any]) -> None:
     """Write a checkpoint, whole or not at all.
 
-    Raises ModelError where a weight is not a finite number, since the previous checkpoint is better then.
+    Raises ModelError if a weight is not a finite number, because then the previous checkpoint is better.
     """
     for name, part in state["parts"].items():
         if not _finite(part):
@@ -45,7 +45,7 @@ def write(path: Path, state: Mapping[str, Any]) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The state that a file holds. Raises ModelError where it is damaged."""
+    """The state in a file. Raises ModelError if the file is damaged."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return {**state}
@@ -56,11 +56,11 @@ def read(path: Path) -> dict[str, Any]:
 def damaged(path: Path, error: Exception) -> ModelError:
     """The error of a checkpoint that cannot be read."""
     message = f"The checkpoint `{path}` is damaged ({type(error).__name__})."
-    return ModelError(message, "Delete it to begin anew.")
+    return ModelError(message, "delete it to begin anew")
 
 
-def take_over(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Copy all weights into a module that fit it by name and shape."""
+def copy_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Copy those weights into a module that fit it by name and shape."""
     mine = module.state_dict()
     fitting = {name: its for name, its in weights.items() if name in mine and its.shape == mine[name].shape}
     module.load_state_dict(mine | fitting)

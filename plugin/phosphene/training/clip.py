@@ -37,10 +37,10 @@ from phosphene.training.budget import Budget, TrainingProgress, TrainingStep, ch
 from phosphene.training.clip_folder import (
     RUN,
     VECTORS,
-    begin,
     claim,
     configuration,
     kept_tokenizer,
+    new_or_loaded_model,
     weights_digest,
     write,
 )
@@ -59,7 +59,7 @@ RATES = {"filters": 1.5e-2, "matrices": 6e-3, "adamw": 1e-3, "phrase_loss": 3e-3
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """How often the fullest caption of a held-out picture, of `count`, finds it first, or among ten."""
+    """The share of `count` held-out pictures that their fullest caption finds first, or among ten."""
 
     first: float
     ten: float
@@ -94,18 +94,18 @@ def train(
 
     `start` is such a folder to continue from; its model has the shape and the tokenizer. With `locked` only
     its text tower is trained, so that the vectors of pictures stay what they are. The same call continues one
-    that was killed. Where pictures or captions have changed since, it begins anew from the weights that it
-    has, and tells `on_note`. `on_read` is told how many pictures have been read. Two runs of one seed differ
-    a little, because the `tokenizers` library, which takes no seed, draws the merges that are dropped. Raises
-    ModelError where there are too few pictures, and OutputError where `output` is one of the `inputs` or,
-    without `force`, a folder that phosphene did not write.
+    that was killed. If pictures or captions have changed since, it begins anew with the weights that it has,
+    and tells `on_note`. `on_read` is called with the number of pictures that have been read. Two runs of one
+    seed differ a little, because the `tokenizers` library, which takes no seed, draws the merges that are
+    dropped. Raises ModelError if there are too few pictures, and OutputError if `output` is one of the
+    `inputs` or, without `force`, a folder that phosphene did not write.
     """
     budget = Budget(minutes, steps)
     claim(output, force=force, inputs=[*inputs, *([start] if start else [])])
     if start is not None:
         configuration(start)  # raises before the pictures are read
     given = list(items)
-    with_captions(given)  # raises before a folder is made
+    with_captions(given)  # raises before any folder is made
     with alone(output / RUN):
         examples, failures = read(given, output / RUN, on_read=on_read)
         recall = fit(
@@ -133,7 +133,7 @@ def fit(
     seen, unseen = examples.part(held, len(examples)), examples.part(0, held)
     torch.manual_seed(seed)
     known = kept_tokenizer(folder) if start is None else None
-    model, splitter, config = begin(seen, start, known)
+    model, splitter, config = new_or_loaded_model(seen, start, known)
     if start is None and known is None:
         write_whole(folder / tokenizers.FILE, splitter.text.encode())
     if locked:

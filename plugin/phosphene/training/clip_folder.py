@@ -1,4 +1,4 @@
-"""The folder of a CLIP, as open_clip reads it: whose it is, what it holds, and how it is written."""
+"""Reads and writes the folder of a CLIP as open_clip does, and says whether a folder may be overwritten."""
 
 import hashlib
 import json
@@ -24,10 +24,10 @@ from phosphene.training.run import CHECKPOINT, CURVE, LOCK, LOG
 RUN, VECTORS = "training", "vectors.npz"
 WEIGHTS, CONFIG = "open_clip_model.safetensors", "open_clip_config.json"
 RUN_FILES = (STATE, ARRAY, VECTORS, "vectors.npy", CHECKPOINT, LOG, CURVE, LOCK, tokenizers.FILE)
-HINT = "Give a folder that `phosphene train clip` has written."
+HINT = "give a folder that `phosphene train clip` has written"
 
 
-def small(vocabulary: int) -> dict[str, Any]:
+def small_config(vocabulary: int) -> dict[str, Any]:
     """The configuration of a small model, as open_clip writes it."""
     return {
         "embed_dim": 256,
@@ -51,7 +51,7 @@ def small(vocabulary: int) -> dict[str, Any]:
 
 
 def claim(folder: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> Path:
-    """The folder, where a model and its training may be written; see `claim_folder`."""
+    """The folder, if a model and its training may be written there; see `claim_folder`."""
     claim_folder(folder, is_ours, force=force, inputs=inputs)
     claim_folder(folder / RUN, is_run, force=force)
     return folder
@@ -73,16 +73,16 @@ def is_ours(folder: Path) -> bool:
         return False
 
 
-def begin(
+def new_or_loaded_model(
     examples: Examples, start: Path | None, known: Tokenizer | None = None
 ) -> tuple[CLIP, Tokenizer, dict[str, Any]]:
     """A model, its tokenizer and its configuration: new ones, or those of the folder `start`.
 
-    `known` is the tokenizer of an earlier attempt. Raises ModelError where `start` holds no complete model.
+    `known` is the tokenizer of an earlier attempt. Raises ModelError if `start` holds no complete model.
     """
     if start is None:
         splitter = known or tokenizers.learn(text for captions in examples.captions for text in captions)
-        config = small(splitter.size)
+        config = small_config(splitter.size)
     else:
         config = configuration(start)
     try:
@@ -93,13 +93,13 @@ def begin(
             load_model(model, start / WEIGHTS)
     except (ModelError, SafetensorError, *checkpoint.DAMAGE) as error:
         raise ModelError(
-            f"The training cannot continue from the model in `{start}`: {error}", HINT
+            f"The training cannot continue from the model in `{start}`: {str(error).rstrip('.')}.", HINT
         ) from error
     return model, splitter, config
 
 
 def configuration(folder: Path) -> dict[str, Any]:
-    """The configuration of the model in `folder`. Raises ModelError where there is none."""
+    """The configuration of the model in `folder`. Raises ModelError if there is none."""
     path = folder / CONFIG
     if not path.exists():
         raise ModelError(f"`{folder}` holds no model, because it has no {path.name}.", HINT)
@@ -107,13 +107,13 @@ def configuration(folder: Path) -> dict[str, Any]:
         config: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
         return {**config}
     except checkpoint.DAMAGE as error:
-        raise ModelError(f"`{path}` is damaged: {error}", HINT) from error
+        raise ModelError(f"`{path}` is damaged: {error}.", HINT) from error
 
 
 def kept_tokenizer(folder: Path) -> Tokenizer | None:
-    """The tokenizer of an earlier attempt, which its weights need; None where there is none."""
+    """The tokenizer of an earlier attempt, which its weights need. None if there is none."""
     try:
-        return tokenizers.load(folder, small(0)["text_cfg"]["context_length"])
+        return tokenizers.load(folder, small_config(0)["text_cfg"]["context_length"])
     except ModelError:
         return None
 
@@ -127,9 +127,8 @@ def write(model: CLIP, config: dict[str, Any], tokenizer: Tokenizer, folder: Pat
     """Write a folder that open_clip reads. The model is in half precision afterwards."""
     words = folder / tokenizers.FILE
     if words.exists() and words.read_bytes() != tokenizer.text.encode():
-        (folder / CONFIG).unlink(
-            missing_ok=True
-        )  # it is written last, so that nobody loads weights with another tokenizer
+        # It is written again at the end, so that nobody loads weights with another tokenizer.
+        (folder / CONFIG).unlink(missing_ok=True)
     weights = model.half().state_dict()  # integers stay as they are
     plain = {name: value.contiguous() for name, value in weights.items()}
     write_whole(folder / WEIGHTS, safetensors_bytes(plain))

@@ -18,8 +18,8 @@ from phosphene.vectors import Vectors
 BATCH_SIZE = 192
 HALVES = 2  # of a batch, one per thread
 JUMBLED = 24  # texts per step that belong to no picture
-EXTRA_NEGATIVES = 2048  # pictures per step that no text is about, where their vectors are known
-PHRASE_WEIGHT = 0.1  # of the phrase loss, where the contrastive loss has the weight 1
+EXTRA_NEGATIVES = 2048  # further pictures per step, if the vectors of pictures are known
+PHRASE_WEIGHT = 0.1  # of the phrase loss; the contrastive loss has the weight 1
 TEXT_PARTS = 6  # parts that texts run in, short ones first
 
 
@@ -34,7 +34,7 @@ class ContrastiveObjective:
     book: Phrasebook
     phrase_loss: PhraseLoss
     hard_negatives: NDArray[np.int32] | None
-    locked: Vectors | None  # the vectors of the pictures, where they must not change
+    locked: Vectors | None  # the vectors of the pictures, if they must not change
     random: np.random.Generator
     threads: ThreadPoolExecutor
 
@@ -67,7 +67,7 @@ class ContrastiveObjective:
         return self.model.encode_image(normalised(moved))  # type: ignore[no-any-return]
 
     def extra_negatives(self, chosen: NDArray[np.int64]) -> torch.Tensor:
-        """The locked vectors (m, d) of pictures that are not in the batch; none where nothing is locked."""
+        """The locked vectors (m, d) of pictures that are not in the batch. None if nothing is locked."""
         if self.locked is None:
             return torch.empty(0, self.model.text_projection.shape[1])
         others = np.setdiff1d(self.random.integers(len(self.examples), size=EXTRA_NEGATIVES), chosen)

@@ -37,7 +37,7 @@ class TextEncoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LatentDataset:
-    """n pictures and their m captions. Neighbours are indices of pictures, -1 where there are fewer.
+    """n pictures and their m captions. Neighbours are indices of pictures, with -1 for missing ones.
 
     `encoder` identifies the encoder of the latents, `digest` everything that the dataset was made from.
     """
@@ -57,11 +57,11 @@ class LatentDataset:
 
     @property
     def dimension(self) -> int:
-        """Of the vectors."""
+        """The dimension of the vectors."""
         return int(self.own.shape[1])
 
     def captions_of(self, index: int) -> range:
-        """Where a picture's captions are in `texts`."""
+        """The indices in `texts` of a picture's captions."""
         return range(int(self.first[index]), int(self.first[index + 1]))
 
     def save(self, path: Path) -> None:
@@ -70,7 +70,7 @@ class LatentDataset:
 
     @classmethod
     def load(cls, path: Path, on_note: OnNote | None = None) -> "LatentDataset | None":
-        """What `save` wrote. None where there is no file, or a damaged one, which `on_note` is told."""
+        """Load what `save` wrote. None if the file is missing or damaged; `on_note` is told of damage."""
         arrays: dict[str, Any] = load_arrays(path, on_note)
         names = {each.name for each in fields(cls)}
         if not names <= arrays.keys():
@@ -83,8 +83,8 @@ def digest_of(
     space: str, encoder: str, ids: Sequence[str], captions: Sequence[Sequence[str]], own: Vectors
 ) -> str:
     """Identifies a dataset: its pictures, their captions and vectors, and the encoder of the latents."""
-    told = json.dumps([space, encoder, list(ids), [list(texts) for texts in captions]])
-    return hashlib.sha256(told.encode() + np.ascontiguousarray(own).tobytes()).hexdigest()
+    identity = json.dumps([space, encoder, list(ids), [list(texts) for texts in captions]])
+    return hashlib.sha256(identity.encode() + np.ascontiguousarray(own).tobytes()).hexdigest()
 
 
 def with_neighbours(
@@ -100,7 +100,7 @@ def with_neighbours(
 
 
 def neighbours(queries: Vectors, owners: NDArray[np.integer], pictures: Vectors) -> NDArray[np.int32]:
-    """The NEAREST pictures of each query (q, d), nearest first: (q, NEAREST), -1 where there are fewer.
+    """The NEAREST pictures of each query (q, d), nearest first: (q, NEAREST), with -1 for missing ones.
 
     Each query belongs to a picture, its owner. The owner and its duplicates are not neighbours of the query.
     """

@@ -5,8 +5,8 @@ neighbours (as in retrieval-augmented diffusion models; Blattmann et al. 2022, a
 al. 2023). Either is left out at times, so that classifier-free guidance can use both.
 
 The network predicts clean latents on the straight path from noise (flow matching; Lipman et al. 2023). Two
-things differ from the papers because the time is short: Muon trains the convolutions, and noise levels are
-drawn where the few steps of a generation are.
+things differ from the papers because the time is short: Muon trains the convolutions, and most noise levels
+are drawn from where the few steps of a generation are.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT, Denoiser
 from phosphene.training.budget import Budget
 from phosphene.training.dataset import LatentDataset
 from phosphene.training.run import OnNote
-from phosphene.training.trainer import OnProgress, Trainer, begin
+from phosphene.training.trainer import OnProgress, Trainer, copy_start
 from phosphene.training.workers import LossAndGradients
 
 MAX_NEIGHBOURS = 8
@@ -64,15 +64,15 @@ def train_denoiser(
 ) -> Denoiser:
     """Train on a dataset and return the averaged network.
 
-    `origin` identifies `start`, a network to continue from; see `begin`. The run is kept in `folder`; the
-    same call continues one that was killed. Every `sheet_every` seconds `on_sheet` draws pictures of the
+    `origin` identifies `start`, a network to continue from; see `copy_start`. The run is kept in `folder`;
+    the same call continues one that was killed. Every `sheet_every` seconds `on_sheet` draws pictures of the
     averaged network as a PNG, which is written beside the log.
     """
     settings = settings or DenoiserSettings()
     torch.manual_seed(seed)
     model = new_denoiser(dataset, settings)
     if start is not None:
-        begin(model, start)
+        copy_start(model, start)
     trainer: Trainer[Denoiser, LatentBatch] = Trainer(
         model,
         folder,
@@ -149,31 +149,31 @@ def tokens(
     vectors = np.zeros((count, places, dataset.dimension), dtype=np.float32)
     kinds = np.full((count, places), NEIGHBOUR, dtype=np.int64)
     weights = np.zeros((count, places), dtype=np.float32)
-    fate = random.random(count)  # three bands of DROPOUT: neither is told, neighbours alone, text alone
-    text_told = fate >= 2 * DROPOUT
-    near_told = (fate >= DROPOUT) & ~((fate >= 2 * DROPOUT) & (fate < 3 * DROPOUT))
+    drawn = random.random(count)  # in three bands of DROPOUT there is neither, only neighbours, or only text
+    has_text = drawn >= 2 * DROPOUT
+    has_neighbours = (drawn >= DROPOUT) & ~((drawn >= 2 * DROPOUT) & (drawn < 3 * DROPOUT))
     for row, index in enumerate(chosen):
         captions = dataset.captions_of(int(index))
         worded = len(captions) > 0 and random.random() >= OWN_SHARE
         caption = captions[random.integers(len(captions))] if worded else 0
         vectors[row, 0] = dataset.texts[caption] if worded else dataset.own[index]
         kinds[row, 0] = TEXT if worded else OWN
-        weights[row, 0] = text_told[row]
+        weights[row, 0] = has_text[row]
         near = dataset.near_texts[caption] if worded else dataset.near_own[index]
-        told = random.permutation(near[near >= 0])[: random.integers(MAX_NEIGHBOURS + 1)]
-        vectors[row, 1 : 1 + len(told)] = dataset.own[told]
-        weights[row, 1 : 1 + len(told)] = near_told[row]
+        kept = random.permutation(near[near >= 0])[: random.integers(MAX_NEIGHBOURS + 1)]
+        vectors[row, 1 : 1 + len(kept)] = dataset.own[kept]
+        weights[row, 1 : 1 + len(kept)] = has_neighbours[row]
     return blurred(vectors, random), kinds, weights
 
 
 def blurred(vectors: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
-    """The vectors, those of neighbours with noise of a random level and of length one again."""
+    """The vectors. Those of neighbours get noise of a random level, and are normalised again."""
     near = vectors[:, 1:]
     level = random.uniform(0, BLUR, size=(*near.shape[:2], 1)) / np.sqrt(near.shape[-1])
     noisy = near + level * random.standard_normal(near.shape, dtype=np.float32)
     length = np.linalg.norm(noisy, axis=-1, keepdims=True)
-    there = np.linalg.norm(near, axis=-1, keepdims=True) > 0
-    vectors[:, 1:] = np.where(there, noisy / np.maximum(length, 1e-6), 0)
+    present = np.linalg.norm(near, axis=-1, keepdims=True) > 0
+    vectors[:, 1:] = np.where(present, noisy / np.maximum(length, 1e-6), 0)
     return vectors
 
 
@@ -183,7 +183,7 @@ def gradients(model: Denoiser, whole: int, weights: Sequence[Tensor], batch: Lat
     with torch.autocast(device, torch.bfloat16, enabled=halves(device)):
         guess = model(batch.noisy, batch.sigma, batch.vectors, batch.kinds, batch.weights)
     error = (guess.float() - batch.clean).square().mean((1, 2, 3))
-    loss = (error / batch.sigma.clamp(min=0.3).square()).sum() / whole  # by the path's direction
+    loss = (error / batch.sigma.clamp(min=0.3).square()).sum() / whole  # weighted by the path's direction
     return float(loss.detach()), torch.autograd.grad(loss, weights)
 
 

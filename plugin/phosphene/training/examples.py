@@ -75,7 +75,7 @@ class State:
 
     @classmethod
     def of(cls, digest: str, folder: Path) -> "State":
-        """The state that is kept in `folder`, or a new one where that is damaged or of other items."""
+        """The state that is kept in `folder`, or a new one if that is damaged or belongs to other items."""
         try:
             state = cls(**json.loads((folder / STATE).read_bytes()))
             whole = (folder / ARRAY).stat().st_size >= _place(len(state.captions))
@@ -89,7 +89,7 @@ def read(
 ) -> tuple[Examples, tuple[Failure, ...]]:
     """Read pictures that have captions, at the size of the model. What was read is kept in `folder`.
 
-    Returns the examples, and the pictures and captions files that could not be read. Raises ModelError where
+    Returns the examples, and the pictures and captions files that could not be read. Raises ModelError if
     fewer than MIN_PICTURES are left.
     """
     everything = list(items)
@@ -101,7 +101,7 @@ def read(
         folder.mkdir(parents=True, exist_ok=True)
         state.save(folder / STATE)
         _fill(captioned, state, folder, on_read)
-    _enough(len(state.captions), len(captioned))
+    _check_count(len(state.captions), len(captioned))
     failures = tuple(Failure(uri, reason) for uri, reason in state.failures)
     failures += tuple(item for item in everything if isinstance(item, Failure))
     shape = (len(state.captions), SIZE, SIZE, 3)
@@ -110,20 +110,20 @@ def read(
 
 
 def with_captions(items: Iterable[Item | Failure]) -> list[Item]:
-    """The items that have captions. Raises ModelError where they are too few."""
+    """The items that have captions. Raises ModelError if there are too few."""
     pictures = (item for item in items if isinstance(item, Item))
     captioned = [item for item in pictures if any(map(str.strip, item.captions))]
-    _enough(len(captioned), len(captioned))
+    _check_count(len(captioned), len(captioned))
     return captioned
 
 
-def _enough(count: int, captioned: int) -> None:
-    """Raise ModelError where `count` pictures are too few."""
+def _check_count(count: int, captioned: int) -> None:
+    """Raise ModelError if `count` pictures are too few."""
     if count < MIN_PICTURES:
         raise ModelError(
-            f"A CLIP needs {MIN_PICTURES} or more pictures with captions to learn from, and "
-            f"{count} of {captioned} pictures with captions can be read.",
-            "Give a COCO captions file, or a .txt file beside each picture.",
+            f"A CLIP needs {MIN_PICTURES} or more pictures with captions to learn from, but only {count} of"
+            f" {captioned} pictures with captions can be read.",
+            "give a COCO captions file, or a .txt file beside each picture",
         )
 
 
@@ -155,7 +155,7 @@ def _fill(items: Sequence[Item], state: State, folder: Path, on_read: Callable[[
                 saved = time.monotonic()
         _keep(state, file, folder)
     if state.done < len(items):
-        raise KeyboardInterrupt  # the signal's own handler may have raised nothing
+        raise KeyboardInterrupt  # in case the signal's own handler has not raised it
 
 
 def _prepared(item: Item) -> Pixels | ImageError:

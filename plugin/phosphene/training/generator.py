@@ -44,7 +44,14 @@ from phosphene.training.autoencoder import (
 from phosphene.training.budget import Budget, TrainingProgress
 from phosphene.training.dataset import LatentDataset, Latents
 from phosphene.training.denoiser import DenoiserSettings, train_denoiser
-from phosphene.training.latent_cache import DATASET, PictureEncoder, build_dataset, enough, sample, shared
+from phosphene.training.latent_cache import (
+    DATASET,
+    PictureEncoder,
+    build_dataset,
+    check_count,
+    sample,
+    shared,
+)
 from phosphene.training.latent_encoder import train_latent_encoder
 from phosphene.training.run import OnNote, alone
 from phosphene.vectors import Pixels, Vectors
@@ -52,7 +59,7 @@ from phosphene.vectors import Pixels, Vectors
 SEEDS = (1, 2, 3, 4)  # of the columns of a sheet
 ROWS = 8  # of a sheet
 NEIGHBOURS = 6
-ENOUGH = 0.5  # share of its budget and of the pictures from which an autoencoder is kept as it is
+KEEP_FROM = 0.5  # an autoencoder with this share of its budget and of the pictures is not trained further
 
 OnStageProgress = Callable[[str, TrainingProgress], None]
 
@@ -66,9 +73,7 @@ class TrainingPlan:
     denoiser: Budget
     size: int = 256  # pixels of a side
     settings: DenoiserSettings = field(default_factory=DenoiserSettings)
-    start: Path | None = (
-        None  # a generator of any space to continue from; it then has the shape of the networks
-    )
+    start: Path | None = None  # a generator of any space to continue from, which decides the networks' shapes
     seed: int = 0
     licence: str = ""  # of the weights, as an SPDX identifier
 
@@ -86,13 +91,13 @@ def train_generator(
 ) -> RetrievalPipeline:
     """Train on a library's imported images and write the generator into `folder`.
 
-    `on_step` gets the stage (`autoencoder`, `latent_encoder` or `denoiser`) and how far it is; `on_note` gets
-    what a user should know. Raises ModelError where there are too few pictures, or where the run beside the
-    folder has other settings, and OutputError where the folder holds files that phosphene did not write.
+    `on_step` gets the stage (`autoencoder`, `latent_encoder` or `denoiser`) and its progress, and `on_note`
+    gets sentences for the user. Raises ModelError if there are too few pictures, or if the run beside the
+    folder has other settings, and OutputError if the folder holds files that phosphene did not write.
     """
     claim(folder, force=force, inputs=[plan.start] if plan.start else [])
     images = [image for image in examples if image.vector is not None]
-    enough(len(images))
+    check_count(len(images))
     start = None if plan.start is None else open_generator(plan.start, "cpu")
     with alone(run_beside(folder)):
         training = Training(run_beside(folder), plan, start, str(pick_device(device)), on_step, on_note)
@@ -107,7 +112,7 @@ def train_generator(
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What the trainings of all networks share."""
+    """The trainings of all networks, and what they share."""
 
     run: Path
     plan: TrainingPlan
@@ -130,17 +135,17 @@ class Training:
     def autoencoder(self, images: Sequence[Image]) -> Autoencoder:
         """The trained autoencoder.
 
-        The autoencoder of an earlier attempt is kept as it is where it has had half of its budget and has
-        seen half of the pictures. Training it further would change all latents, and the other networks would
-        have to learn them again; that pays only where they have learnt for a small part of their budget.
+        The autoencoder of an earlier attempt is kept as it is if it has had half of its budget and has seen
+        half of the pictures. Training it further would change all latents, and the other networks would have
+        to learn them again. That pays only if they have learnt for a small part of their budget.
         """
         size = self.start.pipeline.size if self.start else self.plan.size
         dataset, before = LatentDataset.load(self.run / DATASET), self._autoencoder_before(size)
         if dataset is not None and before is not None:
             network, share = before
             if (
-                share >= ENOUGH
-                and shared(images, dataset) >= ENOUGH
+                share >= KEEP_FROM
+                and shared(images, dataset) >= KEEP_FROM
                 and dataset.encoder == encoder_digest(network)
             ):
                 if share < 1:
@@ -150,12 +155,12 @@ class Training:
                 return torch.nn.Module.to(network, self.device)
             self._note("The autoencoder is trained further, and encodes all pictures anew.")
         ids = json.dumps([size, *(image.id for image in images)])
-        told, pictures = hashlib.sha256(ids.encode()).hexdigest(), sample(images, size)
+        identity, pictures = hashlib.sha256(ids.encode()).hexdigest(), sample(images, size)
         folder, stage = self.run / "autoencoder", self.stage("autoencoder")
-        return train_autoencoder(pictures, folder, self.plan.autoencoder, dataset=told, **stage)
+        return train_autoencoder(pictures, folder, self.plan.autoencoder, dataset=identity, **stage)
 
     def latent_encoder(self, dataset: LatentDataset) -> LatentEncoder:
-        """The latent encoder, trained."""
+        """The trained latent encoder."""
         folder, budget = self.run / "latent_encoder", self.plan.latent_encoder
         return train_latent_encoder(dataset, folder, budget, **self.stage("latent_encoder"))
 
@@ -188,14 +193,13 @@ class Training:
 def shaped(settings: DenoiserSettings, like: Denoiser) -> DenoiserSettings:
     """The settings with the shape of an existing network."""
     shape = {each.name: like.config[each.name] for each in fields(settings) if each.name in like.config}
-    levels = {
-        name: tuple(shape[name]) for name in ("block_out_channels", "layers_per_block")
-    }  # JSON has lists only
+    # JSON has lists instead of tuples.
+    levels = {name: tuple(shape[name]) for name in ("block_out_channels", "layers_per_block")}
     return replace(settings, **shape | levels)
 
 
 def sheet(pipeline: RetrievalPipeline, captions: Vectors, near: Vectors) -> bytes:
-    """A PNG with a row per caption (n, d), from it and its neighbours (n, k, d), and a column per seed."""
+    """A PNG with a row per caption (n, d) and its neighbours (n, k, d), and a column per seed."""
     rows = []
     pipeline.set_progress_bar_config(disable=True)  # type: ignore[no-untyped-call]
     for caption, neighbours in zip(captions, near, strict=True):

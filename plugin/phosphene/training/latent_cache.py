@@ -27,7 +27,7 @@ from phosphene.training.dataset import LatentDataset, Latents, TextEncoder, dige
 from phosphene.training.run import OnNote
 from phosphene.vectors import Pixels
 
-DATASET, LATENTS = "dataset.npz", "latents.npz"  # latents.npz is there while pictures are being encoded
+DATASET, LATENTS = "dataset.npz", "latents.npz"  # latents.npz exists only while pictures are being encoded
 MIN_PICTURES = 32  # that a training needs
 BATCH_SIZE = 32  # pictures that are encoded at once; Ctrl-C waits for them
 SAVE_EVERY = 60.0  # seconds
@@ -56,16 +56,16 @@ def build_dataset(
     *,
     on_note: OnNote | None = None,
 ) -> LatentDataset:
-    """The dataset of a library's images; the one that is kept in `folder`, where nothing has changed.
+    """The dataset of a library's images. The one in `folder` is used again if nothing has changed.
 
-    Files that are missing or damaged are left out, unless they were encoded before. Raises ModelError where
+    Files that are missing or damaged are left out, unless they were encoded before. Raises ModelError if
     fewer than MIN_PICTURES are left.
     """
     asked = [image for image in images if image.vector is not None]
     kept = LatentDataset.load(folder / DATASET, on_note)
     known = _encoded(asked, encoder, folder, _known(encoder, kept, folder))
     seen = [image for image in asked if image.id in known]
-    enough(len(seen))
+    check_count(len(seen))
     ids, captions = [image.id for image in seen], [image.captions for image in seen]
     own = np.stack([image.vector for image in seen if image.vector is not None])
     digest = digest_of(space, encoder.digest, ids, captions, own)
@@ -78,17 +78,17 @@ def build_dataset(
     return dataset
 
 
-def enough(count: int) -> None:
-    """Raise ModelError where `count` pictures are too few."""
+def check_count(count: int) -> None:
+    """Raise ModelError if `count` pictures are too few."""
     if count < MIN_PICTURES:
         raise ModelError(
-            f"A generator needs at least {MIN_PICTURES} pictures to learn from, and {count} can be read.",
-            hint="Add more with `phosphene add PATH…`; `phosphene remove --missing` removes missing ones.",
+            f"A generator needs {MIN_PICTURES} or more pictures to learn from, but only {count} can be read.",
+            hint="add more pictures with `phosphene add PATH…`",
         )
 
 
 def _known(encoder: PictureEncoder, kept: LatentDataset | None, folder: Path) -> LatentsById:
-    """The latents that earlier attempts have kept, where they are of this encoder."""
+    """The latents from earlier attempts with the same encoder."""
     known: LatentsById = {}
     if kept is not None and kept.encoder == encoder.digest:
         known |= zip(kept.ids.tolist(), kept.latents, strict=True)
@@ -115,7 +115,7 @@ def _encoded(
             if interrupts:
                 break
     if interrupts:
-        raise KeyboardInterrupt  # the signal's own handler may have raised nothing
+        raise KeyboardInterrupt  # in case the signal's own handler has not raised it
     return made
 
 
@@ -130,7 +130,7 @@ def sample(images: Sequence[Image], size: int, most: int = 4000) -> NDArray[np.u
     spread = images[:: max(1, len(images) // most)][:most]
     pictures = [picture for image in spread if (picture := _read(image, size)) is not None]
     if not pictures:
-        raise ModelError("None of the library's pictures can be read.", hint="Check that their files exist.")
+        raise ModelError("None of the library's pictures can be read.", hint="check that their files exist")
     return np.stack(pictures)
 
 

@@ -13,11 +13,11 @@ from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.training.budget import Budget
 from phosphene.training.dataset import LatentDataset
 from phosphene.training.run import OnNote
-from phosphene.training.trainer import OnProgress, Trainer, begin
+from phosphene.training.trainer import OnProgress, Trainer, copy_start
 from phosphene.training.workers import LossAndGradients
 
 BATCH_SIZE = 128
-NOISE = 0.3  # the strongest noise on latents, whose mean square is 1: generated latents are not quite right
+NOISE = 0.3  # the strongest noise on latents, whose mean square is 1; generated latents have errors too
 RATES = {"muon": 0.01, "adamw": 2e-3}
 
 
@@ -35,13 +35,13 @@ def train_latent_encoder(
 ) -> LatentEncoder:
     """Train on a dataset and return the averaged network.
 
-    `origin` identifies `start`, a network to continue from; see `begin`. The run is kept in `folder`; the
-    same call continues one that was killed.
+    `origin` identifies `start`, a network to continue from; see `copy_start`. The run is kept in `folder`;
+    the same call continues one that was killed.
     """
     torch.manual_seed(seed)
     model: LatentEncoder = LatentEncoder(dataset.dimension, dataset.latents.shape[1])  # type: ignore[call-overload, unused-ignore]
     if start is not None:
-        begin(model, start)
+        copy_start(model, start)
     trainer: Trainer[LatentEncoder, NoisyBatch] = Trainer(
         model,
         folder,

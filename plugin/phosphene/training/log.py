@@ -24,7 +24,7 @@ class Log:
             return
         whole = self.path.read_bytes()
         if whole and not whole.endswith(b"\n"):
-            self._append("\n")  # a line that a kill cut off must not swallow the next one
+            self._append("\n")  # ends a line that a kill has cut off
         self.add(resumed=step)
 
     def add(self, **numbers: float) -> None:
@@ -51,7 +51,7 @@ def read_log(path: Path) -> list[dict[str, float]]:
 
 
 def _numbers(text: str) -> dict[str, float]:
-    """The finite numbers of a line; none where a kill cut it off or it is damaged."""
+    """The finite numbers of a line. There are none if the line is cut off or damaged."""
     try:
         line = json.loads(text)
     except (ValueError, RecursionError):

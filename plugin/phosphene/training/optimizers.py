@@ -1,4 +1,4 @@
-"""The optimizer of what lies inside a network: Muon, with the settings of Jordan et al. 2024."""
+"""Muon, the optimizer for the matrices and filters inside a network, as in Jordan et al. 2024."""
 
 from collections.abc import Iterable
 

@@ -1,9 +1,9 @@
 """The phrases that captions consist of, and a loss for a model that predicts them from pictures.
 
-A contrastive batch only teaches a model what tells its pictures apart. A model learns what a picture shows
-much sooner where the vector of the picture also has to predict the words of its captions (as in SuperClass;
-Huang et al. 2024, there with single tokens and without a text tower). Pairs of words count too, so that a red
-house beside a blue boat is not the same as a blue house beside a red boat.
+A contrastive batch only teaches a model the differences between its pictures. A model learns much sooner what
+a picture shows if the picture's vector also has to predict the words of its captions (as in SuperClass; Huang
+et al. 2024, which has single tokens and no text tower). Pairs of words count too, so that a red house beside
+a blue boat is not the same as a blue house beside a red boat.
 """
 
 import re
@@ -17,11 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 MAX_PHRASES = 1536
-SHARES = (
-    0.001,
-    0.5,
-)  # of pictures with a phrase: rarer ones teach nothing, more frequent ones are `a` and `of`
-MAX_GAP = 2  # words between which a pair is formed: `two red houses` has `two houses`
+# A phrase is used if this share of the pictures has it. Rarer ones teach nothing, and others are `a` or `of`.
+SHARES = (0.001, 0.5)
+MAX_GAP = 2  # the distance of the words of a pair: `two red houses` has the pair `two houses`
 WORD = re.compile(r"\w+")
 
 
@@ -66,11 +64,11 @@ def _packed(said: Iterable[set[str]], places: dict[str, int]) -> NDArray[np.uint
 
 
 class PhraseLoss(nn.Module):
-    """A linear classifier of phrases, and its loss. Only a training needs it."""
+    """A linear classifier of phrases, and its loss. It is only used in trainings."""
 
     def __init__(self, dimension: int, shares: Tensor) -> None:
         super().__init__()
-        self.scale = dimension**0.5  # a unit vector's entries are small
+        self.scale = dimension**0.5  # because the entries of a unit vector are small
         self.classifier = nn.Linear(dimension, len(shares))
         nn.init.zeros_(self.classifier.weight)
         self.classifier.bias.data.copy_(shares.logit())

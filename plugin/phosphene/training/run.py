@@ -31,7 +31,7 @@ from phosphene.files import write_whole
 from phosphene.interrupt import uninterrupted
 from phosphene.training import checkpoint
 from phosphene.training.budget import Budget, TrainingStep
-from phosphene.training.checkpoint import Stateful, take_over
+from phosphene.training.checkpoint import Stateful, copy_weights
 from phosphene.training.curve import draw_curve
 from phosphene.training.ema import averaged_weights
 from phosphene.training.log import Log, read_log
@@ -41,12 +41,12 @@ LASTING = ("model", "ema")  # parts whose weights are kept when the dataset chan
 
 FORMAT = 2  # of checkpoints: 1 had other names, and the weights of networks with other names
 
-OnNote = Callable[[str], None]  # is told what a user should know
+OnNote = Callable[[str], None]  # is called with sentences for the user
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold the lock of `folder`. Raises ModelError where another process trains there.
+    """Hold the lock of `folder`. Raises ModelError if another process trains there.
 
     The operating system releases the lock when its process ends, however it ends.
     """
@@ -56,7 +56,7 @@ def alone(folder: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise ModelError(
-            f"Another process is training in `{folder}`.", "Wait until it ends, or stop it."
+            f"Another process is training in `{folder}`.", "wait until it ends, or stop it"
         ) from error
     try:
         yield
@@ -67,10 +67,9 @@ def alone(folder: Path) -> Iterator[None]:
 class Run:
     """A training in `folder`, which holds its checkpoint, log and loss curve.
 
-    `dataset` identifies what it learns from. Where the checkpoint has learnt from another dataset, the
-    weights of the `lasting` parts are kept, the budget begins anew, and `on_note` is told so. Raises
-    ModelError where the folder holds a run with other settings, or a checkpoint that is damaged or of another
-    version.
+    `dataset` identifies the dataset. If the checkpoint has learnt from another dataset, the weights of the
+    `lasting` parts are kept, the budget begins anew, and `on_note` is told so. Raises ModelError if the
+    folder holds a run with other settings, or a checkpoint that is damaged or of another version.
     """
 
     def __init__(
@@ -118,7 +117,7 @@ class Run:
                     self.save()
             self.save()
         if interrupts:
-            raise KeyboardInterrupt  # the signal's own handler may have raised nothing
+            raise KeyboardInterrupt  # in case the signal's own handler has not raised it
 
     def note(self, **numbers: float) -> None:
         """Add a line to the log: the step, the seconds so far and these numbers."""
@@ -146,7 +145,7 @@ class Run:
         if state.get("format") != FORMAT:
             raise ModelError(
                 f"Another version of phosphene wrote `{path}`, and this one cannot continue it.",
-                f"Delete `{self.folder}` to begin anew, or train into another folder.",
+                f"delete `{self.folder}` to begin anew, or train into another folder",
             )
         try:
             self._compare(state)
@@ -161,17 +160,17 @@ class Run:
             raise checkpoint.damaged(path, error) from error
 
     def _compare(self, state: Mapping[str, Any]) -> None:
-        """Raise ModelError where a checkpoint has other settings than this run."""
+        """Raise ModelError if a checkpoint has other settings than this run."""
         before = dict(state["settings"])
         if before == self._settings:
             return
         changed = sorted(
             key for key in before.keys() | self._settings.keys() if before.get(key) != self._settings.get(key)
         )
-        said = [f"{key} is {before.get(key)!r}, not {self._settings.get(key)!r}" for key in changed]
+        differences = [f"{key} is {before.get(key)!r}, not {self._settings.get(key)!r}" for key in changed]
         raise ModelError(
-            f"`{self.folder}` holds a training with other settings: {', '.join(said)}.",
-            "Train into another folder, or delete this one to begin anew.",
+            f"`{self.folder}` holds a training with other settings: {', '.join(differences)}.",
+            "train into another folder, or delete this one to begin anew",
         )
 
     def _go_on(self, state: Mapping[str, Any]) -> None:
@@ -187,6 +186,6 @@ class Run:
         for name in self._lasting:
             part, its = self._parts.get(name), state["parts"].get(name)
             if isinstance(part, AveragedModel) and its:
-                take_over(part.module, averaged_weights(its))
+                copy_weights(part.module, averaged_weights(its))
             elif isinstance(part, nn.Module) and its:
-                take_over(part, its)
+                copy_weights(part, its)

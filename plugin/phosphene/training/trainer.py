@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from phosphene.training.budget import Budget, TrainingProgress, checked, cosine, set_rate
-from phosphene.training.checkpoint import Stateful, take_over
+from phosphene.training.checkpoint import Stateful, copy_weights
 from phosphene.training.ema import ema_of
 from phosphene.training.optimizers import muon
 from phosphene.training.run import OnNote, Run
@@ -23,7 +23,7 @@ OnProgress = Callable[[TrainingProgress], None]
 
 
 class Trainer(Generic[Network, Batch]):
-    """Trains a network: Muon for the filters and matrices inside of it, AdamW for its `ends` and the rest.
+    """Trains a network. Muon trains the filters and matrices inside of it, AdamW its `ends` and the rest.
 
     Weights that need no gradient stay as they are. The run is kept in `folder`; a trainer with the same
     arguments continues one that was killed.
@@ -93,6 +93,6 @@ class Trainer(Generic[Network, Batch]):
         }
 
 
-def begin(model: nn.Module, start: nn.Module) -> None:
-    """Copy all weights of `start` that fit: all but those that read vectors, where the spaces differ."""
-    take_over(model, start.state_dict())
+def copy_start(model: nn.Module, start: nn.Module) -> None:
+    """Copy all weights of `start` that fit. In another space, those that read vectors do not fit."""
+    copy_weights(model, start.state_dict())

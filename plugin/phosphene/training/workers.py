@@ -18,7 +18,7 @@ LossAndGradients: TypeAlias = tuple[float, tuple[Tensor, ...]]  # the share of a
 
 
 class Workers:
-    """Threads of one core each. Where `count` is 1, the caller's own thread and all of its cores."""
+    """Threads of one core each. If `count` is 1, the work is done in the caller's thread on all cores."""
 
     def __init__(self, count: int) -> None:
         self.count = count
