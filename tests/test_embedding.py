@@ -125,7 +125,7 @@ def test_known_repositories_are_those_of_open_clip() -> None:
 
 
 def test_known_models_say_which_are_here() -> None:
-    here = {model.name: model.here for model in known()}
+    here = {model.name: model.on_disk for model in known()}
     assert here["landscape"]
     assert not here[DEFAULT_MODEL]
 
@@ -242,7 +242,7 @@ def test_a_large_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_missing_parts_of_a_folder_are_named(copy: Path) -> None:
-    assert "no folder" in refused(f"local-dir:{copy / 'elsewhere'}").message
+    assert "There is no folder" in refused(f"local-dir:{copy / 'elsewhere'}").message
     (copy / "open_clip_model.safetensors").rename(copy / "other.safetensors")
     assert "`open_clip_model.safetensors`" in refused(f"local-dir:{copy}").hint
     (copy / "open_clip_config.json").unlink()
@@ -260,7 +260,7 @@ def test_a_file_that_is_cut_off_is_named(copy: Path, length: int) -> None:
     file = copy / "open_clip_model.safetensors"
     file.write_bytes(file.read_bytes()[:length])
     error = refused(f"local-dir:{copy}")
-    assert "cut off" in error.message
+    assert "is truncated" in error.message
     assert str(file) in error.message
 
 
@@ -307,7 +307,7 @@ def test_a_checkpoint_that_is_cut_off_is_refused(checkpoint: Path, tmp_path: Pat
     for length in (0, 3, 1000, -10):
         short = tmp_path / "short.pt"
         short.write_bytes(checkpoint.read_bytes()[:length])
-        assert "cut off" in refused(f"{SMALLEST}@{short}").message
+        assert "truncated" in refused(f"{SMALLEST}@{short}").message
 
 
 class Payload:
@@ -336,7 +336,7 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path: Path, zipped: bool)
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("weights, perhaps")
     assert "`.safetensors`" in refused(f"{SMALLEST}@{tmp_path / 'notes.txt'}").hint
-    assert "no file" in refused(f"{SMALLEST}@{tmp_path / 'gone.pt'}").message
+    assert "There is no file" in refused(f"{SMALLEST}@{tmp_path / 'gone.pt'}").message
 
 
 # ── the hub ───────────────────────────────────────────────────────────────────────────────

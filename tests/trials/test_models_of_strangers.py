@@ -217,7 +217,7 @@ def test_an_odd_preprocessing_is_named(model: Path, change: dict[str, Any]) -> N
 def test_a_configuration_of_a_huge_model_takes_no_memory(model: Path) -> None:
     configured(model, "vision_cfg", width=65_536, layers=100)
 
-    assert "weights, and the file has" in refused("local-dir:model").message
+    assert "weights, but the file has only" in refused("local-dir:model").message
 
 
 def test_no_code_beside_a_model_is_run(model: Path, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
-"""Embeddings: texts and pictures become unit vectors of one space (the Embedder seam).
+"""Embedding texts and pictures as unit vectors of one space: the Embedder seam.
 
-`open_embedder` opens a model by the name that a user writes after `--model`: one of open_clip's, or one
-that a plugin brings.
+`open_embedder` opens a model by the name that a user writes after `--model`. open_clip or a plugin has it.
 """
 
 from collections.abc import Callable
@@ -33,11 +32,12 @@ EMBEDDERS: Registry[OpenEmbedder] = Registry("embedders", dict.fromkeys(SCHEMES,
 def open_embedder(
     name: str, *, device: str = "auto", on_fetch: Callable[[int], None] | None = None
 ) -> Embedder:
-    """The embedder of a model's name, see `model_names`. Weights that are not on this machine are downloaded.
+    """Open the embedder of a model by its name, see `model_names`.
 
-    `on_fetch` is told how many bytes have come since its last call. The model is loaded when the first
-    vector is asked for. Raises ModelError where the weights cannot be downloaded or trusted, or where there
-    is no such device, and PluginError for a broken plugin.
+    Weights that are not on this machine are downloaded. `on_fetch` is called with the number of bytes that
+    have been downloaded since its last call. The model itself is loaded when a vector is first needed. Raises
+    ModelError if the weights cannot be downloaded or trusted, or if there is no such device, and PluginError
+    for a broken plugin.
     """
     named = parse(name)
     opener = EMBEDDERS.load(named.model) if named.kind == "plugin" else _open_clip()

@@ -1,10 +1,9 @@
-"""What of a model's configuration may reach open_clip, timm and transformers.
+"""Checks a model's configuration before it reaches open_clip, timm and transformers.
 
-Such a file often comes from a stranger, and those libraries hand on every key that they find: one of
-`trust_remote_code` or `auto_map` makes transformers run Python that lies beside the weights. So each key
-is looked up in a list of what open_clip's own configurations use, with a bound for its value; any other key
-is refused by name. `transformers` reads further files beside the weights: of those it sees a copy with the
-keys below, see `plain`.
+Such a file often comes from a stranger, and those libraries pass on every key that they find. With
+`trust_remote_code` or `auto_map`, for example, transformers would run Python code that is beside the weights.
+So only the keys that open_clip's own configurations have are allowed, with bounded values, and any other key
+is an error that names it. Of the further files that transformers reads, it gets filtered copies, see `plain`.
 """
 
 import re
@@ -23,12 +22,12 @@ def whole(most: int, least: int = 0) -> Check:
 
 
 def number(most: float) -> Check:
-    """Numbers that are at most so large, whatever their sign."""
-    return lambda value: type(value) in (int, float) and abs(value) <= most  # NaN is not
+    """Numbers between `-most` and `most`."""
+    return lambda value: type(value) in (int, float) and abs(value) <= most  # false for NaN
 
 
 def text(pattern: str) -> Check:
-    """Texts of a pattern."""
+    """Texts that match a pattern."""
     return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
 
@@ -38,14 +37,14 @@ def flag(value: Any) -> bool:
 
 
 def one_or_list(check: Check, count: int) -> Check:
-    """A value, or a list of so many."""
+    """A single value, or a list of `count` values."""
     return lambda value: (
         check(value) or (isinstance(value, list | tuple) and len(value) == count and all(map(check, value)))
     )
 
 
 def scalars(value: Any) -> bool:
-    """A few named numbers, words and flags: the arguments of a layer."""
+    """The arguments of a layer: named numbers, words and flags."""
     return isinstance(value, dict) and all(
         word(key) and (flag(each) or number(1e9)(each) or word(each)) for key, each in value.items()
     )
@@ -56,7 +55,7 @@ def _three(value: Any) -> bool:
 
 
 word = text(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-size = whole(65_536, 1)  # of a layer; the largest that open_clip has are 4,096 numbers wide
+size = whole(65_536, 1)  # of a layer; open_clip's widest layers have 4,096 numbers
 side = whole(4_096, 1)  # pixels
 depth = whole(512, 1)  # layers
 share = number(1e4)
@@ -79,7 +78,7 @@ VISION: Mapping[str, Check] = {
     **dict.fromkeys(("patch_dropout", "timm_drop", "timm_drop_path"), share),
     **dict.fromkeys(("attentional_pool", "no_ln_pre", "timm_proj_bias", "timm_model_pretrained"), flag),
     "pos_embed_type": word,
-    "timm_model_name": text(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"),  # no `hf-hub:` and no path
+    "timm_model_name": text(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"),  # neither `hf-hub:` nor a path
     **dict.fromkeys(("timm_pool", "timm_proj"), text(r"\w{0,32}")),
 }
 TOKENIZER_ARGUMENTS: Mapping[str, Check] = {
@@ -94,9 +93,9 @@ TEXT: Mapping[str, Check] = {
     "context_length": side,
     "vocab_size": whole(10_000_000, 1),
     "tokenizer_mode": text("clips"),
-    "tokenizer_kwargs": lambda value: isinstance(value, dict),  # looked through by itself
-    "hf_tokenizer_name": lambda value: isinstance(value, str),  # never followed: its files lie in the folder
-    "hf_model_name": lambda value: isinstance(value, str),  # one of open_clip's own, see `weights`
+    "tokenizer_kwargs": lambda value: isinstance(value, dict),  # `check_model` checks what is in it
+    "hf_tokenizer_name": lambda value: isinstance(value, str),  # never used: its files are in the folder
+    "hf_model_name": lambda value: isinstance(value, str),  # `weights` allows only those of open_clip
     **dict.fromkeys(("hf_proj_type", "hf_pooler_type"), word),
 }
 MODEL: Mapping[str, Check] = {
@@ -126,7 +125,7 @@ PARTS: Mapping[str, Mapping[str, Check]] = {
 
 
 def check_model(config: Mapping[str, Any], file: Path) -> None:
-    """Raise ModelError for the first key of open_clip's `model_cfg` that is none, or has an odd value."""
+    """Raise ModelError for the first key of a `model_cfg` that is unknown or has a bad value."""
     _check("model_cfg", config, MODEL, file)
     for part, allowed in PARTS.items():
         if part in config:
@@ -136,7 +135,7 @@ def check_model(config: Mapping[str, Any], file: Path) -> None:
 
 
 def check_preprocess(preprocess: Mapping[str, Any], file: Path) -> None:
-    """Raise ModelError where pictures cannot be prepared in the way that a configuration says."""
+    """Raise ModelError for the first key of a `preprocess_cfg` that is unknown or has a bad value."""
     _check("preprocess_cfg", preprocess, PREPROCESS, file)
 
 
@@ -144,12 +143,12 @@ def _check(part: str, config: Mapping[str, Any], allowed: Mapping[str, Check], f
     for key, value in config.items():
         if key not in allowed:
             raise ModelError(
-                f"`{file}` has the key `{part}.{key}`, which no model of open_clip needs",
-                "no code of a model is ever run, and no other repository is asked: take this key out if you"
-                " trust the rest of the model",
+                f"`{file}` has the key `{part}.{key}`, which no model of open_clip has.",
+                "remove this key if you trust the rest of the model; phosphene runs no code of a model and"
+                " follows no links to other repositories",
             )
         if value is not None and not allowed[key](value):
             raise ModelError(
-                f"`{file}` has an odd value of `{part}.{key}`: {str(value)[:80]}",
-                "the configurations that come with open_clip show what this key may be",
+                f"`{file}` has an invalid value of `{part}.{key}`: {str(value)[:80]}.",
+                "compare it with the configurations that come with open_clip",
             )

@@ -1,9 +1,9 @@
-"""Which models a library may load: those that phosphene or open_clip lists, and those that the user named.
+"""Decides which models a library may load: listed ones, and those that the user has named on this machine.
 
-A library or a collection may be a stranger's, so its word is not enough: the name in its manifest is never
-followed to a folder, a file or a repository. What counts is the identity of its space. Where the user has
-named a model of that identity on this machine, by `--model` or by `phosphene models trust`, the model is
-found again by the user's own name for it.
+A stranger may have made the library or the collection. So the name of the model in its manifest is never
+followed to a folder, a file or a repository. Only the identity of its space counts. If the user has named a
+model with this identity before, with `--model` or `phosphene models trust`, it is loaded by the user's own
+name.
 """
 
 import json
@@ -18,25 +18,25 @@ from phosphene.files import write_whole
 from phosphene.plugins import installed
 from phosphene.records import Space
 
-LISTED = ("built-in", "tag")  # kinds of names that lead only to what phosphene or open_clip lists
-MOST = 1000  # models that are remembered; the oldest go first
+LISTED = ("built-in", "tag")  # kinds of names that only lead to models that phosphene or open_clip lists
+MAX_REMEMBERED = 1000  # models; the oldest ones are forgotten first
 
 
 def name_of(space: Space, library: str) -> str:
-    """The name by which the model of a space may be loaded. Raises LibraryError where it may not."""
+    """The name by which the model of a space may be loaded. Raises LibraryError if it may not be loaded."""
     if is_listed(space.name):
         return space.name
     if named := _named().get(space.id):
         return named
     raise LibraryError(
-        f"the library `{library}` was made with the model `{space.name}`, which nobody has named on this"
-        " machine yet: a library alone does not decide what is loaded",
-        hint=f"if you trust that model, name it once, where it lies on this machine: {_command(space)}",
+        f"The library `{library}` was made with the model `{space.name}`, which nobody has named on this"
+        " machine yet, and a library alone does not decide which model is loaded.",
+        hint=f"if you trust that model, name it once: {_command(space)}",
     )
 
 
 def is_listed(name: str) -> bool:
-    """Whether a name leads to a model of phosphene's or open_clip's own lists, and to nothing else."""
+    """Whether a name can only lead to a model that phosphene or open_clip lists."""
     try:
         return parse(name).kind in LISTED
     except ModelError:
@@ -44,13 +44,13 @@ def is_listed(name: str) -> bool:
 
 
 def remember(name: str, space: Space) -> None:
-    """Keep that the user named a model, with the identity that it had."""
+    """Remember that the user has named a model, with the identity of its space."""
     if is_listed(name):
         return
     named = _named()
     named.pop(space.id, None)
-    kept = dict(list({**named, space.id: absolute(name)}.items())[-MOST:])
-    with suppress(OSError):  # a home that cannot be written to only asks again
+    kept = dict(list({**named, space.id: absolute(name)}.items())[-MAX_REMEMBERED:])
+    with suppress(OSError):  # with a read-only home, the user is only asked again
         write_whole(_file(), json.dumps(kept, indent=1).encode())
 
 
@@ -64,7 +64,7 @@ def absolute(name: str) -> str:
 
 
 def _command(space: Space) -> str:
-    """What to type, with a place to fill in where the name in the library holds a path."""
+    """The command to type. If the name in the library has a path, there is a placeholder for it."""
     scheme, _, rest = space.name.partition(":")
     is_plugin = any(plugin.name == scheme for plugin in installed("embedders"))
     name = space.name if scheme == "hf-hub" or is_plugin else "local-dir:FOLDER"

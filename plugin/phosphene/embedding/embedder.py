@@ -1,4 +1,4 @@
-"""The Embedder seam: what turns texts and pictures into unit vectors of one space."""
+"""The Embedder seam: turns texts and pictures into unit vectors of one space."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ from phosphene.vectors import Pixels, Vectors
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """The unit vectors (n, d) of pictures, and the lengths (n,) that they had before normalisation.
+    """The unit vectors (n, d) of pictures, and the norms (n,) that they had before normalisation.
 
-    vector × norm is the model's raw output, which generators with an image encoder need.
+    vector × norm is the model's raw output, which some generators need.
     """
 
     vectors: Vectors
@@ -47,27 +47,27 @@ class Embedder(Protocol):
         ...
 
     def cut(self, text: str) -> Cut | None:
-        """The part of a text that is used if it is longer than the context, or None if it fits."""
+        """The part of a text that is used if it is longer than the context. None if it fits."""
         ...
 
     def prepare(self, picture: Picture) -> Pixels:
-        """One RGB picture at the model's size, uint8 (height, width, 3). Many threads call it at once."""
+        """An RGB picture at the model's size, uint8 (height, width, 3). Many threads call this at once."""
         ...
 
     def pictures(self, prepared: Sequence[Pixels]) -> Embedded:
-        """The vectors of a batch of prepared pictures. Many threads call it at once."""
+        """The vectors of a batch of prepared pictures. Many threads call this at once."""
         ...
 
 
 class OpenEmbedder(Protocol):
-    """What the entry point of an embedder is: a function that opens it."""
+    """The function that opens an embedder. The entry point of a plugin is such a function."""
 
     def __call__(
         self, name: str, *, device: str = "auto", on_fetch: Callable[[int], None] | None = None
     ) -> Embedder:
-        """Open the embedder that `name` names: `plugin` or `plugin:…`, as a user wrote it.
+        """Open the embedder with a `name` that a user wrote, which is `plugin` or `plugin:…`.
 
-        `device` is `auto`, `cpu`, `cuda` or `mps`. While weights are downloaded, `on_fetch` is told how
-        many bytes have come since its last call. Raises ModelError where it cannot be opened.
+        `device` is `auto`, `cpu`, `cuda` or `mps`. During a download, `on_fetch` is called with the number of
+        bytes since its last call. Raises ModelError if the embedder cannot be opened.
         """
         ...

@@ -1,4 +1,4 @@
-"""Models of the hub: what lies in its cache on this machine, and bringing what does not."""
+"""Finds files of Hugging Face's hub in the cache on this machine, and downloads them."""
 
 import socket
 import urllib.parse
@@ -23,27 +23,26 @@ TOKENIZERS = (
 )
 
 
-class Absent(ModelError):
-    """Weights that the hub may have, and this machine has not."""
+class NotDownloaded(ModelError):
+    """Weights that are not on this machine, but perhaps on the hub."""
 
 
 def find(repository: str, file: str | None, name: str) -> Path:
-    """Where a file of a repository lies on this machine; None for its weights, by their usual names."""
+    """The path of a repository's file on this machine. A `file` of None stands for its weights.
+
+    Raises NotDownloaded if it is not on this machine.
+    """
     from huggingface_hub import try_to_load_from_cache
 
     for wanted in _alternatives(file):
         found = try_to_load_from_cache(repository, wanted, cache_dir=hub_cache())
         if isinstance(found, str):
             return Path(found)
-    raise Absent(
-        f"the weights of `{name}` are not on this machine",
-        f"`phosphene models fetch {name}` brings them where there is a network; "
-        "a folder brought by other means is `local-dir:PATH`",
-    )
+    raise NotDownloaded(f"The weights of `{name}` are not on this machine.", _how_to_fetch(name))
 
 
 def _alternatives(file: str | None) -> tuple[str, ...]:
-    """Names to look for: safetensors first, since such a file holds no code."""
+    """The names to look for, safetensors first, because such a file cannot contain code."""
     if file is None:
         return WEIGHTS
     stem, _, suffix = file.rpartition(".")
@@ -53,26 +52,28 @@ def _alternatives(file: str | None) -> tuple[str, ...]:
 def fetch(
     repository: str, files: Mapping[str | None, bool], name: str, on_progress: Callable[[int], None] | None
 ) -> None:
-    """Download files of a repository, None for its weights; a file may be missing where it says False.
+    """Download files of a repository. `files` says which of them are needed; None stands for the weights.
 
-    Raises ModelError where the hub, the repository or a file that is needed cannot be had.
+    Raises ModelError if the hub cannot be reached, or if the repository or a needed file does not exist.
     """
     _reach(name)
     for file, needed in files.items():
         found = any(_download(repository, wanted, name, on_progress) for wanted in _alternatives(file))
         if needed and not found:
-            hint = f"a model of open_clip has {CONFIG} and one of {listed(WEIGHTS)}"
-            raise ModelError(f"`{repository}` has no {listed(_alternatives(file))}", hint)
+            hint = (
+                f"choose a repository with a model of open_clip: with {CONFIG} and one of {listed(WEIGHTS)}"
+            )
+            raise ModelError(f"The repository `{repository}` has no {listed(_alternatives(file))}.", hint)
 
 
 def _download(repository: str, file: str, name: str, on_progress: Callable[[int], None] | None) -> bool:
-    """Download a file; False where the repository has none of the name."""
+    """Download a file. Returns False if the repository has no file of this name."""
     import httpx
     from huggingface_hub import errors, hf_hub_download
 
-    unlucky = (
+    failures = (
         *(errors.HfHubHTTPError, errors.LocalEntryNotFoundError, errors.HFValidationError, OSError),
-        *(httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError),  # the last: a token that is no ASCII
+        *(httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError),  # the last for a token that is not ASCII
     )
     try:
         hf_hub_download(repository, file, cache_dir=hub_cache(), tqdm_class=_bar(on_progress))
@@ -80,16 +81,18 @@ def _download(repository: str, file: str, name: str, on_progress: Callable[[int]
         return False
     except errors.GatedRepoError as error:
         hint = "accept its terms on the hub, and log in with `hf auth login`"
-        raise ModelError(f"`{repository}` is open only to those who accepted its terms", hint) from error
+        raise ModelError(
+            f"`{repository}` is only open to users who have accepted its terms.", hint
+        ) from error
     except errors.RepositoryNotFoundError as error:
-        raise ModelError(f"the hub has no repository `{repository}`", "look at its spelling") from error
-    except unlucky as error:
+        raise ModelError(f"The hub has no repository `{repository}`.", "check its spelling") from error
+    except failures as error:
         raise _unfetched(name, _first_line(error)) from error
     return True
 
 
 def _reach(name: str) -> None:
-    """Raise ModelError at once where the hub cannot be reached; its own client tries for half a minute."""
+    """Raise ModelError at once if the hub cannot be reached. Its own client would try for half a minute."""
     from huggingface_hub import constants
 
     address = urllib.parse.urlsplit(constants.ENDPOINT)
@@ -103,26 +106,30 @@ def _reach(name: str) -> None:
 
 
 def _unfetched(name: str, reason: str) -> ModelError:
-    hint = (
-        f"`phosphene models fetch {name}` brings it where there is a network; "
-        "a folder brought by other means is `local-dir:PATH`"
+    message = f"The weights of `{name}` could not be fetched: {masked(reason).rstrip('.')}."
+    return ModelError(message, _how_to_fetch(name))
+
+
+def _how_to_fetch(name: str) -> str:
+    return (
+        f"run `phosphene models fetch {name}` with a network connection, or copy the folder of the model to"
+        " this machine and name it as `local-dir:PATH`"
     )
-    return ModelError(f"the weights of `{name}` could not be fetched: {masked(reason)}", hint)
 
 
 def _first_line(error: Exception) -> str:
     if isinstance(error, UnicodeEncodeError):
-        return "HF_TOKEN holds a letter that is no ASCII"
+        return "HF_TOKEN contains a character that is not ASCII"
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _bar(on_progress: Callable[[int], None] | None) -> Any:
-    """A progress bar that shows nothing and passes on what it is told."""
+    """A class of progress bars that show nothing, but report the bytes to `on_progress`."""
     from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
     class Silent(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **options: Any) -> None:
-            options.pop("name", None)  # the hub's own addition
+            options.pop("name", None)  # the hub adds this, and tqdm does not know it
             super().__init__(*args, **{**options, "disable": True})
 
         def update(self, n: float | None = 1) -> None:

@@ -1,4 +1,4 @@
-"""A space's identity: the digest of its weights and of all that comes before them, without torch."""
+"""Computes the identity of a space from the weights and the preprocessing of its model, without torch."""
 
 import contextlib
 import hashlib
@@ -13,11 +13,11 @@ from phosphene.errors import ModelError
 from phosphene.files import write_whole
 from phosphene.records import Space
 
-REMEMBERED = 64 << 20  # bytes; digests of smaller files are not worth remembering
+REMEMBERED = 64 << 20  # bytes; smaller files are read again, which is fast
 
 
 def identify(weights: Weights) -> Space:
-    """The space of a model. Raises ModelError where its file is cut off or unreadable."""
+    """The space of a model. Raises ModelError if its file is truncated or damaged."""
     if weights.file.suffix == ".safetensors":
         check_safetensors(weights.file)
     before: dict[str, Any] = {"preprocess": dict(weights.preprocess)}
@@ -25,13 +25,13 @@ def identify(weights: Weights) -> Space:
         files = (weights.file.parent / name for name in TOKENIZERS)
         before["model"] = dict(weights.config)
         before["tokenizer"] = [sha256(file) for file in files if file.is_file()]
-    told = json.dumps([sha256(weights.file), before], sort_keys=True).encode()
+    identity = json.dumps([sha256(weights.file), before], sort_keys=True).encode()
     name = weights.architecture if weights.architecture != "custom" else f"clip-{weights.dimension}"
-    return Space(f"{name}:{hashlib.sha256(told).hexdigest()}", weights.name, weights.dimension)
+    return Space(f"{name}:{hashlib.sha256(identity).hexdigest()}", weights.name, weights.dimension)
 
 
 def check_safetensors(file: Path) -> None:
-    """Compare a file's length to what its header says. Raises ModelError where they differ."""
+    """Raise ModelError if the length of a file is not the one that follows from its header."""
     length = file.stat().st_size
     with file.open("rb") as opened:
         size = int.from_bytes(opened.read(8), "little")
@@ -41,14 +41,17 @@ def check_safetensors(file: Path) -> None:
             entry["data_offsets"][1] for name, entry in json.loads(header).items() if name != "__metadata__"
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"`{file}` is no safetensors file, or is cut off", "fetch it anew") from error
+        raise ModelError(
+            f"`{file}` is truncated, or is not a safetensors file.", "download it again"
+        ) from error
     if length != 8 + size + max(ends, default=0):
         expected = 8 + size + max(ends, default=0)
-        raise ModelError(f"`{file}` is cut off: {length:,} of {expected:,} bytes", "fetch it anew")
+        message = f"`{file}` is truncated: it has {length:,} of {expected:,} bytes."
+        raise ModelError(message, "download it again")
 
 
 def sha256(file: Path) -> str:
-    """The digest of a file's bytes; for large files remembered by path, size and time of change."""
+    """The sha256 of a file. For a large file it is remembered, with the file's path, size and mtime."""
     stat = file.stat()
     if stat.st_size < REMEMBERED:
         return _digest(file)
@@ -58,7 +61,7 @@ def sha256(file: Path) -> str:
     if key in remembered and remembered[key][:2] == state:
         return str(remembered[key][2])
     digest = _digest(file)
-    with contextlib.suppress(OSError):  # a home that cannot be written to only costs time
+    with contextlib.suppress(OSError):  # with a read-only home, the digest is computed again
         write_whole(memory, json.dumps({**remembered, key: [*state, digest]}, indent=1).encode())
     return digest
 

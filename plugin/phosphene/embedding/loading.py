@@ -1,7 +1,7 @@
-"""A model and its tokenizer, loaded from files that may be a stranger's: no code in them is run.
+"""Loads a model and its tokenizer. A stranger may have made their files, so no code in them is run.
 
-The configuration is handed to open_clip's classes as `weights` has checked it, so that nothing reads it a
-second time. transformers sees a folder of its own, see `plain`.
+open_clip's classes get the configuration that `weights` has checked, so that nothing else in the file is
+used. transformers gets a folder with filtered copies, see `plain`.
 """
 
 import re
@@ -22,18 +22,18 @@ from phosphene.embedding import hub, plain
 from phosphene.embedding.weights import Weights, tokenizer_folder
 from phosphene.errors import ModelError
 
-# What open_clip, timm, transformers and torch raise for configurations and files that do not fit.
+# The errors that open_clip, timm, transformers and torch raise for configurations and files that do not fit.
 FAILURES = (
     *(RuntimeError, TypeError, ValueError, LookupError, AttributeError, AssertionError, OSError),
     *(ImportError, ArithmeticError, MemoryError, RecursionError, UnpicklingError, SafetensorError),
 )
-CODE = re.compile("(?i)unsupported global|unrecognized function|can only (create|build)")  # in torch's words
+CODE = re.compile("(?i)unsupported global|unrecognized function|can only (create|build)")  # torch's messages
 
 
 def load_model(weights: Weights, device: torch.device) -> Any:
-    """Build the architecture and put the weights into it.
+    """Build the architecture and load the weights into it.
 
-    Raises ModelError where the file is damaged, holds code, or is of another architecture.
+    Raises ModelError if the file is damaged, contains code, or has weights of another architecture.
     """
     if weights.file.suffix != ".safetensors":
         check_pickle(weights.file)
@@ -43,29 +43,31 @@ def load_model(weights: Weights, device: torch.device) -> Any:
             model = _built(config)
         open_clip.load_checkpoint(model, str(weights.file))
     except FAILURES as error:
-        message = f"`{weights.file}` cannot be loaded as `{weights.architecture}`: {_first_line(error)}"
-        raise ModelError(message, "name the architecture that the weights were trained in") from error
+        message = f"`{weights.file}` cannot be loaded as `{weights.architecture}`: {_first_line(error)}."
+        raise ModelError(message, "name the architecture with which the weights were trained") from error
     model.to(device, memory_format=torch.channels_last)
     return model.eval().requires_grad_(False)
 
 
 def check_size(config: Mapping[str, Any], file: Path) -> None:
-    """Raise ValueError where a configuration is of a larger model than a file of weights can be of.
+    """Raise ValueError if a model of this configuration has more weights than the file can contain.
 
-    Weights have a byte each at least. Text models of transformers are left out: their sizes come with
-    open_clip's own list of them.
+    Every weight has at least one byte. Text models of transformers are not checked, because only those that
+    open_clip lists are allowed.
     """
     if "hf_model_name" in config["text_cfg"]:
         return
     with torch.device("meta"):  # shapes without memory
         count = sum(parameter.numel() for parameter in _built(config).parameters())
     if count > file.stat().st_size:
-        raise ValueError(f"it is to have {count:,} weights, and the file has {file.stat().st_size:,} bytes")
+        raise ValueError(
+            f"it should have {count:,} weights, but the file has only {file.stat().st_size:,} bytes"
+        )
 
 
 @contextmanager
 def _towers(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """A configuration that open_clip builds without asking the hub or looking into other folders."""
+    """A configuration that open_clip builds without using the hub or other folders."""
     config = deepcopy(dict(given))
     text, vision = config["text_cfg"], config["vision_cfg"]
     if "timm_model_name" in vision:
@@ -79,7 +81,7 @@ def _towers(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _built(given: Mapping[str, Any]) -> Any:
-    """The model of a configuration, as `open_clip.create_model` chooses its class."""
+    """Build the model of a configuration, with the class that `open_clip.create_model` would choose."""
     config = deepcopy(dict(given))
     if not (config.pop("custom_text", False) or config["text_cfg"].get("hf_model_name")):
         return open_clip.CLIP(**config)
@@ -87,7 +89,7 @@ def _built(given: Mapping[str, Any]) -> Any:
 
 
 def load_tokenizer(weights: Weights) -> Callable[..., torch.Tensor]:
-    """open_clip's tokenizer of the model. Raises ModelError where its files are missing or damaged."""
+    """The tokenizer of a model. Raises ModelError if its files are missing or damaged."""
     text = weights.config["text_cfg"]
     arguments = {"context_length": text.get("context_length", 77), **(text.get("tokenizer_kwargs") or {})}
     try:
@@ -102,35 +104,35 @@ def load_tokenizer(weights: Weights) -> Callable[..., torch.Tensor]:
                 **arguments,
             )
     except FAILURES as error:
-        message = f"the tokenizer of `{weights.name}` cannot be loaded: {_first_line(error)}"
-        hint = f"`phosphene models fetch {weights.name}` brings what is missing"
+        message = f"The tokenizer of `{weights.name}` cannot be loaded: {_first_line(error)}."
+        hint = f"download what is missing with `phosphene models fetch {weights.name}`"
         raise ModelError(message, hint) from error
 
 
 def check_pickle(file: Path) -> None:
-    """Read a checkpoint by torch's reader of plain weights, which runs no code.
+    """Read a checkpoint with `weights_only=True`, which runs no code.
 
-    open_clip's own loader would fall back to one that does, so that this comes first.
-    Raises ModelError where the file holds more than weights, or is damaged.
+    This has to come first, because open_clip's own loader falls back to one that runs code. Raises ModelError
+    if the file contains more than weights, or is damaged.
     """
     try:
         torch.load(file, map_location="cpu", weights_only=True)
     except UnpicklingError as error:
         if not CODE.search(str(error)):
             raise _damaged(file) from error
-        message = f"`{file}` holds Python code beside weights, which is never run"
-        raise ModelError(message, "ask for it as safetensors, or convert it where you trust it") from error
+        message = f"`{file}` contains Python code, which phosphene does not run."
+        raise ModelError(message, "get it as safetensors, or convert it yourself if you trust it") from error
     except (RuntimeError, EOFError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as error:
         if "TorchScript" in str(error):
-            message = f"`{file}` is a TorchScript program, not weights alone"
+            message = f"`{file}` is a TorchScript program and not a file of weights."
             raise ModelError(message, "save its `state_dict()` as safetensors") from error
         raise _damaged(file) from error
 
 
 def _damaged(file: Path) -> ModelError:
-    return ModelError(f"`{file}` is damaged, cut off, or no checkpoint", "fetch it anew")
+    return ModelError(f"`{file}` is damaged, truncated, or not a checkpoint.", "download it again")
 
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (" ".join(lines[:2]) or type(error).__name__)[:300]
+    return (" ".join(lines[:2]) or type(error).__name__)[:300].rstrip(".")

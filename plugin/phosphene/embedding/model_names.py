@@ -1,4 +1,7 @@
-"""Names of models: `landscape`, `NAME/TAG`, `hf-hub:ORG/NAME`, `local-dir:PATH`, `NAME@FILE`, a plugin's."""
+"""Parses the names of models.
+
+They are `landscape`, `NAME/TAG`, `hf-hub:ORG/NAME`, `local-dir:PATH`, `NAME@FILE`, or the name of a plugin.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +12,14 @@ from phosphene.errors import ModelError
 from phosphene.plugins import installed
 
 BUILT_IN = "landscape"
-DEFAULT_MODEL = "ViT-B-32-256/datacomp_s34b_b86k"  # why this one: docs/decisions.md
-SCHEMES = (BUILT_IN, "hf-hub", "local-dir")  # no plugin can have these names
+DEFAULT_MODEL = "ViT-B-32-256/datacomp_s34b_b86k"  # docs/decisions.md says why
+SCHEMES = (BUILT_IN, "hf-hub", "local-dir")  # plugins cannot have these names
 ModelKind = Literal["built-in", "tag", "hub", "folder", "file", "plugin"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelName:
-    """A model's name in its parts: `model` is an architecture, a repository or a plugin."""
+    """The parts of a model's name. `model` is an architecture, a repository or a plugin."""
 
     text: str
     kind: ModelKind
@@ -30,7 +33,7 @@ class ModelName:
 
 
 def parse(text: str) -> ModelName:
-    """Take a model's name apart. Raises ModelError where it is not one."""
+    """Split a model's name into its parts. Raises ModelError for a text that is not the name of a model."""
     scheme, _, rest = text.partition(":")
     if text == BUILT_IN:
         return ModelName(text, "built-in")
@@ -46,16 +49,16 @@ def parse(text: str) -> ModelName:
         return ModelName(text, "tag", model=model, rest=tag)
     if scheme in _plugins():
         return ModelName(text, "plugin", model=scheme, rest=rest)
-    raise ModelError(f"`{text}` is not the name of a model", notation())
+    raise ModelError(f"`{text}` is not the name of a model.", notation())
 
 
 def notation() -> str:
-    """How models are named, for hints: those of open_clip, and those that plugins bring."""
+    """The hint that says how to name models of open_clip and of plugins."""
     plugins = " or ".join(f"`{name}`" for name in _plugins())
     return (
-        "a model is `landscape`, `NAME/TAG` of open_clip, `hf-hub:ORG/NAME`, `local-dir:PATH`,"
+        "write `landscape`, `NAME/TAG` of open_clip, `hf-hub:ORG/NAME`, `local-dir:PATH`,"
         f" `NAME@FILE` for a bare checkpoint, or {plugins or 'the name'} of a plugin;"
-        " `phosphene models list` names some"
+        " `phosphene models list` lists some"
     )
 
 

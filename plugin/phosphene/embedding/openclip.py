@@ -1,7 +1,7 @@
-"""The Embedder on open_clip: any of its architectures and checkpoints, the built-in model among them.
+"""The Embedder for models of open_clip, to which the built-in model belongs.
 
-The model is loaded when the first vector is asked for; its space is known before. Vectors are
-those of open_clip's own `encode_image` and `encode_text`, normalised.
+The space is known at once, and the model is loaded when a vector is first needed. Vectors are the normalised
+results of open_clip's own `encode_image` and `encode_text`.
 """
 
 import bisect
@@ -16,7 +16,7 @@ from PIL.Image import Image as Picture
 
 from phosphene.device import pick_device
 from phosphene.embedding.embedder import Cut, Embedded
-from phosphene.embedding.hub import Absent
+from phosphene.embedding.hub import NotDownloaded
 from phosphene.embedding.identity import identify
 from phosphene.embedding.loading import load_model, load_tokenizer
 from phosphene.embedding.preprocessing import Preprocessing
@@ -25,7 +25,7 @@ from phosphene.embedding.weights import Weights, fetch, resolve
 from phosphene.records import Space
 from phosphene.vectors import Pixels, Vectors, unit
 
-TEXTS_AT_ONCE = 256
+BATCH_SIZE = 256  # texts that are embedded at once
 
 
 class OpenClip:
@@ -37,30 +37,30 @@ class OpenClip:
         self._device = pick_device(device)
         self._parts: tuple[Any, Callable[..., torch.Tensor]] | None = None
         self._loading = threading.Lock()
-        # The last two steps, to a tensor and normalising, are taken for a whole batch in `pictures`.
+        # `pictures` takes the last two steps for a whole batch: to a tensor, and normalising.
         self._preprocessing = Preprocessing(weights.preprocess)
         mean, std = (torch.tensor(weights.preprocess[key], device=self._device) for key in ("mean", "std"))
         self._mean, self._std = mean[:, None, None], std[:, None, None]
 
     @property
     def space(self) -> Space:
-        """Whose vectors these are."""
+        """The space of the vectors."""
         return self._space
 
     @torch.inference_mode()
     def texts(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors (n, d); a text beyond the context is cut, see `cut`."""
+        """The unit vectors (n, d) of texts. A text that is longer than the context is cut, see `cut`."""
         model, tokenizer = self._loaded()
         found = [np.empty((0, self._space.dimension), np.float32)]
-        for start in range(0, len(texts), TEXTS_AT_ONCE):
-            read = [readable(text, tokenizer) for text in texts[start : start + TEXTS_AT_ONCE]]
+        for start in range(0, len(texts), BATCH_SIZE):
+            read = [readable(text, tokenizer) for text in texts[start : start + BATCH_SIZE]]
             ids = tokenizer(read).to(self._device)
             forget(tokenizer)
             found.append(unit(model.encode_text(ids).float().cpu().numpy()))
         return np.concatenate(found)
 
     def cut(self, text: str) -> Cut | None:
-        """What would be left of a text that is longer than the context; None where it fits."""
+        """The part of a text that is used if it is longer than the context. None if it fits."""
         tokenizer = self._loaded()[1]
         if _fits(tokenizer, text):
             return None
@@ -72,7 +72,7 @@ class OpenClip:
         return Cut(text, text[: letters - 1])
 
     def prepare(self, picture: Picture) -> Pixels:
-        """One picture at the model's size, not normalised yet; safe in many threads at once."""
+        """A picture at the model's size, not normalised yet. Many threads may call this at once."""
         return self._preprocessing(picture)
 
     @torch.inference_mode()
@@ -88,7 +88,7 @@ class OpenClip:
         return Embedded(unit(raw), np.linalg.norm(raw, axis=1))
 
     def _loaded(self) -> tuple[Any, Callable[..., torch.Tensor]]:
-        """The model and its tokenizer, loaded by whichever thread comes first."""
+        """The model and its tokenizer. The first thread that needs them loads them."""
         with self._loading:
             if self._parts is None:
                 self._parts = load_model(self._weights, self._device), load_tokenizer(self._weights)
@@ -96,17 +96,17 @@ class OpenClip:
 
 
 def open_model(name: str, *, device: str = "auto", on_fetch: Callable[[int], None] | None = None) -> OpenClip:
-    """The embedder of a model of open_clip, see `embedding.open_embedder`."""
+    """Open a model of open_clip by its name, see `embedding.open_embedder`."""
     try:
         weights = resolve(name)
-    except Absent:
+    except NotDownloaded:
         weights = fetch(name, on_progress=on_fetch)
     return OpenClip(weights, identify(weights), device)
 
 
 def _fits(tokenizer: Callable[..., torch.Tensor], text: str) -> bool:
-    """Whether one more place in the context would change nothing but the padding."""
+    """Whether a text fits: with a context of one more token, only the padding would grow."""
     context: int = tokenizer.context_length  # type: ignore[attr-defined]
-    at_hand, wider = tokenizer([text])[0], tokenizer([text], context_length=context + 1)[0]
+    given, wider = tokenizer([text])[0], tokenizer([text], context_length=context + 1)[0]
     padding = tokenizer([""])[0, -1]
-    return bool(torch.equal(at_hand, wider[:context]) and wider[context] == padding)
+    return bool(torch.equal(given, wider[:context]) and wider[context] == padding)

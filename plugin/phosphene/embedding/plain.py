@@ -1,7 +1,7 @@
-"""The files of a tokenizer or of a text model as transformers may see them: without anything that names code.
+"""Copies the files of a tokenizer or a text model for transformers, without anything that could load code.
 
-transformers looks through the folder that it is given, and follows `auto_map` in any JSON file of it. So it
-gets a folder of its own: the vocabulary, and of its settings those keys that say how to split text.
+transformers follows `auto_map` in any JSON file of the folder that it gets. So it gets a temporary folder
+with the vocabulary, and with only those settings that say how to split text.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 from phosphene.embedding.hub import TOKENIZERS
 from phosphene.errors import ModelError
 
-LARGEST = 4 << 20  # bytes of settings
+MAX_SETTINGS = 4 << 20  # bytes of a settings file
 CONFIG = "config.json"
 SPECIAL = {
     *("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"),
@@ -30,7 +30,7 @@ SETTINGS = {
     *("errors", "keep_accents", "remove_space", "legacy", "legacy_behaviour", "extra_ids", "src_lang"),
     *("tgt_lang", "split_special_tokens", "spaces_between_special_tokens", "model_input_names"),
 }
-CLASSES = {"model_type", "tokenizer_class"}  # looked up by transformers among its own
+CLASSES = {"model_type", "tokenizer_class"}  # transformers looks them up in its own tables
 KEYS = {
     "tokenizer_config.json": SETTINGS,
     "special_tokens_map.json": SPECIAL,
@@ -40,7 +40,7 @@ KEYS = {
 
 @contextmanager
 def tokenizer_of(folder: Path) -> Iterator[Path]:
-    """A folder with the tokenizer of another one, as long as it is needed."""
+    """A temporary folder with a filtered copy of the tokenizer in `folder`."""
     with TemporaryDirectory(prefix="phosphene-") as made:
         plain = Path(made)
         for name in (*TOKENIZERS, CONFIG):
@@ -51,7 +51,7 @@ def tokenizer_of(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def text_model_of(config: Path) -> Iterator[Path]:
-    """A folder with the `config.json` of a text model: its numbers, and no name of code or of other files."""
+    """A temporary folder with a `config.json` of a text model, without keys that name code or other files."""
     kept = {
         key: value
         for key, value in settings(config).items()
@@ -63,15 +63,15 @@ def text_model_of(config: Path) -> Iterator[Path]:
 
 
 def settings(file: Path) -> dict[str, Any]:
-    """The JSON object in a file of settings. Raises ModelError where it is none."""
+    """The JSON object in a settings file. Raises ModelError if the file holds anything else."""
     try:
-        if file.stat().st_size > LARGEST:
-            raise ModelError(f"`{file}` is larger than {LARGEST >> 20} MiB", "fetch the model anew")
+        if file.stat().st_size > MAX_SETTINGS:
+            raise ModelError(f"`{file}` is larger than {MAX_SETTINGS >> 20} MiB.", "download the model again")
         found = json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"`{file}` is no JSON: {str(error)[:80]}", "fetch the model anew") from error
+        raise ModelError(f"`{file}` is not JSON: {str(error)[:80]}.", "download the model again") from error
     if not isinstance(found, dict):
-        raise ModelError(f"`{file}` is no JSON object", "fetch the model anew")
+        raise ModelError(f"`{file}` is not a JSON object.", "download the model again")
     return found
 
 
@@ -83,5 +83,5 @@ def _copy(source: Path, target: Path) -> None:
     kept = {key: found[key] for key in KEYS[source.name] & found.keys()}
     for key in CLASSES & kept.keys():
         if not re.fullmatch(r"[\w-]{1,64}", str(kept[key])):
-            del kept[key]  # neither a class nor a kind of model, and it would be printed as it is
+            del kept[key]  # it is not the name of a class, and transformers would print it
     target.write_text(json.dumps(kept))

@@ -1,4 +1,4 @@
-"""From a picture to the model's input, by open_clip's own steps."""
+"""Prepares pictures for a model, with open_clip's own steps."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,10 +13,10 @@ from phosphene.vectors import Pixels
 
 
 class Preprocessing:
-    """The steps of one model but for the last two, to a tensor and normalising.
+    """The steps of one model except for the last two, which make a tensor and normalise it.
 
-    The result is that of open_clip, bit for bit. Only a picture that is so thin that its steps would
-    take far more memory than the picture itself is cropped or shrunk before them.
+    The result is the same as open_clip's, bit for bit. There is one exception: a picture that is so thin that
+    the steps would take far more memory than the picture itself is cropped or shrunk first.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -29,14 +29,14 @@ class Preprocessing:
         self._resample = Resampling.BILINEAR if linear else Resampling.BICUBIC
 
     def __call__(self, picture: Picture) -> Pixels:
-        """One picture at the model's size, uint8 (height, width, 3); safe in many threads at once."""
+        """A picture at the model's size, uint8 (height, width, 3). Many threads may call this at once."""
         picture = self._bounded(picture)
         for step in self._steps:
             picture = step(picture)
         return np.asarray(picture)
 
     def _bounded(self, picture: Picture) -> Picture:
-        """The picture in a shape that no step makes huge. Where it has the final size, steps keep it."""
+        """The picture in a shape that no step can make huge. A picture of the final size stays as it is."""
         if self._mode == "shortest":
             return middle(picture, (self._width, self._height))
         if self._mode == "squash":

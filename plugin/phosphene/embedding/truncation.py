@@ -1,7 +1,7 @@
-"""How much of a text a model can read: what is beyond its context is not even tokenized.
+"""Shortens texts before they are tokenized, because a model does not read beyond its context anyway.
 
-open_clip's own tokenizer needs time that grows with the square of a word's length, half a minute for
-16,000 letters in a row, and keeps every word that it has met.
+The time of open_clip's own tokenizer grows with the square of a word's length: it needs half a minute for
+16,000 letters in a row. It also keeps every word that it has ever seen in memory.
 """
 
 import re
@@ -10,29 +10,29 @@ from typing import Any
 
 from open_clip import SimpleTokenizer
 
-TOKEN = 16  # letters; the average token of a text has no more, so that so many times the context fill it
-WORD = 128  # letters, or signs, in a row; all but Latin ones are a token each, so that these fill a context
-WORDS = 20_000  # that the tokenizer keeps
+TOKEN = 16  # characters; tokens are shorter on average, so 16 per token are more than the context holds
+WORD = 128  # letters or signs in a row; most are a token each, so these are more than the context holds
+MAX_WORDS = 20_000  # that the tokenizer may keep in memory
 NO_SPACE = re.compile(r"\S+")
 ENDLESS = re.compile(rf"([^\W\d_]{{{WORD}}})[^\W\d_]+|((?:[^\w\s]|_){{{WORD}}})(?:[^\w\s]|_)+")
 
 
 def readable(text: str, tokenizer: Callable[..., Any]) -> str:
-    """The beginning of a text that decides about its tokens: the same text unless it is very long."""
+    """The beginning of a text that decides its tokens. For most texts this is the whole text."""
     context: int = tokenizer.context_length  # type: ignore[attr-defined]
     text = _beginning(text, context * TOKEN)
     return ENDLESS.sub(r"\1\2", text) if isinstance(tokenizer, SimpleTokenizer) else text
 
 
 def forget(tokenizer: Callable[..., Any]) -> None:
-    """Let open_clip's own tokenizer forget words, where it keeps too many."""
-    if isinstance(tokenizer, SimpleTokenizer) and len(tokenizer.cache) > WORDS:
+    """Empty the cache of open_clip's own tokenizer if it has become too large."""
+    if isinstance(tokenizer, SimpleTokenizer) and len(tokenizer.cache) > MAX_WORDS:
         for word in list(tokenizer.cache)[len(tokenizer.all_special_ids) :]:
             del tokenizer.cache[word]
 
 
 def _beginning(text: str, most: int) -> str:
-    """A text up to so many letters, spaces not counted."""
+    """The first `most` characters of a text, not counting spaces."""
     if len(text) <= most:
         return text
     for part in NO_SPACE.finditer(text):

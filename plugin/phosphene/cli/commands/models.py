@@ -42,7 +42,7 @@ def listing(settings: Settings) -> None:
     from phosphene.plugins import installed
 
     records: list[dict[str, object]] = [
-        {"model": model.name, "dimension": model.dimension, "here": model.here, "package": None}
+        {"model": model.name, "dimension": model.dimension, "here": model.on_disk, "package": None}
         for model in known()
     ]
     for plugin in installed("embedders"):
