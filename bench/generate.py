@@ -22,7 +22,7 @@ import record
 import phosphene
 from phosphene.filters import IMPORTED
 from phosphene.generation import Request
-from phosphene.generation.choosing import candidates
+from phosphene.generation.choosing import candidate_requests
 from phosphene.library import Library
 
 PROMPT = "a red house in the snow at night"
@@ -77,7 +77,7 @@ def _requests(library: Library, pictures: int) -> list[Request]:
     target = library.vector(PROMPT)
     plan = library.generation.planner.at(target, PROMPT, Request(seed=0), where=IMPORTED)
     plans = [plan.with_seed(place) for place in range(pictures)]
-    return [request for each in plans for request in candidates(each)]
+    return [request for each in plans for request in candidate_requests(each)]
 
 
 def _seconds(work: Callable[[], object]) -> Seconds:

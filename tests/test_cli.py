@@ -142,7 +142,7 @@ def test_no_hit_is_no_error(filled: Path) -> None:
 def test_an_empty_query_is_an_error_with_an_example(filled: Path, words: list[str]) -> None:
     result = run("-L", filled, *words)
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: the query is empty\n\nhint: ")
+    assert result.stderr.startswith("Error: The query is empty.\n\nhint: ")
 
 
 def test_a_query_without_words_is_a_wrong_call(filled: Path) -> None:
@@ -299,7 +299,7 @@ def test_show_tells_everything_about_one_image(filled: Path) -> None:
 def test_an_unknown_id_is_an_error(filled: Path, command: list[str]) -> None:
     result = run("-L", filled, *command, "00000000-0000-0000-0000-000000000000")
     assert result.exit_code == 1
-    assert "no image has the id `00000000-0000-0000-0000-000000000000`" in result.stderr
+    assert "No image has the id `00000000-0000-0000-0000-000000000000`" in result.stderr
 
 
 def test_removing_asks_or_wants_to_hear_yes(library: Path) -> None:

@@ -10,7 +10,7 @@ from PIL.Image import Image as Picture
 
 from phosphene.errors import GenerationError
 from phosphene.generation import Fit, Request
-from phosphene.generation.fitting import check_mask, fitted, fitted_mask, remarks
+from phosphene.generation.fitting import check_mask, fit_warnings, fitted, fitted_mask
 from phosphene.images import open_mask
 
 SIZE = 64
@@ -66,7 +66,7 @@ def test_a_square_init_image_is_the_same_in_every_fit(fit: Fit) -> None:
         fitted_mask(start, (SIZE, SIZE), fit).tobytes()
         == start.convert("L").resize((SIZE, SIZE), 2).tobytes()
     )
-    assert not list(remarks(start, None, fit, (SIZE, SIZE)))
+    assert not list(fit_warnings(start, None, fit, (SIZE, SIZE)))
 
 
 def test_a_padded_init_image_goes_on_beyond_its_edges() -> None:
@@ -94,15 +94,16 @@ def test_a_mask_lies_where_it_lay_on_its_init_image() -> None:
 
 def test_what_is_cut_is_said_with_the_way_out() -> None:
     wide = Image.new("RGB", (640, 256))
-    [said] = remarks(wide, None, "crop", (SIZE, SIZE))
-    assert said == "The init image is 640x256: only its middle 256x256 is used (`--fit pad` keeps all of it)."
-    assert not [each for fit in ("pad", "stretch") for each in remarks(wide, None, fit, (SIZE, SIZE))]
+    [said] = fit_warnings(wide, None, "crop", (SIZE, SIZE))
+    used = "The init image is 640x256, of which only the middle 256x256 is used."
+    assert said == f"{used} `--fit pad` keeps all of it."
+    assert not [each for fit in ("pad", "stretch") for each in fit_warnings(wide, None, fit, (SIZE, SIZE))]
 
 
 @pytest.mark.parametrize(("shade", "says"), [(255, ["white everywhere"]), (0, ["black everywhere"]), (9, [])])
 def test_a_mask_of_one_shade_is_remarked_on(shade: int, says: list[str]) -> None:
     wide = Image.new("RGB", (64, 40))
-    remarked = list(remarks(wide, Image.new("L", (64, 40), shade), "stretch", (SIZE, SIZE)))
+    remarked = list(fit_warnings(wide, Image.new("L", (64, 40), shade), "stretch", (SIZE, SIZE)))
     assert len(remarked) == len(says)
     assert all(words in remark for words, remark in zip(says, remarked, strict=True))
 
@@ -190,9 +191,9 @@ def corner() -> Picture:
 @pytest.mark.parametrize(
     ("init", "mask", "says", "hint"),
     [
-        (SQUARE, Image.new("L", (256, 256), 0), "black everywhere, so it makes nothing anew", "white"),
-        (SQUARE, layer((0, 0, 0, 255), (0, 0, 0, 0)), "makes nothing anew", "white"),
-        (WIDE, Image.new("RGBA", WIDE.size, (255, 255, 255, 0)), "makes nothing anew", "transparent"),
+        (SQUARE, Image.new("L", (256, 256), 0), "black everywhere, so nothing would be made anew", "white"),
+        (SQUARE, layer((0, 0, 0, 255), (0, 0, 0, 0)), "nothing would be made anew", "white"),
+        (WIDE, Image.new("RGBA", WIDE.size, (255, 255, 255, 0)), "nothing would be made anew", "transparent"),
         (WIDE, corner(), "in the part that is left of it", "--fit pad"),
         (WIDE, Image.new("L", (256, 256), 255), "256x256 and the init image 640x256", "--fit stretch"),
     ],
@@ -225,4 +226,4 @@ def test_a_size_that_is_not_square_is_fitted_in_its_proportions() -> None:
     cropped, padded = (np.asarray(fitted(wide, (64, 32), fit)) for fit in ("crop", "pad"))
     assert cropped.shape == padded.shape == (32, 64, 3)
     assert tuple(padded[0, 0]) == RED and padded[0, 63].argmax() == 2
-    assert cropped[16, 0].argmax() == 0 and not list(remarks(wide, None, "crop", (96, 32)))
+    assert cropped[16, 0].argmax() == 0 and not list(fit_warnings(wide, None, "crop", (96, 32)))

@@ -17,19 +17,20 @@ from command import lines, run
 from phosphene.errors import GenerationError, PluginError, Upgraded
 from phosphene.filters import IMPORTED
 from phosphene.generation import Generated, Reference, Request
-from phosphene.generation.choosing import choose, noise_seed, wanted
+from phosphene.generation.choosing import choose, noise_seed, target_of
 from phosphene.generation.planning import Plan, words_of
 from phosphene.generation.replaying import replay
 from phosphene.library import Library
 from phosphene.query import parse
 from phosphene.recipes import in_picture
 from phosphene.recipes.lineage import generated_id
-from phosphene.vectors import AVOIDED, unit
+from phosphene.vectors import NEGATIVE_SHARE, unit
 
 OLD = Path(__file__).parent / "format1"
 # The library is of an older format, and the first picture that is kept upgrades it.
 pytestmark = pytest.mark.filterwarnings("ignore::phosphene.errors.Upgraded")
 QUICK: dict[str, Any] = {"neighbours": 2, "num_inference_steps": 2, "candidates": 1}
+UPGRADED = pytest.mark.filterwarnings("ignore::phosphene.errors.Upgraded")  # writes to a library of format 1
 
 
 @pytest.fixture
@@ -126,13 +127,13 @@ def test_the_candidate_nearest_to_the_prompt_is_kept_and_alone_is_finished() -> 
 
 def test_without_a_prompt_the_neighbours_are_what_is_wanted() -> None:
     near = tuple(Reference(str(place), vector, weight=2.0) for place, vector in enumerate(VECTORS[:2]))
-    assert wanted(plan_of(references=near)) == pytest.approx(2 * VECTORS[:2].sum(0), rel=1e-5)
-    assert wanted(plan_of()) is None
+    assert target_of(plan_of(references=near)) == pytest.approx(2 * VECTORS[:2].sum(0), rel=1e-5)
+    assert target_of(plan_of()) is None
 
 
 def test_what_is_near_to_a_negative_counts_as_further_from_the_prompt() -> None:
-    target = wanted(plan_of(vector=VECTORS[0], negative_vectors=(VECTORS[1],)))
-    led = VECTORS[0] - AVOIDED * VECTORS[1]
+    target = target_of(plan_of(vector=VECTORS[0], negative_vectors=(VECTORS[1],)))
+    led = VECTORS[0] - NEGATIVE_SHARE * VECTORS[1]
     assert target == pytest.approx(led / np.linalg.norm(led), abs=1e-5)
 
 
@@ -157,6 +158,7 @@ def test_files_of_an_older_version_replay(library: Library, name: str) -> None:
     assert again.largest_difference in (0, 1)
 
 
+@UPGRADED
 def test_a_new_recipe_keeps_the_settings_of_the_generator(library: Library) -> None:
     with pytest.warns(Upgraded):
         [made] = library.generate("a red house", 1, seed=3, image_guidance_scale=2.5, **QUICK)
@@ -167,6 +169,7 @@ def test_a_new_recipe_keeps_the_settings_of_the_generator(library: Library) -> N
     assert library.replay(made.image.id).largest_difference == 0
 
 
+@UPGRADED
 def test_settings_that_the_generator_does_not_know_are_refused(library: Library) -> None:
     with pytest.warns(Upgraded):
         [made] = library.generate("a red house", 1, seed=3, **QUICK)
@@ -205,7 +208,7 @@ def test_a_walk_takes_the_words_of_the_nearer_end(striped: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--option", "contrast=2"], "`contrast` is 2.0 and must be above 0 and at most 1"),
+        (["--option", "contrast=2"], "`contrast` is 2.0, but must be above 0 and at most 1"),
         (["--option", "upright=perhaps"], "must be of the type bool"),
         (["--option", "eta=1"], "has no option `eta`"),
         (["--image-guidance", "2"], "has no option `image_guidance_scale`"),
@@ -228,6 +231,7 @@ def test_a_query_without_words_is_refused_by_a_generator_that_reads_only_words(s
     assert result.exit_code == 1 and "reads only words" in result.stderr
 
 
+@UPGRADED
 def test_an_unknown_generator_is_named_with_those_that_are_there(striped: Path) -> None:
     unknown = phosphene.open(striped, generator="nobody")
     with unknown as library, pytest.warns(Upgraded), pytest.raises(PluginError) as raised:

@@ -272,12 +272,12 @@ def test_stopping_keeps_the_batches_that_were_finished(generator: BuiltinGenerat
         ({"strength": float("nan")}, "`strength` is nan"),
         ({"guidance_scale": -1.0}, "`guidance_scale` is -1.0"),
         ({"options": {"image_guidance_scale": float("inf")}}, "`image_guidance_scale` is inf"),
-        ({"options": {"neighbour_strength": 0.0}}, "`neighbour_strength` is 0.0 and must be above 0"),
+        ({"options": {"neighbour_strength": 0.0}}, "`neighbour_strength` is 0.0, but must be above 0"),
         ({"options": {"neighbour_strength": "0.5"}}, "must be of the type float"),
         ({"options": {"precision": "int3"}}, "must be one of float32, bfloat16"),
         ({"options": {"eta": 0.5}}, "has no option `eta`"),
         ({"mask": pillow.new("L", (8, 8))}, "no picture to lie on"),
-        ({"mask": pillow.new("L", (8, 8)), "init": pillow.new("RGB", (8, 8))}, "makes nothing anew"),
+        ({"mask": pillow.new("L", (8, 8)), "init": pillow.new("RGB", (8, 8))}, "nothing would be made anew"),
         ({"fit": "squash"}, "`fit` is 'squash'"),
     ],
 )
@@ -494,7 +494,7 @@ def test_links_out_of_a_generator_and_pickles_are_not_read(folder: Path, tmp_pat
         open_generator(tmp_path / "copied", "cpu")
     weights.unlink()
     (weights.parent / "diffusion_pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'id'\ntR.")
-    with pytest.raises(ModelError, match="is not there"):
+    with pytest.raises(ModelError, match="is missing"):
         open_generator(tmp_path / "copied", "cpu")
 
 

@@ -89,9 +89,9 @@ def test_a_picture_finds_itself_by_path_and_by_id(library: Library) -> None:
 
 
 def test_unknown_ids_and_missing_pictures_are_named(library: Library) -> None:
-    with pytest.raises(QueryError, match="no image has the id `nobody`"):
+    with pytest.raises(QueryError, match="No image has the id `nobody`"):
         library.search("id:nobody")
-    with pytest.raises(QueryError, match=r"there is no picture `missing\.jpg`|`\./missing\.jpg`"):
+    with pytest.raises(QueryError, match=r"There is no picture `missing\.jpg`|`\./missing\.jpg`"):
         library.search("./missing.jpg")
 
 
@@ -160,7 +160,7 @@ def test_a_replay_without_its_parents_is_refused_with_their_ids(library: Library
 def test_an_added_picture_has_no_recipe_to_replay(library: Library) -> None:
     [hit] = library.search(PROMPT, 1)
 
-    with pytest.raises(QueryError, match="was added, not generated"):
+    with pytest.raises(QueryError, match="was added and not generated"):
         library.replay(hit.image.id)
 
 

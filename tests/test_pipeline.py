@@ -377,10 +377,10 @@ def test_pictures_and_masks_of_any_size_are_started_from(pipeline: RetrievalPipe
     ("how", "says"),
     [
         ({"mask_image": torch.ones(1, 1, LATENT_SIZE, LATENT_SIZE)}, "needs an `image`"),
-        ({"image": some_latents(1), "strength": 0.0}, "`strength` has to be above 0"),
+        ({"image": some_latents(1), "strength": 0.0}, "`strength` is 0.0, but must be above 0"),
         ({"image": some_latents(2)}, "2 of `image` for 1 pictures"),
         ({"image_embeds": random_units(6).reshape(2, 3, -1)}, "different numbers of pictures"),
-        ({"callback_on_step_end_tensor_inputs": ["weights"]}, "cannot have weights"),
+        ({"callback_on_step_end_tensor_inputs": ["weights"]}, "unknown names: weights"),
     ],
 )
 def test_arguments_that_do_not_fit_are_named(

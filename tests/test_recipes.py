@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 
 from phosphene.errors import ImageError
 from phosphene.images import save_png
-from phosphene.recipes import LONGEST, check, in_picture, parse, read, roles
+from phosphene.recipes import MAX_LENGTH, check, in_picture, parse, read, roles
 from phosphene.recipes.formats import READABLE, current
 from phosphene.recipes.lineage import encode, texts
 from recipe import OLD_RECIPE, PARENT, RECIPE, START, VECTOR, changed
@@ -54,17 +54,17 @@ def test_a_recipe_of_a_newer_version_is_refused() -> None:
     ("text", "reason"),
     [
         ("", "Expecting value"),
-        ("[]", "no JSON object, but list"),
-        ("null", "no JSON object, but None"),
+        ("[]", "not a JSON object, but list"),
+        ("null", "not a JSON object, but None"),
         ("[" * 100_000, "nested too deeply"),
         ('{"a":' * 100_000, "nested too deeply"),
-        ('{"format": ' + "9" * 5000 + "}", "a number of 5,000 digits"),
-        ('{"format": NaN}', "NaN is no number"),
-        ('{"format": -Infinity}', "-Infinity is no number"),
+        ('{"format": ' + "9" * 5000 + "}", "it contains a number of 5,000 digits"),
+        ('{"format": NaN}', "NaN is not a number"),
+        ('{"format": -Infinity}', "-Infinity is not a number"),
         ('{"format": 1e999}', "'1e999' is too large"),
-        ('{"format": 1, "format": 2}', "the key 'format' is there twice"),
-        ('{"prompt": "\\ud83c"}', "half of a Unicode letter"),
-        ('"' + "a" * LONGEST + '"', "letters; at most 1,048,576 are read"),
+        ('{"format": 1, "format": 2}', "it has the key 'format' twice"),
+        ('{"prompt": "\\ud83c"}', "half of a Unicode character"),
+        ('"' + "a" * MAX_LENGTH + '"', "characters, but may have at most 1,048,576"),
     ],
 )
 def test_what_is_no_json_object_is_refused_in_words(text: str, reason: str) -> None:
@@ -136,12 +136,12 @@ def test_a_value_that_it_cannot_have_is_named_with_its_key(key: str, value: Any)
 
 
 def test_vectors_of_two_lengths_are_refused() -> None:
-    with pytest.raises(ImageError, match="differ in length"):
+    with pytest.raises(ImageError, match="have different lengths"):
         read(written(changed("vector", encode(VECTOR[:4]))), "odd.png")
 
 
 def test_a_mask_without_a_start_is_refused() -> None:
-    with pytest.raises(ImageError, match="no `init` for it to lie on"):
+    with pytest.raises(ImageError, match="no `init` for the mask to lie on"):
         read(written({**RECIPE, "init": None, "mask": {"sha256": "00" * 32}}), "odd.png")
 
 

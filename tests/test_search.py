@@ -74,7 +74,7 @@ def test_a_file_url_names_its_file() -> None:
     "text", ["http://a.org/b.jpg", "2:https://a.org", "boat + S3://a/b.png", "file://host/a.png"]
 )
 def test_an_address_is_named_as_what_is_not_fetched(text: str) -> None:
-    with pytest.raises(QueryError, match="is an address, and phosphene fetches none"):
+    with pytest.raises(QueryError, match="is an address, and phosphene does not download pictures"):
         parse(text)
 
 
@@ -89,7 +89,9 @@ def test_a_weight_stands_before_a_word_even_one_that_begins_with_digits(text: st
 
 
 def test_a_weight_that_no_vector_can_hold_is_refused() -> None:
-    with pytest.raises(QueryError, match=r"`house` has the weight inf; it is above 0 and at most 1,000,000"):
+    with pytest.raises(
+        QueryError, match=r"`house` has the weight inf, but weights must be above 0 and at most 1,000,000"
+    ):
         parse("9" * 400 + ":house")
 
 

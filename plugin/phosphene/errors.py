@@ -116,5 +116,5 @@ class Upgraded(PhospheneWarning):
         )
 
 
-class StartWarning(PhospheneWarning):
+class InitImageWarning(PhospheneWarning):
     """A start that was cut, or a mask that keeps nothing or all of it."""

@@ -9,7 +9,7 @@ from phosphene.errors import VectorError
 
 Vector = NDArray[np.float32]  # shape (d,)
 Vectors = NDArray[np.float32]  # shape (n, d)
-AVOIDED = 0.2  # share of the similarity to what is to be avoided that counts; bench/negative.py measures it
+NEGATIVE_SHARE = 0.2  # the weight of negatives, where the target has 1; bench/negative.py measures it
 Pixels = NDArray[np.uint8]  # shape (height, width, 3), sRGB
 
 
@@ -41,14 +41,14 @@ def blend(vectors: Vectors, weights: Sequence[float]) -> Vector:
     return unit(total)
 
 
-def away(target: Vector, negatives: Sequence[Vector]) -> Vector:
-    """The unit vector that ranks images by their similarity to `target`, less a share of that to `negatives`.
+def steer_away(target: Vector, negatives: Sequence[Vector]) -> Vector:
+    """The unit vector that ranks images by their similarity to `target` less a share of that to `negatives`.
 
     All are unit vectors (d,). This is Rocchio's relevance feedback (1971). Several negatives count more
     than one, but not as many times as they are: together they would outweigh the target.
     """
     avoided = np.sum(negatives, axis=0) / np.sqrt(len(negatives))
-    return unit(target - AVOIDED * avoided)
+    return unit(target - NEGATIVE_SHARE * avoided)
 
 
 def slerp(start: Vector, end: Vector, t: float) -> Vector:

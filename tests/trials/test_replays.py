@@ -173,9 +173,9 @@ def test_an_odd_recipe_in_a_library_is_shown_as_far_as_it_goes(trial: Trial) -> 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--init", "missing.png"), "`missing.png` was taken for a file, and there is none"),
-        (("--init", "id:00000000"), "no image has the id `00000000`"),
-        (("--init", "00000000-0000-0000-0000-000000000000"), "no image has the id"),
+        (("--init", "missing.png"), "There is no file `missing.png`"),
+        (("--init", "id:00000000"), "No image has the id `00000000`"),
+        (("--init", "00000000-0000-0000-0000-000000000000"), "No image has the id"),
         (("--init", "text.png"), "`text.png` is no usable picture"),
         (("--init", "start.png", "--mask", "missing.png"), "`missing.png` is no usable picture: not found"),
     ],
@@ -193,8 +193,8 @@ def test_an_init_image_that_is_not_there_fails_before_a_model_loads(
 
 
 def test_a_replay_of_a_file_that_is_not_there_says_so(trial: Trial) -> None:
-    assert "`missing.png` was taken for a file" in trial.run("replay", "missing.png").stderr
-    assert "no image has the id `00000000`" in trial.run("replay", "id:00000000").stderr
+    assert "There is no file `missing.png`" in trial.run("replay", "missing.png").stderr
+    assert "No image has the id `00000000`" in trial.run("replay", "id:00000000").stderr
 
 
 def test_an_init_image_that_left_the_library_is_still_found(trial: Trial) -> None:

@@ -35,7 +35,7 @@ def test_the_sun_of_a_long_init_image_stays_round_and_what_is_cut_is_said(
     words = ("generate", "a sun", *QUICK, "--init", sun(size, Path("long.png")), "--mask", "keep.png")
     ended = trial.run(*words, "-q")
     assert ended.exit_code == 0, ended.output
-    assert f"The init image is {size[0]}x{size[1]}: only its middle 256x256 is used" in ended.stderr
+    assert f"The init image is {size[0]}x{size[1]}, of which only the middle 256x256 is used" in ended.stderr
     width, height = width_and_height(f"a.lib/pictures/{ended.stdout.strip()}.png")
     assert abs(width - height) <= 4
     assert width > 150
@@ -68,5 +68,5 @@ def test_a_mask_that_makes_nothing_anew_is_an_error(trial: Trial, paint: tuple[i
     start = sun((256, 256), Path("start.png"))
     ended = trial.run("generate", "a tree", *QUICK, "--init", start, "--mask", "mask.png")
     assert ended.exit_code == 1
-    assert "The mask is black everywhere, so it makes nothing anew" in ended.stderr
-    assert "hint: what is white in a mask is made anew" in ended.stderr
+    assert "The mask is black everywhere, so nothing would be made anew" in ended.stderr
+    assert "hint: paint the area to change white: white parts of a mask are made anew" in ended.stderr

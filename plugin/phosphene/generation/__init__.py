@@ -1,7 +1,7 @@
-"""New pictures: the Generator seam.
+"""Making new pictures: the Generator seam.
 
-Generators never search: what they are handed is exactly the lineage. They never choose either: of
-several candidates the best is kept above them, in `choosing`.
+A generator does not search: a request already holds the neighbours, and they become the picture's parents. It
+does not choose between candidates either: `choosing` does that, for every generator in the same way.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,14 +28,14 @@ class Generator(Protocol):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do, known before it is asked for anything."""
+        """What it can do. This never changes while the generator is open."""
         ...
 
     def generate(self, requests: Sequence[Request], *, on_step: OnStep | None = None) -> Iterator[Generated]:
-        """Make one picture per request, in order. All requests are checked before the first is made.
+        """Make one picture per request, in order, after checking all of the requests.
 
-        A picture depends on its own request alone, and the same request gives the same picture.
-        Raises GenerationError for a request that the capabilities do not allow. When `on_step`
-        returns False, the pictures of the batch in progress and of those after it do not come.
+        A picture depends on its own request alone, and the same request gives the same picture. When
+        `on_step` returns False, the generator stops: it yields neither the pictures of the current batch nor
+        any later ones. Raises GenerationError for a request that the capabilities do not allow.
         """
         ...

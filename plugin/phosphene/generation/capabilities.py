@@ -1,4 +1,4 @@
-"""What a generator says of itself before it is asked for anything."""
+"""What a generator can do, so that a request can be checked before any work is done."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,10 @@ from phosphene.generation.requests import Lane, Mode, Value
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A setting of a family's own. The type is that of its default; the bounds are JSON Schema's."""
+    """A setting that only one family of generators has.
+
+    Its type is the type of its default. The names of the bounds are those of JSON Schema.
+    """
 
     default: Value
     help: str = ""
@@ -26,7 +29,7 @@ class Option:
         return type(self.default)
 
     def checked(self, name: str, value: object) -> Value:
-        """The value in the option's type. Raises GenerationError where it is none of it."""
+        """The value in the option's type. Raises GenerationError for a value that the option cannot have."""
         if self.type is float and type(value) is int:
             value = float(value)
         if type(value) is not self.type:
@@ -39,7 +42,7 @@ class Option:
         return value
 
     def read(self, name: str, text: str) -> Value:
-        """The value that a user wrote on a command line. Raises GenerationError where it is none."""
+        """The value in a text from the command line. Raises GenerationError as `checked` does."""
         try:
             value = text if self.type is str else json.loads(text.lower())
         except ValueError:
@@ -48,7 +51,7 @@ class Option:
 
     @property
     def range(self) -> str:
-        """The bounds in words."""
+        """The bounds in words, for an error."""
         least = f"above {self.exclusive_minimum:g}" if self.exclusive_minimum is not None else ""
         least = f"at least {self.minimum:g}" if self.minimum is not None else least
         most = f"at most {self.maximum:g}" if self.maximum is not None else ""
@@ -65,26 +68,26 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a generator can do. `checks.check` refuses every request that this does not allow.
+    """What a generator can do. `checks.check` refuses every request that its capabilities do not allow.
 
-    `lanes` name the parts of a request that it reads. `space` and `dimension` are those of the
-    vectors that it speaks, and None for a generator that reads none.
+    `lanes` are the parts of a request that the generator reads. `space` and `dimension` describe the vectors
+    that it understands. Both are None for a generator that reads no vectors.
     """
 
-    name: str  # how recipes name it
-    weights: str  # sha256 of everything that decides its pictures: its identity in recipes
+    name: str  # its name in recipes
+    weights: str  # sha256 of everything that decides its pictures; recipes identify it by this
     lanes: frozenset[Lane]
     size: tuple[int, int]  # the default width and height
     space: str | None = None
     dimension: int | None = None
     max_references: int = 0
     modes: frozenset[Mode] = frozenset({"text-to-image"})
-    multiple: int = 8  # both sides are multiples of it
-    sides: tuple[int, int] | None = None  # shortest and longest side; None: `size` is the only one
+    multiple: int = 8  # both sides have to be multiples of it
+    sides: tuple[int, int] | None = None  # the shortest and the longest side; None: only `size`
     num_inference_steps: int = 20
-    guidance_scale: float | None = None  # None: it has no guidance
-    candidates: int = 1  # how many are best made for one that is kept
-    sampler: str = ""  # as AUTOMATIC1111's web UI names it
+    guidance_scale: float | None = None  # None for a generator without guidance
+    candidates: int = 1  # the default number of candidates, of which one is kept
+    sampler: str = ""  # the name that AUTOMATIC1111's web UI has for it
     options: Mapping[str, Option] = field(default_factory=dict)
     licence: str = ""
     size_on_disk: int | None = None  # bytes
@@ -94,6 +97,6 @@ class Capabilities:
 def _wrong(name: str, value: object, reason: str) -> GenerationError:
     shown = ascii(value)
     return GenerationError(
-        f"The option `{name}` is {shown if len(shown) < 60 else shown[:60] + '…'} and {reason}.",
+        f"The option `{name}` is {shown if len(shown) < 60 else shown[:60] + '…'}, but {reason}.",
         hint="leave it out to use the generator's default",
     )

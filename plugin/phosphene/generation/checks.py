@@ -1,4 +1,4 @@
-"""What the capabilities of a generator do not allow is refused before anything is made."""
+"""Checks a request against the capabilities of a generator, before anything is made."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,9 +10,9 @@ from phosphene.errors import GenerationError
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.fitting import check_mask
 from phosphene.generation.requests import Request, Value
-from phosphene.recipes.bounds import HEAVIEST, MOST_GUIDANCE, MOST_STEPS, SEEDS, Fit
+from phosphene.recipes.bounds import MAX_GUIDANCE, MAX_STEPS, MAX_WEIGHT, SEED_LIMIT, Fit
 
-IMAGE_TO_IMAGE = 0.6  # keeps the layout; inpainting makes its part anew
+IMAGE_TO_IMAGE = 0.6  # the default strength, which keeps the layout; inpainting has 1
 
 
 def completed(request: Request, capabilities: Capabilities) -> Request:
@@ -31,13 +31,16 @@ def completed(request: Request, capabilities: Capabilities) -> Request:
 
 
 def options_of(options: Mapping[str, object], capabilities: Capabilities) -> dict[str, Value]:
-    """All options of the generator, checked; what is not given has its default."""
+    """All options of the generator: the checked value of each one that is given, the default of the others.
+
+    Raises GenerationError for an unknown option and for a value that an option cannot have.
+    """
     for name in options:
         if name not in capabilities.options:
-            known = ", ".join(f"`{each}`" for each in capabilities.options) or "none"
+            known = ", ".join(f"`{each}`" for each in capabilities.options)
             raise GenerationError(
                 f"The generator `{capabilities.name}` has no option `{name[:60]}`.",
-                hint=f"its options: {known}",
+                hint=f"use one of its options: {known}" if capabilities.options else "leave the option out",
             )
     known_options = capabilities.options.items()
     return {name: each.checked(name, options.get(name, each.default)) for name, each in known_options}
@@ -53,8 +56,8 @@ def check(request: Request, capabilities: Capabilities) -> None:
     options_of(request.options, capabilities)
     if request.fit not in get_args(Fit):
         raise GenerationError(
-            f"`fit` is {request.fit!r}, and must be one of {', '.join(get_args(Fit))}.",
-            hint="crop takes the middle, pad extends the edges, stretch gives up the proportions",
+            f"`fit` is {request.fit!r}, but must be one of {', '.join(get_args(Fit))}.",
+            hint="use crop to keep the middle, pad to keep everything, or stretch to change the proportions",
         )
     check_mask(request, request.size or capabilities.size)
 
@@ -62,34 +65,36 @@ def check(request: Request, capabilities: Capabilities) -> None:
 def _check_mode(request: Request, capabilities: Capabilities) -> None:
     if request.mask is not None and request.init is None:
         raise GenerationError(
-            "The mask has no picture to lie on.", hint="pass the picture to change with `--init PICTURE`"
+            "The mask has no picture to lie on.", hint="pass the picture with `--init PICTURE`"
         )
     if request.mode not in capabilities.modes:
         raise GenerationError(
             f"The generator `{capabilities.name}` cannot do {request.mode}.",
-            hint=f"it can do {', '.join(sorted(capabilities.modes))}",
+            hint=f"use {' or '.join(sorted(capabilities.modes))}, or another generator",
         )
 
 
 def _check_lanes(request: Request, capabilities: Capabilities) -> None:
     if capabilities.lanes == {"words"} and not request.prompt.strip():
         raise GenerationError(
-            f"The generator `{capabilities.name}` reads only words, and the query has none.",
+            f"The generator `{capabilities.name}` reads only words, but the query has no words.",
             hint="add a text to the query",
         )
     if capabilities.space is None:
         return
     if request.space != capabilities.space:
         raise GenerationError(
-            f"The generator speaks the vectors of {capabilities.space}, not those of {request.space}.",
-            hint="`phosphene train diffusion -L LIBRARY` trains one for a library's own space",
+            f"The generator `{capabilities.name}` reads vectors of the space {capabilities.space}, but the"
+            f" request has vectors of {request.space}.",
+            hint="train a generator for the library's own space: `phosphene train diffusion -L LIBRARY`",
         )
     own = [request.vector] if request.vector is not None else []
     for vector in (*own, *request.negative_vectors, *(near.vector for near in request.references)):
         if vector.shape != (capabilities.dimension,):
             raise GenerationError(
-                f"A vector has the shape {vector.shape}; the generator takes ({capabilities.dimension},).",
-                hint="vectors come from the embedder of the space that the request names",
+                f"A vector of the request has the shape {vector.shape}, but the generator takes vectors of"
+                f" the shape ({capabilities.dimension},).",
+                hint="embed the prompt and the pictures with the model of the request's space",
             )
 
 
@@ -97,14 +102,14 @@ def _check_references(request: Request, capabilities: Capabilities) -> None:
     most = capabilities.max_references
     if len(request.references) > most:
         raise GenerationError(
-            f"There are {len(request.references)} neighbours; the generator takes at most {most}.",
+            f"The request has {len(request.references)} neighbours, but the generator takes at most {most}.",
             hint=f"ask for fewer with `-k {most}`",
         )
     weights = [reference.weight for reference in request.references]
-    if any(not (np.isfinite(weight) and 0 <= weight <= HEAVIEST) for weight in weights):
+    if any(not (np.isfinite(weight) and 0 <= weight <= MAX_WEIGHT) for weight in weights):
         raise GenerationError(
-            f"The weight of a neighbour must be between 0 and {HEAVIEST:,.0f}.",
-            hint="use 0 to leave a neighbour out, and a negative prompt to steer away from it",
+            f"The weight of a neighbour must be between 0 and {MAX_WEIGHT:,.0f}.",
+            hint="use 0 to leave a neighbour out, or `--negative` to steer away from something",
         )
 
 
@@ -114,40 +119,41 @@ def _check_size(request: Request, capabilities: Capabilities) -> None:
     (width, height), sides = request.size, capabilities.sides
     if sides is None:
         raise GenerationError(
-            f"A picture of {width}x{height} was asked for; the generator makes only"
+            f"The size is {width}x{height}, but the generator makes only pictures of"
             f" {capabilities.size[0]}x{capabilities.size[1]}.",
             hint="leave out `--size`",
         )
     if any(side % capabilities.multiple or not sides[0] <= side <= sides[1] for side in request.size):
         raise GenerationError(
-            f"A picture of {width}x{height} was asked for; the sides must be multiples of"
-            f" {capabilities.multiple} between {sides[0]} and {sides[1]}.",
-            hint=f"{capabilities.size[0]}x{capabilities.size[1]} is the usual size",
+            f"The size is {width}x{height}, but both sides must be multiples of {capabilities.multiple}"
+            f" between {sides[0]} and {sides[1]}.",
+            hint=f"try the default size, {capabilities.size[0]}x{capabilities.size[1]}",
         )
 
 
 def _check_numbers(request: Request, capabilities: Capabilities) -> None:
-    if not 0 <= request.seed < SEEDS:
-        raise GenerationError(f"The seed is {request.seed}.", hint="seeds lie between 0 and 2^63 - 1")
-    steps = request.num_inference_steps
-    if steps is not None and not 1 <= steps <= MOST_STEPS:
+    if not 0 <= request.seed < SEED_LIMIT:
         raise GenerationError(
-            f"The number of steps is {steps}, and must be between 1 and {MOST_STEPS}.",
-            hint=f"{capabilities.num_inference_steps} steps are usual",
+            f"The seed is {request.seed}, but must be between 0 and 2^63 - 1.", hint="choose another seed"
+        )
+    steps = request.num_inference_steps
+    if steps is not None and not 1 <= steps <= MAX_STEPS:
+        raise GenerationError(
+            f"The number of steps is {steps}, but must be between 1 and {MAX_STEPS}.",
+            hint=f"try the default, {capabilities.num_inference_steps} steps",
         )
     guidance = request.guidance_scale
     if guidance is not None and capabilities.guidance_scale is None:
         raise GenerationError(
             f"The generator `{capabilities.name}` has no guidance.", hint="leave out `--guidance`"
         )
-    if guidance is not None and not 0 <= guidance <= MOST_GUIDANCE:
+    if guidance is not None and not 0 <= guidance <= MAX_GUIDANCE:
         raise GenerationError(
-            f"`guidance_scale` is {guidance}, and must be between 0 and {MOST_GUIDANCE:g}.",
-            hint="at 1 a picture follows the prompt loosely, at 3 closely",
+            f"`guidance_scale` is {guidance}, but must be between 0 and {MAX_GUIDANCE:g}.",
+            hint=f"try the default, {capabilities.guidance_scale:g}",
         )
     if request.strength is not None and not 0 < request.strength <= 1:
         raise GenerationError(
-            f"`strength` is {request.strength}, and must be above 0 (everything is kept) and at most 1"
-            " (everything is made anew).",
-            hint="0.6 keeps the layout and changes what is in it",
+            f"`strength` is {request.strength}, but must be above 0 and at most 1.",
+            hint="try 0.6, which keeps the layout of the init image, or 1, which keeps nothing of it",
         )

@@ -1,7 +1,7 @@
-"""The best of several candidates is kept, as DALL-E had its pictures chosen by CLIP (Ramesh et al. 2021).
+"""Makes several candidates of each picture and keeps the best one, as DALL-E did (Ramesh et al. 2021).
 
-This works for every generator. One that guesses the vectors of its pictures itself is believed, so
-that only the pictures that are kept have to be finished; those of another one are embedded here.
+This works for every generator. Some generators predict the vectors of their pictures. Then the prediction
+decides, and only the chosen candidate has to be finished. Otherwise all candidates are finished and embedded.
 """
 
 import hashlib
@@ -15,12 +15,12 @@ from PIL.Image import Image as Picture
 from phosphene.embedding import Embedder
 from phosphene.generation import Generated, Generator, OnStep, Request
 from phosphene.generation.planning import Plan
-from phosphene.vectors import Vector, away
+from phosphene.vectors import Vector, steer_away
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The candidate that is kept of a plan, and its number."""
+    """The candidate that is kept for a plan, and its number."""
 
     picture: Picture
     generated: Generated
@@ -30,8 +30,8 @@ class Chosen:
 def choose(
     plans: Sequence[Plan], generator: Generator, embedder: Embedder, on_step: OnStep | None = None
 ) -> Iterator[tuple[Plan, Chosen]]:
-    """The best candidate of each plan, in order. When `on_step` stops the generator, the rest is missing."""
-    requests = [one for plan in plans for one in candidates(plan)]
+    """The best candidate of each plan, in order. When `on_step` stops the generator, later plans get none."""
+    requests = [request for plan in plans for request in candidate_requests(plan)]
     results = iter(generator.generate(requests, on_step=on_step))
     for plan in plans:
         tries = list(islice(results, plan.candidates))
@@ -40,8 +40,8 @@ def choose(
         yield plan, _best(plan, tries, embedder)
 
 
-def candidates(plan: Plan) -> list[Request]:
-    """The request of a plan with as many noises of its seed as there are candidates."""
+def candidate_requests(plan: Plan) -> list[Request]:
+    """One request per candidate of a plan. They differ in the seed of the noise."""
     numbers = range(plan.candidate, plan.candidate + plan.candidates)
     return [
         replace(plan.request, seed=noise_seed(plan.request.seed, number), candidate=number)
@@ -50,31 +50,34 @@ def candidates(plan: Plan) -> list[Request]:
 
 
 def noise_seed(seed: int, candidate: int) -> int:
-    """The seed of a candidate's noise: the user's seed, and for further ones numbers that follow from it."""
+    """The seed of a candidate's noise: the first one has the user's seed, the others have hashes of it."""
     if not candidate:
         return seed
     digest = hashlib.sha256(f"{seed}/{candidate}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def wanted(plan: Plan) -> Vector | None:
-    """What a picture should be near to, (d,): the prompt or else the neighbours, minus the negatives."""
+def target_of(plan: Plan) -> Vector | None:
+    """The vector (d,) that a picture should be near to: the prompt or the neighbours, less the negatives.
+
+    None if a plan has no vectors.
+    """
     request = plan.request
     if request.vector is not None:
-        asked = request.vector
+        target = request.vector
     elif request.references:
         weights = np.asarray([near.weight for near in request.references], dtype=np.float32)
-        asked = weights @ np.stack([near.vector for near in request.references])
+        target = weights @ np.stack([near.vector for near in request.references])
     else:
         return None
-    length = float(np.linalg.norm(asked))
-    return (
-        away(asked / length, list(request.negative_vectors)) if request.negative_vectors and length else asked
-    )
+    length = float(np.linalg.norm(target))
+    if not request.negative_vectors or not length:
+        return target
+    return steer_away(target / length, list(request.negative_vectors))
 
 
 def _best(plan: Plan, tries: Sequence[Generated], embedder: Embedder) -> Chosen:
-    target = wanted(plan)
+    target = target_of(plan)
     if len(tries) == 1 or target is None:
         return Chosen(tries[0].picture(), tries[0], plan.candidate)
     pictures: list[Picture] = []

@@ -1,8 +1,10 @@
-"""Pictures of any shape as a generator begins with them, and the masks that lie on them.
+"""Fits init images and their masks to the size of the new picture.
 
-Proportions are kept unless stretching is asked for. `crop` takes the middle of a picture that has the
-proportions of the new one. `pad` takes the whole picture and extends its edges; with a mask, that margin
-is made anew. A mask has the proportions of its picture, in any size, and is fitted in the same way.
+- `crop` keeps the largest part in the middle that has the proportions of the new picture.
+- `pad` keeps the whole picture and extends its edges. With a mask, the generator paints the margin anew.
+- `stretch` keeps the whole picture and changes its proportions.
+
+A mask may have any size, but it has to have the proportions of its picture. It is fitted in the same way.
 """
 
 from collections.abc import Iterator
@@ -18,16 +20,16 @@ from phosphene.images import resized
 from phosphene.images.sizes import Size
 from phosphene.recipes.bounds import Fit
 
-HOW_IT_IS_READ = "what is white in a mask is made anew, what is black or transparent is kept"
+MASK_RULE = "white parts of a mask are made anew, black and transparent parts are kept"
 
 
 def has_proportions(picture: Picture, size: Size) -> bool:
-    """Whether a picture has the proportions of a size, so that every fit gives the same."""
+    """Whether a picture has the proportions of a size. Then every fit gives the same result."""
     return picture.width * size[1] == picture.height * size[0]
 
 
 def fitted(picture: Picture, size: Size, fit: Fit) -> Picture:
-    """A picture in a size (width, height), in RGB."""
+    """The picture in RGB, fitted to a size (width, height)."""
     picture = picture.convert("RGB")
     if fit != "pad":
         return resized(cropped(picture, size, fit), size, Resampling.LANCZOS)
@@ -38,7 +40,7 @@ def fitted(picture: Picture, size: Size, fit: Fit) -> Picture:
 
 
 def fitted_mask(mask: Picture, size: Size, fit: Fit) -> Picture:
-    """A mask as it lies on the picture that `fitted` gives, in grey."""
+    """The mask in grey, fitted to a size in the same way as its picture is by `fitted`."""
     mask = painted(mask)
     if fit != "pad":
         return resized(cropped(mask, size, fit), size, Resampling.BILINEAR)
@@ -49,7 +51,7 @@ def fitted_mask(mask: Picture, size: Size, fit: Fit) -> Picture:
 
 
 def painted(mask: Picture) -> Picture:
-    """How much of each pixel is made anew, in grey: the mask's paint on black."""
+    """How much of each pixel is made anew, in grey. Transparent pixels count as black."""
     if not mask.has_transparency_data:
         return mask.convert("L")
     layer = mask.convert("RGBA")
@@ -59,54 +61,58 @@ def painted(mask: Picture) -> Picture:
 
 
 def cropped(picture: Picture, size: Size, fit: Fit) -> Picture:
-    """The middle of a picture in the proportions of a size, where it is to be cropped; else all of it."""
+    """With `crop`, the middle of a picture in the proportions of a size. Otherwise the whole picture."""
     if fit != "crop" or has_proportions(picture, size):
         return picture
     left, top, width, height = _middle(picture, size)
     return picture.crop((left, top, left + width, top + height))
 
 
-def remarks(init: Picture, mask: Picture | None, fit: Fit, size: Size) -> Iterator[str]:
-    """What a user should know of an init image and its mask, in sentences, though they can be used."""
+def fit_warnings(init: Picture, mask: Picture | None, fit: Fit, size: Size) -> Iterator[str]:
+    """Warn of an init image and a mask that can be used, but perhaps not as the user meant: in sentences."""
     if fit == "crop" and not has_proportions(init, size):
         _, _, width, height = _middle(init, size)
         yield (
-            f"The init image is {init.width}x{init.height}: only its middle {width}x{height} is used"
-            " (`--fit pad` keeps all of it)."
+            f"The init image is {init.width}x{init.height}, of which only the middle {width}x{height} is"
+            " used. `--fit pad` keeps all of it."
         )
     if mask is not None and _lightness(mask) == (255, 255):
-        yield f"The mask is white everywhere: nothing of the init image is kept ({HOW_IT_IS_READ})."
+        yield f"The mask is white everywhere, so nothing of the init image is kept: {MASK_RULE}."
     if mask is not None and _lightness(mask) == (0, 0) and fit != "pad" and not has_proportions(init, size):
-        yield f"The mask is black everywhere: only the shape of the init image changes ({HOW_IT_IS_READ})."
+        yield f"The mask is black everywhere, so only the shape of the init image changes: {MASK_RULE}."
 
 
 def check_mask(request: Request, size: Size) -> None:
-    """Raise GenerationError for a mask that does not lie on its picture, or that makes nothing anew.
+    """Raise GenerationError for a mask with other proportions than its picture, or one that changes nothing.
 
-    An opaque black one may lie on a picture of other proportions, and then it is only fitted.
+    An opaque black mask is allowed where the picture has other proportions than `size`: the picture is then
+    only fitted.
     """
     init, mask = request.init, request.mask
     if mask is None or init is None:
         return
     if request.fit != "stretch" and not _alike(init, mask):
         raise GenerationError(
-            f"The mask is {mask.width}x{mask.height} and the init image {init.width}x{init.height}:"
+            f"The mask is {mask.width}x{mask.height} and the init image is {init.width}x{init.height}, so"
             " their proportions differ.",
-            hint="draw the mask on the init image, in any size; `--fit stretch` stretches both",
+            hint="draw the mask on the init image, in any size, or use `--fit stretch` to stretch both",
         )
     if fitted_mask(mask, size, request.fit).getbbox():
         return
     if painted(mask).getbbox():
         raise GenerationError(
-            "The mask is black in the part that is left of it, so it makes nothing anew.",
-            hint="it is cropped and scaled with its picture: paint larger, or keep all with `--fit pad`",
+            "The mask is black in the part that is left after fitting, so nothing would be made anew.",
+            hint="paint a larger area white, or use `--fit pad` to keep the whole mask",
         )
     if has_proportions(init, size) or mask.has_transparency_data:
-        raise GenerationError("The mask is black everywhere, so it makes nothing anew.", hint=HOW_IT_IS_READ)
+        raise GenerationError(
+            "The mask is black everywhere, so nothing would be made anew.",
+            hint=f"paint the area to change white: {MASK_RULE}",
+        )
 
 
 def _alike(first: Picture, second: Picture) -> bool:
-    """Whether two pictures have the same proportions, but for a pixel that is lost to rounding."""
+    """Whether two pictures have the same proportions, apart from one pixel that rounding may cost."""
     return abs(first.width * second.height - second.width * first.height) <= max(first.size)
 
 
@@ -117,14 +123,14 @@ def _lightness(mask: Picture) -> tuple[int, int]:
 
 
 def _middle(picture: Picture, size: Size) -> tuple[int, int, int, int]:
-    """Left, top, width and height of the largest middle of a picture in the proportions of a size."""
+    """Left, top, width and height of the largest part in the middle that has the proportions of a size."""
     width = min(picture.width, max(1, picture.height * size[0] // size[1]))
     height = min(picture.height, max(1, picture.width * size[1] // size[0]))
     return (picture.width - width) // 2, (picture.height - height) // 2, width, height
 
 
 def _frame(picture: Picture, size: Size) -> tuple[int, int, int, int]:
-    """Left, top, width and height of a whole picture in the middle of a size."""
+    """Left, top, width and height of the whole picture, scaled into the middle of a size."""
     scale = min(size[0] / picture.width, size[1] / picture.height)
     width, height = (max(1, round(side * scale)) for side in picture.size)
     return (size[0] - width) // 2, (size[1] - height) // 2, width, height

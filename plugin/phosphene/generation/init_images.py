@@ -1,7 +1,8 @@
-"""The init image of a generation and its mask, and where to find them again for a replay.
+"""Opens the init image and the mask of a generation, and finds them again for a replay.
 
-A recipe names them by the sha256 of the file and, when they are images of the library, by their ids. It
-never names a place. This machine's journal remembers where a file lay that is no image of the library.
+A recipe names them by the sha256 of their files and, if they are images of the library, by their ids. It does
+not contain their paths, because a recipe travels with its picture. The journal, which stays on this machine,
+remembers where the files were.
 """
 
 import hashlib
@@ -30,134 +31,135 @@ OpenPicture = Callable[[Path], Picture]
 
 @dataclass(frozen=True, slots=True)
 class InitImage:
-    """A picture that a generation begins with, or its mask."""
+    """The picture that a generation begins with, or the mask of that picture."""
 
     sha256: str  # of the file's bytes
     picture: Picture
-    path: Path  # of the file; no recipe tells it
-    id: str | None = None  # where it is an image of the library
-    similarity: float = 1.0  # its cosine to the query, where it is an image of the library
+    path: Path  # of the file; it is never written to a recipe
+    id: str | None = None  # if it is an image of the library
+    similarity: float = 1.0  # cosine to the query, if it is an image of the library
 
 
 @dataclass(frozen=True, slots=True)
 class InitImages:
-    """Finds init images and masks for one library, and remembers where they lay. Needs no model."""
+    """Finds init images and masks for one library, and remembers their paths. This needs no model."""
 
     folder: Path
     store: Store
     journal: Journal
 
-    def open(self, named: Path | str, opened: OpenPicture = open_picture) -> InitImage:
-        """The picture of a file, or of an image by its id, with or without `id:` before it.
+    def open(self, named: Path | str, read: OpenPicture = open_picture) -> InitImage:
+        """Open a file, or an image of the library by its id, with or without `id:` before it.
 
-        A name is that of a file where there is one. Raises QueryError where nothing has that name,
-        and ImageError where the file is no picture.
+        A name that is both is taken for the file. Raises QueryError if there is neither a file nor an image
+        of this name, and ImageError if the file is not a picture.
         """
-        place = file_or_id(named) if isinstance(named, str) else named
-        if isinstance(place, Path):
-            return self._of_file(place, opened)
-        return self._of_image(find(self.store, place), opened)
+        found = file_or_id(named) if isinstance(named, str) else named
+        if isinstance(found, Path):
+            return self._of_file(found, read)
+        return self._of_image(find(self.store, found), read)
 
-    def again(
+    def find_again(
         self,
         recipe: Mapping[str, Any],
         role: str,
-        instead: Path | str | None = None,
-        opened: OpenPicture = open_picture,
+        given: Path | str | None = None,
+        read: OpenPicture = open_picture,
     ) -> InitImage | None:
-        """The `init` or the `mask` of a recipe: where the library has it, or where it lay.
+        """Find the `init` or the `mask` of a recipe, in the library or at the path where it was used before.
 
-        `instead` is where to look in place of all that. Raises GenerationError where it is not found.
+        If the user has `given` a file or an id, only that is looked at. Returns None for a recipe that has no
+        such picture. Raises GenerationError if the picture is not found.
         """
         named = recipe[role]
-        if named is None and instead is not None:
-            raise GenerationError(f"The recipe names no {role} picture.", hint=f"leave out `--{role}`")
+        if named is None and given is not None:
+            raise GenerationError(f"The recipe has no {role} picture.", hint=f"leave out `--{role}`")
         if named is None:
             return None
-        if instead is not None:
-            return _same(self.open(instead, opened), named["sha256"], role)
-        for path in self._places(named):
-            if _holds(path, named["sha256"]):
-                return _by_the_recipe(self._of_file(path, opened), recipe, role)
+        if given is not None:
+            return _checked(self.open(given, read), named["sha256"], role)
+        for path in self._possible_paths(named):
+            if _has_sha256(path, named["sha256"]):
+                return _as_in_recipe(self._of_file(path, read), recipe, role)
         raise GenerationError(
-            f"The {role} picture of the recipe is not found. Its file has the sha256 {named['sha256']}.",
+            f"The {role} picture of the recipe was not found. Its file has the sha256 {named['sha256']}.",
             hint=f"name that file: `phosphene replay … --{role} FILE`",
         )
 
-    def remember(self, source: InitImage | None) -> None:
-        """Remember where a source lay: it may be no image of the library, or may leave it."""
-        if source is not None:
-            self.journal.inputs.remember(source.sha256, to_uri(source.path, self.folder))
+    def remember(self, image: InitImage | None) -> None:
+        """Write the path of a picture to the journal, so that a replay finds it outside of the library."""
+        if image is not None:
+            self.journal.inputs.remember(image.sha256, to_uri(image.path, self.folder))
 
-    def _of_file(self, path: Path, opened: OpenPicture) -> InitImage:
-        """The source in a file, and the image of the library that it is."""
-        picture, sha256 = opened(path), digest(path)
+    def _of_file(self, path: Path, read: OpenPicture) -> InitImage:
+        """The picture in a file, with its id if it is an image of the library."""
+        picture, sha256 = read(path), digest(path)
         image = self._image(path, sha256)
         return InitImage(sha256, picture, path, image.id if image else None)
 
-    def _of_image(self, image: Image, opened: OpenPicture) -> InitImage:
-        """The source that an image is: its file as it was added, or that file as it is now."""
+    def _of_image(self, image: Image, read: OpenPicture) -> InitImage:
+        """The picture of an image: a file that is still as it was added, or else the changed file."""
         paths = [path for path in self._files(image) if path.is_file()]
         if not paths:
             raise QueryError(
                 f"The file of the image `{image.id}` is not on this machine: `{image.uri}`.",
-                hint="name a file of that picture instead of its id",
+                hint="name a file with that picture instead of the id",
             )
-        same = (path for path in paths if _holds(path, image.sha256))
-        source = self._of_file(next(same, paths[0]), opened)
-        return source if image.sha256 else replace(source, id=image.id)
+        unchanged = (path for path in paths if _has_sha256(path, image.sha256))
+        opened = self._of_file(next(unchanged, paths[0]), read)
+        return opened if image.sha256 else replace(opened, id=image.id)
 
     def _image(self, path: Path, sha256: str) -> Image | None:
-        """The image of the library that a file is: an added one by its bytes, ours by its recipe."""
+        """The image of the library in a file: an added one by its bytes, a generated one by its recipe."""
         ids = [image_id(sha256)]
-        with suppress(ImageError):  # a recipe that is not sound makes it no image of ours
+        with suppress(ImageError):  # a picture with a damaged recipe is treated like any other
             if recipe := in_picture(path):
                 ids.append(generated_id(recipe))
         own = to_uri(path, self.folder)
         return next((it for it in self.store.get(ids) if it.sha256 == sha256 or it.uri == own), None)
 
-    def _places(self, named: Mapping[str, Any]) -> Iterator[Path]:
-        """Where the picture that a recipe names may lie."""
-        old = named.get("uri") or ""  # as older versions wrote it
+    def _possible_paths(self, named: Mapping[str, Any]) -> Iterator[Path]:
+        """The paths where a picture of a recipe may be."""
+        old = named.get("uri") or ""  # older versions wrote it
         ids = [named.get("id", ""), image_id(named["sha256"]), PurePosixPath(old).stem]
         ids = [id for id in ids if is_id(id)]
         for image in self.store.get(ids):
             yield from self._files(image)
-        for id in ids:  # its file stays where it was removed
+        for id in ids:  # the file of an image stays when the image is removed from the library
             yield self.folder / "pictures" / f"{id}.png"
         for uri in (self.journal.inputs.uri(named["sha256"]), old):
             if uri and not is_remote(uri):
                 yield to_path(uri, self.folder)
 
     def _files(self, image: Image) -> Iterator[Path]:
-        """Where files of an image lie, or lay, on this machine."""
+        """The paths on this machine where an image was added or written."""
         seen = self.journal.places([image.id]).get(image.id, ())
         for uri in (image.uri, *(each.uri for each in seen)):
             if not is_remote(uri):
                 yield to_path(uri, self.folder)
 
 
-def _by_the_recipe(source: InitImage, recipe: Mapping[str, Any], role: str) -> InitImage:
-    """The source, still by the id that the recipe gives it, where its image has left the library."""
-    said = [parent.similarity for parent in parents_of(recipe) if parent.role == role]
-    id, similarity = source.id or recipe[role].get("id"), said[0] if said else 1.0
-    return replace(source, id=id, similarity=similarity)
+def _as_in_recipe(image: InitImage, recipe: Mapping[str, Any], role: str) -> InitImage:
+    """The picture with the similarity of the recipe, and with its id even if it has left the library."""
+    similarities = [parent.similarity for parent in parents_of(recipe) if parent.role == role]
+    id, similarity = image.id or recipe[role].get("id"), similarities[0] if similarities else 1.0
+    return replace(image, id=id, similarity=similarity)
 
 
-def _same(source: InitImage, sha256: str, role: str) -> InitImage:
-    """The source, where it is the very file. Raises GenerationError where it is another one."""
-    if source.sha256 != sha256:
+def _checked(image: InitImage, sha256: str, role: str) -> InitImage:
+    """The picture. Raises GenerationError if its file is not the one that the recipe names."""
+    if image.sha256 != sha256:
         raise GenerationError(
             f"The {role} picture of the recipe has the sha256 {sha256}, but the file that you named has"
-            f" {source.sha256}.",
-            hint="only the very file makes the same picture again",
+            f" {image.sha256}.",
+            hint="name the original file, unchanged",
         )
-    return source
+    return image
 
 
-def _holds(path: Path, sha256: str) -> bool:
-    """Whether it is a file of these bytes. A recipe may name any place: nothing but files is opened."""
-    if not os.path.isfile(path):  # unlike Path.is_file, never raises  # noqa: PTH113
+def _has_sha256(path: Path, sha256: str) -> bool:
+    """Whether this is a file with this sha256. Nothing but files is opened: a recipe may name anything."""
+    if not os.path.isfile(path):  # unlike Path.is_file, this never raises  # noqa: PTH113
         return False
     with suppress(OSError), path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256

@@ -1,4 +1,4 @@
-"""Generated pictures are kept in a library: the file first, then the store, then the journal."""
+"""Keeps generated pictures in a library: first writes the file, then the store, then the journal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from phosphene.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """Keeps pictures in the target library: the one that they were made from, or another one."""
+    """Keeps pictures in the target library, which may be another one than the pictures were made from."""
 
     folder: Path
     store: Store
     journal: Journal
 
     def check(self) -> None:
-        """Raise StoreError, before anything is made, where the store can only be read."""
+        """Raise StoreError if the store is read-only. Call this before any picture is made."""
         self.store.upsert([])
 
     def keep(self, made: Sequence[tuple[Image, bytes]]) -> None:
-        """Store the images that are new, and the files that are not there. Ctrl-C waits until it is done."""
+        """Store new images and missing files. Ctrl-C takes effect after that."""
         with uninterrupted():
             known = {image.id for image in self.store.get([image.id for image, _ in made])}
             for image, file in made:

@@ -1,4 +1,4 @@
-"""From plans to pictures: generated, chosen, embedded, and with a recipe in each."""
+"""Makes the planned pictures: generates candidates, chooses, embeds, and writes a recipe into each PNG."""
 
 import hashlib
 import time
@@ -24,19 +24,19 @@ from phosphene.images import png, thumbnail
 from phosphene.recipes.lineage import generated_id, parents_of, texts
 from phosphene.records import Image
 from phosphene.store import Store
-from phosphene.vectors import Vector, there
+from phosphene.vectors import Vector
 
-COMMIT_SECONDS = 5.0  # at most this much finished work waits to be stored
+COMMIT_SECONDS = 5.0  # finished pictures are stored at least this often, so that a kill loses little
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratedImage:
-    """A generated picture and its record. `score` is the cosine of the picture to its own prompt.
+    """A generated picture and its record. `score` is the cosine similarity of the picture to its prompt.
 
     `novelty` is None in a library without imported images.
     """
 
-    image: Image
+    image: Image[Vector]
     picture: Picture
     score: float
     novelty: Novelty | None = None
@@ -51,7 +51,7 @@ class GeneratedImage:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """Makes pictures for a library. Its store and folder are what novelty is measured with."""
+    """Makes pictures for a library. Novelty is measured against its `store`, and cached in its `folder`."""
 
     generator: Generator
     embedder: Embedder
@@ -61,12 +61,12 @@ class Maker:
     def make(
         self, plans: Sequence[Plan], on_step: OnStep | None = None, *, keeper: Keeper | None = None
     ) -> list[GeneratedImage]:
-        """Make the planned pictures, in order; a `keeper` stores each group as soon as it is finished."""
+        """Make the planned pictures, in order. A `keeper` stores each group of them once it is finished."""
         if keeper:
             keeper.check()
         baseline = Baseline.of(self.store, self.folder / "novelty.npz")
         made: list[GeneratedImage] = []
-        with ThreadPoolExecutor(cores()) as threads:  # a search waits more than it computes
+        with ThreadPoolExecutor(cores()) as threads:  # a search mostly waits for the store
             for group in self._groups(plans, on_step):
                 if keeper:
                     keeper.keep([(one.image, one.file) for one in group])
@@ -74,9 +74,10 @@ class Maker:
         return made
 
     def _groups(self, plans: Sequence[Plan], on_step: OnStep | None = None) -> Iterator[list[GeneratedImage]]:
-        """The pictures in groups that are worth one commit each.
+        """The finished pictures in groups. Each group is large enough for a commit of its own.
 
-        What is finished when the generator fails or is interrupted still comes, as the last group.
+        If the generator fails or is interrupted, the pictures that are already finished come as a last group
+        before the error is raised.
         """
         waiting: list[tuple[Plan, Chosen]] = []
         since = time.monotonic()
@@ -86,7 +87,7 @@ class Maker:
                 if time.monotonic() - since > COMMIT_SECONDS:
                     yield self._recorded(waiting)
                     waiting, since = [], time.monotonic()
-        except (Exception, KeyboardInterrupt):  # raised again below: what is finished is not lost
+        except (Exception, KeyboardInterrupt):  # is raised again once the finished pictures are stored
             if waiting:
                 yield self._recorded(waiting)
             raise
@@ -97,12 +98,12 @@ class Maker:
         plans, chosen = zip(*finished, strict=True)
         embedded = self.embedder.pictures([self.embedder.prepare(one.picture) for one in chosen])
         record = partial(generated_image, self.generator.capabilities)
-        with ThreadPoolExecutor(cores()) as threads:  # PNGs are most of it
+        with ThreadPoolExecutor(cores()) as threads:  # most of the time goes into writing PNGs
             return list(threads.map(record, plans, chosen, embedded.vectors, embedded.norms.tolist()))
 
     def _measured(self, baseline: Baseline, made: GeneratedImage) -> GeneratedImage:
         parents = [parent.id for parent in made.image.parents]
-        return replace(made, novelty=measure(self.store, baseline, there(made.image.vector), parents))
+        return replace(made, novelty=measure(self.store, baseline, made.image.vector, parents))
 
 
 def generated_image(

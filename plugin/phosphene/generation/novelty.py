@@ -1,12 +1,12 @@
-"""How near a generated picture is to what the library already holds.
+"""Measures how near a generated picture is to the imported images of the library.
 
-Honestly: "similar in this space", never "original"; two photographs of one place are as similar
-as a photograph and its copy.
+This is similarity in the space of the library and says nothing about originality: two photographs of one
+place can be as similar as a photograph and its copy.
 
-The yardstick is the library itself: each imported image has a nearest other imported image,
-and the similarities of these pairs are a distribution. A generated picture's percentile in it
-says how many of them are less near to their nearest than this picture is to its own
-(Somepalli et al. 2023, "Diffusion Art or Digital Forgery?", report the same two distributions).
+The library itself is the baseline. Every imported image has a similarity to its nearest other imported image.
+A generated picture has a similarity to its nearest imported image too, and its percentile says how many of
+the imported images are less similar to their nearest one. Somepalli et al. 2023, "Diffusion Art or Digital
+Forgery?", compare the same two distributions.
 """
 
 import io
@@ -27,14 +27,14 @@ from phosphene.records import Hit, Image
 from phosphene.store import Store
 from phosphene.vectors import Vector
 
-SAMPLE = 5_000  # imported images whose nearest neighbour makes the baseline
-FEWEST = 100  # below this a percentile would mean nothing
-BLOCK = 4_096  # vectors compared at once: 5,000 x 4,096 float32 is 82 MB
+SAMPLE = 5_000  # imported images from which the baseline is computed
+FEWEST = 100  # imported images that a percentile needs to mean anything
+BLOCK = 4_096  # vectors that are compared at once: 5,000 x 4,096 float32 are 82 MB
 
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The nearest imported image; `percentile` is None where there are under 100 of them."""
+    """The nearest imported image. `percentile` is None in a library with fewer than 100 imported images."""
 
     nearest: str
     similarity: float
@@ -43,7 +43,10 @@ class Nearest:
 
 @dataclass(frozen=True, slots=True)
 class Novelty:
-    """The nearest imported image of all, and the nearest that was not a parent."""
+    """The nearest imported image, and the nearest one that is not a parent of the picture.
+
+    `exact` is False if the store's search is approximate, so that there may be a nearer one.
+    """
 
     nearest: str
     similarity: float
@@ -53,23 +56,23 @@ class Novelty:
 
 
 class Baseline:
-    """The nearest-neighbour similarities of imported images, ascending; cached in one file."""
+    """The ascending similarities of imported images to their nearest other one. They are cached in a file."""
 
     def __init__(self, similarities: NDArray[np.float32]) -> None:
         self.similarities = similarities
 
     @classmethod
     def of(cls, store: Store, cache: Path) -> "Baseline":
-        """Measure it, or read what was measured when the library had as many imported images."""
+        """Compute it, or read it from the cache if the number of imported images is still the same."""
         count = store.count(IMPORTED)
-        if (kept := _kept(cache, count)) is not None:
+        if (kept := _cached(cache, count)) is not None:
             return cls(kept)
         measured = cls(_similarities(store))
-        _keep(cache, count, measured.similarities)
+        _write_cache(cache, count, measured.similarities)
         return measured
 
     def percentile(self, similarity: float) -> float | None:
-        """How many of a hundred imported images are less near to their nearest one."""
+        """How many per cent of the imported images are less similar to their nearest one."""
         if len(self.similarities) < FEWEST:
             return None
         below = np.searchsorted(self.similarities, similarity, side="left")
@@ -77,8 +80,8 @@ class Baseline:
 
 
 def measure(store: Store, baseline: Baseline, vector: Vector, parents: Sequence[str]) -> Novelty | None:
-    """The novelty of a picture with this unit vector; None in a library without imported images."""
-    hits = store.near(vector, 1 + len(parents), IMPORTED)  # enough for one that is no parent
+    """The novelty of a picture with this unit vector (d,). None in a library without imported images."""
+    hits = store.near(vector, 1 + len(parents), IMPORTED)  # so that at least one is not a parent
     if not hits:
         return None
     first, others = hits[0], [hit for hit in hits if hit.image.id not in parents]
@@ -101,13 +104,13 @@ def _similarities(store: Store) -> NDArray[np.float32]:
         scores = queries @ np.stack([image.vector for image in block]).T
         for column, image in enumerate(block):
             if image.id in rows:
-                scores[rows[image.id], column] = -1.0  # no image is its own neighbour
+                scores[rows[image.id], column] = -1.0  # an image is not its own neighbour
         best = np.maximum(best, scores.max(axis=1))
     return np.sort(best)
 
 
 def _sample(store: Store) -> list[Image[Vector]]:
-    """At most SAMPLE imported images, the same ones for the same library."""
+    """At most SAMPLE imported images, which are always the same for the same library."""
     ids = sorted(image.id for image in store.iterate(IMPORTED))
     if len(ids) > SAMPLE:
         chosen = np.random.default_rng(0).choice(len(ids), SAMPLE, replace=False)
@@ -115,8 +118,8 @@ def _sample(store: Store) -> list[Image[Vector]]:
     return store.get(ids, vectors=True)
 
 
-def _kept(cache: Path, count: int) -> NDArray[np.float32] | None:
-    """What was measured with as many imported images; None where there is none, or a damaged file."""
+def _cached(cache: Path, count: int) -> NDArray[np.float32] | None:
+    """The cached similarities. None if the file is missing, damaged, or from another number of images."""
     try:
         with cache.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             same, similarities = int(kept["count"]) == count, kept["similarities"]
@@ -126,8 +129,8 @@ def _kept(cache: Path, count: int) -> NDArray[np.float32] | None:
     return similarities if same and fits else None
 
 
-def _keep(cache: Path, count: int, similarities: NDArray[np.float32]) -> None:
-    """Keep it for the next time, where that can be written."""
+def _write_cache(cache: Path, count: int, similarities: NDArray[np.float32]) -> None:
+    """Write the cache, unless the folder is read-only."""
     if not may_write(cache.parent):
         return
     file = io.BytesIO()

@@ -1,7 +1,7 @@
-"""From a prompt to plans: the neighbours are found and everything that a recipe names is collected.
+"""Plans pictures: finds the neighbours of a prompt, and collects everything that a recipe has to name.
 
-The store is read once: `near` gives the neighbours with their vectors, and so also the sha256 of the
-parents. Thumbnails and files are read when a generator opens them.
+The store is read once: one call of `near` returns the neighbours with their vectors. Thumbnails and files are
+read only when a generator opens them.
 """
 
 import warnings
@@ -10,41 +10,41 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from phosphene.errors import GenerationError, QueryError, StartWarning
+from phosphene.errors import GenerationError, InitImageWarning, QueryError
 from phosphene.filters import IMPORTED, Filter
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.checks import completed
-from phosphene.generation.fitting import remarks
+from phosphene.generation.fitting import fit_warnings
 from phosphene.generation.init_images import InitImage, InitImages
 from phosphene.generation.reference_pictures import ReferencePictures
 from phosphene.generation.requests import Reference, Request
 from phosphene.images import open_mask
 from phosphene.query import Query, parse
-from phosphene.recipes.bounds import MOST_CANDIDATES
+from phosphene.recipes.bounds import MAX_CANDIDATES
 from phosphene.recipes.lineage import rounded
 from phosphene.records import Image, Space
 from phosphene.store import Store
-from phosphene.vectors import Vector, away, there
+from phosphene.vectors import Vector, steer_away
 
-SAME_MEANING = 0.99  # cosine of two texts that say one thing: `a house` and `a home` have 0.999
-NEIGHBOURS = 6
+SAME_MEANING = 0.99  # texts with a higher cosine mean the same: `a house` and `a home` have 0.999
+NEIGHBOURS = 6  # the default number
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One picture to make: the request, and what its recipe says besides."""
+    """One picture to make: the request, and what else its recipe has to say."""
 
-    prompt: str  # the whole query, as the user wrote it
+    prompt: str  # the whole query, as the user wrote it, without folders
     request: Request
     parents: Mapping[str, str]  # id → sha256
     negative: tuple[str, ...] = ()
     init: InitImage | None = None
     mask: InitImage | None = None
-    candidates: int = 1  # how many are made; the best one is kept
-    candidate: int = 0  # the number of the first one
+    candidates: int = 1  # the number of tries, of which the best one is kept
+    candidate: int = 0  # the number of the first try
 
     def with_seed(self, seed: int) -> "Plan":
-        """The same with another noise."""
+        """The same plan with another seed."""
         return replace(self, request=replace(self.request, seed=seed))
 
 
@@ -55,13 +55,13 @@ class Planner:
     store: Store
     space: Space
     init_images: InitImages
-    vector: Callable[[str | Query], Vector]  # of a query, (d,)
-    load: Callable[[], Capabilities]  # of the generator
+    vector: Callable[[str | Query], Vector]  # gives the unit vector (d,) of a query
+    load_capabilities: Callable[[], Capabilities]  # of the generator
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the generator can do; it loads when this is first asked for."""
-        return self.load()
+        """What the generator can do. The first access loads the generator."""
+        return self.load_capabilities()
 
     def plan(
         self,
@@ -77,25 +77,30 @@ class Planner:
     ) -> Plan:
         """A plan for a query. `request` holds the numbers and options that the user gave.
 
-        Raises ImageError and QueryError for an init image or a mask that is not there, QueryError for
-        a negative that means the same as the prompt, and GenerationError for what the generator
-        cannot do.
+        Raises ImageError or QueryError for an init image or a mask that cannot be opened, QueryError for a
+        negative that means the same as the prompt, and GenerationError for a request that the generator does
+        not allow.
         """
-        begin = None if init is None else self.init_images.open(init)  # before any model loads
-        masked = None if mask is None else self.init_images.open(mask, open_mask)
+        init_image = None if init is None else self.init_images.open(init)  # fails before a model is loaded
+        mask_image = None if mask is None else self.init_images.open(mask, open_mask)
         target = rounded(self.vector(query))
         request = replace(
             request,
             prompt=words_of(query),
             negative_prompt=", ".join([*_texts(query, negative=True), *negative]),
             negative_vectors=self._negatives(negative, target),
-            init=begin.picture if begin else None,
-            mask=masked.picture if masked else None,
+            init=init_image.picture if init_image else None,
+            mask=mask_image.picture if mask_image else None,
         )
-        plan = self.at(target, query.told, request, neighbours=neighbours, where=where, candidates=candidates)
+        prompt = query.without_folders
+        plan = self.at(target, prompt, request, neighbours=neighbours, where=where, candidates=candidates)
         _warn(plan.request)
-        told = tuple(parse(words).told for words in negative)
-        return replace(plan, negative=told, init=self._compared(begin, target), mask=masked)
+        return replace(
+            plan,
+            negative=tuple(parse(words).without_folders for words in negative),
+            init=self._with_similarity(init_image, target),
+            mask=mask_image,
+        )
 
     def at(
         self,
@@ -107,7 +112,7 @@ class Planner:
         neighbours: int | None = None,
         candidates: int | None = None,
     ) -> Plan:
-        """A plan for a place in the space, a unit vector (d,), under the given words."""
+        """A plan for a unit vector (d,). `prompt` is what the recipe calls it."""
         request = completed(replace(request, space=self.space.id, vector=target), self.capabilities)
         images = self.neighbours(target, neighbours, where, request.negative_vectors)
         references = self.references(images, target)
@@ -117,31 +122,31 @@ class Planner:
 
     def neighbours(
         self, target: Vector, count: int | None, where: Filter, negative: Sequence[Vector] = ()
-    ) -> list[Image]:
+    ) -> list[Image[Vector]]:
         """The `count` images nearest to a unit vector (d,), with vectors, nearest first.
 
-        Images like the `negative` unit vectors count as further away: their pictures and vectors
-        would bring in what is to be avoided. None: as many as are usual, where the generator takes some.
+        Images near to the `negative` unit vectors rank lower, because a picture that is made from them would
+        show what is to be avoided. Without a `count` there are NEIGHBOURS, or as many as the generator takes.
         """
         if count is None:
             count = min(NEIGHBOURS, self.capabilities.max_references)
         if not count:
             return []
-        asked = away(target, list(negative)) if negative else target
-        return [hit.image for hit in self.store.near(asked, count, where, vectors=True)]
+        vector = steer_away(target, list(negative)) if negative else target
+        return [hit.image for hit in self.store.near(vector, count, where, vectors=True)]
 
     def references(
-        self, images: Sequence[Image], target: Vector, weights: Sequence[float] | None = None
+        self, images: Sequence[Image[Vector]], target: Vector, weights: Sequence[float] | None = None
     ) -> tuple[Reference, ...]:
-        """The images as a generator takes them; their similarity is the cosine to `target` (d,)."""
+        """The images as a generator takes them. Their similarity is the cosine to `target` (d,)."""
         pictures = ReferencePictures(self.store, self.init_images.folder, images)
         return tuple(
             Reference(
                 image.id,
-                there(image.vector),
+                image.vector,
                 norm=image.norm or None,
                 weight=weight,
-                similarity=float(there(image.vector) @ target),
+                similarity=float(image.vector @ target),
                 picture=partial(pictures.open, image.id),
             )
             for image, weight in zip(images, weights or [1.0] * len(images), strict=True)
@@ -152,17 +157,15 @@ class Planner:
         for words, vector in zip(negative, vectors, strict=True):
             if vector @ target > SAME_MEANING:
                 raise QueryError(
-                    f"The negative `{words}` means the same as the prompt.",
-                    hint="name something else that pictures of the prompt show, and that these should not",
+                    f"The negative prompt `{words}` means the same as the prompt.",
+                    hint="name something that pictures of this prompt often show and this one should not",
                 )
         return vectors
 
-    def _compared(self, init: InitImage | None, target: Vector) -> InitImage | None:
-        """The init image with its cosine to the prompt, where it is an image of the library."""
-        if init is None or init.id is None:
-            return init
-        similarity = [float(there(it.vector) @ target) for it in self.store.get([init.id], vectors=True)]
-        return replace(init, similarity=similarity[0]) if similarity else init
+    def _with_similarity(self, init: InitImage | None, target: Vector) -> InitImage | None:
+        """The init image with its cosine to the prompt, if it is an image of the library."""
+        found = self.store.get([init.id], vectors=True) if init and init.id else []
+        return replace(init, similarity=float(found[0].vector @ target)) if init and found else init
 
 
 def walk_plans(
@@ -172,30 +175,29 @@ def walk_plans(
     neighbours: int | None,
     seed: int,
 ) -> list[Plan]:
-    """A plan at every stop of a walk, a share of the way and a unit vector (d,), all with the same noise.
+    """A plan for every stop of a walk. A stop is the share of the way and a unit vector (d,).
 
-    For a generator that reads words, the words are those of the nearer end.
+    All pictures have the same noise. A generator that reads words gets the words of the nearer end.
     """
-    way, plans = f"{ends[0].told} → {ends[1].told}", []
+    way, plans = f"{ends[0].without_folders} → {ends[1].without_folders}", []
     options = {"neighbour_strength": 1.0} if "neighbour_strength" in planner.capabilities.options else {}
     for share, vector in stops:
         request = Request(seed=seed, prompt=words_of(ends[share > 0.5]), options=options)
-        where = f"{way} at {share:.2f}"
-        target = rounded(vector)
-        plans.append(planner.at(target, where, request, where=IMPORTED, neighbours=neighbours))
+        prompt = f"{way} at {share:.2f}"
+        plans.append(planner.at(rounded(vector), prompt, request, where=IMPORTED, neighbours=neighbours))
     return plans
 
 
 def words_of(query: Query) -> str:
-    """The texts of a query that lead towards it, for generators that read words."""
+    """The texts of a query with a positive weight, for generators that read words."""
     return ", ".join(_texts(query, negative=False))
 
 
 def checked(candidates: int) -> int:
-    """The number of candidates. Raises GenerationError for one that makes no sense."""
-    if not 1 <= candidates <= MOST_CANDIDATES:
+    """The number of candidates. Raises GenerationError if it is out of range."""
+    if not 1 <= candidates <= MAX_CANDIDATES:
         raise GenerationError(
-            f"The number of candidates is {candidates}, and must be between 1 and {MOST_CANDIDATES}.",
+            f"The number of candidates is {candidates}, but must be between 1 and {MAX_CANDIDATES}.",
             hint="leave out `--candidates` to use the generator's default",
         )
     return candidates
@@ -208,5 +210,5 @@ def _texts(query: Query, *, negative: bool) -> list[str]:
 def _warn(request: Request) -> None:
     """Warn of an init image that is cropped, and of a mask that keeps everything or nothing."""
     if request.init is not None and request.size is not None:
-        for remark in remarks(request.init, request.mask, request.fit, request.size):
-            warnings.warn(StartWarning(remark), stacklevel=4)
+        for sentence in fit_warnings(request.init, request.mask, request.fit, request.size):
+            warnings.warn(InitImageWarning(sentence), stacklevel=4)

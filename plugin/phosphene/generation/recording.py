@@ -1,4 +1,4 @@
-"""The recipe of a picture: everything that is needed to make it again, as JSON."""
+"""Writes the recipe of a picture: JSON with everything that is needed to make it again."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from phosphene.recipes.lineage import encode
 
 
 def recipe_of(plan: Plan, chosen: Chosen, capabilities: Capabilities) -> dict[str, Any]:
-    """The recipe of the candidate that was chosen; `lineage.identity` says what of it decides the id."""
+    """The recipe of the chosen candidate. `lineage.identity` says which parts of it decide the image's id."""
     request = plan.request
     recipe: dict[str, Any] = {
         "format": FORMAT,
@@ -43,7 +43,7 @@ def recipe_of(plan: Plan, chosen: Chosen, capabilities: Capabilities) -> dict[st
 
 
 def _parents(plan: Plan) -> list[dict[str, Any]]:
-    """The neighbours and, where it is an image of the library, the init image."""
+    """The neighbours, and the init image if it is an image of the library."""
     entries: list[dict[str, Any]] = [
         {
             "id": reference.id,
@@ -61,7 +61,7 @@ def _parents(plan: Plan) -> list[dict[str, Any]]:
 
 
 def _named(image: InitImage | None) -> dict[str, str] | None:
-    """How a recipe names a picture: never by its place, which is its maker's own business."""
+    """How a recipe names a picture. It leaves out the path, which is private to the user who made it."""
     if image is None:
         return None
     return {"sha256": image.sha256, **({"id": image.id} if image.id else {})}

@@ -1,4 +1,4 @@
-"""The pictures of neighbours, read when a generator opens the first one."""
+"""Opens the pictures of neighbours. Nothing is read before a generator opens the first one."""
 
 from collections.abc import Sequence
 from functools import cache, cached_property
@@ -14,7 +14,7 @@ from phosphene.store import Store
 
 
 class ReferencePictures:
-    """Opens the pictures of some images, each once. All thumbnails are read from the store together."""
+    """Opens the pictures of some images, each file once. All thumbnails come from one call of the store."""
 
     def __init__(self, store: Store, folder: Path, images: Sequence[Image]) -> None:
         self._pictures = PictureLoader(store, folder)
@@ -22,7 +22,10 @@ class ReferencePictures:
         self._full = cache(self._opened)
 
     def open(self, id: str, side: int | None) -> Picture | None:
-        """The picture in full, or its thumbnail where a longer side of so many pixels is enough."""
+        """The thumbnail if it is large enough for a longer side of `side` pixels, or else the full picture.
+
+        None if there is none.
+        """
         small = self._thumbnails.get(id)
         return small if side is not None and side <= THUMBNAIL else self._full(id)
 

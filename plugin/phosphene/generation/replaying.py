@@ -1,4 +1,4 @@
-"""From a recipe back to the picture, and how near the new one comes to the first one."""
+"""Makes a picture again from its recipe, and compares it with the original."""
 
 import shlex
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ from phosphene.vectors import Vector
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """A picture made again from its recipe, and how near it came to the first one."""
+    """A picture that was made again from its recipe, and how near it is to the original."""
 
     image: Image
     picture: Picture
-    original: Picture | None  # None where its file is gone
+    original: Picture | None  # None if its file is gone
     cosine: float | None
     largest_difference: int | None  # grey levels, 0 to 255, over all pixels and channels
     same_weights: bool
@@ -44,25 +44,25 @@ class Replayed:
 
 
 def recipe_in(source: str | Path, store: Store, pictures: PictureLoader) -> tuple[Recipe, Picture | None]:
-    """The recipe of a picture file or of an image's id, and the picture where its file is there.
+    """The recipe of a picture file or of an image's id, and the picture if its file still exists.
 
-    Raises ImageError for a file without a sound recipe, QueryError for an image without one.
+    Raises ImageError for a file without a valid recipe, and QueryError for an image without one.
     """
     if isinstance(source, Path):
         recipe = in_picture(source)
         if recipe is None:
             raise ImageError(
-                f"`{source}` holds no phosphene recipe.",
-                hint="only pictures that phosphene made can be replayed",
+                f"`{source}` has no recipe of phosphene.",
+                hint="replay a picture that phosphene generated, in its original file",
             )
         return recipe, open_picture(source)
     image = find(store, source)
     if image.recipe is None:
-        added = "was added, not generated: it has no recipe"
+        added = "was added and not generated, so it has no recipe"
         wrong = "has no recipe that can be read" if image.origin == "generated" else added
         raise QueryError(
-            f"`{image.id}` {wrong}.",
-            hint="`phosphene search … --origin generated` finds generated ones",
+            f"The image `{image.id}` {wrong}.",
+            hint="find generated images with `phosphene search … --origin generated`",
         )
     recipe = dict(image.recipe)
     check(recipe, image.id)
@@ -79,28 +79,28 @@ def replay(
     mask: Path | str | None = None,
     on_step: OnStep | None = None,
 ) -> Replayed:
-    """Make the picture of a sound recipe again, whatever its format, and compare it with the original.
+    """Make the picture of a valid recipe of any format again, and compare it with the original.
 
-    `init` and `mask` name the files where the library does not know them. Raises GenerationError
-    where a part is gone, and where the generator does not allow what the recipe asks for.
+    `init` and `mask` name the files if the library does not know where they are. Raises GenerationError if
+    something that the recipe names is gone, or if the generator does not allow what the recipe asks for.
     """
     today = current(recipe)
     check_space(today, planner.space)
     painted = (today["mask"] or {}).get("transparency") == "painted"
-    begin = planner.init_images.again(today, "init", init)
-    masked = planner.init_images.again(today, "mask", mask, open_picture if painted else open_mask)
-    for image in (begin, masked):
+    init_image = planner.init_images.find_again(today, "init", init)
+    mask_image = planner.init_images.find_again(today, "mask", mask, open_picture if painted else open_mask)
+    for image in (init_image, mask_image):
         planner.init_images.remember(image)
-    [made] = maker.make([plan_of(today, planner, begin, masked)], on_step)
+    [made] = maker.make([plan_of(today, planner, init_image, mask_image)], on_step)
     weights = maker.generator.capabilities.weights
     return compared(made, recipe, original, weights, maker.embedder)
 
 
 def plan_of(recipe: Recipe, planner: Planner, init: InitImage | None, mask: InitImage | None) -> Plan:
-    """The plan that a sound recipe of today's format was made from.
+    """The plan that a valid recipe of today's format was made from.
 
-    Raises GenerationError where the library lacks its parents, and where the generator does not
-    allow what the recipe asks for.
+    Raises GenerationError if the library lacks some of its parents, or if the generator does not allow what
+    the recipe asks for.
     """
     target = None if recipe["vector"] is None else decode(recipe["vector"])
     images = planner.store.get([entry["id"] for entry in neighbours(recipe)], vectors=True)
@@ -117,17 +117,18 @@ def plan_of(recipe: Recipe, planner: Planner, init: InitImage | None, mask: Init
 
 
 def check_space(recipe: Recipe, space: Space) -> None:
-    """Raise GenerationError for a recipe whose vectors are not of this space."""
+    """Raise GenerationError for a recipe with vectors of another space."""
     if recipe["space"] != space.id:
         raise GenerationError(
-            f"The recipe has vectors of {recipe['space']}, and the library has those of {space.id}.",
-            hint="name the library that the picture was made in: `-L LIBRARY`",
+            f"The recipe has vectors of the space {recipe['space']}, but the library has vectors of"
+            f" {space.id}.",
+            hint="name the library in which the picture was made: `-L LIBRARY`",
         )
     own = [recipe["vector"]] if recipe["vector"] is not None else []
     for text in (*own, *(negative["vector"] for negative in recipe["negative"])):
         if len(decode(text)) != space.dimension:
             raise GenerationError(
-                f"The recipe has a vector of {len(decode(text))} numbers; those of {space.id} have"
+                f"The recipe has a vector of {len(decode(text))} numbers, but vectors of {space.id} have"
                 f" {space.dimension}.",
                 hint=HINT,
             )
@@ -160,9 +161,9 @@ def request_of(
 def compared(
     made: GeneratedImage, recipe: Recipe, original: Picture | None, weights: str, embedder: Embedder
 ) -> Replayed:
-    """What came out, beside the original. `recipe` is as it was stored, in whatever format.
+    """The new picture and how near it is to the original. `recipe` is the stored one, in its own format.
 
-    Made by the same weights it is the same image: it keeps its recipe and so its id.
+    If the same weights made it, it counts as the same image, with the same recipe and the same id.
     """
     image, same = made.image, weights == recipe["weights"]
     if same:
@@ -179,26 +180,30 @@ def compared(
 
 
 def largest_difference(first: Picture, second: Picture) -> int | None:
-    """The most that a pixel differs by, in grey levels; None for pictures of two sizes."""
+    """The largest difference of any pixel, in grey levels. None for pictures of different sizes."""
     if first.size != second.size:
         return None
     return int(np.abs(np.asarray(first, dtype=np.int16) - np.asarray(second, dtype=np.int16)).max())
 
 
 def _references(
-    recipe: Recipe, planner: Planner, images: Sequence[Image], target: Vector | None
+    recipe: Recipe, planner: Planner, images: Sequence[Image[Vector]], target: Vector | None
 ) -> tuple[Reference, ...]:
-    """The neighbours as they led the picture. Raises GenerationError where the library lacks some."""
+    """The neighbours with the weights and similarities of the recipe.
+
+    Raises GenerationError if the library lacks some of them.
+    """
     entries = neighbours(recipe)
     known = {image.id for image in images}
     if gone := [entry["id"] for entry in entries if entry["id"] not in known]:
         files = [planner.init_images.folder / "pictures" / f"{id}.png" for id in gone]
         left = " ".join(shlex.quote(str(file)) for file in files if file.exists())
         raise GenerationError(
-            f"{len(gone)} of its {len(entries)} parents are no longer in the library: {', '.join(gone)}.",
+            f"{len(gone)} of the {len(entries)} neighbours in the recipe are no longer in the library:"
+            f" {', '.join(gone)}.",
             hint=f"bring them back: `phosphene add {left}`"
             if left
-            else "add their pictures again; the same files get the same ids",
+            else "add their pictures again, because the same files get the same ids",
         )
     direction = np.zeros(planner.space.dimension, dtype=np.float32) if target is None else target
     found = {reference.id: reference for reference in planner.references(images, direction)}

@@ -1,4 +1,4 @@
-"""The families of generators, a folder each, and how one is opened for a library by its name."""
+"""The families of generators, one folder each. `open_generator` opens one for a library by its name."""
 
 from pathlib import Path
 from typing import Protocol
@@ -32,33 +32,33 @@ GENERATORS: Registry[OpenGenerator] = Registry("generators", {DEFAULT: _retrieva
 
 
 def open_generator(name: str | None, folder: Path, space: Space, *, device: str = "auto") -> Generator:
-    """The generator that a user names, for the library in `folder` with the vectors of `space`.
+    """Open a generator by its name, for the library in `folder` with vectors of `space`.
 
-    A name is that of a family, and may have a checkpoint after a colon: `NAME:CHECKPOINT`. None means
-    the one that phosphene trains. Plugins register an `OpenGenerator` as an entry point of
-    `phosphene.generators`.
+    A name is `FAMILY` or `FAMILY:CHECKPOINT`. None stands for the family `retrieval`, which phosphene trains
+    itself. Plugins register an `OpenGenerator` as an entry point of the group `phosphene.generators`.
 
-    Raises PluginError for an unknown name, and GenerationError where there is none for the space.
+    Raises PluginError for an unknown name, and GenerationError if the family has no generator for the space.
     """
     family, _, checkpoint = (name or DEFAULT).partition(":")
     return GENERATORS.load(family)(checkpoint, folder=folder, space=space, device=device)
 
 
 def open_retrieval(checkpoint: str, *, folder: Path, space: Space, device: str) -> Generator:
-    """The generator that phosphene trains: of a checkpoint's folder, else the library's own, else shipped.
+    """Open a generator that phosphene trained.
 
-    Raises GenerationError where none of them speaks the vectors of the space, and ModelError for
-    damaged weights.
+    With a `checkpoint` it is the one in that folder. Otherwise it is the library's own generator or, if the
+    library has none, the built-in one. Raises GenerationError if the generator reads vectors of another
+    space, and ModelError for damaged weights.
     """
-    from phosphene.generators.retrieval import generator as builtin
+    from phosphene.generators.retrieval import generator as retrieval
 
-    own = [Path(checkpoint).expanduser()] if checkpoint else [folder / "generator", DIFFUSION_FOLDER]
-    for place in own:
-        if checkpoint or (place / "model_index.json").exists():
-            generator = builtin.open_generator(place, device)
+    folders = [Path(checkpoint).expanduser()] if checkpoint else [folder / "generator", DIFFUSION_FOLDER]
+    for candidate in folders:
+        if checkpoint or (candidate / "model_index.json").exists():
+            generator = retrieval.open_generator(candidate, device)
             if generator.capabilities.space == space.id:
                 return generator
     raise GenerationError(
-        f"No generator speaks the vectors of {space.id} (`{space.name}`).",
-        hint="`phosphene train diffusion -L LIBRARY` trains a small one on the library's own pictures",
+        f"There is no generator for the space {space.id} of the model `{space.name}`.",
+        hint="train a small one on the library's own pictures: `phosphene train diffusion -L LIBRARY`",
     )

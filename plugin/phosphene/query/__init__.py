@@ -1,11 +1,11 @@
-r"""Queries: a weighted sum of texts, pictures and stored ids, minus others.
+r"""Parses queries: weighted sums of texts, pictures and stored images.
 
     2:red house + ./snow.jpg - trees
 
-A term runs until the next `+` or `-` that stands alone; `N:` before it is its weight, unless a number
-follows, as in `16:9`. A term is a stored image where it begins with `id:`, a picture where it begins
-like a path (`./`, `../`, `/`, `~/`, `C:\`, `file://`) or ends like a picture's name (`.jpg`, `.png` …),
-and text otherwise. The grammar is the same for searching and for generating.
+A term ends at the next `+` or `-` that stands alone. `N:` before a term is its weight, unless a number
+follows, as in `16:9`. A term that begins with `id:` is a stored image. A term that begins like a path (`./`,
+`../`, `/`, `~/`, `C:\`, `file://`) or ends like the name of a picture (`.jpg`, `.png` …) is a picture file.
+Every other term is text. Searching and generating use the same grammar.
 """
 
 import re
@@ -21,7 +21,7 @@ from phosphene.sources import ENDINGS, to_path
 TermKind = Literal["text", "picture", "id"]
 OPERATOR = re.compile(r"(?:^|\s)([+-])(?=\s|$)")
 WEIGHT = re.compile(r"(\d+(?:\.\d+)?):(?=\S)(?!\d+(?!\w))")
-HEAVIEST = 1e6  # vectors are float32: beside such a weight, one of 0.1 is lost
+MAX_WEIGHT = 1e6  # vectors are float32, which lose a weight of 0.1 beside a larger one
 PATH = re.compile(r"(\.{1,2}|~[^/\s]*)?/|[a-z]:[\\/]|file:///", re.IGNORECASE)
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 EXAMPLE = "2:red house + ./snow.jpg - trees"
@@ -29,22 +29,22 @@ EXAMPLE = "2:red house + ./snow.jpg - trees"
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One part of a query; a negative weight leads away from it."""
+    """One part of a query. A negative weight means: unlike this."""
 
     kind: TermKind
     value: str  # the text, the path as written, or the id
     weight: float = 1.0
 
     @property
-    def told(self) -> str:
-        """Its value as a recipe tells it: of a picture only the file's name, in letters that Unicode has."""
+    def value_without_folders(self) -> str:
+        """The value, but only the file's name of a picture. A name that is not valid Unicode is repaired."""
         if self.kind != "picture":
             return self.value
         return "./" + self.path.name.encode("utf-8", "replace").decode()
 
     @property
     def path(self) -> Path:
-        """The file of a picture. Raises PhospheneError where its `~` is nobody's folder."""
+        """The file of a picture. Raises PhospheneError for the home of an unknown user (`~nobody/…`)."""
         if self.value.lower().startswith("file://"):
             return to_path(f"file://{self.value[len('file://') :]}", Path())
         return expanded(self.value)
@@ -52,7 +52,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for: at least one term with a positive weight."""
+    """A parsed query. At least one term has a positive weight."""
 
     terms: tuple[Term, ...]
 
@@ -61,14 +61,14 @@ class Query:
         return " ".join(_written(term, first=index == 0) for index, term in enumerate(self.terms))
 
     @property
-    def told(self) -> str:
-        """The query as a recipe tells it to anybody: pictures by their names, not by where they lie."""
-        terms = (replace(term, value=term.told) for term in self.terms)
+    def without_folders(self) -> str:
+        """The query as recipes write it: with the names of its pictures, but not their private folders."""
+        terms = (replace(term, value=term.value_without_folders) for term in self.terms)
         return " ".join(_written(term, first=index == 0) for index, term in enumerate(terms))
 
     @property
     def files(self) -> list[Path]:
-        """The files of its pictures."""
+        """The files of the pictures in the query."""
         return [term.path for term in self.terms if term.kind == "picture"]
 
 
@@ -78,15 +78,15 @@ def as_query(words: "str | Sequence[str] | Query") -> Query:
 
 
 def parse(words: str | Sequence[str]) -> Query:
-    """Read a query from one string or from the words of a command line.
+    """Parse a query from one string or from the words of a command line.
 
-    Raises QueryError where nothing is looked for, and for a term that means nothing: a weight of zero,
-    an address on the network, text that is no Unicode.
+    Raises QueryError for an empty query, for one with only negative terms, and for an invalid term: a weight
+    of zero, an address on the network, or text that is not Unicode.
     """
     terms = tuple(_terms([words] if isinstance(words, str) else words))
     if not any(term.weight > 0 for term in terms):
-        wrong = "has only terms to avoid" if terms else "is empty"
-        raise QueryError(f"the query {wrong}", hint=f"name what to look for, e.g. `{EXAMPLE}`")
+        wrong = "has only negative terms" if terms else "is empty"
+        raise QueryError(f"The query {wrong}.", hint=f"say what to look for, for example `{EXAMPLE}`")
     return Query(terms)
 
 
@@ -102,19 +102,19 @@ def _terms(words: Sequence[str]) -> Iterator[Term]:
 
 
 def _tokens(words: Sequence[str]) -> Iterator[str]:
-    """Operators and the stretches between them; a file's name may hold ` - ` and spaces."""
+    """The operators and the terms between them. A word that names an existing file is never split."""
     for word in words:
-        if _is_there(WEIGHT.sub("", word, count=1)):
+        if _names_existing_file(WEIGHT.sub("", word, count=1)):
             yield word
         else:
             yield from (part.strip() for part in OPERATOR.split(word) if part.strip())
 
 
-def _is_there(name: str) -> bool:
-    """Whether a term is the name of a file that exists."""
+def _names_existing_file(name: str) -> bool:
+    """Whether a term is the name of a picture file that exists."""
     try:
         return _names_picture(name) and Term("picture", name).path.exists()
-    except (OSError, ValueError, PhospheneError):  # too long, with a NUL, in a folder that nobody may read
+    except (OSError, ValueError, PhospheneError):  # too long, contains NUL, or in a folder without permission
         return False
 
 
@@ -125,33 +125,33 @@ def _term(collected: Sequence[str], sign: float) -> Iterator[Term]:
     weight = 1.0
     if found := WEIGHT.match(text.lstrip()):
         weight, text = float(found[1]), text.lstrip()[found.end() :]
-    if not 0 < weight <= HEAVIEST:
+    if not 0 < weight <= MAX_WEIGHT:
         raise QueryError(
-            f"`{text}` has the weight {weight:g}; it is above 0 and at most {HEAVIEST:,.0f}",
-            hint="leave the term out, or give it a weight in this range",
+            f"`{text}` has the weight {weight:g}, but weights must be above 0 and at most {MAX_WEIGHT:,.0f}.",
+            hint="choose another weight, or leave the term out",
         )
-    yield _kinded(text, sign * weight)
+    yield _classified(text, sign * weight)
 
 
-def _kinded(text: str, weight: float) -> Term:
+def _classified(text: str, weight: float) -> Term:
     if text.startswith("id:"):
         return Term("id", text.removeprefix("id:").strip(), weight)
     if _names_picture(text):
         return Term("picture", text, weight)
     if ADDRESS.match(text.lstrip()):
         raise QueryError(
-            f"`{text}` is an address, and phosphene fetches none",
-            hint="download the picture, and name its file: `./picture.jpg`",
+            f"`{text}` is an address, and phosphene does not download pictures.",
+            hint="download the picture and name its file, for example `./picture.jpg`",
         )
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise QueryError(
-            f"the text `{text}` is not valid UTF-8", hint="type it in a terminal that uses UTF-8"
+            f"The text `{text}` is not valid UTF-8.", hint="type it in a terminal that uses UTF-8"
         )
     return Term("text", " ".join(text.split()), weight)
 
 
 def _names_picture(text: str) -> bool:
-    """Whether a term is a file: it begins like a path, or ends like a picture's name."""
+    """Whether a term begins like a path or ends like the name of a picture."""
     if PATH.match(text):
         return True
     return not ADDRESS.match(text) and Path(text.strip()).suffix.lower() in ENDINGS

@@ -1,4 +1,4 @@
-"""The vectors of queries: texts and pictures by the model, stored images by their ids."""
+"""Computes the vectors of queries: the model embeds texts and pictures, and stored images have vectors."""
 
 import os
 import re
@@ -20,14 +20,14 @@ from phosphene.records import Image
 from phosphene.store import Store
 from phosphene.vectors import Vector, blend
 
-SHORTEST_ID = 8  # letters of an id that are enough, where only one image's begins with them
-ID = re.compile(rf"[0-9a-f-]{{{SHORTEST_ID},36}}")  # a whole one, or its first letters
+MIN_ID_LENGTH = 8  # characters; the beginning of an id is enough if no other id begins like it
+ID = re.compile(rf"[0-9a-f-]{{{MIN_ID_LENGTH},36}}")  # a whole id, or its beginning
 
 
 def vector_of(query: Query, embed: Callable[[Term], Vector]) -> Vector:
-    """The unit vector (d,) of a query; `embed` gives that of a single term.
+    """The unit vector (d,) of a query. `embed` returns the vector of a single term.
 
-    Raises VectorError where the terms cancel out.
+    Raises VectorError if the terms cancel out.
     """
     vectors = np.stack([embed(term) for term in query.terms])
     if len(query.terms) == 1:
@@ -37,14 +37,14 @@ def vector_of(query: Query, embed: Callable[[Term], Vector]) -> Vector:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The vectors of a library's query terms. The model is loaded only where one is needed."""
+    """Computes the vectors of query terms for one library. The model is loaded only if it is needed."""
 
     store: Store
     journal: Journal
     load: Callable[[], Embedder]
 
     def vector(self, term: Term) -> Vector:
-        """The unit vector (d,) of a term. Raises QueryError for a picture or an id that is not there."""
+        """The unit vector (d,) of a term. Raises QueryError for a picture or an id that does not exist."""
         match term.kind:
             case "text":
                 return self._text(term.value)
@@ -54,14 +54,14 @@ class Terms:
                 return self._picture(term.path)
 
     def _text(self, text: str) -> Vector:
-        """Kept in the journal, so that a repeated query loads no model."""
+        """The vector of a text. The journal keeps it, so that a repeated query loads no model."""
         space = self.store.space.id
         kept = self.journal.texts.get(text, space)
         if kept is not None and len(kept) == self.store.space.dimension:
             return kept
         embedder = self.load()
         vector: Vector = embedder.texts([text])[0]
-        if cut := embedder.cut(text):  # not kept: a text that is cut must warn the next time, too
+        if cut := embedder.cut(text):  # it is not kept, so that the warning comes the next time too
             warnings.warn(CutText(text, cut.used), stacklevel=2)
         else:
             self.journal.texts.keep(text, space, vector)
@@ -70,9 +70,9 @@ class Terms:
     def _picture(self, path: Path) -> Vector:
         if not _exists(path):
             raise QueryError(
-                f"there is no picture `{path}`",
-                hint="a term that begins like a path or ends like a picture's name is a file; "
-                "`+` or `-` ends a term",
+                f"There is no picture `{path}`.",
+                hint="correct the path, or end the term with `+` or `-`, because a term that begins like a"
+                " path or ends like the name of a picture is a file",
             )
         embedder = self.load()
         vector: Vector = embedder.pictures([embedder.prepare(open_picture(path))]).vectors[0]
@@ -80,20 +80,20 @@ class Terms:
 
 
 def file_or_id(named: str) -> Path | str:
-    """What a user names: the file of that name, or else an image by its id, with or without `id:`.
+    """The file that a user names or, if there is no such file, the id of an image without `id:`.
 
-    Raises QueryError for what can only be the name of a file, where there is no such file.
+    Raises QueryError if there is no such file and the name cannot be an id.
     """
     if named.startswith("id:"):
         return named.removeprefix("id:")
     path = expanded(named)
-    if os.path.lexists(path):  # unlike Path.exists, never raises
+    if os.path.lexists(path):  # unlike Path.exists, this never raises
         return path
     if ID.fullmatch(named):
         return named
     raise QueryError(
-        f"`{named}` was taken for a file, and there is none",
-        hint="an image of the library is named by its id: `id:ID`",
+        f"There is no file `{named}`.",
+        hint="correct the path, or name an image of the library by its id: `id:ID`",
     )
 
 
@@ -102,19 +102,19 @@ def find(store: Store, id: str, *, vectors: Literal[True]) -> Image[Vector]: ...
 @overload
 def find(store: Store, id: str) -> Image: ...
 def find(store: Store, id: str, *, vectors: bool = False) -> Image[Any]:
-    """The image of an id, or of enough first letters of one. Raises QueryError if it is not exactly one."""
+    """The only image whose id is this or begins like this. Raises QueryError unless there is exactly one."""
     found = store.get([id], vectors=vectors)
-    if not found and len(id) >= SHORTEST_ID:
-        begun = [image.id for image in store.iterate() if image.id.startswith(id)]
-        found = store.get(begun, vectors=vectors)
+    if not found and len(id) >= MIN_ID_LENGTH:
+        matching = [image.id for image in store.iterate() if image.id.startswith(id)]
+        found = store.get(matching, vectors=vectors)
     if len(found) != 1:
-        wrong = f"{len(found)} images begin with" if found else "no image has"
-        raise QueryError(f"{wrong} the id `{id}`", hint="`phosphene search … --json` prints whole ids")
+        wrong = f"The ids of {len(found)} images begin with" if found else "No image has the id"
+        raise QueryError(f"{wrong} `{id}`.", hint="find whole ids with `phosphene search … --json`")
     return found[0]
 
 
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
-    except OSError as error:  # a name that is too long, a folder that nobody may read
-        raise QueryError(f"`{path}` cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except OSError as error:  # the name is too long, or the folder needs a permission
+        raise QueryError(f"`{path}` cannot be read: {(error.strerror or str(error)).lower()}.") from error

@@ -4,11 +4,11 @@ from typing import Literal
 
 Fit = Literal["crop", "pad", "stretch"]  # how an init image gets the proportions of the new picture
 
-MOST_STEPS = 200  # of the solver: 8 are usual, and more than 50 change nothing that can be seen
-MOST_CANDIDATES = 256  # of one picture
-MOST_GUIDANCE = 100.0
-HEAVIEST = 1e6  # weight of a parent; generators compute in float32
-LARGEST_SIDE = 16_384  # pixels
-SEEDS = 2**63  # seeds lie below: what random generators and databases hold as a whole number
-MOST_SETTINGS = 64  # of a generator's own in a recipe
-LONGEST_SETTING = 4_096  # letters of one
+MAX_STEPS = 200  # of the solver; more than 50 make no visible difference
+MAX_CANDIDATES = 256  # for one picture
+MAX_GUIDANCE = 100.0
+MAX_WEIGHT = 1e6  # of a parent, because generators compute in float32
+MAX_SIDE = 16_384  # pixels
+SEED_LIMIT = 2**63  # all seeds are smaller, so that databases hold them as 64-bit integers
+MAX_SETTINGS = 64  # in the settings block of a recipe
+MAX_SETTING_LENGTH = 4_096  # characters of one setting

@@ -1,6 +1,7 @@
-"""What a sound recipe holds: every key that is needed to make the picture again, and its bounds.
+"""The form of a valid recipe: every key that is needed to make the picture again, with its bounds.
 
-A stranger may have written it. The settings are flat, few and short; nothing in them is followed.
+A stranger may have written the recipe. So its settings have to be flat, few and short, and nothing in them is
+ever used as a path, a class or an address.
 """
 
 from typing import Annotated, Literal, Self
@@ -9,14 +10,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from phosphene.errors import VectorError
 from phosphene.recipes.bounds import (
-    HEAVIEST,
-    LARGEST_SIDE,
-    LONGEST_SETTING,
-    MOST_CANDIDATES,
-    MOST_GUIDANCE,
-    MOST_SETTINGS,
-    MOST_STEPS,
-    SEEDS,
+    MAX_CANDIDATES,
+    MAX_GUIDANCE,
+    MAX_SETTING_LENGTH,
+    MAX_SETTINGS,
+    MAX_SIDE,
+    MAX_STEPS,
+    MAX_WEIGHT,
+    SEED_LIMIT,
     Fit,
 )
 from phosphene.recipes.lineage import decode
@@ -33,58 +34,58 @@ def _decodable(text: str) -> str:
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Guidance = Annotated[float, Field(ge=0, le=MOST_GUIDANCE)]
+Guidance = Annotated[float, Field(ge=0, le=MAX_GUIDANCE)]
 Strength = Annotated[float, Field(gt=0, le=1)]
-Whole = Annotated[int, Field(ge=0, lt=SEEDS)]
-Side = Annotated[int, Field(ge=1, le=LARGEST_SIDE)]
+Whole = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 Encoded = Annotated[str, AfterValidator(_decodable)]
-Candidate = Annotated[Whole, Field(le=2 * MOST_CANDIDATES)]
-Steps = Annotated[int, Field(ge=1, le=MOST_STEPS)]
+Candidate = Annotated[Whole, Field(le=2 * MAX_CANDIDATES)]
+Steps = Annotated[int, Field(ge=1, le=MAX_STEPS)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-Setting = bool | int | Finite | Annotated[str, Field(max_length=LONGEST_SETTING)]
+Setting = bool | int | Finite | Annotated[str, Field(max_length=MAX_SETTING_LENGTH)]
 
 
 class StrictModel(BaseModel):
-    """Something in a recipe. No type is converted, and unknown keys are ignored."""
+    """A part of a recipe. Types are not converted, and unknown keys are ignored."""
 
     model_config = ConfigDict(strict=True)
 
 
 class ParentEntry(StrictModel):
-    """An image that it was made from: a neighbour of the prompt, or the init image."""
+    """An image that the picture was made from: a neighbour of the prompt, or the init image."""
 
     id: Id
-    sha256: str  # empty where somebody else's collection holds none
-    weight: Annotated[Finite, Field(ge=0, le=HEAVIEST)]
+    sha256: str  # empty if it comes from an external collection without digests
+    weight: Annotated[Finite, Field(ge=0, le=MAX_WEIGHT)]
     similarity: Finite
     role: Literal["neighbour", "init"] = "neighbour"
 
 
 class Negative(StrictModel):
-    """What it was steered away from."""
+    """A negative prompt, from which the picture was steered away."""
 
     prompt: str
     vector: Encoded
 
 
 class InputPicture(StrictModel):
-    """The init image, or its mask. Older versions wrote where it lay, as `uri`."""
+    """The init image or its mask. Older versions also wrote its path, as `uri`."""
 
     sha256: Sha256
     id: Id | None = None
     uri: str | None = None
-    transparency: Literal["kept", "painted"] = "kept"  # of a mask; older versions painted over it
+    transparency: Literal["kept", "painted"] = "kept"  # of a mask; older versions made it anew
 
 
 class Words(StrictModel):
-    """What a generator read that takes words."""
+    """The words that a generator read, if it reads words."""
 
     prompt: str
     negative_prompt: str
 
 
 class Common(StrictModel):
-    """What recipes of all formats have."""
+    """The keys that recipes of all formats have."""
 
     format: int
     prompt: str
@@ -103,31 +104,31 @@ class Common(StrictModel):
     def _one_space(self) -> Self:
         vectors = [self.vector] * (self.vector is not None) + [each.vector for each in self.negative]
         if len({len(decode(vector)) for vector in vectors if vector}) > 1:
-            raise ValueError("`vector` and those of `negative` differ in length")
+            raise ValueError("`vector` and the vectors of `negative` have different lengths")
         return self
 
     @model_validator(mode="after")
     def _mask_lies_on_an_init_image(self) -> Self:
         if self.mask and not self.init:
-            raise ValueError("there is a `mask`, but no `init` for it to lie on")
+            raise ValueError("it has a `mask`, but no `init` for the mask to lie on")
         return self
 
 
 class Form(Common):
-    """A recipe of today's format. The generator that owns the `settings` checks their names and types."""
+    """A recipe of today's format. The names and types of its `settings` are checked by the generator."""
 
     candidate: Candidate
     num_inference_steps: Steps
     guidance_scale: Guidance | None
     strength: Strength | None
     fit: Fit
-    settings: Annotated[dict[Name, Setting], Field(max_length=MOST_SETTINGS)]
+    settings: Annotated[dict[Name, Setting], Field(max_length=MAX_SETTINGS)]
     sampler: str = ""
     words: Words | None = None
 
 
 class OldForm(Common):
-    """A recipe of the formats 1 and 2."""
+    """A recipe of the format 1 or 2."""
 
     candidate: Candidate = 0
     steps: Steps

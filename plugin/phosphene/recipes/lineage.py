@@ -1,8 +1,8 @@
-"""What made an image: its recipe, the id that follows from it, and the texts in its PNG.
+"""The lineage of a generated image: its recipe, the id that follows from it, and the texts in its PNG.
 
-A recipe is JSON with everything that is needed to make the image again. The id of a generated image is
-the uuid5 of what decides its pixels (`identity`). No time, version or place in a batch is part of it, so
-making the same picture again changes nothing.
+A recipe is JSON with everything that is needed to make the image again. The id of a generated image is the
+uuid5 of the parts that decide its pixels (`identity`). The time, the version and the place in a batch are not
+among them, so making the same picture again gives the same id.
 """
 
 import base64
@@ -18,11 +18,11 @@ from phosphene.recipes.formats import current
 from phosphene.records import Image, Parent
 from phosphene.vectors import Vector, unit
 
-KEY = "phosphene"  # of the iTXt chunk that holds the recipe
+KEY = "phosphene"  # the key of the iTXt chunk with the recipe
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "phosphene:generated")
-# What is said for people and decides no pixel. The words that a generator reads are in `words`.
+# Keys that inform people and decide no pixel. The words that a generator reads are in `words`.
 FOR_PEOPLE = ("format", "prompt", "generator", "sampler", "novelty")
-LABEL = re.compile(r"^(Steps|Negative prompt):")  # how the other lines of `parameters` begin
+LABEL = re.compile(r"^(Steps|Negative prompt):")  # the beginnings of the other lines of `parameters`
 
 # IPTC's word for "made by a trained model", as XMP (IPTC Photo Metadata, digitalsourcetype).
 XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -32,10 +32,10 @@ XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.o
 
 
 def identity(recipe: Mapping[str, Any]) -> str:
-    """The canonical JSON of what decides the pixels, of a recipe of any format as it was written.
+    """The canonical JSON of the parts that decide the pixels, of a recipe of any format as it was written.
 
-    Similarities follow from the vectors. The init image is there by the sha256 of its file, so the
-    parent that it may be is left out.
+    Similarities are left out, because they follow from the vectors. The init image is identified by the
+    sha256 of its file, so it is left out of the parents.
     """
     kept = {key: value for key, value in recipe.items() if key not in FOR_PEOPLE and value is not None}
     kept["parents"] = [{"id": parent["id"], "weight": parent["weight"]} for parent in neighbours(recipe)]
@@ -47,12 +47,12 @@ def identity(recipe: Mapping[str, Any]) -> str:
 
 
 def generated_id(recipe: Mapping[str, Any]) -> str:
-    """The id of the image that this recipe makes."""
+    """The id of the image that is made from this recipe."""
     return str(uuid.uuid5(NAMESPACE, identity(recipe)))
 
 
 def parents_of(recipe: Mapping[str, Any]) -> tuple[Parent, ...]:
-    """The images that it was made from: the neighbours in their order, then the init image."""
+    """The images that a picture was made from: the neighbours in their order, then the init image."""
     return tuple(
         Parent(entry["id"], entry["weight"], entry["similarity"], entry.get("role", "neighbour"))
         for entry in recipe["parents"]
@@ -60,7 +60,7 @@ def parents_of(recipe: Mapping[str, Any]) -> tuple[Parent, ...]:
 
 
 def neighbours(recipe: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The entries of the parents that led it as neighbours."""
+    """The entries of those parents that are neighbours."""
     return [entry for entry in recipe["parents"] if entry.get("role", "neighbour") == "neighbour"]
 
 
@@ -70,20 +70,20 @@ def encode(vector: Vector) -> str:
 
 
 def decode(text: str) -> Vector:
-    """The unit vector that `encode` wrote.
+    """The unit vector in a text that `encode` wrote.
 
-    Raises ValueError for a text that holds no vector, VectorError for one without a direction.
+    Raises ValueError for a text that is not a vector, and VectorError for a vector without a direction.
     """
     return unit(np.frombuffer(base64.b64decode(text, validate=True), dtype="<f2").astype(np.float32))
 
 
 def rounded(vector: Vector) -> Vector:
-    """What `decode` gives back. Generations use it, so that a recipe holds the very vector used."""
+    """The vector as a recipe holds it. Pictures are made from this, so that a replay has the same vector."""
     return decode(encode(vector))
 
 
 def texts(recipe: Mapping[str, Any]) -> dict[str, str]:
-    """The text chunks of a generated PNG: for other tools, for us, and for machines that ask."""
+    """The text chunks of a generated PNG: for other tools, for phosphene, and marks that a model made it."""
     return {
         "parameters": parameters(recipe),
         KEY: json.dumps(recipe, ensure_ascii=False),
@@ -93,7 +93,7 @@ def texts(recipe: Mapping[str, Any]) -> dict[str, str]:
 
 
 def parameters(recipe: Mapping[str, Any]) -> str:
-    """The recipe in the lines that AUTOMATIC1111's web UI writes and most galleries read."""
+    """The recipe in the format of AUTOMATIC1111's web UI, which most galleries read."""
     recipe = current(recipe)
     width, height = recipe["size"]
     negative = ", ".join(entry["prompt"] for entry in recipe["negative"])
@@ -106,37 +106,37 @@ def parameters(recipe: Mapping[str, Any]) -> str:
         "Size": f"{width}x{height}",
         "Model hash": recipe["weights"][:10],
         "Model": recipe["generator"],
-        **_start(recipe),
+        **_init_settings(recipe),
         "Neighbours": len(neighbours(recipe)),
         "Image CFG scale": recipe["settings"].get("image_guidance_scale"),
     }
-    told = {name: value for name, value in settings.items() if value not in (None, "")}
-    return "\n".join([*lines, ", ".join(f"{name}: {_quoted(value)}" for name, value in told.items())])
+    given = {name: value for name, value in settings.items() if value not in (None, "")}
+    return "\n".join([*lines, ", ".join(f"{name}: {_quoted(value)}" for name, value in given.items())])
 
 
-def _start(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """What the web UI says of image-to-image, and of inpainting in its words for what ours does."""
-    said: dict[str, Any] = {}
+def _init_settings(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of image-to-image and inpainting, with the web UI's names and values."""
+    settings: dict[str, Any] = {}
     if recipe.get("init"):
-        said["Denoising strength"] = recipe["strength"]
+        settings["Denoising strength"] = recipe["strength"]
     if recipe.get("mask"):
-        said |= {"Mask blur": 0, "Masked content": "original"}
-    return said
+        settings |= {"Mask blur": 0, "Masked content": "original"}
+    return settings
 
 
 def _line(text: str) -> str:
-    """A prompt on one line that is not taken for another one of the lines."""
+    """A prompt on one line, changed if a reader would take it for one of the other lines."""
     return LABEL.sub(r"\1 :", " ".join(text.split()))
 
 
 def _quoted(value: Any) -> str:
-    """A value as the web UI writes it: one that would end itself stands in quotes."""
+    """A value as the web UI writes it: in quotes if it contains a separator."""
     text = str(value)
     return json.dumps(text, ensure_ascii=False) if re.search(r"[,:\n]", text) else text
 
 
 def descendants(id: str, generated: Iterable[Image]) -> list[Image]:
-    """Everything made from this image, directly or through others, children first."""
+    """All images that were made from this one, directly or through others, children first."""
     children: dict[str, list[Image]] = {}
     for image in generated:
         for parent in image.parents:

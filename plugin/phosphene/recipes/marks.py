@@ -1,7 +1,7 @@
-"""The file of a generated picture: it holds the recipe, and marks which say that a model made the picture.
+"""The file of a generated picture, with its recipe and with marks which say that a model made it.
 
-A PNG has text chunks for them. JPEG and WebP have not. There the recipe is the EXIF description, the mark is
-XMP, and the `parameters` line is the EXIF comment, where AUTOMATIC1111's web UI writes it.
+A PNG has text chunks for both. JPEG and WebP have no text chunks. There the recipe is the EXIF description,
+the mark is XMP, and the `parameters` are the EXIF comment, as in files of AUTOMATIC1111's web UI.
 """
 
 import io
@@ -18,13 +18,13 @@ from phosphene.outputs import mark
 from phosphene.recipes.lineage import KEY, XMP, parameters, texts
 
 QUALITY = 92
-MAX_EXIF = 65_533  # bytes: what one segment of a JPEG holds
+MAX_EXIF = 65_533  # bytes, which is what fits into one segment of a JPEG
 COMMENT_TAG = 0x9286  # the EXIF tag `UserComment`
 UNICODE = b"UNICODE\0"  # the prefix of a comment in UTF-16
 
 
 def marked(picture: Picture, recipe: Mapping[str, Any], format: str) -> bytes:
-    """The picture as a PNG, JPEG or WEBP file, with its recipe and its marks."""
+    """The bytes of a PNG, JPEG or WEBP file with the picture, its recipe and its marks."""
     if format == "PNG":
         return png(picture, texts(recipe), exif=mark())
     file = io.BytesIO()
@@ -33,7 +33,7 @@ def marked(picture: Picture, recipe: Mapping[str, Any], format: str) -> bytes:
 
 
 def _exif(recipe: Mapping[str, Any]) -> bytes:
-    """EXIF with the recipe and the `parameters` line, or without both if they are too long for a JPEG."""
+    """EXIF with the recipe and the `parameters`, or without both if they are too long for a JPEG."""
     exif = Exif()
     exif.load(mark())
     exif[DESCRIPTION_TAG] = f"{KEY}:{json.dumps(recipe)}"

@@ -1,15 +1,15 @@
 """The names that earlier versions of phosphene gave to the parts of a generator's folder.
 
-A folder that an earlier version trained stays as it is on the disk. It is read through these tables, which
-lead from the former names to today's.
+A folder that an earlier version trained stays as it is on the disk. These tables translate its names when it
+is read.
 """
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-NETWORKS = {"latent_encoder": "reader"}  # today's name of a network, and its former one
-# Keys of model_index.json and of the networks' config.json.
+NETWORKS = {"latent_encoder": "reader"}  # from the name of a network today to its former name
+# From former keys of model_index.json and of the networks' config.json to the keys of today.
 SETTINGS: Mapping[str, str] = {
     "size": "sample_size",
     "grid": "sample_size",
@@ -23,7 +23,7 @@ SETTINGS: Mapping[str, str] = {
     "text_guidance": "guidance_scale",
     "neighbour_guidance": "image_guidance_scale",
 }
-# Parts of a weight's dotted name, by network. None of today's names is among the former ones.
+# From former parts of the weights' dotted names to those of today, by network. The two sets do not overlap.
 BLOCK = {"first": "conv1", "second": "conv2"}
 WEIGHTS: Mapping[str, Mapping[str, str]] = {
     "autoencoder": BLOCK,
@@ -40,7 +40,7 @@ WEIGHTS: Mapping[str, Mapping[str, str]] = {
 }
 
 # A digest covers the names of the weights. A generator that was published again under other names keeps the
-# digest of its first publication, so that recipes go on naming one generator: digest now, and digest then.
+# digest of its first publication, so that old recipes still name it. From its digest today to the first one.
 DIGESTS = {
     "c0454b09f080f6bdc83a6977ac0d4a97ce68363a129ff9108f44e120425a1eae": (
         "f96b5bd096ebd52b544c26ad856f18e880c96bcf184573d25569c0c9c326724a"  # the built-in one
@@ -49,20 +49,20 @@ DIGESTS = {
 
 
 def stored_name(folder: Path, network: str) -> str:
-    """The name that a network has in a folder: its former one where nothing has today's."""
+    """The name of a network in a folder, which is its former name if only that one exists."""
     former = NETWORKS.get(network, network)
     return network if (folder / network).exists() or not (folder / former).exists() else former
 
 
 def renamed_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings under today's names. Raises ValueError where one stands under both of its names."""
+    """The settings with the names of today. Raises ValueError if a setting has both of its names."""
     renamed = {SETTINGS.get(name, name): value for name, value in settings.items()}
     if len(renamed) < len(settings):
-        raise ValueError("a setting stands under its former name and under today's")
+        raise ValueError("a setting is there twice, with its former name and with the name of today")
     return renamed
 
 
 def weight_names(network: str, stored: Iterable[str]) -> dict[str, str]:
-    """Today's names of the weights in a network's file, each with the name that it has in the file."""
+    """From the names of a network's weights today to their names in its file, `stored`."""
     parts = WEIGHTS[network]
     return {".".join(parts.get(part, part) for part in name.split(".")): name for name in stored}

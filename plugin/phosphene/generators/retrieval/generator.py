@@ -1,8 +1,8 @@
-"""The generator that phosphene trains itself, as a Generator.
+"""The generator that phosphene trains itself: a RetrievalPipeline behind the Generator seam.
 
-It is a folder as `RetrievalPipeline.save_pretrained` writes it. The pictures of one call are made in
-batches of requests that take the same steps; each depends on its own request alone. The pipeline's latent
-encoder guesses the vectors of latents, so that only candidates that are kept have to be decoded.
+`RetrievalPipeline.save_pretrained` writes its folder. Requests that take the same steps are made together in
+batches, but each picture depends on its own request alone. The pipeline's latent encoder predicts the vectors
+of latents, so that only the candidates that are kept have to be decoded.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,22 +26,22 @@ from phosphene.generation.fitting import fitted, fitted_mask
 from phosphene.generators.retrieval.guidance import Condition
 from phosphene.generators.retrieval.pipeline import RetrievalPipeline
 from phosphene.generators.retrieval.saved import digest, read
-from phosphene.generators.retrieval.sdedit import first, pictured, small_mask
-from phosphene.recipes.bounds import MOST_GUIDANCE
+from phosphene.generators.retrieval.sdedit import init_picture, latent_mask, neighbour_pictures
+from phosphene.recipes.bounds import MAX_GUIDANCE
 
-# What reading a folder raises where it is damaged, or was never meant to be a generator.
+# The errors that reading a folder raises if it is damaged, or is not a generator at all.
 UNREADABLE = (
     *(OSError, ValueError, LookupError, TypeError, RuntimeError, ArithmeticError, MemoryError),
     *(RecursionError, SafetensorError, LibraryError),
 )
-BATCH = 8  # requests at once
-MOST_REFERENCES = 64
+BATCH = 8  # requests that are made at once
+MAX_REFERENCES = 64
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 class BuiltinGenerator:
-    """A RetrievalPipeline as a Generator."""
+    """Makes pictures with a RetrievalPipeline."""
 
     def __init__(
         self, pipeline: RetrievalPipeline, weights: str, name: str, *, bfloat16: bool = False
@@ -55,18 +55,14 @@ class BuiltinGenerator:
         return self._capabilities
 
     def generate(self, requests: Sequence[Request], *, on_step: OnStep | None = None) -> Iterator[Generated]:
-        """Make the pictures, in order; every request is checked before the first one is made.
-
-        Raises GenerationError for a request that it cannot serve. When `on_step` returns False, the
-        pictures of the batch in progress and of those after it do not come.
-        """
-        whole = [completed(request, self.capabilities) for request in requests]
+        """Make one picture per request, see `Generator.generate`."""
+        complete = [completed(request, self.capabilities) for request in requests]
         done = 0
-        for key, alike in groupby(whole, key=batch_key):
-            group = list(alike)
+        for key, grouped in groupby(complete, key=batch_key):
+            group = list(grouped)
             for start in range(0, len(group), BATCH):
                 batch = group[start : start + BATCH]
-                part = (done / len(whole), len(batch) / len(whole))
+                part = (done / len(complete), len(batch) / len(complete))
                 latents = self._latents(batch, key, part, on_step)
                 if latents is None:
                     return
@@ -76,9 +72,12 @@ class BuiltinGenerator:
     def _latents(
         self, batch: Sequence[Request], key: "BatchKey", part: tuple[float, float], on_step: OnStep | None
     ) -> Tensor | None:
-        """The finished latents of a batch, which is the `part` (its start and its length) of a call."""
+        """The finished latents of a batch, or None if `on_step` stopped it.
 
-        def told(pipe: RetrievalPipeline, index: int, _: Tensor, tensors: dict[str, Tensor]) -> None:
+        `part` says which part of the whole call the batch is: where it starts, and its share.
+        """
+
+        def report(pipe: RetrievalPipeline, index: int, _: Tensor, tensors: dict[str, Tensor]) -> None:
             clean, sigma = tensors["pred_original_sample"], float(tensors["sigma"])
 
             def preview() -> list[Picture]:
@@ -99,7 +98,7 @@ class BuiltinGenerator:
             image_guidance_scale=key.image_guidance_scale,
             generator=[torch.Generator().manual_seed(request.seed) for request in batch],
             output_type="latent",
-            callback_on_step_end=told,
+            callback_on_step_end=report,
             callback_on_step_end_tensor_inputs=("pred_original_sample", "sigma"),
             autocast_dtype=torch.bfloat16 if key.precision == "bfloat16" else None,
             return_dict=False,
@@ -108,7 +107,7 @@ class BuiltinGenerator:
         return None if self.pipeline.interrupt else latents
 
     def _results(self, batch: Sequence[Request], key: "BatchKey", latents: Tensor) -> Iterator[Generated]:
-        """The pictures, not decoded yet, with what the latent encoder takes their vectors for."""
+        """The results of a batch, not decoded yet, with the vectors that the latent encoder predicts."""
         settings: dict[str, Value] = {
             "image_guidance_scale": key.image_guidance_scale,
             "neighbour_strength": key.strength if key.init_images and batch[0].init is None else 1.0,
@@ -119,7 +118,7 @@ class BuiltinGenerator:
             yield Generated(partial(self._picture, request, one), settings, vector)
 
     def _picture(self, request: Request, latents: Tensor) -> Picture:
-        """The picture; where a mask keeps something, every kept pixel is the very one that was handed in."""
+        """Decode a picture. Pixels that the mask keeps are copied from the init image."""
         made = to_picture(self.pipeline.decode(latents[None])[0])
         if request.init is None or request.mask is None:
             return made
@@ -127,36 +126,36 @@ class BuiltinGenerator:
         return pillow.composite(made, kept, fitted_mask(request.mask, made.size, request.fit))
 
     def _init_images(self, batch: Sequence[Request], key: "BatchKey") -> dict[str, Any]:
-        """What the pipeline is told of the pictures that a batch starts from."""
+        """The arguments of the pipeline for a batch that begins with pictures."""
         size, cells, device = self.pipeline.size, self.pipeline.latent_size, self.pipeline.device
-        firsts = [(first(request), request.fit) for request in batch]
-        distinct = {(id(picture), fit): (picture, fit) for picture, fit in firsts}  # candidates share them
+        begun = [(init_picture(request), request.fit) for request in batch]
+        distinct = {(id(picture), fit): (picture, fit) for picture, fit in begun}  # candidates share pictures
         square = (size, size)
         pixels = torch.stack([to_pixels(fitted(picture, square, fit)) for picture, fit in distinct.values()])
         encoded = dict(zip(distinct, self.pipeline.encode(pixels.to(device)), strict=True))
-        latents = torch.stack([encoded[id(picture), fit] for picture, fit in firsts])
-        masks = [small_mask(one.mask, square, cells, one.fit) for one in batch if one.mask is not None]
+        latents = torch.stack([encoded[id(picture), fit] for picture, fit in begun])
+        masks = [latent_mask(one.mask, square, cells, one.fit) for one in batch if one.mask is not None]
         mask = torch.stack(masks).to(device) if key.masked else None
         return {"image": latents, "mask_image": mask, "strength": key.strength}
 
 
 class BatchKey(NamedTuple):
-    """What the requests of one batch have in common."""
+    """The settings that all requests of one batch share."""
 
     num_inference_steps: int
     guidance_scale: float
     image_guidance_scale: float
     strength: float
-    init_images: bool
+    init_images: bool  # whether they begin with pictures
     masked: bool
     precision: str
 
 
 def batch_key(request: Request) -> BatchKey:
-    """What a completed request must have in common with others to be made together with them."""
+    """The settings that a completed request shares with the others of its batch."""
     assert request.num_inference_steps is not None and request.guidance_scale is not None
     neighbour_strength = float(request.options["neighbour_strength"])
-    from_neighbours = request.init is None and neighbour_strength < 1 and bool(pictured(request))
+    from_neighbours = request.init is None and neighbour_strength < 1 and bool(neighbour_pictures(request))
     strength = neighbour_strength if from_neighbours else 1.0
     return BatchKey(
         num_inference_steps=request.num_inference_steps,
@@ -178,7 +177,7 @@ def _capabilities(pipeline: RetrievalPipeline, weights: str, name: str, precisio
         lanes=frozenset({"vectors", "pictures"}),
         space=config["space"],
         dimension=config["dimension"],
-        max_references=MOST_REFERENCES,
+        max_references=MAX_REFERENCES,
         modes=frozenset({"text-to-image", "image-to-image", "inpainting"}),
         size=(pipeline.size, pipeline.size),
         multiple=pipeline.size,
@@ -191,36 +190,36 @@ def _capabilities(pipeline: RetrievalPipeline, weights: str, name: str, precisio
                 config["image_guidance_scale"],
                 "How closely a picture follows the neighbours.",
                 minimum=0,
-                maximum=MOST_GUIDANCE,
+                maximum=MAX_GUIDANCE,
             ),
             "neighbour_strength": Option(
                 config["neighbour_strength"],
-                "How far to go from the neighbours' pictures; at 1 only their vectors count.",
+                "How far a picture may go from the neighbours' pictures; at 1 only their vectors count.",
                 exclusive_minimum=0,
                 maximum=1,
             ),
-            "precision": Option(precision, "Of the denoiser.", choices=("float32", "bfloat16")),
+            "precision": Option(precision, "The precision of the denoiser.", choices=("float32", "bfloat16")),
         },
         licence=config["licence"],
-        size_on_disk=bytes_in_memory // 2,  # it is stored in half precision
+        size_on_disk=bytes_in_memory // 2,  # the file has half precision
         size_in_memory=bytes_in_memory,
     )
 
 
 def open_generator(folder: Path, device: str = "auto", *, bfloat16: bool = False) -> BuiltinGenerator:
-    """The generator that a folder holds. Raises ModelError where it holds none that can be loaded."""
+    """The generator in a folder. Raises ModelError if there is none, or if it cannot be loaded."""
     if not (folder / "model_index.json").exists():
         raise ModelError(
-            f"`{folder}` holds no generator: there is no model_index.json in it.",
-            hint="`phosphene train diffusion -L LIBRARY` trains one for a library",
+            f"`{folder}` holds no generator, because it has no model_index.json.",
+            hint="train one for a library: `phosphene train diffusion -L LIBRARY`",
         )
     try:
         pipeline, weights = read(folder), digest(folder)
     except UNREADABLE as error:
-        reason = error.message if isinstance(error, LibraryError) else error
+        reason = str(error.message if isinstance(error, LibraryError) else error).rstrip(".")
         raise ModelError(
-            f"the generator in `{folder}` cannot be loaded: {reason}",
-            hint="it is damaged, of another version, or not one of ours: train or install it again",
+            f"The generator in `{folder}` cannot be loaded: {reason}.",
+            hint="train it or install it again, because it is damaged or of another version",
         ) from error
     pipeline.to(pick_device(device))
     for network in pipeline.networks.values():
@@ -229,9 +228,9 @@ def open_generator(folder: Path, device: str = "auto", *, bfloat16: bool = False
 
 
 def cast(network: Module, dtype: torch.dtype) -> Module:
-    """A network in another precision, laid out as it is stored.
+    """The network in another precision, with contiguous weights, as files hold them.
 
-    Its own `to` would warn of modules that it does not have.
+    The `to` of diffusers' models would warn of modules that this one does not have.
     """
     return torch.nn.Module.to(torch.nn.Module.to(network, dtype), memory_format=torch.contiguous_format)
 
@@ -247,11 +246,11 @@ def _condition(request: Request) -> Condition:
 
 
 def to_picture(pixels: Tensor) -> Picture:
-    """Pixels (3, h, w) in [-1, 1] to a picture of 8 bits."""
+    """Turn pixels (3, h, w) in [-1, 1] into a picture with 8 bits per channel."""
     grey = ((pixels.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return pillow.fromarray(grey.permute(1, 2, 0).cpu().numpy())
 
 
 def to_pixels(picture: Picture) -> Tensor:
-    """A picture of 8 bits to pixels (3, h, w) in [-1, 1]."""
+    """Turn a picture with 8 bits per channel into pixels (3, h, w) in [-1, 1]."""
     return torch.from_numpy(np.asarray(picture, dtype=np.float32) / 127.5 - 1).permute(2, 0, 1)

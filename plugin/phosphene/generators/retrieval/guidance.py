@@ -1,4 +1,4 @@
-"""What a picture is made from, and how closely the denoiser is made to follow it.
+"""The conditions of a picture, and how closely the denoiser follows them.
 
 **Two guidance scales**, as in InstructPix2Pix (Brooks et al. 2023, eq. 3) and Re-Imagen (Chen et al. 2023):
 
@@ -33,7 +33,7 @@ class Condition:
 
     text: Vector | None = None
     neighbours: Vectors | None = None  # (k, d)
-    weights: Sequence[float] = ()  # (k,), 0 or more; they count relative to the largest
+    weights: Sequence[float] = ()  # (k,), 0 or more; only their ratio to the largest one counts
     negative: Vectors | None = None  # (m, d)
 
 
@@ -62,7 +62,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """The predictions that are summed: their tokens, one after the other, and their shares (branches,)."""
+    """The predictions that are summed: the tokens of all branches, and the branches' weights (branches,)."""
 
     tokens: Tokens
     shares: Tensor
@@ -77,11 +77,11 @@ class GuidanceScales:
 
     @property
     def ended(self) -> "GuidanceScales":
-        """The scales where guidance has ended: at most 1, which is what the tokens say by themselves."""
+        """The scales after guidance has ended: at most 1, which is the prediction from the tokens alone."""
         return GuidanceScales(min(self.text, 1.0), min(self.neighbours, 1.0))
 
     def branches(self, conditions: Sequence[Condition], dimension: int, device: torch.device) -> Branches:
-        """The predictions that have a share. The others are left out."""
+        """The predictions with a weight other than 0."""
         summed = [(branch, share) for branch, share in self._sum(conditions) if share != 0.0]
         flat = [condition for branch, _ in summed for condition in branch]
         shares = torch.tensor([share for _, share in summed], device=device)
@@ -102,7 +102,7 @@ class GuidanceScales:
 
 
 def _negative(condition: Condition) -> Condition:
-    """The negative vectors as a condition of their own: their mean direction takes the place of a text."""
+    """The negative vectors as a condition of their own, whose text is their mean direction."""
     if condition.negative is None or not len(condition.negative):
         return Condition()
     total = condition.negative.sum(0)
@@ -124,7 +124,7 @@ def conditions_of(
     image_embeds_weights: Sequence[Sequence[float]] | None,
     negative_prompt_embeds: Embeds,
 ) -> list[Condition]:
-    """The conditions of the pictures of a call, empty where nothing is given; see `RetrievalPipeline`."""
+    """One condition per picture of a call. The list is empty if there are no embeddings at all."""
     given = (prompt_embeds, image_embeds, image_embeds_weights, negative_prompt_embeds)
     counts = {len(each) for each in given if each is not None}
     if len(counts) > 1:

@@ -1,4 +1,4 @@
-"""A diffusion pipeline whose prompt is vectors: of a text, of retrieved neighbours, both or none.
+"""A diffusion pipeline that is prompted by vectors: of a text, of retrieved neighbours, both or none.
 
     pipe = RetrievalPipeline.from_pretrained(folder)
     pipe.scheduler = DPMSolverMultistepScheduler.from_config(pipe.scheduler.config)
@@ -34,7 +34,7 @@ from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder, within_sphere
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
 
-SAMPLER = 2  # counts up where the same weights make other pictures, because they are sampled in another way
+SAMPLER = 2  # the version of the sampling; it goes up when the same weights begin to make other pictures
 OutputType = Literal["pil", "np", "pt", "latent"]
 Generators = torch.Generator | list[torch.Generator] | None
 Callback = Callable[["RetrievalPipeline", int, Tensor, dict[str, Tensor]], Mapping[str, Tensor] | None]
@@ -216,11 +216,11 @@ class RetrievalPipeline(DiffusionPipeline):
 
     def _check(self, image: Any, mask_image: Any, strength: float, names: Sequence[str]) -> None:
         if odd := sorted(set(names) - set(self._callback_tensor_inputs)):
-            raise ValueError(f"`callback_on_step_end_tensor_inputs` cannot have {', '.join(odd)}.")
+            raise ValueError(f"`callback_on_step_end_tensor_inputs` has unknown names: {', '.join(odd)}.")
         if mask_image is not None and image is None:
-            raise ValueError("`mask_image` needs an `image` that it is a mask of.")
+            raise ValueError("`mask_image` needs an `image` to lie on.")
         if image is not None and not 0 < strength <= 1:
-            raise ValueError(f"`strength` has to be above 0 and at most 1, not {strength}.")
+            raise ValueError(f"`strength` is {strength}, but must be above 0 and at most 1.")
 
     def _denoise(self, run: "_Run", callback: Callback | None, names: Sequence[str]) -> Tensor:
         """Walk from noise to clean latents."""
@@ -228,14 +228,14 @@ class RetrievalPipeline(DiffusionPipeline):
         x = run.initial()
         with self.progress_bar(total=len(run.sampler)) as progress_bar:
             for index, timestep in enumerate(run.sampler.timesteps):
-                clean = run.keep(self._predict(run, x, index))
-                x = run.keep(run.sampler.step(clean, x, index), index + 1)
+                clean = run.restore_kept(self._predict(run, x, index))
+                x = run.restore_kept(run.sampler.step(clean, x, index), index + 1)
                 progress_bar.update()
                 if callback is not None:
                     sigma = x.new_tensor([run.sampler.sigmas[index]])
                     tensors = {"latents": x, "pred_original_sample": clean, "sigma": sigma}
-                    told = callback(self, index, timestep, {name: tensors[name] for name in names})
-                    x = (told or {}).get("latents", x)
+                    changed = callback(self, index, timestep, {name: tensors[name] for name in names})
+                    x = (changed or {}).get("latents", x)
                 if self._interrupt:
                     break
         return x
@@ -262,7 +262,7 @@ class RetrievalPipeline(DiffusionPipeline):
         return noise
 
     def _init_latents(self, image: Any, count: int) -> Tensor:
-        """The latents of the pictures to start from; one picture is for all, if there is only one."""
+        """The latents of the init images. A single init image is used for all pictures."""
         channels = self.denoiser.config["latent_channels"]
         if not (isinstance(image, Tensor) and image.ndim == 4 and image.shape[1] == channels):
             pixels = self.image_processor.preprocess(image, self.size, self.size, resize_mode="crop")
@@ -270,7 +270,7 @@ class RetrievalPipeline(DiffusionPipeline):
         return _one_each(image.to(self.device), count, "image")
 
     def _cells(self, mask_image: Any, count: int) -> Tensor:
-        """The cells to make anew, (b, 1, h, w); a cell counts if the mask touches it at all."""
+        """The cells to make anew, (b, 1, h, w). A cell counts if the mask touches any part of it."""
         cells = (1, self.latent_size, self.latent_size)
         if not (isinstance(mask_image, Tensor) and mask_image.shape[1:] == cells):
             mask = self.mask_processor.preprocess(mask_image, self.size, self.size, resize_mode="crop")
@@ -283,11 +283,11 @@ class RetrievalPipeline(DiffusionPipeline):
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """What one call of the pipeline computes with."""
+    """Everything that one call of the pipeline computes with."""
 
     sampler: Sampler
     guided: Branches
-    ended: Branches  # where guidance has ended
+    ended: Branches  # after guidance has ended
     noise: Tensor
     start: Tensor | None
     mask: Tensor | None
@@ -304,8 +304,8 @@ class _Run:
         guided = self.sampler.sigmas[index] > GUIDANCE_END * self.sampler.sigmas[0]
         return self.guided if guided else self.ended
 
-    def keep(self, latents: Tensor, index: int | None = None) -> Tensor:
-        """The latents, with what the mask keeps put back: clean, or with the noise before step `index`."""
+    def restore_kept(self, latents: Tensor, index: int | None = None) -> Tensor:
+        """Put back the cells that the mask keeps: clean, or with the noise before step `index`."""
         if self.start is None or self.mask is None:
             return latents
         kept = self.start if index is None else self.sampler.add_noise(self.start, self.noise, index)
@@ -315,7 +315,7 @@ class _Run:
 def _one_each(tensor: Tensor, count: int, name: str) -> Tensor:
     """The tensor with one row for each of `count` pictures."""
     if count % len(tensor):
-        raise ValueError(f"There are {len(tensor)} of `{name}` for {count} pictures.")
+        raise ValueError(f"`{name}` has {len(tensor)} entries, which do not divide into {count} pictures.")
     return tensor.repeat_interleave(count // len(tensor), 0)
 
 

@@ -19,7 +19,7 @@ from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepSchedu
 from numpy.typing import NDArray
 from torch import Tensor
 
-SHIFT = 3.0  # how much steps crowd where there is much noise; best for 6 to 8 steps
+SHIFT = 3.0  # how much steps crowd at high noise levels; 3 is best for 6 to 8 steps
 
 
 def default_scheduler() -> UniPCMultistepScheduler:

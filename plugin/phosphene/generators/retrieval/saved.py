@@ -1,4 +1,4 @@
-"""Reads a generator from a folder, which may be a stranger's, as data and never as code.
+"""Reads a generator from a folder as data and never as code, because a stranger may have made the folder.
 
 diffusers' own loader imports the modules that `model_index.json` names, follows `auto_map`, and looks for
 further files that other files name. Here the classes of the three networks and of the scheduler are chosen
@@ -31,10 +31,10 @@ from phosphene.generators.retrieval.sampling import Sampler, default_scheduler
 from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
-from phosphene.recipes.bounds import MOST_CANDIDATES, MOST_GUIDANCE, MOST_STEPS
+from phosphene.recipes.bounds import MAX_CANDIDATES, MAX_GUIDANCE, MAX_STEPS
 
 INDEX, CONFIG, WEIGHTS = "model_index.json", "config.json", "diffusion_pytorch_model.safetensors"
-LARGEST = 1 << 20  # bytes of a configuration
+MAX_CONFIG = 1 << 20  # bytes
 NETWORKS: Mapping[str, Callable[..., Any]] = {
     "autoencoder": Autoencoder,
     "denoiser": Denoiser,
@@ -55,7 +55,7 @@ def _text(longest: int) -> Check:
 
 
 def _levels(most: int) -> Check:
-    """A number for each of some levels."""
+    """Lists with one number per level of a network."""
     return lambda value: isinstance(value, list) and 0 < len(value) <= 8 and all(map(_whole(most), value))
 
 
@@ -82,30 +82,30 @@ SHAPES: Mapping[str, Mapping[str, Check]] = {
 }
 SETTINGS: Mapping[str, Check] = {
     **{"space": _text(4096), "dimension": DIMENSION, "licence": _text(4096), "neighbours": _whole(64, 0)},
-    **{"num_inference_steps": _whole(MOST_STEPS), "candidates": _whole(MOST_CANDIDATES)},
-    **dict.fromkeys(("guidance_scale", "image_guidance_scale"), _number(MOST_GUIDANCE)),
+    **{"num_inference_steps": _whole(MAX_STEPS), "candidates": _whole(MAX_CANDIDATES)},
+    **dict.fromkeys(("guidance_scale", "image_guidance_scale"), _number(MAX_GUIDANCE)),
     "neighbour_strength": _number(1),
 }
 
 
 def read(folder: Path) -> RetrievalPipeline:
-    """The pipeline in a folder, in full precision. Raises ValueError that says what is wrong with it."""
+    """The pipeline in a folder, in full precision. Raises ValueError if the folder holds no valid one."""
     index = _settings(folder, INDEX)
     parts = {*NETWORKS, *former_names.NETWORKS.values(), SCHEDULER}
     settings = {key: value for key, value in index.items() if key not in parts}
     _check(INDEX, settings, SETTINGS)
     networks = {name: _network(folder, name) for name in NETWORKS}
-    _fit(settings, **networks)
+    _check_fit(settings, **networks)
     pipeline = RetrievalPipeline(**networks, scheduler=_scheduler(folder), **settings)
     pipeline.set_progress_bar_config(disable=True)  # type: ignore[no-untyped-call]
     return pipeline
 
 
 def digest(folder: Path) -> str:
-    """The sha256 of what decides its pictures: the sampler, and the shapes and weights of its networks.
+    """The sha256 of everything that decides its pictures: the sampler, and the networks' shapes and weights.
 
-    The scheduler counts too, where it is not the default one. The digest stays the same where a network's
-    folder was renamed, and where a generator was published again under other names; see `former_names`.
+    A scheduler other than the default one counts too. The digest does not change if a network's folder was
+    renamed, or if the generator was published again under other names; see `former_names`.
     """
     total = hashlib.sha256(f"sampler {SAMPLER}".encode())
     for network in sorted(NETWORKS):
@@ -127,7 +127,7 @@ def _identity(scheduler: Any) -> str:
 
 
 def _scheduler(folder: Path) -> Any:
-    """The scheduler of a folder, of a class in `SCHEDULERS`; the default one where the folder has none."""
+    """The scheduler in a folder, whose class is one of `SCHEDULERS`, or else the default scheduler."""
     name = f"{SCHEDULER}/scheduler_config.json"
     if not inside(folder, name).exists():
         return default_scheduler()
@@ -138,7 +138,7 @@ def _scheduler(folder: Path) -> Any:
     settings = {key: value for key, value in _json(folder, name).items() if value != -inf}
     _check(name, settings, _scheduler_settings())
     scheduler = SCHEDULERS[named].from_config(settings)
-    _try(scheduler)
+    _check_scheduler(scheduler)
     return scheduler
 
 
@@ -152,7 +152,7 @@ def _scheduler_settings() -> dict[str, Check]:
 
 
 def _like(default: Any) -> Check:
-    """Accepts values of the kind that a scheduler's default value is of."""
+    """Accepts values of the same kind as a scheduler's default value."""
     if isinstance(default, bool):
         return lambda value: isinstance(value, bool)
     if isinstance(default, str):
@@ -164,8 +164,8 @@ def _like(default: Any) -> Check:
     return lambda value: value == list(default)
 
 
-def _try(scheduler: Any) -> None:
-    """Take a step of a scheduler. Raises ValueError where its settings do not fit one another."""
+def _check_scheduler(scheduler: Any) -> None:
+    """Take one step with a scheduler. Raises ValueError if its settings do not fit together."""
     try:
         Sampler(scheduler, 2, 1.0).step(torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1), 0)
     except (AssertionError, ValueError, TypeError, ArithmeticError, LookupError, RuntimeError) as error:
@@ -173,7 +173,7 @@ def _try(scheduler: Any) -> None:
 
 
 def _network(folder: Path, network: str) -> Any:
-    """One network with its weights. What the configuration asks for must be what the file holds."""
+    """One network with its weights. The file has to have the weights that the configuration asks for."""
     name = former_names.stored_name(folder, network)
     shape = _settings(folder, f"{name}/{CONFIG}")
     _check(f"{name}/{CONFIG}", shape, SHAPES[network])
@@ -187,9 +187,10 @@ def _network(folder: Path, network: str) -> Any:
 
 
 def _weights(network: str, file: Path, wanted: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """The weights of these names and shapes, in memory of their own and in full precision.
+    """The weights with these names and shapes, in full precision.
 
-    Where a weight begins in a file decides how some processors add up, and so a picture's last bit.
+    They are copied to memory of their own. Otherwise their alignment in the file would decide how some
+    processors add up, and so the last bit of a picture.
     """
     name = file.parent.name
     with safe_open(file, "pt") as opened:
@@ -202,8 +203,8 @@ def _weights(network: str, file: Path, wanted: Mapping[str, tuple[int, ...]]) ->
         return {key: opened.get_tensor(stored[key]).to(torch.float32, copy=True) for key in wanted}
 
 
-def _fit(settings: Mapping[str, Any], autoencoder: Any, denoiser: Any, latent_encoder: Any) -> None:
-    """Raise ValueError where the networks are not made for each other."""
+def _check_fit(settings: Mapping[str, Any], autoencoder: Any, denoiser: Any, latent_encoder: Any) -> None:
+    """Raise ValueError if the networks do not fit together."""
     shape = denoiser.config
     for key, others in (("latent_channels", (autoencoder, latent_encoder)), ("dimension", (latent_encoder,))):
         if any(other.config[key] != shape[key] for other in others):
@@ -215,26 +216,26 @@ def _fit(settings: Mapping[str, Any], autoencoder: Any, denoiser: Any, latent_en
     if shape["sample_size"] % 2 ** (len(shape["block_out_channels"]) - 1):
         raise ValueError("the denoiser's `sample_size` cannot be halved at every level")
     if any(channels % shape["num_attention_heads"] for channels in shape["block_out_channels"]):
-        raise ValueError("the denoiser's `block_out_channels` are no multiples of its `num_attention_heads`")
+        raise ValueError("the denoiser's `block_out_channels` are not multiples of its `num_attention_heads`")
 
 
 def _settings(folder: Path, name: str) -> dict[str, Any]:
-    """The settings in a file, under today's names."""
+    """The settings in a file, with the names of today."""
     return former_names.renamed_settings(_json(folder, name))
 
 
 def _json(folder: Path, name: str) -> dict[str, Any]:
-    """The JSON object in a file, without the notes of diffusers in it."""
+    """The JSON object in a file, without the keys that diffusers adds for itself."""
     return {key: value for key, value in _json_object(folder, name).items() if not key.startswith("_")}
 
 
 def _json_object(folder: Path, name: str) -> dict[str, Any]:
     file = _file(folder, name)
-    if file.stat().st_size > LARGEST:
-        raise ValueError(f"{name} is larger than {LARGEST:,} bytes")
+    if file.stat().st_size > MAX_CONFIG:
+        raise ValueError(f"{name} is larger than {MAX_CONFIG:,} bytes")
     found = json.loads(file.read_bytes())
     if not isinstance(found, dict):
-        raise ValueError(f"{name} is no JSON object")
+        raise ValueError(f"{name} is not a JSON object")
     return found
 
 
@@ -247,8 +248,8 @@ def _check(name: str, found: Mapping[str, Any], allowed: Mapping[str, Check]) ->
 
 
 def _file(folder: Path, name: str) -> Path:
-    """A file of the generator, which is no link to somewhere else."""
+    """A file of the generator. Links to files outside of the folder are refused."""
     file = inside(folder, name)
     if not file.is_file():
-        raise ValueError(f"{name} is not there")
+        raise ValueError(f"{name} is missing")
     return file

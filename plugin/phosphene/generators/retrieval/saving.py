@@ -1,7 +1,6 @@
-"""The folder of a trained generator: whose it is, and how it is written over.
+"""Writes the folder of a trained generator, and says whether a folder may be overwritten.
 
-Only files of a generator's own names are ever replaced, one by one, and nothing else is deleted: whatever
-lies beside them stays.
+Only the files of a generator are replaced, one by one. Other files in the folder stay as they are.
 """
 
 import json
@@ -27,26 +26,26 @@ from phosphene.records import Space
 from phosphene.training.latent_cache import DATASET, LATENTS
 from phosphene.training.run import LOCK
 
-INDEX = "model_index.json"  # without it, nobody takes a folder for a generator
-STAGE = ".phosphene.new"  # where a generator is written before it replaces another one
-STAGES = ("autoencoder", "latent_encoder", "denoiser")  # the trainings, in their order
+INDEX = "model_index.json"  # a folder without it does not count as a generator
+STAGE = ".phosphene.new"  # a generator is written here first, before its files are moved into place
+STAGES = ("autoencoder", "latent_encoder", "denoiser")  # the three trainings in their order
 
 
 def run_beside(folder: Path) -> Path:
-    """Where the training of a generator lies: `FOLDER.training`."""
+    """The folder of a generator's training, which is `FOLDER.training`."""
     named = folder if folder.name not in ("", "..") else folder.resolve()
     return named.with_name(f"{named.name}.training")
 
 
 def claim(folder: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> Path:
-    """The folder, where a generator may be written, and its training beside it; see `claim_folder`."""
+    """The folder, if a generator and its training may be written there; see `claim_folder`."""
     claim_folder(folder, is_ours, force=force, inputs=inputs)
     claim_folder(run_beside(folder), is_run, force=force)
     return folder
 
 
 def is_ours(folder: Path) -> bool:
-    """Whether a folder is a generator that phosphene trained, or was just about to replace."""
+    """Whether a folder holds a generator that phosphene trained, even one that it was just replacing."""
     try:
         index = json.loads((folder / INDEX).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -55,7 +54,7 @@ def is_ours(folder: Path) -> bool:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder is the training of a generator."""
+    """Whether a folder holds nothing but the training of a generator."""
     return only(folder, (*STAGES, *former_names.NETWORKS.values(), DATASET, LATENTS, LOCK))
 
 
@@ -68,9 +67,9 @@ def write(
     *,
     licence: str = "",
 ) -> RetrievalPipeline:
-    """Put a generator together and write it as `folder`, whose generator it replaces, in half precision.
+    """Write a generator to `folder` in half precision, where it replaces any other generator.
 
-    What is returned computes with those rounded weights, in full precision.
+    The returned pipeline has the rounded weights, but computes in full precision.
     """
     pipeline = RetrievalPipeline(
         cast(denoiser, torch.float16),
@@ -88,25 +87,25 @@ def write(
 
 
 def _save(pipeline: RetrievalPipeline, folder: Path) -> None:
-    """Save a generator beside the one that it replaces, and then put its files in place."""
+    """Save a generator beside the one that it replaces, then move its files into place."""
     folder.mkdir(parents=True, exist_ok=True)
     stage = inside(folder, STAGE)
     try:
         pipeline.save_pretrained(stage, safe_serialization=True)
         with uninterrupted():
             _replace(folder, stage)
-    except SafetensorError as error:  # what safetensors makes of an error of the system
-        raise StoreError(f"`{folder}` cannot be written: {error}", "is there room on the disk?") from error
+    except SafetensorError as error:  # safetensors raises this for errors of the operating system
+        raise StoreError(f"`{folder}` cannot be written: {error}.", "make room on the disk") from error
     finally:
         shutil.rmtree(stage, ignore_errors=True)
 
 
 def _replace(folder: Path, stage: Path) -> None:
-    """Move the files of a generator into place. Until the last one is, the folder counts as no generator."""
-    mode = (stage / INDEX).stat().st_mode & 0o777  # what the umask leaves
+    """Move the files of a generator into place, the index last, so that half a generator never counts."""
+    mode = (stage / INDEX).stat().st_mode & 0o777  # the permissions that the umask allows
     files = [path.relative_to(stage) for path in sorted(stage.rglob("*")) if path.is_file()]
     for file in files:
-        (stage / file).chmod(mode)  # safetensors lets nobody else read what it writes
+        (stage / file).chmod(mode)  # safetensors writes files that only their owner can read
         with (stage / file).open("rb") as written:
             sync(written.fileno())
     (folder / INDEX).unlink(missing_ok=True)
