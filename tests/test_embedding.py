@@ -1,4 +1,4 @@
-"""Spaces: how they are written, found, fetched, checked, and that their vectors are open_clip's own."""
+"""Models are found by their names, downloaded and checked, and their vectors are open_clip's own."""
 
 import functools
 import hashlib
@@ -87,30 +87,30 @@ def refused(name: str) -> ModelError:
         ("RN50@/weights/mine.pt", "file", "RN50", "/weights/mine.pt"),
     ],
 )
-def test_each_notation_is_taken_apart(text: str, kind: str, model: str, rest: str) -> None:
+def test_each_notation_is_parsed(text: str, kind: str, model: str, rest: str) -> None:
     assert model_names.parse(text) == model_names.ModelName(text, kind, model, rest)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     "text", ["", "landscapes", "hf-hub:alone", "local-dir:", "@file", "A/", "/B", "A/b/c"]
 )
-def test_what_is_no_space_says_what_is(text: str) -> None:
+def test_the_error_for_a_bad_name_lists_the_notations(text: str) -> None:
     error = refused(text)
     assert f"`{text}`" in error.message
     assert "local-dir:PATH" in error.hint
 
 
-def test_an_unknown_architecture_is_told_near_ones() -> None:
+def test_the_error_for_an_unknown_architecture_suggests_similar_ones() -> None:
     error = refused("ViT-B-23/openai")
     assert "ViT-B-23" in error.message
     assert "`ViT-B-32`" in error.hint
 
 
-def test_an_unknown_tag_is_told_which_there_are() -> None:
+def test_the_error_for_an_unknown_tag_lists_the_known_ones() -> None:
     assert "`laion2b_s34b_b79k`" in refused("ViT-B-32/nonsense").hint
 
 
-def test_weights_that_want_another_activation_are_not_run_in_the_wrong_one() -> None:
+def test_weights_are_not_run_with_the_wrong_activation() -> None:
     assert refused("ViT-B-32/openai").hint == "write `ViT-B-32-quickgelu/openai`"
 
 
@@ -124,7 +124,7 @@ def test_known_repositories_are_those_of_open_clip() -> None:
         }
 
 
-def test_known_models_say_which_are_here() -> None:
+def test_known_models_say_whether_they_are_on_this_machine() -> None:
     here = {model.name: model.on_disk for model in known()}
     assert here["landscape"]
     assert not here[DEFAULT_MODEL]
@@ -153,7 +153,7 @@ def test_no_texts_and_no_pictures_are_no_vectors(folder: Path) -> None:
     assert embedder.pictures([]).vectors.shape == (0, 8)
 
 
-def test_threads_that_ask_at_once_get_the_same_vectors(folder: Path) -> None:
+def test_many_threads_get_the_same_vectors(folder: Path) -> None:
     embedder = open_embedder(f"local-dir:{folder}")
     found: list[Any] = []
     ask = [threading.Thread(target=lambda: found.append(embedder.texts(["snow"]))) for _ in range(4)]
@@ -186,7 +186,7 @@ def test_a_long_word_is_cut_within(folder: Path) -> None:
     assert 0 < len(cut.used) < 100
 
 
-def test_a_device_that_is_not_there_is_an_error(folder: Path) -> None:
+def test_a_missing_device_is_an_error(folder: Path) -> None:
     with pytest.raises(ModelError, match="abacus") as caught:
         open_embedder(f"local-dir:{folder}", device="abacus")
     assert "`cpu`" in caught.value.hint
@@ -195,7 +195,7 @@ def test_a_device_that_is_not_there_is_an_error(folder: Path) -> None:
 # ── identity ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_space_is_the_same_wherever_it_lies(folder: Path, copy: Path) -> None:
+def test_a_space_does_not_depend_on_the_folder_of_its_model(folder: Path, copy: Path) -> None:
     here, there = identify(resolve(f"local-dir:{folder}")), identify(resolve(f"local-dir:{copy}"))
     assert here.id == there.id
     assert here.dimension == 8
@@ -256,7 +256,7 @@ def test_a_bad_configuration_is_named(copy: Path, content: str) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 5, 60, -1])
-def test_a_file_that_is_cut_off_is_named(copy: Path, length: int) -> None:
+def test_a_truncated_file_is_named(copy: Path, length: int) -> None:
     file = copy / "open_clip_model.safetensors"
     file.write_bytes(file.read_bytes()[:length])
     error = refused(f"local-dir:{copy}")
@@ -303,7 +303,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(checkpoint: Path) -> No
     assert "architecture" in error.hint
 
 
-def test_a_checkpoint_that_is_cut_off_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+def test_a_truncated_checkpoint_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     for length in (0, 3, 1000, -10):
         short = tmp_path / "short.pt"
         short.write_bytes(checkpoint.read_bytes()[:length])
@@ -423,7 +423,7 @@ def test_a_model_of_the_hub_is_fetched_once_and_is_the_same_space(
     assert (own_home / "models").is_dir()
 
 
-def test_a_new_library_fetches_its_model_and_says_how_much_came(
+def test_a_new_library_fetches_its_model_and_reports_the_progress(
     hub: tuple[str, list[str]], tmp_path: Path
 ) -> None:
     code = (
@@ -451,7 +451,7 @@ def test_a_tag_is_fetched_from_its_repository(
     assert resolve(f"{SMALLEST}/tiny").file.name == "open_clip_model.safetensors"
 
 
-def test_a_repository_that_is_not_there_is_named(hub: tuple[str, list[str]]) -> None:
+def test_a_missing_repository_is_named(hub: tuple[str, list[str]]) -> None:
     assert "no repository `tiny/elsewhere`" in fetched(hub[0], "hf-hub:tiny/elsewhere")
 
 

@@ -1,4 +1,4 @@
-"""Init images and masks of any shape are fitted, and every file that people paint masks with is read."""
+"""Init images and masks of any shape are fitted, and masks in all usual kinds of files are read."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,7 @@ RED, GREEN, BLUE = (200, 30, 30), (30, 200, 30), (30, 30, 200)
 
 
 def thirds(width: int, height: int) -> Picture:
-    """Red, green and blue, a third of the longer side each."""
+    """A picture in red, green and blue. Each colour covers a third of the longer side."""
     colours = np.array([RED, GREEN, BLUE], dtype=np.uint8)
     lines = colours[np.arange(max(width, height)) * 3 // max(width, height)]
     rows = np.broadcast_to(lines, (height, width, 3)) if width >= height else lines[:, None].repeat(width, 1)
@@ -26,7 +26,7 @@ def thirds(width: int, height: int) -> Picture:
 
 
 def colours_along(picture: Picture, *, vertical: bool) -> list[str]:
-    """Which of the three colours follow one another across the middle."""
+    """The sequence of the three colours across the middle of a picture."""
     values = np.asarray(picture)
     line = values[:, SIZE // 2] if vertical else values[SIZE // 2]
     names = ["red", "green", "blue"]
@@ -43,7 +43,9 @@ def colours_along(picture: Picture, *, vertical: bool) -> list[str]:
         ("stretch", ["red", "green", "blue"]),
     ],
 )
-def test_a_fit_keeps_what_it_says_of_a_long_init_image(fit: Fit, seen: list[str], vertical: bool) -> None:
+def test_each_fit_keeps_the_right_part_of_a_long_init_image(
+    fit: Fit, seen: list[str], vertical: bool
+) -> None:
     start = thirds(100, 300) if vertical else thirds(300, 100)
     assert colours_along(fitted(start, (SIZE, SIZE), fit), vertical=vertical) == seen
 
@@ -69,8 +71,8 @@ def test_a_square_init_image_is_the_same_in_every_fit(fit: Fit) -> None:
     assert not list(fit_warnings(start, None, fit, (SIZE, SIZE)))
 
 
-def test_a_padded_init_image_goes_on_beyond_its_edges() -> None:
-    """No bar of one colour, which the generator would take for a wall or a frame."""
+def test_the_edges_of_a_padded_init_image_are_extended() -> None:
+    """There is no bar of one colour, which the generator would take for a wall or a frame."""
     padded = np.asarray(fitted(thirds(300, 100), (SIZE, SIZE), "pad"))
     assert np.array_equal(padded[0], padded[SIZE // 2])
 
@@ -82,7 +84,7 @@ def test_thin_and_tiny_init_images_are_fitted(size: tuple[int, int], fit: Fit) -
     assert fitted_mask(Image.new("L", size, 255), (SIZE, SIZE), fit).getcolors() == [(SIZE * SIZE, 255)]
 
 
-def test_a_mask_lies_where_it_lay_on_its_init_image() -> None:
+def test_a_mask_is_fitted_exactly_like_its_init_image() -> None:
     mask = Image.new("L", (640, 256), 0)
     mask.paste(255, (192, 0, 320, 256))  # the left half of the middle square
     cropped, padded = (np.asarray(fitted_mask(mask, (SIZE, SIZE), fit)) for fit in ("crop", "pad"))
@@ -92,7 +94,7 @@ def test_a_mask_lies_where_it_lay_on_its_init_image() -> None:
     assert (padded[half, 25], padded[half, 40]) == (255, 0)
 
 
-def test_what_is_cut_is_said_with_the_way_out() -> None:
+def test_the_warning_about_cropping_says_how_to_avoid_it() -> None:
     wide = Image.new("RGB", (640, 256))
     [said] = fit_warnings(wide, None, "crop", (SIZE, SIZE))
     used = "The init image is 640x256, of which only the middle 256x256 is used."
@@ -101,7 +103,7 @@ def test_what_is_cut_is_said_with_the_way_out() -> None:
 
 
 @pytest.mark.parametrize(("shade", "says"), [(255, ["white everywhere"]), (0, ["black everywhere"]), (9, [])])
-def test_a_mask_of_one_shade_is_remarked_on(shade: int, says: list[str]) -> None:
+def test_a_mask_of_one_shade_is_warned_of(shade: int, says: list[str]) -> None:
     wide = Image.new("RGB", (64, 40))
     remarked = list(fit_warnings(wide, Image.new("L", (64, 40), shade), "stretch", (SIZE, SIZE)))
     assert len(remarked) == len(says)
@@ -112,7 +114,7 @@ def test_a_mask_of_one_shade_is_remarked_on(shade: int, says: list[str]) -> None
 
 
 def layer(paint: object, ground: object, mode: str = "RGBA") -> Picture:
-    """A layer of which the left half is painted."""
+    """A layer whose left half is painted."""
     mask = Image.new(mode, (64, 64), ground)  # type: ignore[arg-type]
     mask.paste(paint, (0, 0, 32, 64))  # type: ignore[arg-type]
     return mask
@@ -154,20 +156,20 @@ def test_a_mask_for_print_is_read_as_painted(tmp_path: Path) -> None:
     assert (read[:, :32].min(), read[:, 32:].max()) == (255, 0)
 
 
-def test_a_mask_is_turned_upright_as_its_init_image_is(tmp_path: Path) -> None:
+def test_a_mask_is_turned_upright_like_its_init_image(tmp_path: Path) -> None:
     turned = Image.Exif()
-    turned[0x0112] = 6  # the camera was turned: the left half is shown above
+    turned[0x0112] = 6  # the camera was turned, so that the left half is at the top
     layer((255, 255, 255, 255), (0, 0, 0, 0)).save(tmp_path / "mask.png", exif=turned)
     read = np.asarray(fitted_mask(open_mask(tmp_path / "mask.png"), (SIZE, SIZE), "crop"))
     assert (read[:32].min(), read[32:].max()) == (255, 0)
 
 
-def test_half_transparent_paint_counts_by_half(tmp_path: Path) -> None:
+def test_half_transparent_paint_counts_half(tmp_path: Path) -> None:
     layer((255, 255, 255, 128), (255, 255, 255, 0)).save(tmp_path / "mask.png")
     assert fitted_mask(open_mask(tmp_path / "mask.png"), (SIZE, SIZE), "crop").getpixel((5, 5)) == 128
 
 
-def test_only_what_is_transparent_somewhere_keeps_its_alpha(tmp_path: Path) -> None:
+def test_only_pictures_with_transparent_parts_keep_their_alpha(tmp_path: Path) -> None:
     modes = {}
     for name in ("opaque with alpha", "white on transparent black", "grey"):
         PAINTED[name].save(tmp_path / "mask.png")
@@ -182,7 +184,7 @@ REQUEST = Request(seed=1, init=WIDE)
 
 
 def corner() -> Picture:
-    """A mask whose paint lies in what is cropped away."""
+    """A mask that is only painted in the part that is cropped away."""
     mask = Image.new("L", WIDE.size, 0)
     mask.paste(255, (0, 0, 40, 256))
     return mask
@@ -194,11 +196,11 @@ def corner() -> Picture:
         (SQUARE, Image.new("L", (256, 256), 0), "black everywhere, so nothing would be made anew", "white"),
         (SQUARE, layer((0, 0, 0, 255), (0, 0, 0, 0)), "nothing would be made anew", "white"),
         (WIDE, Image.new("RGBA", WIDE.size, (255, 255, 255, 0)), "nothing would be made anew", "transparent"),
-        (WIDE, corner(), "in the part that is left of it", "--fit pad"),
-        (WIDE, Image.new("L", (256, 256), 255), "256x256 and the init image 640x256", "--fit stretch"),
+        (WIDE, corner(), "in the part that is left after fitting", "--fit pad"),
+        (WIDE, Image.new("L", (256, 256), 255), "256x256 and the init image is 640x256", "--fit stretch"),
     ],
 )
-def test_a_mask_that_cannot_be_meant_is_refused(init: Picture, mask: Picture, says: str, hint: str) -> None:
+def test_a_mask_that_makes_no_sense_is_refused(init: Picture, mask: Picture, says: str, hint: str) -> None:
     with pytest.raises(GenerationError) as raised:
         check_mask(replace(REQUEST, init=init, mask=mask), (SIZE, SIZE))
     assert says in raised.value.message
@@ -208,14 +210,16 @@ def test_a_mask_that_cannot_be_meant_is_refused(init: Picture, mask: Picture, sa
 @pytest.mark.parametrize(
     ("size", "fit"), [((640, 256), "crop"), ((320, 128), "crop"), ((100, 40), "pad"), ((50, 50), "stretch")]
 )
-def test_a_mask_of_any_size_but_its_init_image_s_proportions_serves(size: tuple[int, int], fit: Fit) -> None:
+def test_a_mask_may_have_any_size_with_the_proportions_of_its_init_image(
+    size: tuple[int, int], fit: Fit
+) -> None:
     check_mask(replace(REQUEST, mask=Image.new("L", size, 255), fit=fit), (SIZE, SIZE))
     check_mask(
         replace(REQUEST, init=Image.new("RGB", (1000, 667)), mask=Image.new("L", (100, 67), 9)), (SIZE, SIZE)
     )
 
 
-def test_a_black_mask_may_fit_an_init_image_or_have_its_margin_made() -> None:
+def test_a_black_mask_is_allowed_where_only_the_shape_or_the_margin_changes() -> None:
     for fit in ("crop", "pad", "stretch"):
         check_mask(replace(REQUEST, mask=Image.new("L", WIDE.size, 0), fit=fit), (SIZE, SIZE))
 

@@ -1,4 +1,4 @@
-"""One way through a generation: planned, made, chosen and kept, whatever the generator."""
+"""Every generation is planned, made, chosen and kept in the same way, with any generator."""
 
 import shutil
 from collections import Counter
@@ -30,7 +30,6 @@ OLD = Path(__file__).parent / "format1"
 # The library is of an older format, and the first picture that is kept upgrades it.
 pytestmark = pytest.mark.filterwarnings("ignore::phosphene.errors.Upgraded")
 QUICK: dict[str, Any] = {"neighbours": 2, "num_inference_steps": 2, "candidates": 1}
-UPGRADED = pytest.mark.filterwarnings("ignore::phosphene.errors.Upgraded")  # writes to a library of format 1
 
 
 @pytest.fixture
@@ -62,7 +61,7 @@ class Counting:
 # ── planning ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_planning_reads_the_store_once_and_pictures_when_they_are_opened(library: Library) -> None:
+def test_planning_reads_the_store_once_and_pictures_only_when_they_are_opened(library: Library) -> None:
     counting = Counting(library.store)
     planner = replace(library.generation, store=counting).planner
     request = Request(seed=1, num_inference_steps=1)
@@ -116,7 +115,7 @@ class Guessing:
         return pillow.new("RGB", (4, 4))
 
 
-def test_the_candidate_nearest_to_the_prompt_is_kept_and_alone_is_finished() -> None:
+def test_only_the_candidate_nearest_to_the_prompt_is_finished_and_kept() -> None:
     generator: Any = Guessing(VECTORS[[1, 2, 0, 3]])
     [(_, chosen)] = choose([plan_of(vector=VECTORS[0])], generator, embedder=None)  # type: ignore[arg-type]
 
@@ -125,13 +124,13 @@ def test_the_candidate_nearest_to_the_prompt_is_kept_and_alone_is_finished() -> 
     assert generator.seeds[0] == 3 and len(set(generator.seeds)) == 4
 
 
-def test_without_a_prompt_the_neighbours_are_what_is_wanted() -> None:
+def test_without_a_prompt_candidates_are_compared_to_the_neighbours() -> None:
     near = tuple(Reference(str(place), vector, weight=2.0) for place, vector in enumerate(VECTORS[:2]))
     assert target_of(plan_of(references=near)) == pytest.approx(2 * VECTORS[:2].sum(0), rel=1e-5)
     assert target_of(plan_of()) is None
 
 
-def test_what_is_near_to_a_negative_counts_as_further_from_the_prompt() -> None:
+def test_candidates_near_to_a_negative_rank_lower() -> None:
     target = target_of(plan_of(vector=VECTORS[0], negative_vectors=(VECTORS[1],)))
     led = VECTORS[0] - NEGATIVE_SHARE * VECTORS[1]
     assert target == pytest.approx(led / np.linalg.norm(led), abs=1e-5)
@@ -158,7 +157,6 @@ def test_files_of_an_older_version_replay(library: Library, name: str) -> None:
     assert again.largest_difference in (0, 1)
 
 
-@UPGRADED
 def test_a_new_recipe_keeps_the_settings_of_the_generator(library: Library) -> None:
     with pytest.warns(Upgraded):
         [made] = library.generate("a red house", 1, seed=3, image_guidance_scale=2.5, **QUICK)
@@ -169,7 +167,6 @@ def test_a_new_recipe_keeps_the_settings_of_the_generator(library: Library) -> N
     assert library.replay(made.image.id).largest_difference == 0
 
 
-@UPGRADED
 def test_settings_that_the_generator_does_not_know_are_refused(library: Library) -> None:
     with pytest.warns(Upgraded):
         [made] = library.generate("a red house", 1, seed=3, **QUICK)
@@ -218,7 +215,7 @@ def test_a_walk_takes_the_words_of_the_nearer_end(striped: Path, tmp_path: Path)
         (["--init", OLD / "mask.png"], "cannot do image-to-image"),
     ],
 )
-def test_what_a_plugin_does_not_allow_is_an_error_in_words(
+def test_requests_that_a_plugin_does_not_allow_are_errors(
     striped: Path, words: list[object], says: str
 ) -> None:
     result = run("-L", striped, "generate", "a house", "--generator", "stripes", *words)
@@ -231,8 +228,7 @@ def test_a_query_without_words_is_refused_by_a_generator_that_reads_only_words(s
     assert result.exit_code == 1 and "reads only words" in result.stderr
 
 
-@UPGRADED
-def test_an_unknown_generator_is_named_with_those_that_are_there(striped: Path) -> None:
+def test_the_error_for_an_unknown_generator_lists_the_installed_ones(striped: Path) -> None:
     unknown = phosphene.open(striped, generator="nobody")
     with unknown as library, pytest.warns(Upgraded), pytest.raises(PluginError) as raised:
         library.generate("a house", 1)

@@ -1,4 +1,4 @@
-"""The built-in generator: what it asks for, what it refuses and with which words, what it hands back."""
+"""The built-in generator: its capabilities, its errors, its results, and the folders that it reads."""
 
 import json
 import shutil
@@ -61,7 +61,7 @@ def generator(folder: Path) -> BuiltinGenerator:
 
 
 class TestConformance(GeneratorTests):
-    """The built-in generator keeps what the seam promises."""
+    """The built-in generator passes the conformance suite."""
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def pixels(picture: Picture) -> np.ndarray:
     return np.asarray(picture, dtype=np.int16)
 
 
-def test_capabilities_are_known_before_it_is_asked(generator: BuiltinGenerator, folder: Path) -> None:
+def test_capabilities_describe_the_pipeline(generator: BuiltinGenerator, folder: Path) -> None:
     capabilities = generator.capabilities
     assert (capabilities.space, capabilities.dimension) == (SPACE.id, DIMENSION)
     assert capabilities.size == (LARGE, LARGE)
@@ -94,7 +94,7 @@ def test_pictures_come_in_order_and_say_what_made_them(generator: BuiltinGenerat
     }
 
 
-def test_requests_that_go_at_another_pace_share_a_call(generator: BuiltinGenerator, scenery: Picture) -> None:
+def test_requests_with_different_settings_share_a_call(generator: BuiltinGenerator, scenery: Picture) -> None:
     requests = [
         REQUEST,
         replace(REQUEST, num_inference_steps=2),
@@ -108,14 +108,14 @@ def test_requests_that_go_at_another_pace_share_a_call(generator: BuiltinGenerat
         assert np.abs(pixels(first) - pixels(second)).max() <= 1
 
 
-def test_settings_handed_back_as_options_give_the_same_bits(generator: BuiltinGenerator) -> None:
+def test_settings_that_are_passed_as_options_give_the_same_bits(generator: BuiltinGenerator) -> None:
     [first] = generator.generate([REQUEST])
     [second] = generator.generate([replace(REQUEST, options=first.settings)])
     assert np.array_equal(pixels(first.picture()), pixels(second.picture()))
 
 
 def test_another_sampler_is_another_generator(generator: BuiltinGenerator, folder: Path) -> None:
-    """The same weights make other pictures then, which must not take the ids of the first ones."""
+    """With another sampler the same weights make other pictures, which must not get the same ids."""
     with patch.object(saved, "SAMPLER", -1):
         assert open_generator(folder, "cpu").capabilities.weights != generator.capabilities.weights
 
@@ -129,7 +129,7 @@ def test_inpainting_leaves_every_kept_pixel_as_it_was(generator: BuiltinGenerato
     assert not np.array_equal(pixels(made.picture())[~kept], pixels(scenery)[~kept])
 
 
-def test_mask_and_start_of_any_size_and_mode_are_fitted(generator: BuiltinGenerator) -> None:
+def test_masks_and_init_images_of_any_size_and_mode_are_fitted(generator: BuiltinGenerator) -> None:
     init = pillow.new("RGBA", (90, 40), (200, 30, 30, 255))
     fits: list[tuple[tuple[int, int], Fit]] = [((45, 20), "crop"), ((7, 33), "stretch")]
     for size, fit in fits:
@@ -138,17 +138,17 @@ def test_mask_and_start_of_any_size_and_mode_are_fitted(generator: BuiltinGenera
         assert made.picture().size == (LARGE, LARGE)
 
 
-def test_neighbours_that_are_not_square_are_cropped_as_starts(generator: BuiltinGenerator) -> None:
+def test_pictures_of_neighbours_that_are_not_square_are_cropped(generator: BuiltinGenerator) -> None:
     wide = pillow.new("RGB", (3 * LARGE, LARGE), "red")
     wide.paste("blue", (LARGE, 0, 2 * LARGE, LARGE))
-    from_wide = started(generator, pictured(wide, None, None))
-    from_middle = started(generator, pictured(pillow.new("RGB", (LARGE, LARGE), "blue"), None, None))
-    as_of_old = started(generator, pictured(wide, None, None), fit="stretch")
+    from_wide = started(generator, with_pictures(wide, None, None))
+    from_middle = started(generator, with_pictures(pillow.new("RGB", (LARGE, LARGE), "blue"), None, None))
+    as_of_old = started(generator, with_pictures(wide, None, None), fit="stretch")
     assert np.array_equal(pixels(from_wide.picture()), pixels(from_middle.picture()))
     assert not np.array_equal(pixels(from_wide.picture()), pixels(as_of_old.picture()))
 
 
-def test_inpainting_keeps_the_very_pixels_of_a_padded_start(generator: BuiltinGenerator) -> None:
+def test_inpainting_keeps_the_exact_pixels_of_a_padded_init_image(generator: BuiltinGenerator) -> None:
     noise = np.random.default_rng(3).integers(0, 256, (LARGE // 2, LARGE, 3), dtype=np.uint8)
     mask = pillow.new("L", (LARGE, LARGE // 2), 0)
     wide = replace(REQUEST, init=pillow.fromarray(noise), mask=mask, fit="pad")
@@ -167,7 +167,7 @@ def test_a_transparent_mask_is_read_as_painted(generator: BuiltinGenerator, scen
     assert np.abs(pixels(painted.picture()) - pixels(plain.picture())).max() <= 1
 
 
-def test_it_guesses_the_vectors_of_its_pictures(generator: BuiltinGenerator) -> None:
+def test_it_predicts_the_vectors_of_its_pictures(generator: BuiltinGenerator) -> None:
     requests = [replace(REQUEST, seed=seed) for seed in range(3)]
     latents = generator.pipeline(
         VECTORS[:1].repeat(3, 0),
@@ -182,12 +182,14 @@ def test_it_guesses_the_vectors_of_its_pictures(generator: BuiltinGenerator) -> 
 
 
 def shown_at(picture: Picture | None, side: int) -> Picture | None:
-    """What a reference answers that has one picture for every size."""
+    """Open the same picture for every size."""
     return picture
 
 
-def pictured(*shown: Picture | None, weights: Sequence[float] = (1.0, 1.0, 1.0)) -> tuple[Reference, ...]:
-    """The neighbours with pictures of theirs."""
+def with_pictures(
+    *shown: Picture | None, weights: Sequence[float] = (1.0, 1.0, 1.0)
+) -> tuple[Reference, ...]:
+    """The neighbours, with these pictures and weights."""
     return tuple(
         replace(near, picture=partial(shown_at, picture), weight=weight)
         for near, picture, weight in zip(NEIGHBOURS, shown, weights, strict=True)
@@ -206,36 +208,36 @@ def test_candidates_start_from_the_pictures_of_the_nearest_neighbours_in_turn(
 ) -> None:
     red, blue = (pillow.new("RGB", (LARGE, LARGE), colour) for colour in ("red", "blue"))
     for candidate, first in enumerate((red, blue, red)):
-        made = started(generator, pictured(red, blue, scenery), candidate=candidate)
+        made = started(generator, with_pictures(red, blue, scenery), candidate=candidate)
         same = started(generator, NEIGHBOURS, candidate=candidate, init=first, strength=0.5)
         assert np.array_equal(pixels(made.picture()), pixels(same.picture()))
         assert (made.settings["neighbour_strength"], same.settings["neighbour_strength"]) == (0.5, 1.0)
 
 
-def test_neighbours_without_a_picture_or_a_weight_are_no_start(
+def test_candidates_do_not_start_from_neighbours_without_a_picture_or_a_weight(
     generator: BuiltinGenerator, scenery: Picture
 ) -> None:
-    only = started(generator, pictured(None, scenery, None), candidate=1)
-    weightless = started(generator, pictured(scenery, None, None, weights=(0.0, 1.0, 1.0)))
-    noise = started(generator, pictured(None, None, None, weights=(0.0, 1.0, 1.0)))
+    only = started(generator, with_pictures(None, scenery, None), candidate=1)
+    weightless = started(generator, with_pictures(scenery, None, None, weights=(0.0, 1.0, 1.0)))
+    noise = started(generator, with_pictures(None, None, None, weights=(0.0, 1.0, 1.0)))
 
     assert only.settings["neighbour_strength"] == 0.5
     assert weightless.settings["neighbour_strength"] == 1.0
     assert np.array_equal(pixels(weightless.picture()), pixels(noise.picture()))
 
 
-def test_whole_strength_is_noise_alone(generator: BuiltinGenerator, scenery: Picture) -> None:
-    whole = started(generator, pictured(scenery, None, None), neighbour_strength=1.0)
+def test_a_strength_of_one_starts_from_noise_alone(generator: BuiltinGenerator, scenery: Picture) -> None:
+    whole = started(generator, with_pictures(scenery, None, None), neighbour_strength=1.0)
     [noise] = generator.generate([REQUEST])
     assert np.array_equal(pixels(whole.picture()), pixels(noise.picture()))
     assert whole.settings["neighbour_strength"] == 1.0
 
 
-def test_a_start_of_the_user_goes_before_those_of_the_neighbours(
+def test_an_init_image_of_the_user_replaces_those_of_the_neighbours(
     generator: BuiltinGenerator, scenery: Picture
 ) -> None:
     red = pillow.new("RGB", (LARGE, LARGE), "red")
-    theirs = started(generator, pictured(red, red, red), init=scenery, strength=0.4)
+    theirs = started(generator, with_pictures(red, red, red), init=scenery, strength=0.4)
     plain = started(generator, NEIGHBOURS, init=scenery, strength=0.4)
     assert np.array_equal(pixels(theirs.picture()), pixels(plain.picture()))
     assert theirs.settings["neighbour_strength"] == 1.0
@@ -281,7 +283,7 @@ def test_stopping_keeps_the_batches_that_were_finished(generator: BuiltinGenerat
         ({"fit": "squash"}, "`fit` is 'squash'"),
     ],
 )
-def test_what_it_cannot_serve_is_refused_before_anything_is_made(
+def test_requests_that_it_does_not_allow_are_refused_before_anything_is_made(
     generator: BuiltinGenerator, changes: dict[str, Any], says: str
 ) -> None:
     steps: list[Step] = []
@@ -312,7 +314,7 @@ def test_cut_off_weights_are_refused(folder: Path, tmp_path: Path) -> None:
         open_generator(tmp_path / "copied")
 
 
-def test_missing_weights_are_refused_and_not_left_to_chance(folder: Path, tmp_path: Path) -> None:
+def test_missing_weights_are_refused_and_not_initialised_at_random(folder: Path, tmp_path: Path) -> None:
     weights = copied(folder, tmp_path / "copied")
     save_file({name: one for name, one in load_file(weights).items() if "pool_score" not in name}, weights)
     with pytest.raises(ModelError, match=r"denoiser lacks image_proj\.pool_score\.bias \(2 in all\)"):
@@ -323,7 +325,7 @@ def test_missing_weights_are_refused_and_not_left_to_chance(folder: Path, tmp_pa
 
 
 def under_former_names(folder: Path, into: Path) -> Path:
-    """A copy of a generator as an earlier version named its parts."""
+    """A copy of a generator, with the names that an earlier version gave to its parts."""
     shutil.copytree(folder, into)
     for network in ("autoencoder", "denoiser", "latent_encoder"):
         former = {new: old for old, new in former_names.WEIGHTS[network].items()}
@@ -357,10 +359,10 @@ def test_a_generator_of_an_earlier_version_makes_the_same_pictures(
     assert then.settings == today.settings
 
 
-def test_a_setting_under_both_of_its_names_is_refused(folder: Path, tmp_path: Path) -> None:
+def test_a_setting_with_both_its_former_and_its_present_name_is_refused(folder: Path, tmp_path: Path) -> None:
     copied(folder, tmp_path / "copied")
     edit(tmp_path / "copied" / "denoiser" / "config.json", depth=LATENT_CHANNELS)
-    with pytest.raises(ModelError, match="its former name and under today's"):
+    with pytest.raises(ModelError, match="twice, with its former name"):
         open_generator(tmp_path / "copied", "cpu")
 
 
@@ -389,8 +391,8 @@ def test_a_folder_without_a_scheduler_has_the_default_one(folder: Path, tmp_path
     assert digest(tmp_path / "copied") == digest(folder)
 
 
-def test_the_built_in_generator_keeps_the_digest_that_recipes_know() -> None:
-    """Its weights were written again under today's names; their values, and so its pictures, are the same."""
+def test_the_built_in_generator_keeps_the_digest_of_its_first_publication() -> None:
+    """Its weights were published again with today's names. Their values and its pictures are the same."""
     assert digest(DIFFUSION_FOLDER) == "f96b5bd096ebd52b544c26ad856f18e880c96bcf184573d25569c0c9c326724a"
 
 

@@ -49,7 +49,7 @@ def test_rounding_twice_is_rounding_once() -> None:
         ("settings", {"image_guidance_scale": 2.0}),
     ],
 )
-def test_whatever_decides_a_pixel_decides_the_id(path: str, value: Any) -> None:
+def test_everything_that_decides_pixels_decides_the_id(path: str, value: Any) -> None:
     assert generated_id(changed(path, value)) != generated_id(RECIPE)
 
 
@@ -63,11 +63,11 @@ def test_whatever_decides_a_pixel_decides_the_id(path: str, value: Any) -> None:
         ("sampler", "Euler"),
     ],
 )
-def test_words_and_places_decide_no_id(path: str, value: Any) -> None:
+def test_words_and_paths_do_not_change_the_id(path: str, value: Any) -> None:
     assert generated_id(changed(path, value)) == generated_id(RECIPE)
 
 
-def test_the_order_of_the_keys_decides_no_id() -> None:
+def test_the_order_of_the_keys_does_not_change_the_id() -> None:
     assert generated_id(dict(reversed(RECIPE.items()))) == generated_id(RECIPE)
 
 
@@ -97,13 +97,13 @@ def test_parameters_read_like_those_of_other_tools() -> None:
 
 
 def test_an_older_recipe_reads_the_same_and_keeps_its_id() -> None:
-    """The id is that which the version before this format gave it."""
+    """The id is the one that the version before this format gave to it."""
     assert parameters({**OLD_RECIPE, "strength": 0.6}) == parameters({**RECIPE, "sampler": "UniPC"})
     assert generated_id(OLD_RECIPE) == "51c43a4c-e0db-52c7-b331-c87654cca98e"
     assert generated_id({**OLD_RECIPE, "format": 2}) == generated_id(OLD_RECIPE)
 
 
-def test_parameters_say_inpainting() -> None:
+def test_parameters_name_inpainting() -> None:
     assert "Mask blur: 0, Masked content: original" in parameters({**RECIPE, "mask": RECIPE["init"]})
     assert "Denoising" not in parameters({**RECIPE, "init": None})
 
@@ -117,7 +117,7 @@ def test_parameters_say_inpainting() -> None:
         "a\x85Steps: 9",
     ],
 )
-def test_a_prompt_forges_no_settings(prompt: str) -> None:
+def test_a_prompt_cannot_forge_settings(prompt: str) -> None:
     forged = changed("prompt", prompt)
     forged["negative"][0]["prompt"] = prompt
 
@@ -127,7 +127,7 @@ def test_a_prompt_forges_no_settings(prompt: str) -> None:
     assert negative.startswith("Negative prompt: ") and settings.startswith("Steps: 6, ")
 
 
-def test_a_generator_s_name_forges_no_settings() -> None:
+def test_the_name_of_a_generator_cannot_forge_settings() -> None:
     assert 'Model: "x, Seed: 1"' in parameters(changed("generator", "x, Seed: 1"))
 
 
@@ -135,7 +135,7 @@ def test_parents_keep_their_weights_and_similarities() -> None:
     assert parents_of(RECIPE) == (Parent(PARENT, 1.0, 0.5),)
 
 
-def test_the_start_is_a_parent_with_a_role_and_decides_no_id_beside_its_file() -> None:
+def test_the_init_image_is_a_parent_with_a_role_and_only_its_file_decides_the_id() -> None:
     entry = {"id": START, "sha256": "cc" * 32, "weight": 1.0, "similarity": 0.4, "role": "init"}
     started = changed("parents", [*RECIPE["parents"], entry])
 

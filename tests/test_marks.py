@@ -1,4 +1,4 @@
-"""Generated pictures as files: each format holds the recipe and the marks, as far as it has room."""
+"""Files of generated pictures have the recipe and the marks, in every format that has room for them."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def test_the_comment_is_the_line_that_other_tools_read(tmp_path: Path, format: s
     assert comment.removeprefix(UNICODE).decode("utf-16-be") == parameters(RECIPE)
 
 
-def test_a_recipe_that_no_jpeg_has_room_for_is_left_out(tmp_path: Path) -> None:
+def test_a_recipe_that_is_too_long_for_a_jpeg_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "made").write_bytes(marked(PICTURE, changed("prompt", "a house " * 10_000), "JPEG"))
 
     assert in_picture(tmp_path / "made") is None

@@ -25,7 +25,7 @@ def filled(count: int) -> tuple[Oracle, np.ndarray]:
     return store, vectors
 
 
-def test_the_baseline_is_each_image_against_its_nearest_other(tmp_path: Path) -> None:
+def test_the_baseline_compares_each_image_to_its_nearest_other_one(tmp_path: Path) -> None:
     store, vectors = filled(120)
     scores = vectors @ vectors.T
     np.fill_diagonal(scores, -1)
@@ -35,14 +35,14 @@ def test_the_baseline_is_each_image_against_its_nearest_other(tmp_path: Path) ->
     assert baseline.similarities == pytest.approx(np.sort(scores.max(axis=1)), abs=1e-6)
 
 
-def test_generated_images_are_no_part_of_the_baseline(tmp_path: Path) -> None:
+def test_generated_images_do_not_belong_to_the_baseline(tmp_path: Path) -> None:
     store, vectors = filled(120)
     store.upsert([image(0, vectors[0], "generated")])
 
     assert Baseline.of(store, tmp_path / "novelty.npz").similarities.max() < 0.999
 
 
-def test_a_copy_is_nearer_than_all_others_are_to_theirs(tmp_path: Path) -> None:
+def test_a_copy_is_at_the_highest_percentile(tmp_path: Path) -> None:
     store, vectors = filled(120)
     baseline = Baseline.of(store, tmp_path / "novelty.npz")
 

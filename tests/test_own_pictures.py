@@ -38,7 +38,7 @@ def recipe(seed: int, **changes: Any) -> dict[str, Any]:
 
 
 def made(path: Path, seed: int, *, pixels: int | None = None, **changes: Any) -> str:
-    """Write a picture with a recipe, and return the id that the recipe says."""
+    """Write a picture with a recipe, and return the id that follows from the recipe."""
     described = recipe(seed, **changes)
     path.parent.mkdir(parents=True, exist_ok=True)
     save_png(drawn(seed if pixels is None else pixels), path, texts(described))
@@ -79,7 +79,7 @@ def test_a_recipe_of_another_space_is_kept_as_it_is(library: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("wrong", [{"seed": "one"}, {"parents": None}, {"format": 99}, {"steps": -1}])
-def test_a_recipe_that_is_not_sound_makes_it_a_picture_like_any_other(
+def test_a_picture_with_an_invalid_recipe_is_imported_like_any_other(
     library: Path, tmp_path: Path, wrong: dict[str, Any]
 ) -> None:
     described = texts(recipe(1))
@@ -93,10 +93,10 @@ def test_a_recipe_that_is_not_sound_makes_it_a_picture_like_any_other(
 
 @pytest.mark.parametrize("forged", ["in/0.png", "in/b.png"], ids=["first by name", "last by name"])
 @pytest.mark.parametrize("at_once", [True, False])
-def test_a_forged_recipe_changes_nothing_of_the_image_that_it_names(
+def test_a_forged_recipe_does_not_change_the_image_that_it_names(
     library: Path, tmp_path: Path, forged: str, at_once: bool
 ) -> None:
-    """The name decides which of two new files is first; an image that is there is never changed."""
+    """Of two new files the one with the first name is added. An existing image is never changed."""
     id = made(tmp_path / "in/a.png", 1)
     if not at_once:
         add_to(library, tmp_path / "in", open_store=lance)
@@ -119,9 +119,7 @@ def digest(path: Path) -> str:
     return digest(path)
 
 
-def test_an_image_of_the_library_stays_where_it_is_whatever_becomes_of_a_copy(
-    library: Path, tmp_path: Path
-) -> None:
+def test_adding_a_copy_does_not_move_an_image_of_the_library(library: Path, tmp_path: Path) -> None:
     id = made(tmp_path / "in/x.png", 1)
     (library / "pictures").mkdir(parents=True)
     own = library / "pictures" / f"{id}.png"

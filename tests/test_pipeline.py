@@ -1,4 +1,4 @@
-"""The pipeline, with a tiny network of random weights: what a picture depends on, and what it does not."""
+"""The pipeline with tiny networks of random weights: what its pictures depend on, and what not."""
 
 import subprocess
 import sys
@@ -33,7 +33,7 @@ from phosphene.vectors import Vectors, unit
 
 DIMENSION, LATENT_CHANNELS, LATENT_SIZE = 12, 4, 4
 SIZE = LATENT_SIZE * SCALE_FACTOR
-HALF_A_LEVEL = 0.5 / 127.5  # of 256 grey levels, where a picture goes from -1 to 1
+HALF_A_LEVEL = 0.5 / 127.5  # half of one of 256 grey levels, in pixels from -1 to 1
 
 
 def random_units(count: int, seed: int = 0) -> Vectors:
@@ -43,7 +43,7 @@ def random_units(count: int, seed: int = 0) -> Vectors:
 def tiny_denoiser() -> Denoiser:
     torch.manual_seed(0)
     network: Denoiser = Denoiser(DIMENSION, LATENT_SIZE, LATENT_CHANNELS, (16, 32), 32, 2)
-    for weights in network.parameters():  # those that begin at zero too, so that everything has a say
+    for weights in network.parameters():  # also those that begin at zero, so that every layer has an effect
         if weights.ndim > 1:
             torch.nn.init.normal_(weights, std=0.1)
     network.eval()
@@ -113,7 +113,7 @@ def made(
 
 
 class Watcher:
-    """A callback that remembers what it was told."""
+    """A callback that remembers its arguments."""
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.stop_after = stop_after
@@ -132,7 +132,7 @@ class Watcher:
 
     @property
     def asked(self) -> dict[str, Any]:
-        """How the pipeline is told of it."""
+        """The arguments that pass this callback to the pipeline."""
         names = ("pred_original_sample", "sigma")
         return {"callback_on_step_end": self, "callback_on_step_end_tensor_inputs": names}
 
@@ -141,7 +141,7 @@ def apart(first: Tensor, second: Tensor) -> float:
     return float((first - second).abs().max())
 
 
-def test_pictures_of_a_batch_are_those_that_come_one_by_one(pipeline: RetrievalPipeline) -> None:
+def test_pictures_are_the_same_in_a_batch_and_one_by_one(pipeline: RetrievalPipeline) -> None:
     seeds = range(len(CONDITIONS))
     batch = made(pipeline, CONDITIONS, seeds)
     for index, seed in enumerate(seeds):
@@ -158,7 +158,7 @@ def test_every_picture_has_its_own_seed(pipeline: RetrievalPipeline) -> None:
     assert apart(pictures[0], pictures[2]) < HALF_A_LEVEL < apart(pictures[0], pictures[1])
 
 
-def test_every_condition_counts(pipeline: RetrievalPipeline) -> None:
+def test_every_condition_changes_the_picture(pipeline: RetrievalPipeline) -> None:
     pictures = made(pipeline, CONDITIONS, [3] * len(CONDITIONS))
     for index in range(1, len(CONDITIONS)):
         assert apart(pictures[0], pictures[index]) > HALF_A_LEVEL
@@ -166,7 +166,7 @@ def test_every_condition_counts(pipeline: RetrievalPipeline) -> None:
 
 @settings(max_examples=10, deadline=None)
 @given(order=st.permutations(range(6)))
-def test_order_of_neighbours_does_not_count(pipeline: RetrievalPipeline, order: list[int]) -> None:
+def test_the_order_of_neighbours_does_not_matter(pipeline: RetrievalPipeline, order: list[int]) -> None:
     weights = np.linspace(0.2, 1, 6)
     plain = Condition(TEXTS[0], NEAR, tuple(weights))
     shuffled = Condition(TEXTS[0], NEAR[order], tuple(weights[order]))
@@ -174,7 +174,7 @@ def test_order_of_neighbours_does_not_count(pipeline: RetrievalPipeline, order: 
     assert apart(first, second) < HALF_A_LEVEL
 
 
-def test_weight_nought_is_absence_and_equal_weights_are_the_default(pipeline: RetrievalPipeline) -> None:
+def test_a_weight_of_zero_is_absence_and_equal_weights_are_the_default(pipeline: RetrievalPipeline) -> None:
     weightless = Condition(TEXTS[0], NEAR[:4], (1.0, 1.0, 1.0, 0.0))
     doubled = replace(BOTH, weights=(2.0, 2.0, 2.0))
     nearly = replace(weightless, weights=(1.0, 1.0, 1.0, 1e-7))
@@ -188,7 +188,7 @@ def test_weight_moves_the_picture_towards_its_neighbour(pipeline: RetrievalPipel
     assert 0 < apart(none, little) < apart(none, much)
 
 
-def test_filled_up_token_is_no_token() -> None:
+def test_padded_tokens_change_nothing() -> None:
     network = tiny_denoiser()
     noisy, sigma = torch.randn(1, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE), torch.tensor([0.7])
     vectors = torch.from_numpy(np.stack([TEXTS[0], NEAR[0], NEAR[1]]))[None]
@@ -202,7 +202,7 @@ def test_filled_up_token_is_no_token() -> None:
     assert apart(twice, heavy) < 1e-5 < apart(short, heavy)
 
 
-def test_two_guidances_are_two_dials(pipeline: RetrievalPipeline) -> None:
+def test_the_two_guidance_scales_work_independently(pipeline: RetrievalPipeline) -> None:
     dials = [(1.0, 1.0), (4.0, 1.0), (1.0, 4.0)]
     pictures = [
         made(pipeline, [BOTH], [1], guidance_scale=text, image_guidance_scale=neighbours)[0]
@@ -218,7 +218,7 @@ def test_text_guidance_does_nothing_without_a_text(pipeline: RetrievalPipeline) 
 
 
 def test_negative_is_the_opposite_direction_of_its_text(pipeline: RetrievalPipeline) -> None:
-    """One step, so that the guess is linear in the guidances as long as nothing is cut off at white."""
+    """With one step, the prediction is linear in the guidance scales, as long as no pixel is clipped."""
     gentle = {"num_inference_steps": 1, "guidance_scale": 0.05, "image_guidance_scale": 1.0}
     plain, towards, away = (
         made(pipeline, [condition], [1], **gentle)[0]
@@ -236,7 +236,7 @@ def test_a_faint_init_image_comes_back_nearly_as_it_was(pipeline: RetrievalPipel
     assert faint.shape == (1, 3, SIZE, SIZE)
 
 
-def test_an_init_image_counts_the_more_the_fainter_the_noise() -> None:
+def test_less_noise_keeps_more_of_an_init_image() -> None:
     """With a network that predicts its input, the distance to the init image grows with the strength."""
     pipeline = tiny_pipeline()
     pipeline.denoiser.forward = lambda noisy, *_: noisy
@@ -284,7 +284,7 @@ def test_guidance_ends_before_the_picture_does(strength: float, guided: int, pla
 
 
 def test_guidance_below_one_is_below_one_to_the_end(pipeline: RetrievalPipeline) -> None:
-    """A text that is to count for nothing never does."""
+    """A text with a guidance scale of 0 never has an effect."""
     ignored, absent = (
         made(pipeline, [condition], [1], guidance_scale=0.0, image_guidance_scale=0.0)
         for condition in (BOTH, Condition())
@@ -360,7 +360,7 @@ def test_every_picture_can_have_several_images(pipeline: RetrievalPipeline) -> N
     assert apart(repeated, single) < 1e-5
 
 
-def test_pictures_and_masks_of_any_size_are_started_from(pipeline: RetrievalPipeline) -> None:
+def test_init_images_and_masks_of_any_size_are_accepted(pipeline: RetrievalPipeline) -> None:
     wide = pillow.new("RGB", (3 * SIZE, SIZE), "red")
     mask = pillow.new("L", (3 * SIZE, SIZE), 255)
     [plain], [masked], [kept] = (
@@ -378,7 +378,7 @@ def test_pictures_and_masks_of_any_size_are_started_from(pipeline: RetrievalPipe
     [
         ({"mask_image": torch.ones(1, 1, LATENT_SIZE, LATENT_SIZE)}, "needs an `image`"),
         ({"image": some_latents(1), "strength": 0.0}, "`strength` is 0.0, but must be above 0"),
-        ({"image": some_latents(2)}, "2 of `image` for 1 pictures"),
+        ({"image": some_latents(2)}, "`image` has 2 entries for 1 pictures"),
         ({"image_embeds": random_units(6).reshape(2, 3, -1)}, "different numbers of pictures"),
         ({"callback_on_step_end_tensor_inputs": ["weights"]}, "unknown names: weights"),
     ],
@@ -407,7 +407,7 @@ def test_another_scheduler_samples_in_another_way(swapped: RetrievalPipeline, ot
     usual = made(swapped, [BOTH], [1])
     swapped.scheduler = other.from_config(swapped.scheduler.config)
     first, again = (made(swapped, [BOTH], [1]) for _ in range(2))
-    assert torch.equal(first, again)  # a call leaves no history to the next one
+    assert torch.equal(first, again)  # the history of a call does not affect the next one
     assert apart(first, usual) > HALF_A_LEVEL
 
 
@@ -451,7 +451,7 @@ def test_a_scheduler_that_cannot_be_used_is_named(swapped: RetrievalPipeline, sc
         made(swapped, [BOTH], [1])
 
 
-def test_latents_keep_their_length_whatever_the_generator_makes_of_it(pipeline: RetrievalPipeline) -> None:
+def test_predicted_latents_stay_within_the_sphere(pipeline: RetrievalPipeline) -> None:
     latents = pipeline.encode(torch.rand(2, 3, SIZE, SIZE) * 2 - 1)
     assert latents.shape == (2, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE)
     assert torch.allclose(latents.square().mean(1), torch.ones(2, LATENT_SIZE, LATENT_SIZE), atol=1e-5)
@@ -478,7 +478,7 @@ for name, load in ways.items():
 
 
 def test_a_saved_pipeline_makes_the_same_pictures_in_a_fresh_process(tmp_path: Path) -> None:
-    """However it is loaded: by the safe loader, by its own class, and by diffusers' general one."""
+    """The safe loader, its own class and diffusers' DiffusionPipeline all load the same pipeline."""
     pipeline = tiny_pipeline()
     pipeline.save_pretrained(tmp_path / "saved")
     np.savez(tmp_path / "asked.npz", text=TEXTS[0], near=NEAR)

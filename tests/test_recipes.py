@@ -1,4 +1,4 @@
-"""Recipes of strangers: whatever a file or a store holds, it is a sound recipe or an error in words."""
+"""Recipes that a stranger may have written are either valid or an error that names the key."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ def without(key: str) -> dict[str, Any]:
     return {name: value for name, value in RECIPE.items() if name != key}
 
 
-def test_a_sound_recipe_comes_back_with_the_keys_that_this_version_does_not_know() -> None:
+def test_a_valid_recipe_keeps_unknown_keys() -> None:
     recipe = {**RECIPE, "precision": "bfloat16", "of the future": {"deep": [1, None]}}
 
     assert read(written(recipe), "made.png") == recipe
@@ -67,7 +67,7 @@ def test_a_recipe_of_a_newer_version_is_refused() -> None:
         ('"' + "a" * MAX_LENGTH + '"', "characters, but may have at most 1,048,576"),
     ],
 )
-def test_what_is_no_json_object_is_refused_in_words(text: str, reason: str) -> None:
+def test_texts_that_are_not_json_objects_are_refused(text: str, reason: str) -> None:
     with pytest.raises(ImageError) as caught:
         parse(text, "odd.png")
 
@@ -128,7 +128,7 @@ def test_a_key_that_is_missing_is_named(key: str) -> None:
     ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_value_that_it_cannot_have_is_named_with_its_key(key: str, value: Any) -> None:
+def test_the_error_for_an_invalid_value_names_its_key(key: str, value: Any) -> None:
     with pytest.raises(ImageError) as caught:
         read(written(changed(key, value)), "odd.png")
 
@@ -140,19 +140,19 @@ def test_vectors_of_two_lengths_are_refused() -> None:
         read(written(changed("vector", encode(VECTOR[:4]))), "odd.png")
 
 
-def test_a_mask_without_a_start_is_refused() -> None:
+def test_a_mask_without_an_init_image_is_refused() -> None:
     with pytest.raises(ImageError, match="no `init` for the mask to lie on"):
         read(written({**RECIPE, "init": None, "mask": {"sha256": "00" * 32}}), "odd.png")
 
 
-def test_an_error_shows_a_stranger_s_value_short_and_without_escapes() -> None:
+def test_errors_show_strangers_values_shortened_and_without_escapes() -> None:
     with pytest.raises(ImageError) as caught:
         read(written(changed("seed", "\x1b[2J" + "a" * 10_000)), "odd.png")
 
     assert caught.value.message.isprintable() and len(caught.value.message) < 200
 
 
-def test_roles_come_from_the_recipe_and_only_where_it_fits() -> None:
+def test_roles_come_from_the_recipe_if_it_fits_the_image() -> None:
     entries = [{"id": PARENT}, {"id": START, "role": "init"}]
 
     assert roles({"parents": entries}, [PARENT, START]) == ["neighbour", "init"]
@@ -180,6 +180,6 @@ def test_recipes_of_older_formats_are_read_and_translated() -> None:
 @pytest.mark.parametrize(
     ("key", "value"), [("steps", 0), ("text_guidance", -1.0), ("neighbour_strength", 1.5)]
 )
-def test_recipes_of_older_formats_are_checked_as_strictly(key: str, value: Any) -> None:
+def test_recipes_of_older_formats_are_checked_just_as_strictly(key: str, value: Any) -> None:
     with pytest.raises(ImageError, match=f"`{key}`"):
         read(written({**OLD_RECIPE, key: value}), "old.png")

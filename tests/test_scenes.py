@@ -1,4 +1,4 @@
-"""The drawn scenes: same seed same pixels, captions that name only what is there, files that resume."""
+"""Drawn scenes: a seed always gives the same pixels, and captions name only what the picture shows."""
 
 import hashlib
 import json

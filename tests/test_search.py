@@ -41,23 +41,23 @@ def test_a_quoted_query_reads_like_separate_words() -> None:
     assert parse(["red house - trees"]) == parse(["red", "house", "-", "trees"])
 
 
-def test_a_leading_minus_leads_away() -> None:
+def test_a_leading_minus_makes_a_negative_term() -> None:
     assert parse("- trees + snow").terms == (Term("text", "trees", -1.0), Term("text", "snow", 1.0))
 
 
 @pytest.mark.parametrize("start", ["./a.jpg", "../a.jpg", "/tmp/a.jpg", "~/a.jpg"])
-def test_what_begins_like_a_path_is_a_picture(start: str) -> None:
+def test_a_term_that_begins_like_a_path_is_a_picture(start: str) -> None:
     assert parse(start).terms[0].kind == "picture"
 
 
 @pytest.mark.parametrize(
     "name", ["a.jpg", "pics/a.JPG", "my pics/a b.png", "~you/a", "C:\\a", "c:/a.png", "file:///a%20b"]
 )
-def test_what_looks_like_a_file_is_a_picture_whether_it_is_there_or_not(name: str) -> None:
+def test_a_term_that_looks_like_a_file_is_a_picture_even_if_the_file_is_missing(name: str) -> None:
     assert parse(["2:" + name]).terms == (Term("picture", name, 2.0),)
 
 
-def test_a_folder_that_is_called_like_a_word_leaves_the_word_text(
+def test_a_word_stays_text_even_if_a_folder_has_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -73,7 +73,7 @@ def test_a_file_url_names_its_file() -> None:
 @pytest.mark.parametrize(
     "text", ["http://a.org/b.jpg", "2:https://a.org", "boat + S3://a/b.png", "file://host/a.png"]
 )
-def test_an_address_is_named_as_what_is_not_fetched(text: str) -> None:
+def test_addresses_on_the_network_are_refused(text: str) -> None:
     with pytest.raises(QueryError, match="is an address, and phosphene does not download pictures"):
         parse(text)
 
@@ -84,7 +84,7 @@ def test_a_ratio_and_a_time_of_day_are_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["3d render", "1950s car", "35mm film", "id-card", "é"])
-def test_a_weight_stands_before_a_word_even_one_that_begins_with_digits(text: str) -> None:
+def test_a_weight_may_stand_before_a_word_that_begins_with_digits(text: str) -> None:
     assert parse(f"2:{text}").terms == (Term("text", text, 2.0),)
 
 
@@ -95,13 +95,13 @@ def test_a_weight_that_no_vector_can_hold_is_refused() -> None:
         parse("9" * 400 + ":house")
 
 
-def test_a_text_that_is_no_unicode_is_refused_and_a_file_name_is_not() -> None:
+def test_text_that_is_not_unicode_is_refused_but_file_names_are_not() -> None:
     with pytest.raises(QueryError, match="not valid UTF-8"):
         parse("une maison enneig\udce9e")
     assert parse("caf\udce9.png").files == [Path("caf\udce9.png")]
 
 
-def test_a_name_that_is_too_long_for_a_file_is_named_in_words(tmp_path: Path) -> None:
+def test_a_file_name_that_is_too_long_is_an_error(tmp_path: Path) -> None:
     [term] = parse("x" * 5000 + ".png").terms
     with pytest.raises(QueryError, match="cannot be read: file name too long"):
         Terms(None, None, load=None).vector(term)  # type: ignore[arg-type]
@@ -118,8 +118,8 @@ def test_a_file_may_have_spaces_signs_and_line_ends_in_its_name(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("words", ["", "   ", [], ["+"], "- trees"])
-def test_a_query_that_looks_for_nothing_is_refused(words: str | list[str]) -> None:
-    with pytest.raises(QueryError, match="the query") as caught:
+def test_a_query_without_positive_terms_is_refused(words: str | list[str]) -> None:
+    with pytest.raises(QueryError, match="The query") as caught:
         parse(words)
 
     assert "red house" in caught.value.hint
@@ -131,7 +131,7 @@ def test_a_weight_of_zero_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize("text", ["red", "2:red house + ./a.jpg - 0.5:trees", "- trees + id:12"])
-def test_a_query_is_written_as_it_is_read(text: str) -> None:
+def test_a_query_is_written_as_it_was_parsed(text: str) -> None:
     assert str(parse(text)) == text
 
 

@@ -1,4 +1,4 @@
-"""Pictures of any shape become small: ordinary ones bit for bit as ever, thin ones in little memory."""
+"""Pictures of any shape are made small: ordinary ones bit for bit as before, thin ones in little memory."""
 
 import functools
 import subprocess

@@ -1,4 +1,4 @@
-"""The small tokenizer: BPE, words it never met, long texts, and that open_clip reads the same."""
+"""The small tokenizer: unknown words, long texts, and that open_clip reads the same tokens."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def test_size_is_kept(small: Tokenizer) -> None:
     assert tokenizer.learn(CAPTIONS, size=270).size <= 270
 
 
-def test_a_word_never_met_is_split_and_not_dropped(small: Tokenizer) -> None:
+def test_an_unknown_word_is_split_and_not_dropped(small: Tokenizer) -> None:
     tokens = small.split("zeppelin")
     assert len(tokens) > 1
     assert "".join(tokens) == "Ġzeppelin"
@@ -46,7 +46,7 @@ def test_case_does_not_matter(small: Tokenizer) -> None:
     assert torch.equal(small("A Red HOUSE"), small("a red house"))
 
 
-def test_short_texts_are_filled_up(small: Tokenizer) -> None:
+def test_short_texts_are_padded(small: Tokenizer) -> None:
     ids = small(["a red house", ""])
     assert ids.shape == (2, 16)
     assert ids[0].tolist()[4:] == [2] + [0] * 11

@@ -1,4 +1,4 @@
-"""Training a CLIP: on a few drawn scenes, killed and resumed, refused where there is nothing to learn."""
+"""Trains a CLIP on a few drawn scenes, kills and continues trainings, and refuses bad inputs."""
 
 import io
 import json
@@ -79,7 +79,7 @@ def test_the_same_call_again_trains_no_more(scenes: Path, trained: tuple[Path, c
     assert (folder / "open_clip_model.safetensors").read_bytes() == before
 
 
-def test_a_killed_training_goes_on(scenes: Path, tmp_path: Path) -> None:
+def test_a_killed_training_is_continued(scenes: Path, tmp_path: Path) -> None:
     code = (
         "import sys\nfrom pathlib import Path\nfrom phosphene.sources import scan\n"
         "from phosphene.training import clip, run\n"
@@ -102,7 +102,7 @@ def test_a_killed_training_goes_on(scenes: Path, tmp_path: Path) -> None:
     assert [line["step"] for line in log if "loss" in line] == [0, 1, 2]
 
 
-def test_a_training_goes_on_from_a_model(
+def test_a_training_continues_from_a_model(
     scenes: Path, trained: tuple[Path, clip.Trained], tmp_path: Path
 ) -> None:
     first = trained[0]
@@ -145,7 +145,7 @@ def test_half_of_a_batch_are_neighbours_of_the_other_half() -> None:
     assert all({(number - 1) % 400, (number - 2) % 400} & set(first) for number in rest)
 
 
-def test_a_folder_without_a_model_is_not_gone_on_from(scenes: Path, tmp_path: Path) -> None:
+def test_a_training_does_not_continue_from_a_folder_without_a_model(scenes: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="holds no model") as raised:
         clip.train(scan([scenes]), tmp_path / "out", steps=1, start=tmp_path)
     assert "train clip" in raised.value.hint
@@ -251,7 +251,7 @@ def test_changed_captions_begin_anew_with_the_words_that_are_known(scenes: Path,
 
 
 @pytest.mark.parametrize("name", ["open_clip_config.json", "open_clip_model.safetensors", "tokenizer.json"])
-def test_a_damaged_model_is_not_gone_on_from(
+def test_a_training_does_not_continue_from_a_damaged_model(
     name: str, scenes: Path, trained: tuple[Path, clip.Trained], tmp_path: Path
 ) -> None:
     start = shutil.copytree(trained[0], tmp_path / "start")
@@ -276,7 +276,9 @@ def test_pictures_without_captions_do_not_count(scenes: Path, tmp_path: Path) ->
         clip.train(plain, tmp_path, steps=1)
 
 
-def test_the_fewest_pictures_are_enough_though_all_captions_are_equal(scenes: Path, tmp_path: Path) -> None:
+def test_the_smallest_number_of_pictures_is_enough_even_with_equal_captions(
+    scenes: Path, tmp_path: Path
+) -> None:
     items = captioned(scenes, "a landscape")[:20]
     trained = clip.train(items, tmp_path, steps=1)
     assert (trained.examples, trained.recall.count) == (20, 1)
@@ -350,7 +352,7 @@ def test_an_interrupt_lets_the_step_end_and_keeps_a_checkpoint(
     assert state["parts"]["module"]["weight"].item() == stop + 1
 
 
-def test_an_interrupt_that_nobody_answers_does_not_end_a_training(tmp_path: Path) -> None:
+def test_an_ignored_interrupt_does_not_end_a_training(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what runs in its background
     try:
         for _ in (run := Run(tmp_path, {}, Budget(steps=3))):
@@ -402,14 +404,14 @@ def test_another_dataset_begins_anew_from_the_weights(tmp_path: Path) -> None:
     assert "anew" in told[0] and str(tmp_path) in told[0]
 
 
-def test_a_loss_that_is_no_number_ends_a_training_before_it_is_learnt_from() -> None:
+def test_a_loss_that_is_not_a_number_ends_a_training_before_the_weights_change() -> None:
     assert checked(1.5, 3) == 1.5
     for loss in (float("nan"), float("inf")):
         with pytest.raises(ModelError, match="loss of step 3"):
             checked(loss, 3)
 
 
-def test_weights_that_are_no_numbers_replace_no_checkpoint(tmp_path: Path) -> None:
+def test_weights_that_are_not_numbers_do_not_replace_a_checkpoint(tmp_path: Path) -> None:
     module = torch.nn.Linear(1, 1)
     run = Run(tmp_path, {"module": module}, Budget(steps=9))
     run.save()
@@ -500,7 +502,7 @@ def test_equal_captions_are_not_each_others_negatives() -> None:
     assert contrast(twice, twice, torch.tensor([[1], [3], [2]]), scale, nobody).item() > 0.4
 
 
-def test_what_belongs_to_no_pair_is_a_negative_for_both_sides() -> None:
+def test_texts_and_pictures_outside_of_pairs_are_negatives_for_both_sides() -> None:
     pairs, ids, scale, nothing = torch.eye(3), torch.arange(3)[:, None], torch.tensor(50.0), torch.empty(0, 3)
     for others in (
         Others(pairs[:1], nothing),
@@ -514,7 +516,7 @@ def test_phrases_are_words_and_pairs_that_stand_near() -> None:
     assert "red blue" not in phrases("a red house and a blue boat")
 
 
-def test_a_phrasebook_knows_what_is_said_of_each_picture() -> None:
+def test_a_phrasebook_knows_the_phrases_of_each_picture() -> None:
     book = Phrasebook([["a red house", "house"], ["a blue boat"], ["a red boat"]])
     assert "a" not in book.phrases  # said of all of them
     said = book.said(np.array([0, 2]))

@@ -1,4 +1,4 @@
-"""Training a generator: what it learns from, that it learns, and that a kill costs nothing but time."""
+"""Trains a generator: its dataset, its progress, and that a kill costs nothing but time."""
 
 import io
 import os
@@ -123,7 +123,7 @@ def test_neighbours_are_those_of_a_search_by_brute_force() -> None:
         assert near.tolist() == ranked[:NEAREST]
 
 
-def test_picture_and_its_double_are_no_neighbours_of_their_own() -> None:
+def test_a_picture_and_its_duplicate_are_not_neighbours() -> None:
     pictures = unit(np.random.default_rng(0).standard_normal((6, DIMENSION)))
     pictures[3] = pictures[0]
     found = neighbours(pictures, np.arange(6), pictures)
@@ -131,7 +131,7 @@ def test_picture_and_its_double_are_no_neighbours_of_their_own() -> None:
     assert sorted(found[0].tolist()) == [-1] * 12 + [1, 2, 4, 5]
 
 
-def test_the_dataset_leave_out_what_cannot_be_read(tmp_path: Path) -> None:
+def test_the_dataset_leaves_out_pictures_that_cannot_be_read(tmp_path: Path) -> None:
     images = colour_library(tmp_path)
     (tmp_path / "0.png").unlink()
     (tmp_path / "1.png").write_bytes(b"no picture")
@@ -160,7 +160,7 @@ class CountingEncoder:
         return build_dataset(images, ColourWords(), "colours:0", self.encoder, folder, on_note=told)
 
 
-def test_the_dataset_follow_the_library(tmp_path: Path) -> None:
+def test_the_dataset_follows_the_library(tmp_path: Path) -> None:
     images, encoder = colour_library(tmp_path, 80), CountingEncoder()
     first = encoder.build_dataset(images[:40], tmp_path)
     assert encoder.build_dataset(images[:40], tmp_path).digest == first.digest
@@ -230,7 +230,7 @@ def damaged(whole: bytes) -> dict[str, bytes]:
     }
 
 
-def test_damaged_datasets_are_said_and_made_anew(tmp_path: Path) -> None:
+def test_damaged_datasets_are_reported_and_made_anew(tmp_path: Path) -> None:
     images, encoder = colour_library(tmp_path), CountingEncoder()
     first = encoder.build_dataset(images, tmp_path)
     path = tmp_path / "dataset.npz"
@@ -242,7 +242,7 @@ def test_damaged_datasets_are_said_and_made_anew(tmp_path: Path) -> None:
         assert len(told) == 1 and "dataset.npz` is damaged" in told[0], name
 
 
-def test_the_dataset_are_read_as_data_never_as_code(tmp_path: Path) -> None:
+def test_the_dataset_is_read_as_data_and_never_as_code(tmp_path: Path) -> None:
     images, encoder = colour_library(tmp_path), CountingEncoder()
     first = encoder.build_dataset(images, tmp_path)
     values = {name: getattr(first, name) for name in first.__slots__}
@@ -260,7 +260,7 @@ def test_too_few_pictures_are_refused(tmp_path: Path) -> None:
     assert "phosphene add" in raised.value.hint
 
 
-def test_the_dataset_are_kept_on_the_disk(tmp_path: Path) -> None:
+def test_the_dataset_is_kept_on_the_disk(tmp_path: Path) -> None:
     dataset = colour_dataset()
     dataset.save(tmp_path / "dataset.npz")
     again = LatentDataset.load(tmp_path / "dataset.npz")
@@ -282,7 +282,7 @@ def test_text_and_neighbours_are_left_out_at_times() -> None:
     assert np.allclose(lengths, 1, atol=1e-4)
 
 
-def test_library_without_captions_teaches_by_its_own_vectors() -> None:
+def test_a_library_without_captions_is_learnt_from_its_own_vectors() -> None:
     names = list(COLOURS) * 10
     latents = np.zeros((40, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE), dtype=np.float16)
     dataset = with_neighbours(latents, colour_vectors(names), [()] * 40, ColourWords())
@@ -291,7 +291,7 @@ def test_library_without_captions_teaches_by_its_own_vectors() -> None:
 
 
 @pytest.mark.parametrize("shape", [(8, 30), (30, 8), (16, 16), (16, 2, 3, 3)])
-def test_a_step_of_muon_makes_singular_values_alike(shape: tuple[int, ...]) -> None:
+def test_a_step_of_muon_makes_singular_values_equal(shape: tuple[int, ...]) -> None:
     weight = torch.nn.Parameter(torch.zeros(shape))
     weight.grad = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     muon([weight], rate=1.0).step()
@@ -319,7 +319,7 @@ def test_loss_falls_and_the_colours_are_learnt(tmp_path: Path) -> None:
     assert nearest.tolist() == [0, 1, 2, 3]
 
 
-def test_autoencoder_learns_to_give_back_what_it_was_given(tmp_path: Path) -> None:
+def test_the_autoencoder_learns_to_reconstruct_pictures(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     pictures = np.zeros((16, SIZE, SIZE, 3), dtype=np.uint8)
     for picture, edge in zip(pictures, random.integers(8, 24, size=16), strict=True):
@@ -333,7 +333,7 @@ def test_autoencoder_learns_to_give_back_what_it_was_given(tmp_path: Path) -> No
     assert float((again - clean).abs().mean()) < 0.7 * float(clean.abs().mean())
 
 
-def test_latent_encoder_learns_to_tell_the_vectors_of_latents(tmp_path: Path) -> None:
+def test_the_latent_encoder_learns_to_predict_the_vectors_of_latents(tmp_path: Path) -> None:
     dataset = colour_dataset()
     latent_encoder = train_latent_encoder(dataset, tmp_path, Budget(steps=60))
     losses = [line["loss"] for line in read_log(tmp_path / "log.jsonl")]
@@ -343,7 +343,7 @@ def test_latent_encoder_learns_to_tell_the_vectors_of_latents(tmp_path: Path) ->
     assert (read @ np.stack(list(DIRECTIONS.values())).T).argmax(1).tolist() == [0, 1, 2, 3]
 
 
-def test_command_trains_all_networks_and_writes_a_generator(tmp_path: Path) -> None:
+def test_the_command_trains_all_networks_and_writes_a_generator(tmp_path: Path) -> None:
     images = colour_library(tmp_path)
     plan = TrainingPlan(Budget(steps=2), Budget(steps=1), Budget(steps=3), SIZE, TINY, licence="CC0-1.0")
     stages: list[str] = []
@@ -441,7 +441,7 @@ def test_an_autoencoder_that_was_deleted_takes_its_latents_with_it(tmp_path: Pat
     assert encoders_agree(folder)
 
 
-def test_a_training_from_another_start_is_refused(tmp_path: Path) -> None:
+def test_continuing_a_training_from_another_start_is_refused(tmp_path: Path) -> None:
     images, folder = colour_library(tmp_path), tmp_path / "generator"
     trained(images, tmp_path / "first", (1, 1, 1))
     trained(images, folder, (1, 1, 1), start=tmp_path / "first")
@@ -449,7 +449,7 @@ def test_a_training_from_another_start_is_refused(tmp_path: Path) -> None:
         trained(images, folder, (2, 2, 2))
 
 
-def test_a_generator_does_not_go_on_from_the_folder_that_it_replaces(tmp_path: Path) -> None:
+def test_a_training_does_not_continue_from_the_folder_that_it_replaces(tmp_path: Path) -> None:
     images, folder = colour_library(tmp_path), tmp_path / "generator"
     trained(images, folder, (1, 1, 1))
     with pytest.raises(OutputError, match="what this command reads"):
@@ -461,7 +461,7 @@ def tiny_write(folder: Path) -> None:
     write(denoiser, tiny_autoencoder(), tiny_latent_encoder(), ColourWords.space, folder)
 
 
-def test_a_generator_replaces_its_own_files_alone(tmp_path: Path) -> None:
+def test_a_generator_replaces_only_its_own_files(tmp_path: Path) -> None:
     tiny_write(tmp_path)
     (tmp_path / "denoiser" / "notes.txt").write_text("mine")
     (tmp_path / "2019").mkdir()
@@ -504,7 +504,7 @@ def test_a_generator_is_as_readable_as_the_umask_says(tmp_path: Path) -> None:
     assert modes == {0o640}
 
 
-def test_training_goes_on_from_a_generator(tmp_path: Path) -> None:
+def test_a_training_continues_from_a_generator(tmp_path: Path) -> None:
     images, first = colour_library(tmp_path), tmp_path / "first"
     some = Budget(steps=2)
     train_generator(
@@ -523,7 +523,7 @@ def test_training_goes_on_from_a_generator(tmp_path: Path) -> None:
     assert all(torch.equal(*pair) for pair in zip(*encoders, strict=True))  # latents stay what they were
 
 
-def test_training_goes_on_from_a_generator_of_another_space(tmp_path: Path) -> None:
+def test_a_training_continues_from_a_generator_of_another_space(tmp_path: Path) -> None:
     dataset, start = colour_dataset(), new_denoiser(colour_dataset(), TINY)
     wider = replace(
         dataset, own=np.pad(dataset.own, ((0, 0), (0, 3))), texts=np.pad(dataset.texts, ((0, 0), (0, 3)))
@@ -547,7 +547,7 @@ train_denoiser(colour_dataset(), Path(sys.argv[2]), budget.Budget(steps=int(sys.
 """
 
 
-def test_training_goes_on_where_a_kill_left_it(tmp_path: Path) -> None:
+def test_a_killed_training_continues_where_it_ended(tmp_path: Path) -> None:
     command = [sys.executable, "-c", CHILD, str(Path(__file__).parent)]
     killed = subprocess.Popen([*command, str(tmp_path / "killed"), "30"])
     checkpoint = tmp_path / "killed" / "checkpoint.pt"

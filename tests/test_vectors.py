@@ -22,7 +22,7 @@ def test_every_point_of_a_walk_is_a_unit_vector_in_the_plane_of_its_ends(seed: i
     assert np.stack([start, end], axis=1) @ along == pytest.approx(point, abs=1e-4)
 
 
-def test_walk_ends_where_it_was_told() -> None:
+def test_a_walk_starts_and_ends_at_its_ends() -> None:
     start, end = random_units(2)
 
     assert slerp(start, end, 0) == pytest.approx(start, abs=1e-6)
@@ -88,7 +88,7 @@ def test_principal_axes_never_flip() -> None:
     assert axes == pytest.approx(again, abs=1e-4)
 
 
-def test_what_is_avoided_counts_against_similarity_by_its_share() -> None:
+def test_similarity_to_a_negative_is_subtracted_by_its_share() -> None:
     target, avoided, *images = random_units(12)
     asked = steer_away(target, [avoided])
     share = np.linalg.norm(target - NEGATIVE_SHARE * avoided)
@@ -98,7 +98,7 @@ def test_what_is_avoided_counts_against_similarity_by_its_share() -> None:
         )
 
 
-def test_avoiding_many_things_leaves_the_target_the_most_of_what_is_asked_for() -> None:
+def test_many_negatives_do_not_outweigh_the_target() -> None:
     target = random_units(1)[0]
     for count in (1, 2, 5, 20):
         same = steer_away(target, [unit(target + 0.5 * other) for other in random_units(count, seed=1)])

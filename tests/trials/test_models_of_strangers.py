@@ -1,4 +1,4 @@
-"""Models that a stranger's library names: none is loaded by the library's word, and none runs code."""
+"""A stranger's library does not decide which model is loaded, and no model runs code."""
 
 import json
 import shutil
@@ -68,7 +68,7 @@ def refused(name: str) -> ModelError:
 # ── by whose word ─────────────────────────────────────────────────────────────────────────
 
 
-def test_a_library_of_ones_own_model_asks_nothing(model: Path, drawings: Path) -> None:
+def test_a_library_with_the_users_own_model_needs_no_question(model: Path, drawings: Path) -> None:
     assert run("-L", "a.lib", "add", drawings, "--model", "local-dir:model").exit_code == 0
 
     assert run("-L", "a.lib", "search", "a house").exit_code == 0
@@ -118,9 +118,7 @@ def test_naming_it_once_as_the_space_is_enough(
     assert run("-L", "a.lib", "search", "a house").exit_code == 0
 
 
-def test_a_model_that_is_another_one_than_it_was_is_refused(
-    model: Path, drawings: Path, tmp_path: Path
-) -> None:
+def test_a_model_that_has_changed_is_refused(model: Path, drawings: Path, tmp_path: Path) -> None:
     run("-L", "a.lib", "add", drawings, "--model", "local-dir:model")
     shutil.rmtree(model)
     tiny_clip(model, seed=1)
@@ -131,7 +129,7 @@ def test_a_model_that_is_another_one_than_it_was_is_refused(
     assert "their vectors do not mix" in told.stderr
 
 
-def test_a_library_that_names_another_model_than_it_is_of_is_refused(model: Path) -> None:
+def test_a_library_that_names_the_wrong_model_is_refused(model: Path) -> None:
     odd = Space("clip-8:" + "0" * 64, "landscape", 8)
     with phosphene.open("a.lib", space=odd, create=True):
         pass
@@ -140,12 +138,12 @@ def test_a_library_that_names_another_model_than_it_is_of_is_refused(model: Path
         library.search("a house")
 
 
-def test_what_is_listed_needs_no_word_of_the_user() -> None:
+def test_listed_models_need_no_consent() -> None:
     for name in ("landscape", "ViT-B-32/openai", "ViT-B-32-256/datacomp_s34b_b86k"):
         assert consent.name_of(Space("x:1", name, 4), "a.lib") == name
 
 
-def test_a_damaged_memory_only_asks_again(model: Path, tmp_path: Path) -> None:
+def test_with_a_damaged_file_of_consents_the_user_is_only_asked_again(model: Path, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir(exist_ok=True)
     space = identify(resolve("local-dir:model"))
     for content in (b"[", b"[]", b'{"a": 1}', b"\xff", b"[" * 100_000):
@@ -208,7 +206,7 @@ def test_a_key_that_is_not_allowed_is_named(model: Path, part: str, key: str, va
         {"fill_color": 10**9},
     ],
 )
-def test_an_odd_preprocessing_is_named(model: Path, change: dict[str, Any]) -> None:
+def test_an_invalid_preprocessing_is_named(model: Path, change: dict[str, Any]) -> None:
     edit(model / "open_clip_config.json", preprocess_cfg=change)
 
     assert f"preprocess_cfg.{next(iter(change))}" in refused("local-dir:model").message

@@ -1,4 +1,4 @@
-"""Counts that no machine can hold, numbers that are none, and words that are names of files."""
+"""The command line with huge counts, with invalid numbers, and with words that are names of files."""
 
 import shutil
 from pathlib import Path
@@ -36,7 +36,7 @@ HUGE = str(10**30)
     ],
     ids=lambda words: " ".join(words)[:60],
 )
-def test_an_impossible_number_is_a_wrong_call(trial: Trial, words: list[str]) -> None:
+def test_an_impossible_number_is_a_usage_error(trial: Trial, words: list[str]) -> None:
     result = trial.run(*words)
     assert result.exit_code == 2 and "Usage: " in result.stderr
 
@@ -66,7 +66,7 @@ def test_a_picture_is_found_by_the_name_that_a_shell_completes(trial: Trial) -> 
     ],
 )
 @pytest.mark.parametrize("command", [["search"], ["generate"], ["walk", "house"]])
-def test_a_picture_that_is_not_there_is_never_searched_for_as_words(
+def test_the_name_of_a_missing_picture_is_never_searched_for_as_text(
     trial: Trial, command: list[str], term: str, words: str
 ) -> None:
     result = trial.run(*command, term)

@@ -1,4 +1,4 @@
-"""Recipes: a picture can be made again wherever its parts lie now, and tells nobody where that is."""
+"""A picture can be made again wherever its files are now, and its recipe does not reveal their paths."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ QUICK = ("-n", 1, "--steps", 1, "--candidates", 1)
 
 
 def made(trial: Trial, *words: object) -> dict[str, Any]:
-    """The picture that `generate` says it made."""
+    """The record of the picture that `generate` has made."""
     [record] = trial.lines("generate", "a house at night", *QUICK, *words, "--json")
     return record
 
@@ -29,7 +29,7 @@ def shown(trial: Trial, id: str) -> dict[str, Any]:
 
 
 def rewritten(trial: Trial, id: str, recipe: Mapping[str, Any]) -> None:
-    """Store another recipe with an image."""
+    """Replace the recipe of an image in the store."""
     from dataclasses import replace
 
     with phosphene.open(trial.library) as library:
@@ -65,7 +65,7 @@ def test_an_init_image_is_a_parent_and_is_found_after_the_library_was_moved(tria
 
 
 def older(recipe: Mapping[str, Any], uri: str) -> dict[str, Any]:
-    """A recipe as the first version wrote it, which named the place of an init image and no parent for it."""
+    """A recipe as the first version wrote it: with the path of its init image, and without it as a parent."""
     kept = ("prompt", "space", "vector", "negative", "mask", "generator", "weights", "seed", "size")
     return {
         **{key: recipe[key] for key in kept},
@@ -79,7 +79,7 @@ def older(recipe: Mapping[str, Any], uri: str) -> dict[str, Any]:
     }
 
 
-def test_a_picture_tells_nobody_where_its_maker_s_files_lie(trial: Trial) -> None:
+def test_a_picture_does_not_reveal_the_paths_of_its_maker(trial: Trial) -> None:
     start, mask = (
         painted(trial.folder / "jane-doe" / "start.png"),
         painted(trial.folder / "jane-doe" / "mask.png"),
@@ -108,7 +108,7 @@ def test_a_picture_tells_nobody_where_its_maker_s_files_lie(trial: Trial) -> Non
     assert "jane-doe" not in json.dumps(shown(trial, record["id"]))
     assert record["prompt"] == "snow + ./start.png"
     assert b"Denoising strength: 1.0, Mask blur: 0" in file.read_bytes()
-    [again] = trial.lines("replay", record["id"], "--json")  # this machine's journal knows where they lie
+    [again] = trial.lines("replay", record["id"], "--json")  # the journal of this machine knows their paths
     assert again["largest_difference"] <= 1
 
     start = start.rename(trial.folder / "moved.png")
@@ -116,13 +116,13 @@ def test_a_picture_tells_nobody_where_its_maker_s_files_lie(trial: Trial) -> Non
     sha256 = shown(trial, record["id"])["recipe"]["init"]["sha256"]
     assert lost.exit_code == 1 and sha256 in lost.stderr and "--init FILE" in lost.stderr
     wrong = trial.run("replay", file, "--init", mask)
-    assert wrong.exit_code == 1 and "only the very file" in wrong.stderr
+    assert wrong.exit_code == 1 and "name the original file" in wrong.stderr
     [again] = trial.lines("replay", file, "--init", start, "--mask", mask, "--json")
     assert again["id"] == record["id"] and again["largest_difference"] <= 1
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp"])
-def test_what_replay_writes_holds_the_recipe_and_the_marks(trial: Trial, ending: str) -> None:
+def test_files_that_replay_writes_have_the_recipe_and_the_marks(trial: Trial, ending: str) -> None:
     id, out = trial.generated()[0], trial.folder / f"again.{ending}"
 
     assert trial.run("replay", id, "-o", out).exit_code == 0
@@ -137,7 +137,7 @@ def test_what_replay_writes_holds_the_recipe_and_the_marks(trial: Trial, ending:
     assert again["id"] == id and again["cosine"] > 0.98
 
 
-def test_recipes_that_are_not_sound_end_in_words(trial: Trial) -> None:
+def test_invalid_recipes_are_errors(trial: Trial) -> None:
     with Pillow.open(trial.library / "pictures" / f"{trial.generated()[0]}.png") as picture:
         recipe = json.loads(picture.info[KEY])
     texts = {
@@ -160,7 +160,7 @@ def test_recipes_that_are_not_sound_end_in_words(trial: Trial) -> None:
         assert ended.stderr.startswith("Error: ") and "hint: " in ended.stderr
 
 
-def test_an_odd_recipe_in_a_library_is_shown_as_far_as_it_goes(trial: Trial) -> None:
+def test_an_invalid_recipe_in_a_library_is_shown_but_not_replayed(trial: Trial) -> None:
     id = trial.generated()[0]
     rewritten(trial, id, {"format": 1, "seed": {"odd": ["\x1b[2J"]}, "parents": 7})
 
@@ -180,7 +180,7 @@ def test_an_odd_recipe_in_a_library_is_shown_as_far_as_it_goes(trial: Trial) -> 
         (("--init", "start.png", "--mask", "missing.png"), "`missing.png` is no usable picture: not found"),
     ],
 )
-def test_an_init_image_that_is_not_there_fails_before_a_model_loads(
+def test_a_missing_init_image_is_an_error_before_a_model_loads(
     trial: Trial, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
 ) -> None:
     painted(trial.folder / "start.png")
@@ -192,7 +192,7 @@ def test_an_init_image_that_is_not_there_fails_before_a_model_loads(
     assert ended.exit_code == 1 and said in ended.stderr
 
 
-def test_a_replay_of_a_file_that_is_not_there_says_so(trial: Trial) -> None:
+def test_replaying_a_missing_file_is_an_error(trial: Trial) -> None:
     assert "There is no file `missing.png`" in trial.run("replay", "missing.png").stderr
     assert "No image has the id `00000000`" in trial.run("replay", "id:00000000").stderr
 
@@ -234,7 +234,7 @@ def test_a_recipe_of_another_space_is_refused(trial: Trial) -> None:
         assert ended.exit_code == 1 and said in ended.stderr and "hint: " in ended.stderr
 
 
-def test_a_picture_that_is_kept_elsewhere_has_its_lineage_and_is_made_again_there(trial: Trial) -> None:
+def test_a_picture_that_is_kept_in_another_library_can_be_replayed_there(trial: Trial) -> None:
     child = made(trial, "-k", 0, "--init", trial.generated()[0], "--into", trial.folder / "b.lib")
 
     there = Trial(trial.folder, trial.folder / "b.lib", trial.pictures)
@@ -243,7 +243,7 @@ def test_a_picture_that_is_kept_elsewhere_has_its_lineage_and_is_made_again_ther
     assert there.lines("replay", child["id"], "--json")[0]["identical"]
 
 
-def test_a_walk_tells_the_seed_that_makes_it_again(trial: Trial) -> None:
+def test_a_walk_prints_the_seed_that_repeats_it(trial: Trial) -> None:
     stops = trial.lines("walk", "a house", "a boat", "--steps", 2, "--generate", "--keep", "-o", "walk.png")
 
     recipes = [shown(trial, stop["generated"]["id"])["recipe"] for stop in stops]

@@ -1,4 +1,4 @@
-"""Trainings lose nothing, overwrite nothing that is not theirs, and say what is wrong."""
+"""Trainings lose nothing, overwrite only their own files, and say what is wrong."""
 
 import os
 import signal
@@ -77,14 +77,14 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_place_for_no_model_is_said_before_the_training(kind: str, trial: Trial) -> None:
+def test_a_folder_that_cannot_hold_the_model_is_an_error_before_the_training(kind: str, trial: Trial) -> None:
     folder = place(trial, kind)
     for result in (trial.run("train", "diffusion", "-o", folder), clip(trial, "-o", folder)):
         assert result.exit_code == 1
         assert KINDS[kind] in result.stderr
 
 
-def test_what_a_training_reads_is_never_written_into(trial: Trial) -> None:
+def test_a_training_never_writes_into_its_inputs(trial: Trial) -> None:
     Path("link").symlink_to(trial.library)
     results = [trial.run("train", "diffusion", "--force", "-o", place) for place in (trial.library, "link")]
     results.append(clip(trial, "--force", "-o", trial.pictures))
@@ -93,7 +93,7 @@ def test_what_a_training_reads_is_never_written_into(trial: Trial) -> None:
 
 
 @pytest.mark.parametrize("minutes", ["nan", "inf", "-inf", "-1", "0", "1e308", "1e400", "half"])
-def test_minutes_that_are_no_time_are_a_wrong_call(minutes: str, trial: Trial) -> None:
+def test_invalid_minutes_are_usage_errors(minutes: str, trial: Trial) -> None:
     for result in (
         trial.run("train", "diffusion", "--minutes", minutes),
         clip(trial, "-o", "out", "--minutes", minutes),
@@ -103,7 +103,7 @@ def test_minutes_that_are_no_time_are_a_wrong_call(minutes: str, trial: Trial) -
 
 
 @pytest.mark.parametrize("words", [("--steps", 10**30), ("--steps", 0), ("--seed", 10**30), ("--seed", -1)])
-def test_numbers_that_no_training_can_take_are_a_wrong_call(words: tuple[object, ...], trial: Trial) -> None:
+def test_numbers_out_of_range_are_usage_errors(words: tuple[object, ...], trial: Trial) -> None:
     result = clip(trial, "-o", "out", *words)
     assert result.exit_code == 2 and str(words[0]) in result.stderr
 
@@ -130,7 +130,7 @@ def signalled(number: signal.Signals, when: Callable[[], bool]) -> Iterator[None
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_what_is_said_to_be_kept_is_kept(number: signal.Signals, code: int, trial: Trial) -> None:
+def test_an_interrupted_training_keeps_what_it_says(number: signal.Signals, code: int, trial: Trial) -> None:
     log, checkpoint = Path("out/training/log.jsonl"), Path("out/training/checkpoint.pt")
     with signalled(number, log.exists):
         result = clip(trial, "-o", "out", "--steps", 500)
@@ -157,7 +157,7 @@ def test_a_model_that_phosphene_trained_is_replaced_without_a_question(trial: Tr
     assert result.exit_code == 1 and "is what this command reads" in result.stderr
 
 
-def test_too_few_pictures_with_captions_are_said_before_the_training(trial: Trial) -> None:
+def test_too_few_pictures_with_captions_are_an_error_before_the_training(trial: Trial) -> None:
     Path("few").mkdir()
     for number, picture in enumerate(sorted(trial.pictures.glob("*.png"))[:19]):
         Path(f"few/{number}.png").write_bytes(picture.read_bytes())

@@ -16,7 +16,7 @@ SPACE = Space(id="tiny:0123", name="tiny", dimension=8)
 
 
 class Oracle:
-    """A Store in memory without any shortcut. It trusts its callers and checks only dimensions."""
+    """A plain Store in memory that takes no shortcuts. It checks nothing but the dimension of vectors."""
 
     def __init__(self, space: Space = SPACE) -> None:
         self.space = space
@@ -28,15 +28,15 @@ class Oracle:
         return self._images
 
     def upsert(self, images: Sequence[Image[Any]]) -> None:
-        """Keep images, and the thumbnails of those that come without one."""
+        """Write images. An image without a thumbnail keeps the one that it had."""
         if any(image.vector is None or image.vector.shape != (self.space.dimension,) for image in images):
-            raise VectorError("a vector does not have the dimension of the space")
+            raise VectorError("A vector does not have the dimension of the space.")
         for image in images:
             kept = self.thumbnails([image.id]).get(image.id)
             self.images[image.id] = replace(image, thumbnail=image.thumbnail or kept)
 
     def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image[Any]]:
-        """The images of these ids."""
+        """The images with these ids."""
         return [self.images[id] for id in ids if id in self.images]
 
     def near(
@@ -55,7 +55,7 @@ class Oracle:
         return sorted(hits, key=lambda hit: -hit.score)[:count]
 
     def _diverse(self, vector: Vector, count: int, where: Filter, share: float) -> list[Hit[Vector]]:
-        """Maximal marginal relevance, word by word: every choice looks at every pair."""
+        """Maximal marginal relevance, exactly as it is defined: every choice compares all pairs."""
         pool, taken = self.near(vector, 5 * count, where), list[Hit[Vector]]()
 
         def value(hit: Hit[Vector]) -> float:
@@ -80,11 +80,11 @@ class Oracle:
         return len(list(self.iterate(where)))
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Forget images."""
+        """Delete images."""
         return len([id for id in set(ids) if self.images.pop(id, None)])
 
     def info(self) -> StoreInfo:
-        """What kind of store it is."""
+        """The kind of the store."""
         return StoreInfo("oracle", exact=True, writable=True)
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ class Oracle:
 
 
 def vectors_like_embeddings(count: int, dimension: int, seed: int = 0) -> Vectors:
-    """Unit vectors (n, d) with 24 latent dimensions and some noise: few dimensions of CLIP's matter, too."""
+    """Unit vectors (n, d) with 24 latent dimensions and some noise, similar to those of a CLIP."""
     random = np.random.default_rng(seed)
     axes = np.random.default_rng(24).normal(size=(24, dimension))
     latent = random.normal(size=(count, 24)) @ axes
@@ -100,7 +100,7 @@ def vectors_like_embeddings(count: int, dimension: int, seed: int = 0) -> Vector
 
 
 def made(count: int, *, start: int = 0, dimension: int = SPACE.dimension) -> list[Image[Vector]]:
-    """Images `start` to `start + count`, always the same. Every third is generated."""
+    """The images with the numbers from `start` to before `start + count`. Every third one is generated."""
     vectors = vectors_like_embeddings(count, dimension, seed=start)
     return [image(start + place, vector) for place, vector in enumerate(vectors)]
 

@@ -176,18 +176,18 @@ class RetrievalPipeline(DiffusionPipeline):
         conditions = conditions_of(prompt_embeds, image_embeds, image_embeds_weights, negative_prompt_embeds)
         conditions = conditions or [Condition()] * (len(generator) if isinstance(generator, list) else 1)
         conditions = [condition for condition in conditions for _ in range(num_images_per_prompt)]
-        start = None if image is None else self._init_latents(image, len(conditions))
+        init_latents = None if image is None else self._init_latents(image, len(conditions))
         scales = GuidanceScales(
             _or(guidance_scale, self.config["guidance_scale"]),
             _or(image_guidance_scale, self.config["image_guidance_scale"]),
         )
         steps = _or(num_inference_steps, self.config["num_inference_steps"])
         run = _Run(
-            Sampler(self.scheduler, steps, 1.0 if start is None else strength),
+            Sampler(self.scheduler, steps, 1.0 if init_latents is None else strength),
             self._branches(scales, conditions),
             self._branches(scales.ended, conditions),
             noise=self._noise(generator, len(conditions)) if latents is None else latents.to(self.device),
-            start=start,
+            init_latents=init_latents,
             mask=None if mask_image is None else self._cells(mask_image, len(conditions)),
             autocast_dtype=autocast_dtype,
         )
@@ -289,15 +289,15 @@ class _Run:
     guided: Branches
     ended: Branches  # after guidance has ended
     noise: Tensor
-    start: Tensor | None
+    init_latents: Tensor | None
     mask: Tensor | None
     autocast_dtype: torch.dtype | None
 
     def initial(self) -> Tensor:
         """The latents before the first step."""
-        if self.start is None:
+        if self.init_latents is None:
             return self.noise
-        return self.sampler.add_noise(self.start, self.noise, 0)
+        return self.sampler.add_noise(self.init_latents, self.noise, 0)
 
     def branches(self, index: int) -> Branches:
         """The branches of a step."""
@@ -306,16 +306,18 @@ class _Run:
 
     def restore_kept(self, latents: Tensor, index: int | None = None) -> Tensor:
         """Put back the cells that the mask keeps: clean, or with the noise before step `index`."""
-        if self.start is None or self.mask is None:
+        if self.init_latents is None or self.mask is None:
             return latents
-        kept = self.start if index is None else self.sampler.add_noise(self.start, self.noise, index)
+        kept = self.init_latents
+        if index is not None:
+            kept = self.sampler.add_noise(kept, self.noise, index)
         return torch.lerp(kept, latents, self.mask)
 
 
 def _one_each(tensor: Tensor, count: int, name: str) -> Tensor:
     """The tensor with one row for each of `count` pictures."""
     if count % len(tensor):
-        raise ValueError(f"`{name}` has {len(tensor)} entries, which do not divide into {count} pictures.")
+        raise ValueError(f"`{name}` has {len(tensor)} entries for {count} pictures.")
     return tensor.repeat_interleave(count // len(tensor), 0)
 
 

@@ -1,11 +1,12 @@
-"""Drawn landscapes: from a seed a scene, from a scene a picture, five captions and exact labels.
+"""Draws landscapes: a seed gives a scene, and a scene gives a picture, five captions and exact labels.
 
     scene = compose(7)
     draw(scene, 256).save("7.png")
     captions(scene)[-1].text
 
-The built-in model learns from these pictures, and since the labels are exact, what a caption names
-can be counted in what a search finds. Same seed, same pixels. Imports only numpy and Pillow.
+The built-in models learn from these pictures. Because the labels are exact, one can count how much of a
+caption the results of a search really show. The same seed always gives the same pixels. Only numpy and Pillow
+are needed.
 """
 
 from phosphene.landscape.scenes.captions import Caption, captions

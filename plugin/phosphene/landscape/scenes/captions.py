@@ -1,4 +1,4 @@
-"""What people would type to find a scene: five captions, each with the labels that it names.
+"""Writes five captions of a scene, as people would type them, each with the labels that it names.
 
 A caption is built of phrases; every phrase carries the labels that its words say, so that what a
 caption names is known exactly. A label that no word says is not named: `house` says no count.
@@ -13,13 +13,13 @@ from phosphene.landscape.scenes import words
 from phosphene.landscape.scenes.scene import Scene, Thing
 
 Label = tuple[str, str]
-OPEN = 0.3  # share of things whose colour is left open, where not everything is named
-ASIDE = 0.12  # share of things that are called little, old, …
+OPEN = 0.3  # share of things whose colour is not named, in captions that do not name everything
+ASIDE = 0.12  # share of things that are called little, old and so on
 
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A text about a picture, and the labels that the text names; also a part of such a text."""
+    """A text about a picture or a part of such a text, and the labels that it names."""
 
     text: str
     names: tuple[Label, ...]
@@ -41,7 +41,7 @@ def fits(caption: Caption, said: Sequence[Caption], full: Caption) -> bool:
 
 
 def join(parts: Sequence[Caption], between: str = " ") -> Caption:
-    """Put phrases together; each label is named once."""
+    """Join phrases. Each label is named once."""
     names = dict.fromkeys(label for part in parts for label in part.names)
     return Caption(between.join(part.text for part in parts if part.text), tuple(names))
 
@@ -67,7 +67,7 @@ class Speaker:
         return Caption(self.any(table[value]), ((attribute, value),))
 
     def tries(self, form: Callable[[], Caption]) -> Iterator[Caption]:
-        """Return wordings of one form for ever, some with the style, which makes a new text."""
+        """Yield wordings of one form without end. Some of them name the style, which makes a new text."""
         for number in range(1000):
             caption = form()
             named = any(name == "style" for name, _ in caption.names)
@@ -80,7 +80,7 @@ class Speaker:
     # Phrases
 
     def thing(self, thing: Thing, *, colour: bool = True, count: bool = True) -> Caption:
-        """Say what a thing is, with its colour and how many there are where told."""
+        """Name a thing. On request its colour and number are named too."""
         one, several = words.KINDS[thing.kind][int(self.rng.integers(len(words.KINDS[thing.kind])))]
         names = [("thing", thing.kind)]
         said = [one if thing.count == 1 else several]
@@ -95,12 +95,12 @@ class Speaker:
         return Caption(" ".join(said), tuple(names))
 
     def number(self, count: int, before: str) -> str:
-        """Say how many, with the article that fits the next word."""
+        """Name a number, or write the article that fits the next word."""
         said = "a" if count == 1 and self.chance(0.85) else self.any(words.COUNTS[count])
         return "an" if said == "a" and before[0] in "aeiou" else said
 
     def things(self, *, most: int = 3, everything: bool = False) -> Caption:
-        """List the things; with `everything` none of their colours is left open."""
+        """List the things. With `everything`, all of their colours are named."""
         told = self.scene.things[:most]
         said = [self.thing(thing, colour=everything or not self.chance(OPEN)) for thing in told]
         if len(said) < 2:
@@ -109,13 +109,13 @@ class Speaker:
         return join([join(said[:-1], ", "), last])
 
     def land_noun(self, *adjectives: Caption) -> Caption:
-        """Say the land as a thing, with adjectives: a foggy sunrise beach."""
+        """Name the land with adjectives: a foggy sunrise beach."""
         land = join([*adjectives, self.value("land", words.LAND_NOUNS)])
         article = "" if land.text.endswith(words.NO_ARTICLE) else "an" if land.text[0] in "aeiou" else "a"
         return Caption(f"{article} {land.text}".strip(), land.names)
 
     def extras(self) -> list[Caption]:
-        """Return a phrase for each of mountains, sun, moon and birds that are there."""
+        """Return a phrase for each of mountains, sun, moon and birds that the scene has."""
         shown = (("mountains", words.MOUNTAINS), ("sun", words.SUN), ("moon", words.MOON))
         said = [
             Caption(self.any(table), ((name, "yes"),)) for name, table in shown if getattr(self.scene, name)
@@ -131,7 +131,7 @@ class Speaker:
         return Caption(f"with {number} bird{'s' * (count > 1)} flying", (("birds", str(count)),))
 
     def some(self, phrases: Sequence[Caption], share: float) -> list[Caption]:
-        """Keep each phrase with a chance."""
+        """Keep each phrase with a certain probability."""
         return [phrase for phrase in phrases if self.chance(share)]
 
     # Forms of captions

@@ -47,7 +47,7 @@ def from_back_to_front(scene: Scene) -> list[tuple[Thing, Place]]:
 
 def put(pen: Pen, scene: Scene, thing: Thing, place: Place) -> None:
     """Draw one thing with its shadow on land or its reflection in water."""
-    mirrored = scene.star is not None and scene.star.x > place.x  # lit from the side of the sun
+    mirrored = scene.star is not None and scene.star.x > place.x  # the light comes from the sun's side
     own = pen.at(place.x, place.y, place.height, mirrored=mirrored)
     paint = PAINTS[thing.colour] if thing.colour else PAINTS["white"]
     if thing.kind != "balloon" and scene.land == "sea":
@@ -64,7 +64,7 @@ def shadow(own: Pen, pen: Pen, scene: Scene) -> None:
 
 
 def weather(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
-    """Draw what lies between us and everything else."""
+    """Draw the weather, which lies in front of everything else."""
     if scene.weather == "fog":
         fog(pen, scene, 0.24)
     elif scene.weather == "rain":

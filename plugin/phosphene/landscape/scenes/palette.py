@@ -1,4 +1,4 @@
-"""The colours of light and of land, and the little arithmetic on colours that the drawings need."""
+"""The colours of light and of land, and some arithmetic with colours."""
 
 from dataclasses import dataclass
 
@@ -16,11 +16,11 @@ PAINTS: dict[str, Colour] = {
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """What an hour does to colours: `land` and `objects` multiply red, green and blue."""
+    """The light of an hour. `land` and `objects` are factors for red, green and blue."""
 
     sky: tuple[Colour, ...]  # from the horizon up to the zenith
     land: tuple[float, float, float]
-    objects: tuple[float, float, float]  # milder than `land`: a red house at night must still read red
+    objects: tuple[float, float, float]  # milder than `land`: at night a red house has to look red too
     star: Colour  # the sun or the moon
     cloud: Colour
     lamps: bool  # windows are lit

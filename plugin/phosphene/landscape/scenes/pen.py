@@ -16,7 +16,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Pen:
-    """Where to draw, how large, and in which light."""
+    """The position, the size and the light in which things are drawn."""
 
     image: Image.Image
     brush: ImageDraw.ImageDraw
@@ -28,7 +28,7 @@ class Pen:
     across: float = 1.0
     up: float = 1.0
     veil: Colour = (0, 0, 0)
-    veiled: float = 0.0  # how much of the veil's colour lies over everything, for distance and reflections
+    veiled: float = 0.0  # the share of the veil's colour over everything, for distance and reflections
 
     @classmethod
     def on(cls, image: Image.Image, light: Light, *, snowy: bool = False) -> "Pen":
@@ -54,7 +54,7 @@ class Pen:
         return self.x + point[0] * self.across, self.y - point[1] * self.up
 
     def seen(self, colour: Colour, *, shines: bool = False) -> Colour:
-        """Return how a daylight colour looks here; what shines keeps its own."""
+        """Return how a daylight colour looks in this light. Things that shine keep their colour."""
         return mix(colour if shines else tinted(colour, self.tint), self.veil, self.veiled)
 
     def polygon(self, colour: Colour, *points: Point, shines: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""What a scene is, and how a seed becomes one.
+"""Scenes, and how a seed becomes one.
 
 A scene says everything that a picture shows, in units of the picture (y points up), and nothing
 about pixels. `compose` keeps to combinations that one could meet: no palm in the snow, boats on water.
@@ -45,7 +45,7 @@ SEEDS: dict[str, range] = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a thing stands: its foot's middle and its height."""
+    """The place of a thing: the middle of its foot, and its height."""
 
     x: float
     y: float
@@ -93,7 +93,7 @@ class Scene:
 
 
 def compose(seed: int) -> Scene:
-    """Return the scene of a seed: the same for ever."""
+    """Return the scene of a seed, which never changes."""
     rng = np.random.default_rng(seed)
     time, land, style = pick(rng, TIMES), pick(rng, LANDS), pick(rng, STYLES)
     weather = pick(rng, weathers(land))
@@ -108,7 +108,7 @@ def compose(seed: int) -> Scene:
 
 
 def labels(scene: Scene) -> frozenset[tuple[str, str]]:
-    """Return every (attribute, value) that holds for the scene; what is not there has no label."""
+    """Return every (attribute, value) of the scene. Things that it does not have get no label."""
     plain = {(name, str(getattr(scene, name))) for name in ("time", "land", "weather", "style")}
     shown = {(name, "yes") for name in ("mountains", "sun", "moon") if getattr(scene, name)}
     birds = {("birds", str(scene.birds))} if scene.birds else set()
@@ -116,7 +116,7 @@ def labels(scene: Scene) -> frozenset[tuple[str, str]]:
 
 
 def thing_labels(thing: Thing) -> frozenset[tuple[str, str]]:
-    """Return a thing's labels: that it is there, how many, and its colour."""
+    """Return the labels of a thing: its kind, its number and its colour."""
     found = {("thing", thing.kind), (f"{thing.kind}.count", str(thing.count))}
     return frozenset(found | ({(f"{thing.kind}.colour", thing.colour)} if thing.colour else set()))
 
@@ -128,20 +128,20 @@ def pick(rng: np.random.Generator, weights: dict[str, float]) -> str:
 
 
 def weathers(land: str) -> dict[str, float]:
-    """Return the weathers of a land: it snows where there is snow, and rains where there is none."""
+    """Return the weathers that a land may have. It snows on snowy land and rains on other land."""
     if land == "snow":
         return WEATHERS | {"rain": 0.0, "snowfall": 0.22}
     return WEATHERS | ({"rain": 0.0} if land == "desert" else {})
 
 
 def choose(rng: np.random.Generator, land: str) -> list[tuple[str, str | None, int]]:
-    """Return the kinds in a scene with their colours and counts; mostly one or two kinds."""
+    """Return the kinds of things in a scene with their colours and counts. Mostly there are one or two."""
     left = dict(KINDS[land])
     chosen: list[tuple[str, str | None, int]] = []
     for _ in range(int(rng.choice(4, p=(0.07, 0.48, 0.35, 0.10)))):
         kind = pick(rng, left)
         del left[kind]
-        most = 1 if chosen and chosen[0][2] > 1 else SHAPES[kind][2]  # one crowd is enough
+        most = 1 if chosen and chosen[0][2] > 1 else SHAPES[kind][2]  # only one kind may come in numbers
         count = 1 + int(rng.choice(3, p=(0.68, 0.20, 0.12)))
         colour = pick(rng, COLOURS) if kind in COLOURED else None
         chosen.append((kind, colour, min(count, most)))
@@ -187,7 +187,7 @@ def row(
 
 
 def hang(rng: np.random.Generator, time: str, high_horizon: bool, things: Sequence[Thing]) -> Place | None:
-    """Return a place for the sun or the moon that nothing hides, if there is one; low at dawn and sunset."""
+    """Return a place for the sun or the moon that nothing hides, if possible; low at dawn and sunset."""
     low = 0.70 if high_horizon else 0.52
     y = rng.uniform(0.78, 0.86) if time in ("day", "night") else low + rng.uniform(0, 0.06)
     spots = rng.uniform(0.14, 0.86, 16)
@@ -198,13 +198,13 @@ def hang(rng: np.random.Generator, time: str, high_horizon: bool, things: Sequen
 
 
 def drift(rng: np.random.Generator, weather: str, star: Place | None) -> tuple[Place, ...]:
-    """Return the clouds: none in a clear sky or in fog, a row of them where it rains or snows."""
+    """Return the clouds. There are none in a clear sky or in fog, and a row of them in rain or snow."""
     count = {"cloudy": int(rng.integers(2, 5)), "rain": 4, "snowfall": 4}.get(weather, 0)
     places = []
     for number in range(count):
         x = (number + 0.5) / count + rng.uniform(-0.06, 0.06)
         y = rng.uniform(0.72, 0.86) if weather == "cloudy" else rng.uniform(0.80, 0.88)
-        if star and abs(x - star.x) < 0.2:  # leave the sun its face
+        if star and abs(x - star.x) < 0.2:  # the sun is not covered
             y = star.y - 0.13 if star.y > 0.75 else star.y + 0.2
         places.append(Place(float(x), float(y), float(rng.uniform(0.10, 0.14))))
     return tuple(places)

@@ -1,4 +1,4 @@
-"""Six ways to draw: passes over a finished, too large canvas that also bring it down to its size.
+"""Six styles: each one changes a finished canvas, and scales it down to the size of the picture.
 
 Every pattern (cells, tiles, strokes, paper) is counted in the picture's width, so that a style looks
 the same at 64 and at 256 pixels.
@@ -32,7 +32,7 @@ def flat(canvas: Image.Image, size: int, turn: int) -> Image.Image:
 
 
 def edges(canvas: Image.Image, width: float) -> Image.Image:
-    """Return where colours change, as a mask; `width` of the lines in picture widths."""
+    """Return a mask of the places where colours change. `width` is that of the lines, in picture widths."""
     step = max(1, round(width * canvas.width))
     across = ImageChops.difference(canvas, shifted(canvas, step, 0))
     down = ImageChops.difference(canvas, shifted(canvas, 0, step))

@@ -253,4 +253,4 @@ MOUNTAINS = (
     "with a mountain range behind",
     "with peaks far away",
 )
-ASIDES = ("little", "small", "old", "lonely", "pretty", "beautiful", "tiny")  # they name nothing
+ASIDES = ("little", "small", "old", "lonely", "pretty", "beautiful", "tiny")  # they name no label

@@ -25,7 +25,7 @@ def write(
     """Draw a picture per seed into `folder`, then write and return its captions.json.
 
     Existing pictures stay as they are, so the same call continues a run that was stopped. `on_picture` is
-    told each seed once its picture has been written.
+    called with each seed once its picture has been written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for seed in drawn(partial(write_picture, folder, size), seeds, workers):
@@ -47,7 +47,7 @@ def drawn(task: Callable[[int], int], seeds: Sequence[int], workers: int) -> Ite
 
 
 def write_picture(folder: Path, size: int, seed: int) -> int:
-    """Draw one picture, unless it is there, and return its seed."""
+    """Draw one picture, unless its file exists, and return its seed."""
     path = folder / file_name(seed)
     if not path.exists():
         buffer = io.BytesIO()
@@ -57,7 +57,7 @@ def write_picture(folder: Path, size: int, seed: int) -> int:
 
 
 def file_name(seed: int) -> str:
-    """Return a picture's name."""
+    """Return the file name of a picture."""
     return f"{seed:07d}.png"
 
 

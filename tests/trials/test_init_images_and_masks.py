@@ -1,4 +1,4 @@
-"""Init images that are not square, and masks as drawing programs save them, on the whole command."""
+"""The command line with init images that are not square, and with masks as drawing programs save them."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ QUICK = ("-n", 1, "--seed", 1, "--candidates", 1, "--steps", 1, "-k", 0)
 
 
 def sun(size: tuple[int, int], file: Path) -> Path:
-    """A sun of 160 pixels in the middle of a blue sky."""
+    """Write a picture of a sun of 160 pixels in the middle of a blue sky."""
     picture = Image.new("RGB", size, (120, 180, 235))
     x, y = size[0] // 2, size[1] // 2
     ImageDraw.Draw(picture).ellipse([x - 80, y - 80, x + 80, y + 80], fill=(250, 220, 60))
@@ -21,14 +21,14 @@ def sun(size: tuple[int, int], file: Path) -> Path:
 
 
 def width_and_height(file: str) -> tuple[int, int]:
-    """How large the sun is in a picture."""
+    """The width and height of the sun in a picture."""
     values = np.asarray(Image.open(file).convert("RGB")).astype(int)
     yellow = (values[..., 0] > 200) & (values[..., 2] < 120)
     return int(yellow.any(0).sum()), int(yellow.any(1).sum())
 
 
 @pytest.mark.parametrize("size", [(640, 256), (256, 640)])
-def test_the_sun_of_a_long_init_image_stays_round_and_what_is_cut_is_said(
+def test_the_sun_of_a_long_init_image_stays_round_and_the_warning_names_the_crop(
     trial: Trial, size: tuple[int, int]
 ) -> None:
     Image.new("L", size, 0).save("keep.png")
@@ -63,7 +63,7 @@ def test_a_mask_on_a_transparent_layer_keeps_what_was_not_painted(trial: Trial) 
 
 
 @pytest.mark.parametrize("paint", [(0, 0, 0, 255), (255, 255, 255, 0)])
-def test_a_mask_that_makes_nothing_anew_is_an_error(trial: Trial, paint: tuple[int, ...]) -> None:
+def test_a_mask_that_changes_nothing_is_an_error(trial: Trial, paint: tuple[int, ...]) -> None:
     Image.new("RGBA", (256, 256), paint).save("mask.png")
     start = sun((256, 256), Path("start.png"))
     ended = trial.run("generate", "a tree", *QUICK, "--init", start, "--mask", "mask.png")
