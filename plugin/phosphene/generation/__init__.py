@@ -28,7 +28,7 @@ class Generator(Protocol):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do. This never changes while the generator is open."""
+        """The requests that it can serve. They never change while the generator is open."""
         ...
 
     def generate(self, requests: Sequence[Request], *, on_step: OnStep | None = None) -> Iterator[Generated]:

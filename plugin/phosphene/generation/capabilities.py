@@ -1,4 +1,4 @@
-"""What a generator can do, so that a request can be checked before any work is done."""
+"""The capabilities of a generator, by which a request is checked before any work is done."""
 
 import json
 from collections.abc import Mapping
@@ -68,7 +68,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a generator can do. `checks.check` refuses every request that its capabilities do not allow.
+    """The capabilities of a generator. `checks.check` refuses every request that they do not allow.
 
     `lanes` are the parts of a request that the generator reads. `space` and `dimension` describe the vectors
     that it understands. Both are None for a generator that reads no vectors.

@@ -85,8 +85,8 @@ def fit_warnings(init: Picture, mask: Picture | None, fit: Fit, size: Size) -> I
 def check_mask(request: Request, size: Size) -> None:
     """Raise GenerationError for a mask with other proportions than its picture, or one that changes nothing.
 
-    An opaque black mask is allowed where the picture has other proportions than `size`: the picture is then
-    only fitted.
+    An opaque black mask is allowed if the picture has other proportions than `size`. The picture is then only
+    fitted.
     """
     init, mask = request.init, request.mask
     if mask is None or init is None:

@@ -60,7 +60,7 @@ class Planner:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the generator can do. The first access loads the generator."""
+        """The capabilities of the generator. The first access loads it."""
         return self.load_capabilities()
 
     def plan(
@@ -112,7 +112,7 @@ class Planner:
         neighbours: int | None = None,
         candidates: int | None = None,
     ) -> Plan:
-        """A plan for a unit vector (d,). `prompt` is what the recipe calls it."""
+        """A plan for a unit vector (d,). `prompt` is its name in the recipe."""
         request = completed(replace(request, space=self.space.id, vector=target), self.capabilities)
         images = self.neighbours(target, neighbours, where, request.negative_vectors)
         references = self.references(images, target)
@@ -126,7 +126,7 @@ class Planner:
         """The `count` images nearest to a unit vector (d,), with vectors, nearest first.
 
         Images near to the `negative` unit vectors rank lower, because a picture that is made from them would
-        show what is to be avoided. Without a `count` there are NEIGHBOURS, or as many as the generator takes.
+        show things to avoid. Without a `count` there are NEIGHBOURS, or as many as the generator takes.
         """
         if count is None:
             count = min(NEIGHBOURS, self.capabilities.max_references)

@@ -1,7 +1,7 @@
 """The autoencoder: pictures to latents and back. The generator works on latents.
 
-As in latent diffusion (Rombach et al. 2022), what a picture shows is decided on a coarse grid of cells, which
-is cheap. How it looks close by is drawn by the decoder, which is the same for every picture.
+As in latent diffusion (Rombach et al. 2022), the generator only decides a coarse grid of cells, which is
+cheap. The decoder, which is the same for every picture, draws the details.
 
 Notation, as in the code:
 

@@ -86,7 +86,7 @@ class Denoiser(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is u
         """Predict the clean latents (b, latent_channels, h, w).
 
         `vectors` (b, k, d) are unit vectors, `kinds` (b, k) says what they are of, and `weights` (b, k) are 0
-        where a picture has no such vector.
+        for padding.
         """
         tokens, bias, pooled = self.image_proj(vectors, kinds, weights)
         condition = F.silu(self.time_embedding(timestep_embedding(sigma)) + pooled)

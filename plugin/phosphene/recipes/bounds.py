@@ -1,8 +1,8 @@
-"""What the values of a recipe, and of a request for a new picture, may be."""
+"""The bounds of the values in a recipe and in a request for a new picture."""
 
 from typing import Literal
 
-Fit = Literal["crop", "pad", "stretch"]  # how an init image gets the proportions of the new picture
+Fit = Literal["crop", "pad", "stretch"]  # how an init image is fitted, see `generation.fitting`
 
 MAX_STEPS = 200  # of the solver; more than 50 make no visible difference
 MAX_CANDIDATES = 256  # for one picture

@@ -1,7 +1,7 @@
 """Train the autoencoder: it learns to reconstruct pictures from noisy latents.
 
-The noise has the role of the KL term in latent diffusion (Rombach et al. 2022): latents that lie near to one
-another decode alike, and the decoder tolerates small errors of the generator.
+The noise has the role of the KL term in latent diffusion (Rombach et al. 2022): neighbouring latents
+decode alike, and the decoder tolerates small errors of the generator.
 
 The loss compares pixels, and also the local contrast of the pictures. Latents cannot hold the place of every
 tile of a mosaic, and the mean of all possible places is a plain grey; the second term asks for tiles anyway.

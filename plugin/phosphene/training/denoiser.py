@@ -114,14 +114,14 @@ def new_denoiser(dataset: LatentDataset, settings: DenoiserSettings) -> Denoiser
 
 @dataclass(frozen=True, slots=True)
 class LatentBatch:
-    """What the network gets, and what it should predict (`clean`)."""
+    """The inputs of the network, and the `clean` latents that it should predict."""
 
     clean: Tensor  # (b, latent_channels, h, w)
     noisy: Tensor
     sigma: Tensor  # (b,)
     vectors: Tensor  # (b, 1 + MAX_NEIGHBOURS, d)
     kinds: Tensor
-    weights: Tensor  # 0 where a vector is left out
+    weights: Tensor  # 0 for vectors that are left out
 
     def parts(self, count: int) -> list["LatentBatch"]:
         """At most `count` parts of about the same size."""

@@ -1,4 +1,4 @@
-"""Train all networks of a generator on a library, and write it where the library finds it.
+"""Train all networks of a generator on a library, and write it to a folder.
 
     plan = TrainingPlan(Budget(minutes=10), Budget(minutes=5), Budget(minutes=90))
     train_generator(library.examples(), library.embedder, library.folder / "generator", plan)
@@ -66,7 +66,7 @@ OnStageProgress = Callable[[str, TrainingProgress], None]
 
 @dataclass(frozen=True, slots=True)
 class TrainingPlan:
-    """What to train, and for how long."""
+    """The settings and the budgets of the trainings."""
 
     autoencoder: Budget
     latent_encoder: Budget

@@ -6,7 +6,7 @@
         ...                                # draw random numbers from `run.random` or torch
         run.note(loss=float(loss))
 
-A run knows nothing of what is trained. The checkpoint holds the state of every part and of the random
+A run does not depend on the kind of the model. The checkpoint holds the state of every part and of the random
 generators, so that a resumed run takes the steps that an undisturbed one would have taken: exactly, where the
 budget is in steps; as far as the clock allows, where it is in minutes.
 

@@ -51,7 +51,7 @@ class BuiltinGenerator:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What it can do."""
+        """The capabilities of the pipeline."""
         return self._capabilities
 
     def generate(self, requests: Sequence[Request], *, on_step: OnStep | None = None) -> Iterator[Generated]:

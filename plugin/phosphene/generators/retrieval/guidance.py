@@ -1,4 +1,4 @@
-"""The conditions of a picture, and how closely the denoiser follows them.
+"""The conditions of pictures, and guidance, which decides how closely the denoiser follows them.
 
 **Two guidance scales**, as in InstructPix2Pix (Brooks et al. 2023, eq. 3) and Re-Imagen (Chen et al. 2023):
 
@@ -29,7 +29,7 @@ Embeds = Tensor | Vectors | Sequence[Tensor | Vector | Vectors | None] | None
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What one picture is made from. All vectors are unit vectors."""
+    """The vectors that one picture is made from. All are unit vectors."""
 
     text: Vector | None = None
     neighbours: Vectors | None = None  # (k, d)

@@ -5,8 +5,8 @@
     generator = torch.Generator().manual_seed(7)
     [picture] = pipe(prompt_embeds=text, image_embeds=neighbours, generator=generator).images
 
-`guidance` says how predictions are summed, `sampling` how a scheduler walks from noise to clean latents. The
-latent encoder says how near latents are to what was asked for, so that only the best of several candidates
+`guidance` says how predictions are summed, and `sampling` says how a scheduler walks from noise to clean
+latents. The latent encoder says how near latents are to a prompt, so that only the best of several candidates
 has to be decoded.
 """
 
@@ -151,7 +151,7 @@ class RetrievalPipeline(DiffusionPipeline):
             image_embeds_weights: A weight of 0 or more for each neighbour of each picture, relative to the
                 largest one; 1 if not given.
             image: Pictures to start from, in any form that `VaeImageProcessor` takes, or their latents.
-            mask_image: What to make anew (white) in `image`, as pictures or as cells (b, 1, h, w) in [0, 1].
+            mask_image: White parts of `image` are made anew. Pictures, or cells (b, 1, h, w) in [0, 1].
             strength: The noise level in (0, 1] of `image` at the start; below 1, fewer steps are left.
             num_inference_steps: The number of steps from noise alone.
             guidance_scale: How closely the text is followed.
@@ -163,7 +163,7 @@ class RetrievalPipeline(DiffusionPipeline):
             output_type: "pil", "np" and "pt" as in diffusers, or "latent".
             return_dict: Whether to return an `ImagePipelineOutput` or a tuple.
             callback_on_step_end: Called after each step with the pipeline, the index of the step, its
-                timestep and the tensors named next. It may return other `latents`. It ends the call where it
+                timestep and the tensors named next. It may return other `latents`. It ends the call if it
                 sets `pipe._interrupt = True`.
             callback_on_step_end_tensor_inputs: Some of "latents", "pred_original_sample" (the predicted clean
                 latents) and "sigma" (the noise level before the step, in [0, 1]).

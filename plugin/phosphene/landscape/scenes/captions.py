@@ -1,7 +1,7 @@
 """Writes five captions of a scene, as people would type them, each with the labels that it names.
 
-A caption is built of phrases; every phrase carries the labels that its words say, so that what a
-caption names is known exactly. A label that no word says is not named: `house` says no count.
+A caption consists of phrases. Every phrase has the labels that its words name, so the labels of a caption are
+known exactly. A label without a word is not named: `house`, for example, names no count.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -96,7 +96,7 @@ def water(pen: Pen, scene: Scene, rng: np.random.Generator, low: float, waves: i
 
 
 def strip(picture: Image.Image, height: float) -> tuple[Image.Image, tuple[int, int]]:
-    """Return what of a picture lies under a height, and where it goes."""
+    """Return the part of a picture below a height, and the position where it belongs."""
     top = math.floor(picture.height * (1 - height))
     return picture.crop((0, top, picture.width, picture.height)), (0, top)
 

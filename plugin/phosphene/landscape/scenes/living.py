@@ -25,7 +25,7 @@ def tree(pen: Pen, colour: Colour) -> None:
 
 
 def pine(pen: Pen, colour: Colour) -> None:
-    """A fir in four tiers, with snow on them where there is snow."""
+    """A fir in four tiers, with snow on them on snowy land."""
     needle: Colour = (30, 108, 74)
     pen.box(BARK, -0.05, 0, 0.05, 0.16)
     for low, high, half in ((0.12, 0.52, 0.30), (0.32, 0.70, 0.245), (0.52, 0.86, 0.19), (0.70, 1.0, 0.13)):

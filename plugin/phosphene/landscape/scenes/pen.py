@@ -90,7 +90,7 @@ class Pen:
                 self.brush.ellipse((x - thick / 2, y - thick / 2, x + thick / 2, y + thick / 2), ink)
 
     def glow(self, colour: Colour, x: float, y: float, radius: float, strength: float = 1.0) -> None:
-        """Lay a round shine over what is drawn, full in its middle and nothing at `radius`."""
+        """Lay a round shine over the drawing, strongest in its middle and gone at `radius`."""
         px, py = self.pixel((x, y))
         # few sizes, so that masks are shared
         reach = max(2, 4 * round(abs(radius * self.across) / 4))

@@ -16,7 +16,7 @@ LANDS = {
 STYLES = {"flat": 0.25, "ink": 0.15, "pixel": 0.15, "mosaic": 0.15, "watercolour": 0.15, "neon": 0.15}
 WEATHERS = {"clear": 0.46, "cloudy": 0.28, "rain": 0.10, "snowfall": 0.0, "fog": 0.10}
 COLOURS = {"red": 0.32, "blue": 0.17, "yellow": 0.16, "white": 0.13, "green": 0.12, "purple": 0.14}
-KINDS: dict[str, dict[str, float]] = {  # which things stand where, and how often
+KINDS: dict[str, dict[str, float]] = {  # the things of each land, and how often they occur
     "meadow": {"house": 5, "tree": 4, "windmill": 3, "balloon": 2, "tent": 2, "castle": 2, "campfire": 1},
     "snow": {"house": 10, "pine": 4, "igloo": 3, "snowman": 3, "balloon": 1.5, "castle": 1.5, "campfire": 1},
     "desert": {"cactus": 4, "pyramid": 4, "palm": 3, "tent": 2, "house": 2, "balloon": 2, "campfire": 1},

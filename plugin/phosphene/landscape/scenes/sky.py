@@ -107,7 +107,7 @@ def mountains(pen: Pen, scene: Scene, rng: np.random.Generator) -> None:
 
 
 def mountain(pen: Pen, x: float, peak: float, half: float, side: int, rock: Colour, snow: Colour) -> None:
-    """Draw one peak; `side` is where its shade falls."""
+    """Draw one peak. `side` is the side of its shade."""
     foot = HORIZON - 0.03
     tall = peak - foot
 

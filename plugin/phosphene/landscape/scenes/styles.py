@@ -137,7 +137,7 @@ def watercolour(canvas: Image.Image, size: int, turn: int) -> Image.Image:
 
 @lru_cache(maxsize=16)
 def sheets(side: int, turn: int) -> tuple[Array, Image.Image, Image.Image]:
-    """Return where each pixel's paint came from, the paper's grain, and the unpainted border."""
+    """Return the origin of each pixel's paint, the grain of the paper, and the unpainted border."""
     rng = np.random.default_rng(turn)
     wander = [(noise(rng, 14, side) * 0.6 + noise(rng, 34, side) * 0.4) * 0.022 * side for _ in range(2)]
     y, x = np.mgrid[:side, :side]
