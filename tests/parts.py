@@ -1,4 +1,4 @@
-"""Parts of a real machine that some tests need: what is missing is skipped, or required."""
+"""Parts of a real machine that some tests need. Tests are skipped or fail if a part is missing."""
 
 import os
 
@@ -6,7 +6,7 @@ import pytest
 
 
 def need(part: str, there: bool, how: str) -> None:
-    """Skip a test whose part is missing, or fail it where PHOSPHENE_REQUIRE names the part."""
+    """Skip a test whose part is missing, or fail it if PHOSPHENE_REQUIRE names the part."""
     if there:
         return
     if part in os.environ.get("PHOSPHENE_REQUIRE", "").split(","):

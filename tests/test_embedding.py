@@ -61,14 +61,14 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
 
 
 def pictures() -> list[Image.Image]:
-    """Pictures of several shapes, larger and smaller than the model's."""
+    """Pictures of several shapes, some larger and some smaller than the model's input."""
     noise = np.random.default_rng(0)
     sizes = ((32, 32), (100, 40), (17, 64), (1, 1), (300, 200))
     return [Image.fromarray(noise.integers(0, 256, (h, w, 3), np.uint8)) for w, h in sizes]
 
 
 def refused(name: str) -> ModelError:
-    """The error of opening a space and asking for a vector."""
+    """The error that comes from opening a model and embedding a text."""
     with pytest.raises(ModelError) as caught:
         open_embedder(name).texts(["snow"])
     return caught.value
@@ -279,7 +279,7 @@ def test_a_missing_tokenizer_is_named(copy: Path) -> None:
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of an architecture that open_clip knows by name, as torch writes them."""
+    """Weights of an architecture that open_clip lists, in a file that torch wrote."""
     file = tmp_path_factory.mktemp("checkpoint") / "mine.pt"
     torch.manual_seed(0)
     torch.save({"state_dict": open_clip.create_model(SMALLEST).half().state_dict()}, file)
@@ -311,7 +311,7 @@ def test_a_truncated_checkpoint_is_refused(checkpoint: Path, tmp_path: Path) -> 
 
 
 class Payload:
-    """What a hostile checkpoint holds: a command that runs when it is unpickled."""
+    """An object in a hostile checkpoint, which runs a command when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -343,7 +343,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 
 class Hub(http.server.BaseHTTPRequestHandler):
-    """The part of the hub's interface that a download uses, over a folder of one repository."""
+    """A server with the part of the hub's interface that a download needs, for one repository."""
 
     def __init__(self, folder: Path, asked: list[str], *arguments: Any) -> None:
         self.folder = folder
@@ -381,7 +381,7 @@ class Hub(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def hub(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """The address of a hub with `tiny/clip`, and what it is asked for."""
+    """The address of a hub with the repository `tiny/clip`, and the list of its requests."""
     asked: list[str] = []
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Hub, folder, asked))
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -391,7 +391,7 @@ def hub(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def fetched(endpoint: str, name: str) -> str:
-    """Fetch in a process of its own, since the hub's address is read once: bytes, or the error."""
+    """Fetch a model in a new process, which reads the hub's address anew. Returns bytes or the error."""
     code = (
         "import sys\nfrom phosphene.embedding.weights import fetch\nfrom phosphene.errors import ModelError\n"
         "came = []\ntry:\n    fetch(sys.argv[1], on_progress=came.append)\n    print(sum(came))\n"

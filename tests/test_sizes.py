@@ -59,7 +59,7 @@ def test_a_thin_picture_has_a_vector_in_every_space(mode: str, size: tuple[int, 
 
 
 def test_the_middle_of_a_thin_picture_is_what_the_model_would_see() -> None:
-    """Without its ends, and where it was: rows of a 1 pixel wide picture are numbered by their colour."""
+    """The middle is cut out at the right position: the colour of each row is its number."""
     rows = np.arange(400_000)
     numbered = np.stack([rows >> 16, rows >> 8 & 255, rows & 255], axis=-1).astype(np.uint8)
     for pixels in (numbered[:, None], numbered[None, :]):

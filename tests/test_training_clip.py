@@ -152,7 +152,7 @@ def test_a_training_does_not_continue_from_a_folder_without_a_model(scenes: Path
 
 
 def practise(folder: Path, *, stop: int = 100) -> torch.Tensor:
-    """Teach a tiny layer to add, as far as the step `stop`; its weights."""
+    """Train a tiny layer to add until the step `stop`, and return its weights."""
     layer = torch.nn.Linear(4, 1, bias=False)
     torch.nn.init.zeros_(layer.weight)
     optimizer = torch.optim.AdamW(layer.parameters())
@@ -343,7 +343,7 @@ def test_an_interrupt_lets_the_step_end_and_keeps_a_checkpoint(
             ended = False
             if step.number == stop:
                 signal.raise_signal(number)
-                signal.raise_signal(number)  # somebody who cannot wait
+                signal.raise_signal(number)  # a user who presses Ctrl-C again
             torch.nn.init.constant_(module.weight, step.number + 1)
             ended = True
     assert ended
@@ -353,7 +353,7 @@ def test_an_interrupt_lets_the_step_end_and_keeps_a_checkpoint(
 
 
 def test_an_ignored_interrupt_does_not_end_a_training(tmp_path: Path) -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what runs in its background
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for jobs in the background
     try:
         for _ in (run := Run(tmp_path, {}, Budget(steps=3))):
             signal.raise_signal(signal.SIGINT)
@@ -507,7 +507,7 @@ def test_texts_and_pictures_outside_of_pairs_are_negatives_for_both_sides() -> N
     for others in (
         Others(pairs[:1], nothing),
         Others(nothing, pairs[:1]),
-    ):  # like the first pair in every way
+    ):  # the same as the first pair
         assert contrast(pairs, pairs, ids, scale, others).item() == pytest.approx(np.log(2) / 6, abs=1e-3)
 
 
@@ -518,7 +518,7 @@ def test_phrases_are_words_and_pairs_that_stand_near() -> None:
 
 def test_a_phrasebook_knows_the_phrases_of_each_picture() -> None:
     book = Phrasebook([["a red house", "house"], ["a blue boat"], ["a red boat"]])
-    assert "a" not in book.phrases  # said of all of them
+    assert "a" not in book.phrases  # all captions have it
     said = book.said(np.array([0, 2]))
     told = [{phrase for phrase, there in zip(book.phrases, row, strict=True) if there} for row in said]
     assert told[0] == {"house", "red house", "a house"}
@@ -538,7 +538,7 @@ def test_the_phrase_loss_learns_to_read_phrases_out_of_vectors() -> None:
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[0] == pytest.approx(3 * np.log(2), abs=0.2)  # what shares alone can tell
+    assert losses[0] == pytest.approx(3 * np.log(2), abs=0.2)  # the loss of predicting the shares
     assert losses[-1] < 0.3 * losses[0]
 
 

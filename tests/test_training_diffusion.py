@@ -46,7 +46,7 @@ from phosphene.vectors import Pixels, Vectors, unit
 from pictures import Colours
 
 DIMENSION, LATENT_CHANNELS, LATENT_SIZE = 8, 4, 4
-SIZE = 32  # of the pictures, where there are some
+SIZE = 32  # of the pictures in pixels
 NAMES = ("first", "second")
 TINY = DenoiserSettings((16, 32), 32, 2, batch_size=8, ema_decay=0.9)
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 60), "blue": (40, 60, 220), "white": (240, 240, 240)}
@@ -54,7 +54,7 @@ DIRECTIONS = dict(zip(COLOURS, np.eye(DIMENSION, dtype=np.float32), strict=False
 
 
 class ColourWords(Colours):
-    """An embedder of four words, which is all that these pictures need."""
+    """An embedder that knows four words, which is enough for these pictures."""
 
     space = Space("colours:0", "colours", DIMENSION)
 
@@ -80,12 +80,12 @@ def colour_dataset(count: int = 64) -> LatentDataset:
 
 
 def cell(name: str) -> NDArray[np.float16]:
-    """The latents of a colour, in each cell."""
+    """Latents with the same colour in every cell."""
     return np.array([*(np.array(COLOURS[name]) / 127.5 - 1), 0.5], dtype=np.float16)
 
 
 def nothing_much(pictures: Sequence[Pixels]) -> Latents:
-    """An encoder that looks at the mean colour alone."""
+    """An encoder that only uses the mean colour of a picture."""
     means = np.stack([picture.mean((0, 1)) / 127.5 - 1 for picture in pictures])
     spread = np.broadcast_to(means[:, :, None, None], (len(means), 3, LATENT_SIZE, LATENT_SIZE))
     return spread.astype(np.float16)
@@ -143,7 +143,7 @@ def test_the_dataset_leaves_out_pictures_that_cannot_be_read(tmp_path: Path) -> 
 
 
 class CountingEncoder:
-    """What makes latents, and remembers how many pictures it was shown at a time."""
+    """An encoder that remembers the number of pictures of each call."""
 
     def __init__(self, digest: str = "this one") -> None:
         self.counts: list[int] = []
@@ -165,7 +165,7 @@ def test_the_dataset_follows_the_library(tmp_path: Path) -> None:
     first = encoder.build_dataset(images[:40], tmp_path)
     assert encoder.build_dataset(images[:40], tmp_path).digest == first.digest
     second = encoder.build_dataset(images[36:80], tmp_path)
-    assert encoder.counts == [32, 8, 32, 8]  # the four pictures that stayed are not encoded again
+    assert encoder.counts == [32, 8, 32, 8]  # the four old pictures are not encoded again
     assert second.ids.tolist() == [image.id for image in images[36:80]]
     assert not set(first.ids[:36]) & set(second.ids)
     assert second.digest != first.digest
@@ -216,7 +216,7 @@ def test_latents_that_were_made_before_an_interrupt_are_not_made_again(tmp_path:
 
 
 def damaged(whole: bytes) -> dict[str, bytes]:
-    """A file's content, damaged in several ways."""
+    """The content of a file, damaged in several ways."""
     flipped = bytearray(whole)
     flipped[len(whole) // 3] ^= 255
     array = io.BytesIO()
@@ -363,7 +363,7 @@ def test_the_command_trains_all_networks_and_writes_a_generator(tmp_path: Path) 
 
 
 def trained(images: Sequence[Image], folder: Path, steps: tuple[int, int, int], **extra: Any) -> list[str]:
-    """Train the autoencoder, the latent encoder and the denoiser for so many steps; return the notes."""
+    """Train the three networks for these numbers of steps, and return the notes."""
     told: list[str] = []
     first, second, third = (Budget(steps=count) for count in steps)
     plan = TrainingPlan(first, second, third, SIZE, TINY, start=extra.pop("start", None))
@@ -372,7 +372,7 @@ def trained(images: Sequence[Image], folder: Path, steps: tuple[int, int, int], 
 
 
 def steps_of(folder: Path) -> dict[str, int]:
-    """The steps of each training, by its checkpoint."""
+    """The number of steps in the checkpoint of each training."""
     run = folder.with_name(f"{folder.name}.training")
     return {
         path.parent.name: torch.load(path, weights_only=True)["steps"]
@@ -381,7 +381,7 @@ def steps_of(folder: Path) -> dict[str, int]:
 
 
 def encoders_agree(folder: Path) -> bool:
-    """Whether the dataset hold the latents of the autoencoder that the generator has."""
+    """Whether the dataset has latents of the generator's own autoencoder."""
     dataset = LatentDataset.load(folder.with_name(f"{folder.name}.training") / "dataset.npz")
     kept = saved_autoencoder(
         folder.with_name(f"{folder.name}.training") / "autoencoder",
@@ -531,7 +531,7 @@ def test_a_training_continues_from_a_generator_of_another_space(tmp_path: Path) 
     model = new_denoiser(wider, TINY)
     before = model.image_proj.proj.weight.clone()
     copy_start(model, start)
-    assert torch.equal(model.image_proj.proj.weight, before)  # reads vectors of another size
+    assert torch.equal(model.image_proj.proj.weight, before)  # it reads vectors of another size
     assert torch.equal(model.conv_in.weight, start.conv_in.weight)
 
 

@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def model(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A model of the user's own, in the current folder, and a home of the test's own."""
+    """Put a model of the user into the current folder, and give the test its own home."""
     monkeypatch.setenv("PHOSPHENE_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     yield Path(shutil.copytree(made, tmp_path / "model"))
@@ -219,7 +219,7 @@ def test_a_configuration_of_a_huge_model_takes_no_memory(model: Path) -> None:
 
 
 def test_no_code_beside_a_model_is_run(model: Path, tmp_path: Path) -> None:
-    """Transformers follows `auto_map` in each of these files; it asks at a terminal, and else refuses."""
+    """Without a check, transformers would follow `auto_map` in each of these files, after a question at a terminal."""
     for file, auto in (("tokenizer_config.json", "AutoTokenizer"), ("config.json", "AutoConfig")):
         settings = json.loads((model / file).read_text()) if (model / file).exists() else {}
         settings |= {"auto_map": {auto: "evil.Evil" if auto == "AutoConfig" else [None, "evil.Evil"]}}
@@ -259,7 +259,7 @@ def test_towers_of_other_packages_are_built_as_open_clip_builds_them() -> None:
 
 
 def test_a_search_of_a_strangers_library_runs_nothing(model: Path, tmp_path: Path) -> None:
-    """The whole command, as a process: nothing of the library's model is even read."""
+    """The command runs as a process of its own, and does not even read the library's model."""
     (model / "evil.py").write_text(RUNS.format(mark=str(tmp_path / "it-ran")))
     space = identify(resolve("local-dir:model"))
     with phosphene.open("evil.lib", space=Space(space.id, "local-dir:evil.lib/model", 8), create=True):

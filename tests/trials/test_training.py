@@ -23,7 +23,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def documents(trial: Trial) -> Path:
-    """A folder of the user, which holds what nobody could make again."""
+    """A folder of the user, with files that nobody could make again."""
     folder = trial.folder / "Documents"
     (folder / "2019").mkdir(parents=True)
     (folder / "2019" / "thesis.txt").write_text("my thesis")
@@ -33,7 +33,7 @@ def documents(trial: Trial) -> Path:
 
 
 def clip(trial: Trial, *words: object) -> Result:
-    """A CLIP is trained on the pictures of the trial."""
+    """Train a CLIP on the pictures of the trial."""
     return run("train", "clip", trial.pictures, *words)
 
 
@@ -55,7 +55,7 @@ def test_a_training_folder_beside_the_model_is_not_taken_from_a_user(trial: Tria
 
 
 def place(trial: Trial, kind: str) -> Path:
-    """Somewhere that no model can be written to."""
+    """A place where no model can be written."""
     if kind == "file":
         Path("file").write_text("mine")
     if kind == "dangling":
@@ -110,7 +110,7 @@ def test_numbers_out_of_range_are_usage_errors(words: tuple[object, ...], trial:
 
 @contextmanager
 def signalled(number: signal.Signals, when: Callable[[], bool]) -> Iterator[None]:
-    """Send this process a signal as soon as something is so, from a thread that watches for it."""
+    """Send this process a signal as soon as a condition holds, from a thread that checks it."""
     over = threading.Event()
 
     def watch() -> None:
