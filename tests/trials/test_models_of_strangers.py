@@ -219,7 +219,7 @@ def test_a_configuration_of_a_huge_model_takes_no_memory(model: Path) -> None:
 
 
 def test_no_code_beside_a_model_is_run(model: Path, tmp_path: Path) -> None:
-    """Without a check, transformers would follow `auto_map` in each of these files, after a question at a terminal."""
+    """Without a check, transformers would follow `auto_map` in each of these files."""
     for file, auto in (("tokenizer_config.json", "AutoTokenizer"), ("config.json", "AutoConfig")):
         settings = json.loads((model / file).read_text()) if (model / file).exists() else {}
         settings |= {"auto_map": {auto: "evil.Evil" if auto == "AutoConfig" else [None, "evil.Evil"]}}
