@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Pillow
 from PIL.PngImagePlugin import PngImageFile
 
-from phosphene.images import save_png
+from phosphene.images import png
 from phosphene.recipes.lineage import (
     decode,
     descendants,
@@ -76,7 +76,7 @@ def test_a_recipe_that_went_through_json_has_the_same_id() -> None:
 
 
 def test_a_png_says_that_a_model_made_it(tmp_path: Path) -> None:
-    save_png(Pillow.new("RGB", (8, 8)), tmp_path / "made.png", texts(RECIPE))
+    (tmp_path / "made.png").write_bytes(png(Pillow.new("RGB", (8, 8)), texts(RECIPE)))
 
     with Pillow.open(tmp_path / "made.png") as picture:
         assert isinstance(picture, PngImageFile)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from adding import add_to, contents, lance
-from phosphene.images import png, save_png
+from phosphene.images import png
 from phosphene.recipes.lineage import encode, generated_id, parents_of, texts
 from phosphene.records import Image
 from phosphene.vectors import unit
@@ -41,7 +41,7 @@ def made(path: Path, seed: int, *, pixels: int | None = None, **changes: Any) ->
     """Write a picture with a recipe, and return the id that follows from the recipe."""
     described = recipe(seed, **changes)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_png(drawn(seed if pixels is None else pixels), path, texts(described))
+    path.write_bytes(png(drawn(seed if pixels is None else pixels), texts(described)))
     return generated_id(described)
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as Pillow
 
 from phosphene.errors import ImageError
-from phosphene.images import save_png
+from phosphene.images import png
 from phosphene.recipes import MAX_LENGTH, check, in_picture, parse, read, roles
 from phosphene.recipes.formats import READABLE, current
 from phosphene.recipes.lineage import encode, texts
@@ -30,13 +30,13 @@ def test_a_valid_recipe_keeps_unknown_keys() -> None:
 
 
 def test_a_png_gives_its_recipe_back(tmp_path: Path) -> None:
-    save_png(Pillow.new("RGB", (8, 8)), tmp_path / "made.png", texts(RECIPE))
+    (tmp_path / "made.png").write_bytes(png(Pillow.new("RGB", (8, 8)), texts(RECIPE)))
 
     assert in_picture(tmp_path / "made.png") == RECIPE
 
 
 def test_a_picture_without_a_recipe_holds_none(tmp_path: Path) -> None:
-    save_png(Pillow.new("RGB", (8, 8)), tmp_path / "plain.png", {})
+    (tmp_path / "plain.png").write_bytes(png(Pillow.new("RGB", (8, 8)), {}))
     Pillow.new("RGB", (8, 8)).save(tmp_path / "plain.jpg")
 
     assert in_picture(tmp_path / "plain.png") is None

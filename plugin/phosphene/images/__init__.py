@@ -17,7 +17,7 @@ from phosphene.images.decoding import (
     small_picture,
     texts_in,
 )
-from phosphene.images.png import png, save_png
+from phosphene.images.png import png
 from phosphene.images.reading import File, digest, image_id, read
 from phosphene.images.sizes import THUMBNAIL, middle, no_picture, resized, thumbnail
 
@@ -41,7 +41,6 @@ __all__ = [
     "read",
     "read_texts",
     "resized",
-    "save_png",
     "small_picture",
     "texts_in",
     "thumbnail",

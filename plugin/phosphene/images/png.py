@@ -3,12 +3,10 @@
 import io
 import zlib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from PIL import PngImagePlugin
 from PIL.Image import Image as Picture
 
-from phosphene.files import write_whole
 from phosphene.images.pieces import in_pieces, most_pieces
 
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
@@ -30,11 +28,6 @@ def png(picture: Picture, texts: Mapping[str, str], exif: bytes = b"") -> bytes:
     # 4: 1 % larger than 6, in 40 % of the time
     picture.save(file, "PNG", pnginfo=chunks, exif=exif or None, compress_level=4)
     return file.getvalue()
-
-
-def save_png(picture: Picture, path: Path, texts: Mapping[str, str]) -> None:
-    """Write `png` to a file, whole or not at all."""
-    write_whole(path, png(picture, texts))
 
 
 def lightened(content: bytes) -> tuple[bytes, bytes | None]:
