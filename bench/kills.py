@@ -52,7 +52,7 @@ from phosphene.ingest.worker import Outcome
 from phosphene.journal import Journal, Seen
 from phosphene.library import Library
 from phosphene.maintenance.check import check_folder
-from phosphene.maintenance.copying import Place, copy
+from phosphene.maintenance.copying import CopySide, copy
 from phosphene.maintenance.findings import Finding
 from phosphene.maintenance.repair import repair
 from phosphene.records import Image
@@ -281,7 +281,7 @@ def copied(models: Models, library: Path, target: Path, tell: Tell) -> None:
             tell({"kept": [image.id for image in images]})
 
         new.store.upsert = told  # type: ignore[method-assign]
-        copy(Place(old.store, old.folder), Place(new.store, new.folder))
+        copy(CopySide(old.store, old.folder), CopySide(new.store, new.folder))
 
 
 def train(folder: Path, tell: Tell) -> None:

@@ -18,7 +18,7 @@ from phosphene.cli import phosphene as command
 from phosphene.errors import LibraryError, StoreError
 from phosphene.library import Library
 from phosphene.maintenance import copying as transfer
-from phosphene.maintenance.copying import Copied, Place, checksum, copy, digests
+from phosphene.maintenance.copying import Copied, CopySide, checksum, copy, digests
 from phosphene.manifest import Manifest
 from phosphene.records import Image, Space
 from phosphene.store.lance.store import LanceStore
@@ -31,7 +31,7 @@ import sys, phosphene, phosphene.maintenance.copying as transfer
 transfer.BATCH = 5
 with phosphene.open(sys.argv[1]) as a, phosphene.open(sys.argv[2], space=a.space, create=True) as b:
     say = lambda done, total: print(done, flush=True)
-    transfer.copy(transfer.Place(a.store, a.folder), transfer.Place(b.store, b.folder), say)
+    transfer.copy(transfer.CopySide(a.store, a.folder), transfer.CopySide(b.store, b.folder), say)
 """
 
 
@@ -55,8 +55,8 @@ def as_generated(images: Sequence[Image]) -> list[Image]:
     ]
 
 
-def shelf(opened: Library) -> Place:
-    return Place(opened.store, opened.folder)
+def side(opened: Library) -> CopySide:
+    return CopySide(opened.store, opened.folder)
 
 
 def copied(source: Path | str, target: Path | str) -> Copied:
@@ -64,7 +64,7 @@ def copied(source: Path | str, target: Path | str) -> Copied:
         phosphene.open(source) as old,
         phosphene.open(target, space=old.space, create=True) as new,
     ):
-        return copy(shelf(old), shelf(new))
+        return copy(side(old), side(new))
 
 
 def content(place: Path | str) -> dict[str, tuple[Image, bytes, bytes]]:
@@ -173,7 +173,7 @@ def test_what_is_lost_on_the_way_is_named(old: Path, tmp_path: Path) -> None:
             target.store.delete([lost])
 
         with pytest.raises(StoreError, match=f"1 of 30 images are missing in the copy.*{lost}"):
-            copy(shelf(source), shelf(target), meddle)
+            copy(side(source), side(target), meddle)
 
 
 def test_another_space_is_refused_with_both_named(old: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from phosphene.cli import phosphene as command
 from phosphene.errors import LibraryError, StoreError, VectorError
 from phosphene.filters import EVERYTHING, IMPORTED, Not, all_of, with_ids
 from phosphene.landscape.scenes import SEEDS, captions, compose, write
-from phosphene.maintenance.copying import Place, copy
+from phosphene.maintenance.copying import CopySide, copy
 from phosphene.records import Hit, Space
 from phosphene.store import image_schema
 from phosphene.store.diversity import diverse
@@ -178,7 +178,7 @@ def test_the_nearest_of_the_demos_own_library_are_found(url: str, tmp_path: Path
         phosphene.open(url, space=exact.space, create=True) as served,
     ):
         exact.add([tmp_path / "pictures"])
-        copy(Place(exact.store, exact.folder), Place(served.store, served.folder))
+        copy(CopySide(exact.store, exact.folder), CopySide(served.store, served.folder))
         prompts = [captions(compose(seed))[1].text for seed in seeds[::10]]
         vectors = [exact.vector(prompt) for prompt in prompts]
 

@@ -37,7 +37,7 @@ OnProgress = Callable[[int, int], None]  # images seen, images in all
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CopySide:
     """A library as a copy sees it: its store, and the folder to which relative uris are relative."""
 
     store: Store
@@ -57,7 +57,7 @@ class Copied:
     seconds: float
 
 
-def copy(source: Place, target: Place, on_progress: OnProgress | None = None) -> Copied:
+def copy(source: CopySide, target: CopySide, on_progress: OnProgress | None = None) -> Copied:
     """Copy all images. Images that only the target has stay there.
 
     Raises LibraryError if the spaces differ, and StoreError if the target does not hold in the end what
@@ -116,7 +116,7 @@ def checksum(digests: dict[str, bytes]) -> str:
     return f"{total % 2 ** (8 * SIZE):0{2 * SIZE}x}"
 
 
-def _refuse(source: Place, target: Place) -> None:
+def _refuse(source: CopySide, target: CopySide) -> None:
     here, there = source.store.space, target.store.space
     if here.id != there.id:
         raise LibraryError(
@@ -131,7 +131,7 @@ def _refuse(source: Place, target: Place) -> None:
     begin_writing(target.folder, target.store)
 
 
-def _moved(source: Place, target: Place) -> Iterator[Image]:
+def _moved(source: CopySide, target: CopySide) -> Iterator[Image]:
     """The images with the uris that the target uses. Generated ones lie in the folders of both libraries."""
     for image in source.store.iterate(vectors=True):
         if _carried(image) or is_remote(image.uri) or not image.uri:

@@ -17,7 +17,7 @@ SMOOTH = 3  # the same for a whole canvas of lines or dots, where memory counts
 BADGE = "generated"
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
-Place = tuple[float, float]  # x, y in pixels
+Position = tuple[float, float]  # x, y in pixels
 
 
 def blank(width: int, height: int) -> Picture:
@@ -76,7 +76,12 @@ def badge(canvas: Picture, corner: tuple[int, int], size: int) -> int:
 
 
 def strokes(
-    canvas: Picture, paths: Sequence[Sequence[Place]], colour: Colour, *, thick: float, opacity: float = 1.0
+    canvas: Picture,
+    paths: Sequence[Sequence[Position]],
+    colour: Colour,
+    *,
+    thick: float,
+    opacity: float = 1.0,
 ) -> None:
     """Draw lines through the places of each path."""
     box = _around(canvas, [place for path in paths for place in path], thick)
@@ -89,7 +94,7 @@ def strokes(
     canvas.paste(colour, box, fine.reduce(SMOOTH))
 
 
-def dots(canvas: Picture, centres: Sequence[Place], colour: Colour, *, radius: float) -> None:
+def dots(canvas: Picture, centres: Sequence[Position], colour: Colour, *, radius: float) -> None:
     """Draw a filled circle at each place."""
     box = _around(canvas, centres, radius)
     if box is None:
@@ -100,7 +105,7 @@ def dots(canvas: Picture, centres: Sequence[Place], colour: Colour, *, radius: f
     canvas.paste(colour, box, fine.reduce(SMOOTH))
 
 
-def bend(start: Place, end: Place, parts: int = 24) -> list[Place]:
+def bend(start: Position, end: Position, parts: int = 24) -> list[Position]:
     """A curve that leaves `start` and reaches `end` upright: a cubic Bézier with level middle."""
     (x0, y0), (x1, y1) = start, end
     middle = (y0 + y1) / 2
@@ -112,7 +117,7 @@ def bend(start: Place, end: Place, parts: int = 24) -> list[Place]:
     return curve
 
 
-def _around(canvas: Picture, places: Sequence[Place], reach: float) -> Box | None:
+def _around(canvas: Picture, places: Sequence[Position], reach: float) -> Box | None:
     """The part of a canvas that holds the places and what is `reach` pixels from them, if any."""
     if not places:
         return None

@@ -7,7 +7,7 @@ from math import ceil
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from phosphene.render.canvas import Box, Place
+from phosphene.render.canvas import Box
 
 GAP = 0.07  # between pictures, as a share of a cell
 SMALLEST = 50  # pixels: smaller pictures would show nothing
@@ -28,7 +28,7 @@ class Grid:
     middle: tuple[float, float]  # of the points; it lies in the middle of the grid
 
     @classmethod
-    def under(cls, spots: Sequence[Place], size: int, *, titled: bool) -> "Grid":
+    def under(cls, spots: Sequence[Position], size: int, *, titled: bool) -> "Grid":
         """The grid for points at `spots`, on a sheet `size` pixels wide.
 
         It has as few and as large cells as the number of points allows. Both counts of cells are odd, so
@@ -48,7 +48,7 @@ class Grid:
         """The height of the whole sheet, with room for a line of text below the grid."""
         return self.top + round(self.rows * self.cell) + self.margin + round(self.size / 40)
 
-    def pixel(self, spot: Place) -> Place:
+    def pixel(self, spot: Position) -> Position:
         """The place on the sheet of a point of the map, whose x and y lie in [0, 1]."""
         across, up = spot[0] - self.middle[0], spot[1] - self.middle[1]
         scale = self.columns * self.cell
@@ -72,7 +72,7 @@ class Cells:
         self.grid = grid
         self.taken = np.zeros((grid.rows, grid.columns), dtype=bool)
 
-    def nearest(self, places: Mapping[str, Place], side: int) -> Boxes:
+    def nearest(self, places: Mapping[str, Position], side: int) -> Boxes:
         """Give each image the nearest free square of `side` times `side` cells, while there are any."""
         boxes: Boxes = {}
         for id, spot in places.items():
@@ -85,7 +85,7 @@ class Cells:
             boxes[id] = self._take(int(rows[nearest]), int(columns[nearest]), side)
         return boxes
 
-    def within(self, places: Mapping[str, Place]) -> Boxes:
+    def within(self, places: Mapping[str, Position]) -> Boxes:
         """Give each free cell to the image within it that is nearest to its middle."""
         best: dict[tuple[int, int], tuple[float, str]] = {}
         for id, spot in places.items():
@@ -97,7 +97,7 @@ class Cells:
                 best[row, column] = min(best.get((row, column), (distance, id)), (distance, id))
         return {id: self._take(row, column, 1) for (row, column), (_, id) in best.items()}
 
-    def _in_cells(self, spot: Place) -> Place:
+    def _in_cells(self, spot: Position) -> Position:
         grid = self.grid
         return (spot[0] - grid.margin) / grid.cell, (spot[1] - grid.top) / grid.cell
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from PIL.Image import Image as Picture
 
 from phosphene.explore.map import Map
-from phosphene.render.canvas import Box, Place, blank, dots, frame, place, strokes
+from phosphene.render.canvas import Box, Position, blank, dots, frame, place, strokes
 from phosphene.render.colours import GLOW, QUIET, TEXT
 from phosphene.render.fonts import shorten, width, write
 from phosphene.render.grid import Boxes, Cells, Grid
@@ -52,7 +52,7 @@ def draw_map(
 
 
 def _placed(
-    grid: Grid, at: Mapping[str, Place], generated: Mapping[str, Place], parents: Parents
+    grid: Grid, at: Mapping[str, Position], generated: Mapping[str, Position], parents: Parents
 ) -> tuple[Boxes, Boxes, Boxes]:
     """The boxes of the generated images, of their parents and of the others."""
     cells = Cells(grid)
@@ -76,7 +76,7 @@ def _link(canvas: Picture, ours: Boxes, shown: Boxes, parents: Parents) -> None:
     dots(canvas, [parent for parent, _ in lines], GLOW, radius=canvas.width / 320)
 
 
-def _middle(box: Box) -> Place:
+def _middle(box: Box) -> Position:
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 

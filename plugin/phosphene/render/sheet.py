@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from PIL.Image import Image as Picture
 
 from phosphene.errors import PhospheneError
-from phosphene.render.canvas import Place, bend, blank, dots, strokes
+from phosphene.render.canvas import Position, bend, blank, dots, strokes
 from phosphene.render.colours import GLOW, LINE, QUIET, TEXT
 from phosphene.render.fonts import shorten, write
 from phosphene.render.tiles import Line, Measures, Tile, draw_line
@@ -76,7 +76,7 @@ def family(
     top = margin + large.title_room(title)
     canvas = blank(2 * margin + across, top + sum(heights) + joint * (len(parts) - 1) + margin)
     _title(canvas, title, large)
-    touching: list[list[Place]] = []
+    touching: list[list[Position]] = []
     for (part, by), height in zip(parts, heights, strict=True):
         left = (canvas.width - by.across(len(part.tiles))) // 2
         _row(canvas, part, (left, top), by)
@@ -162,7 +162,7 @@ def _few(label: str, tiles: Sequence[Tile]) -> Row:
     return Row(f"{label} (and {hidden} more)" if hidden > 0 else label, tiles[:ROW_AT_MOST])
 
 
-def _join(canvas: Picture, touching: Sequence[Sequence[Place]]) -> None:
+def _join(canvas: Picture, touching: Sequence[Sequence[Position]]) -> None:
     """Lines from each generation to the next; `touching` has the upper and lower ends of each."""
     joints = zip(touching[1::2], touching[2::2], strict=False)
     paths = [bend(upper, lower) for above, below in joints for upper in above for lower in below]

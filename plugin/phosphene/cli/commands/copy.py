@@ -21,7 +21,7 @@ def copy(settings: Settings, source: str, target: str) -> None:
     A generator that was trained for A stays there.
     """
     import phosphene
-    from phosphene.maintenance.copying import Place
+    from phosphene.maintenance.copying import CopySide
     from phosphene.maintenance.copying import copy as transfer
 
     output, device = settings.output, settings.device
@@ -35,7 +35,7 @@ def copy(settings: Settings, source: str, target: str) -> None:
             settings.kept = f"{done:,} images were copied; the same command goes on from there"
             advance(done, total)
 
-        done = transfer(Place(old.store, old.folder), Place(new.store, new.folder), tell)
+        done = transfer(CopySide(old.store, old.folder), CopySide(new.store, new.folder), tell)
     if done.without_file:
         output.note(f"{done.without_file:,} generated pictures have no file on this machine, only thumbnails")
     if done.passed_over:
