@@ -9,7 +9,7 @@ from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 
 from phosphene.images import resized
-from phosphene.render.colours import CARD, GLOW, ROOM, Colour
+from phosphene.render.colours import CARD, GLOW, ROOM, Paint
 from phosphene.render.fonts import width, write
 
 FINE = 4  # round shapes are drawn this many times larger, then shrunk: Pillow's have jagged edges
@@ -52,7 +52,7 @@ def place(canvas: Picture, picture: Picture, box: Box, *, radius: int, card: boo
     canvas.paste(shown, (x, y), _rounded(shown.size, min(radius, min(shown.size) // 2)))
 
 
-def slab(canvas: Picture, box: Box, colour: Colour, radius: int) -> None:
+def slab(canvas: Picture, box: Box, colour: Paint, radius: int) -> None:
     """Fill a box with round corners."""
     left, top, right, bottom = box
     canvas.paste(colour, box, _rounded((right - left, bottom - top), radius))
@@ -78,7 +78,7 @@ def badge(canvas: Picture, corner: tuple[int, int], size: int) -> int:
 def strokes(
     canvas: Picture,
     paths: Sequence[Sequence[Position]],
-    colour: Colour,
+    colour: Paint,
     *,
     thick: float,
     opacity: float = 1.0,
@@ -94,7 +94,7 @@ def strokes(
     canvas.paste(colour, box, fine.reduce(SMOOTH))
 
 
-def dots(canvas: Picture, centres: Sequence[Position], colour: Colour, *, radius: float) -> None:
+def dots(canvas: Picture, centres: Sequence[Position], colour: Paint, *, radius: float) -> None:
     """Draw a filled circle at each place."""
     box = _around(canvas, centres, radius)
     if box is None:

@@ -15,7 +15,7 @@ from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 from PIL.ImageFont import FreeTypeFont
 
-from phosphene.render.colours import Colour
+from phosphene.render.colours import Paint
 
 # Names that Pillow looks up in the system's font folders: Linux, Windows, macOS; Chinese,
 # Japanese and Korean last.
@@ -35,7 +35,7 @@ FINE = 3  # text is drawn this many times larger, then shrunk: small letters are
 
 
 def write(
-    canvas: Picture, place: tuple[float, float], text: str, size: int, colour: Colour, align: str = "left"
+    canvas: Picture, place: tuple[float, float], text: str, size: int, colour: Paint, align: str = "left"
 ) -> None:
     """Draw one line of text; `place` is on its baseline, at its left, middle or right end."""
     left = place[0] - width(text, size) * {"left": 0.0, "middle": 0.5, "right": 1.0}[align]

@@ -39,8 +39,8 @@ GAP = 2  # columns between pictures
 # The fewest characters that show what a picture is.
 NARROWEST: dict[How, int] = {"kitty": 12, "iterm2": 12, "blocks": 18, "coarse": 18}
 
-Colour = list[int]  # red, green, blue
-Half = Colour | None  # None: nothing is drawn there
+Rgb = list[int]  # red, green, blue
+Half = Rgb | None  # None: nothing is drawn there
 LEVELS = (0, 95, 135, 175, 215, 255)  # of xterm's colours 16 to 231; 232 to 255 are greys
 PALETTE = np.array([*product(LEVELS, repeat=3), *((grey,) * 3 for grey in range(8, 248, 10))])
 
@@ -153,7 +153,7 @@ def _coarse(strip: Picture, wide: int) -> str:
     return _half_blocks(strip, wide, lambda colour: f"5;{_nearest_of_256(colour)}")
 
 
-def _half_blocks(strip: Picture, wide: int, code: Callable[[Colour], str]) -> str:
+def _half_blocks(strip: Picture, wide: int, code: Callable[[Rgb], str]) -> str:
     """Two pixels in one character: an upper half block in one colour on the other."""
     small = strip.resize((wide, strip.height // CELL[1] * 2), Resampling.BOX)
     halves = [[pixel[:3] if pixel[3] > 127 else None for pixel in row] for row in np.asarray(small).tolist()]
@@ -164,7 +164,7 @@ def _half_blocks(strip: Picture, wide: int, code: Callable[[Colour], str]) -> st
     return "".join(f"{line}\n" for line in lines)
 
 
-def _characters(pairs: Iterable[tuple[Half, Half]], code: Callable[[Colour], str]) -> str:
+def _characters(pairs: Iterable[tuple[Half, Half]], code: Callable[[Rgb], str]) -> str:
     """One line of text; equal characters share one change of colours."""
     line = ""
     for (upper, lower), same in groupby(pairs):
@@ -180,7 +180,7 @@ def _characters(pairs: Iterable[tuple[Half, Half]], code: Callable[[Colour], str
     return f"{line}\x1b[0m"
 
 
-def _nearest_of_256(colour: Colour) -> int:
+def _nearest_of_256(colour: Rgb) -> int:
     """The index of the nearest of xterm's 6 by 6 by 6 colours or 24 greys."""
     return int(((PALETTE - colour) ** 2).sum(axis=1).argmin()) + 16
 

@@ -3,7 +3,7 @@
 import math
 
 from phosphene.landscape.scenes.palette import Colour, shade
-from phosphene.landscape.scenes.pen import Pen, Point
+from phosphene.landscape.scenes.pen import XY, Pen
 
 WOOD: Colour = (110, 74, 48)
 CREAM: Colour = (250, 242, 222)
@@ -87,11 +87,11 @@ def windmill(pen: Pen, colour: Colour) -> None:
     pen.ellipse(WOOD, 0, 0.64, 0.035, 0.035)
 
 
-def sail(pen: Pen, to: Point) -> None:
+def sail(pen: Pen, to: XY) -> None:
     """Draw one sail of a windmill from its hub in a direction."""
     (along, rise), reach = to, 0.40
 
-    def spot(far: float, beside: float) -> Point:
+    def spot(far: float, beside: float) -> XY:
         return far * along - beside * rise, 0.64 + far * rise + beside * along
 
     pen.polygon(CREAM, spot(0.09, 0), spot(reach, 0), spot(reach, 0.12), spot(0.09, 0.10))

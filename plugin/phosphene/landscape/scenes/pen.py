@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from phosphene.landscape.scenes.palette import Colour, Light, mix, tinted
 
-Point = tuple[float, float]
+XY = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Pen:
         """Return the pen for a thing's reflection: upside down, squeezed, and full of the water's colour."""
         return replace(self, up=-0.55 * self.up, veil=water, veiled=0.62)
 
-    def pixel(self, point: Point) -> Point:
+    def pixel(self, point: XY) -> XY:
         """Return a point of this pen's units in pixels."""
         return self.x + point[0] * self.across, self.y - point[1] * self.up
 
@@ -57,7 +57,7 @@ class Pen:
         """Return how a daylight colour looks in this light. Things that shine keep their colour."""
         return mix(colour if shines else tinted(colour, self.tint), self.veil, self.veiled)
 
-    def polygon(self, colour: Colour, *points: Point, shines: bool = False) -> None:
+    def polygon(self, colour: Colour, *points: XY, shines: bool = False) -> None:
         """Fill a polygon."""
         self.brush.polygon([self.pixel(point) for point in points], self.seen(colour, shines=shines))
 
@@ -80,7 +80,7 @@ class Pen:
         turns = [math.pi * step / 24 for step in range(25)]
         self.polygon(colour, *((x + rx * math.cos(turn), y + ry * math.sin(turn)) for turn in turns))
 
-    def line(self, colour: Colour, width: float, *points: Point, shines: bool = False) -> None:
+    def line(self, colour: Colour, width: float, *points: XY, shines: bool = False) -> None:
         """Draw a line with round joints and ends; `width` is in units."""
         pixels = [self.pixel(point) for point in points]
         ink, thick = self.seen(colour, shines=shines), abs(width * self.across)
