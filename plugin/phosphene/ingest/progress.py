@@ -44,3 +44,4 @@ class Added:
 
 
 OnProgress = Callable[[Progress], None]
+OnCount = Callable[[int, int], None]  # images that were looked at, and images in all

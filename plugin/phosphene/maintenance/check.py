@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from phosphene.errors import Damage, LibraryError, StoreError
+from phosphene.ingest.progress import OnCount
 from phosphene.journal import Journal
 from phosphene.maintenance.check_files import check_added_files, check_generated_files
-from phosphene.maintenance.check_rows import OnProgress, check_rows, check_thumbnails
+from phosphene.maintenance.check_rows import check_rows, check_thumbnails
 from phosphene.maintenance.findings import Finding, about_images
 from phosphene.manifest import NAME as MANIFEST
 from phosphene.manifest import Manifest
@@ -20,7 +21,7 @@ from phosphene.store import Store
 from phosphene.store.lance.store import LanceStore
 
 
-def check_folder(folder: Path, *, deep: bool = False, on_progress: OnProgress | None = None) -> list[Finding]:
+def check_folder(folder: Path, *, deep: bool = False, on_progress: OnCount | None = None) -> list[Finding]:
     """All that is wrong with the library in a folder. Raises LibraryError if there is none."""
     if not any((folder / name).exists() for name in (MANIFEST, "store", "journal.sqlite")):
         raise LibraryError(
@@ -39,7 +40,7 @@ def check_folder(folder: Path, *, deep: bool = False, on_progress: OnProgress | 
 
 
 def check(
-    store: Store | None, journal: Journal, *, deep: bool = False, on_progress: OnProgress | None = None
+    store: Store | None, journal: Journal, *, deep: bool = False, on_progress: OnCount | None = None
 ) -> list[Finding]:
     """All that is wrong with what a library holds. With `deep` the bytes of all files are compared."""
     findings = [Finding("journal", f"its file is damaged: {each}") for each in journal.problems()]

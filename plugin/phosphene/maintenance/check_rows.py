@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from phosphene.batches import batched
@@ -14,13 +14,11 @@ from phosphene.store import Store
 from phosphene.store.invalid import is_id
 from phosphene.store.lance.store import LanceStore
 
-OnProgress = Callable[[int, int], None]  # images that were looked at, and images in all
-
 LENGTH_WITHIN = 1e-3  # by how much the length of a unit vector may differ from 1: half floats stay within it
 BATCH = 500  # images whose thumbnails are in memory at once: 10 MB
 
 
-def check_rows(store: Store, images: dict[str, Image], on_progress: OnProgress | None) -> Iterator[Finding]:
+def check_rows(store: Store, images: dict[str, Image], on_progress: OnCount | None) -> Iterator[Finding]:
     """What is wrong with the rows. The images of all rows that can be read are put into `images`."""
     wrong = {reason: [str(row["id"]) for row in rows] for reason, rows in unsound_rows(store).items()}
     counts: Counter[str] = Counter()

@@ -8,7 +8,7 @@ each image, and the target's journal learns of the images that it does not know.
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +20,7 @@ from phosphene.errors import LibraryError, StoreError
 from phosphene.files import inside, write_whole
 from phosphene.images import read
 from phosphene.ingest.commit import fill
+from phosphene.ingest.progress import OnCount
 from phosphene.journal import Journal
 from phosphene.maintenance.upgrading import begin_writing
 from phosphene.records import Image
@@ -32,8 +33,6 @@ PNG = b"\x89PNG\r\n\x1a\n"  # what every PNG file begins with
 LARGEST = 64 << 20  # bytes of a generated picture; ours have 0.1 MiB
 NAMED = 5  # ids that an error names
 SIZE = 16  # bytes of an image's digest
-
-OnProgress = Callable[[int, int], None]  # images seen, images in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ class Copied:
     seconds: float
 
 
-def copy(source: CopySide, target: CopySide, on_progress: OnProgress | None = None) -> Copied:
+def copy(source: CopySide, target: CopySide, on_progress: OnCount | None = None) -> Copied:
     """Copy all images. Images that only the target has stay there.
 
     Raises LibraryError if the spaces differ, and StoreError if the target does not hold in the end what

@@ -27,7 +27,7 @@ from phosphene.training.budget import Budget
 from phosphene.training.ema import averaged_weights
 from phosphene.training.examples import mirrored
 from phosphene.training.run import CHECKPOINT, OnNote
-from phosphene.training.trainer import OnProgress, Trainer
+from phosphene.training.trainer import OnTrainingProgress, Trainer
 from phosphene.training.workers import LossAndGradients
 
 RATES = {"muon": 0.01, "adamw": 2e-3}
@@ -47,7 +47,7 @@ def train_autoencoder(
     dataset: str = "",
     seed: int = 0,
     device: str = "cpu",
-    on_step: OnProgress | None = None,
+    on_step: OnTrainingProgress | None = None,
     on_note: OnNote | None = None,
 ) -> Autoencoder:
     """Train on pictures (n, size, size, 3) and return the averaged network.

@@ -24,7 +24,7 @@ from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT, Denoiser
 from phosphene.training.budget import Budget
 from phosphene.training.dataset import LatentDataset
 from phosphene.training.run import OnNote
-from phosphene.training.trainer import OnProgress, Trainer, copy_start
+from phosphene.training.trainer import OnTrainingProgress, Trainer, copy_start
 from phosphene.training.workers import LossAndGradients
 
 MAX_NEIGHBOURS = 8
@@ -57,7 +57,7 @@ def train_denoiser(
     origin: str = "",
     seed: int = 0,
     device: str = "cpu",
-    on_step: OnProgress | None = None,
+    on_step: OnTrainingProgress | None = None,
     on_note: OnNote | None = None,
     on_sheet: Callable[[Denoiser], bytes] | None = None,
     sheet_every: float = 240.0,

@@ -13,7 +13,7 @@ from phosphene.nets.latent_encoder import LatentEncoder
 from phosphene.training.budget import Budget
 from phosphene.training.dataset import LatentDataset
 from phosphene.training.run import OnNote
-from phosphene.training.trainer import OnProgress, Trainer, copy_start
+from phosphene.training.trainer import OnTrainingProgress, Trainer, copy_start
 from phosphene.training.workers import LossAndGradients
 
 BATCH_SIZE = 128
@@ -30,7 +30,7 @@ def train_latent_encoder(
     origin: str = "",
     seed: int = 0,
     device: str = "cpu",
-    on_step: OnProgress | None = None,
+    on_step: OnTrainingProgress | None = None,
     on_note: OnNote | None = None,
 ) -> LatentEncoder:
     """Train on a dataset and return the averaged network.

@@ -19,7 +19,7 @@ EVERY = 10  # steps between two lines of the log
 
 Network = TypeVar("Network", bound=nn.Module)
 Batch = TypeVar("Batch")
-OnProgress = Callable[[TrainingProgress], None]
+OnTrainingProgress = Callable[[TrainingProgress], None]
 
 
 class Trainer(Generic[Network, Batch]):
@@ -64,7 +64,7 @@ class Trainer(Generic[Network, Batch]):
         self,
         draw: Callable[[], Sequence[Batch]],
         gradients: Callable[[Sequence[Tensor], Batch], LossAndGradients],
-        on_step: OnProgress | None = None,
+        on_step: OnTrainingProgress | None = None,
     ) -> Iterator[None]:
         """Take the steps. Each learns from one batch, which `draw` returns in parts, one per worker."""
         for step in self.run:
