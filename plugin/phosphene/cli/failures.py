@@ -16,7 +16,7 @@ from phosphene.errors import PhospheneError, PhospheneWarning
 from phosphene.interrupt import Terminated
 
 
-class Failure(click.ClickException):
+class CommandError(click.ClickException):
     """`Error: …` and `hint: …` on stderr, exit 1."""
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -62,14 +62,14 @@ def told(settings: Settings) -> Iterator[None]:
         message = lines(error.format_message().expandtabs(2), sys.stderr)
         raise click.UsageError(message, error.ctx) from error
     except PhospheneError as error:
-        raise Failure(error.message, error.hint) from error
+        raise CommandError(error.message, error.hint) from error
     except KeyboardInterrupt as error:
         end = Ended if isinstance(error, Terminated) else Interrupted
         raise end(settings.kept) from error
     except OSError as error:
         if error.errno == errno.EPIPE:  # the reader has gone, as with `| head`: click ends quietly
             raise
-        raise Failure(_system(error)) from error
+        raise CommandError(_system(error)) from error
 
 
 def _take_warnings() -> None:

@@ -193,7 +193,7 @@ def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
 SIZE = re.compile(r"([1-9][0-9]{0,4})(?:[xX]([1-9][0-9]{0,4}))?")
 
 
-class Size(click.ParamType[tuple[int, int]]):
+class SizeType(click.ParamType[tuple[int, int]]):
     """`WIDTHxHEIGHT` in pixels, or one number for a square."""
 
     name = "WxH"

@@ -34,7 +34,7 @@ class VectorizeResponse(BaseModel):
     imageVectors: list[list[float]]
 
 
-class _Body(BaseModel):
+class _RequestBody(BaseModel):
     """A request in JSON. Either list may be absent or null."""
 
     model_config = ConfigDict(strict=True)
@@ -67,9 +67,9 @@ def parse_request(body: bytes | bytearray, limits: Limits) -> VectorizeRequest:
     return VectorizeRequest(texts, images)
 
 
-def _parse(json: bytes) -> _Body:
+def _parse(json: bytes) -> _RequestBody:
     try:
-        return _Body.model_validate_json(json)
+        return _RequestBody.model_validate_json(json)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         if first["type"] == "json_invalid":

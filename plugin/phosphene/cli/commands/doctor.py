@@ -42,7 +42,7 @@ print(", ".join(found))
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """One thing that was looked at; `bad` ones keep phosphene from working, `note`s do not."""
 
     what: str
@@ -78,9 +78,9 @@ def doctor(context: click.Context, settings: Settings) -> None:
         context.exit(1)
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
+def examine(settings: Settings) -> Iterator[Diagnosis]:
     """Look at one thing after the other."""
-    yield Finding("phosphene", "ok", f"{__version__} on Python {sys.version.split()[0]}")
+    yield Diagnosis("phosphene", "ok", f"{__version__} on Python {sys.version.split()[0]}")
     yield from _packages()
     yield from _extras()
     yield _child("devices", DEVICES, "install a torch for this machine: https://pytorch.org")
@@ -93,40 +93,40 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _browser()
 
 
-def _packages() -> Iterator[Finding]:
+def _packages() -> Iterator[Diagnosis]:
     from importlib.metadata import PackageNotFoundError, version
 
     for name in PACKAGES:
         try:
-            yield Finding(name, "ok", version(name))
+            yield Diagnosis(name, "ok", version(name))
         except PackageNotFoundError:
-            yield Finding(name, "bad", "not installed", f"`pip install {name}`, or install phosphene again")
+            yield Diagnosis(name, "bad", "not installed", f"`pip install {name}`, or install phosphene again")
 
 
-def _extras() -> Iterator[Finding]:
+def _extras() -> Iterator[Diagnosis]:
     from phosphene.extras import MODULES, how_to_install, missing
 
     for extra in MODULES:
         absent = missing(extra)
         if absent:
             found = f"not installed: {', '.join(absent)}"
-            yield Finding(f"extra {extra}", "note", found, how_to_install(extra))
+            yield Diagnosis(f"extra {extra}", "note", found, how_to_install(extra))
         else:
-            yield Finding(f"extra {extra}", "ok", "installed")
+            yield Diagnosis(f"extra {extra}", "ok", "installed")
 
 
-def _store() -> Finding:
+def _store() -> Diagnosis:
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         found = _child("store", STORE, "`pip install --force-reinstall lancedb`", folder)
     if found.found.startswith("died"):
         fix = "LanceDB needs a processor with AVX2 (most since 2013): use another machine"
-        return Finding("store", "bad", found.found, fix)
-    return found if found.state == "bad" else Finding("store", "ok", "LanceDB writes and reads")
+        return Diagnosis("store", "bad", found.found, fix)
+    return found if found.state == "bad" else Diagnosis("store", "ok", "LanceDB writes and reads")
 
 
-def _child(what: str, code: str, fix: str, *arguments: str) -> Finding:
+def _child(what: str, code: str, fix: str, *arguments: str) -> Diagnosis:
     """Run code in a process of its own, so that it may die."""
     import subprocess
 
@@ -138,28 +138,28 @@ def _child(what: str, code: str, fix: str, *arguments: str) -> Finding:
             timeout=PATIENCE,
         )
     except subprocess.TimeoutExpired:
-        return Finding(what, "bad", f"no answer within {PATIENCE} s", fix)
+        return Diagnosis(what, "bad", f"no answer within {PATIENCE} s", fix)
     if ended.returncode < 0:
-        return Finding(what, "bad", f"died by signal {-ended.returncode}", fix)
+        return Diagnosis(what, "bad", f"died by signal {-ended.returncode}", fix)
     if ended.returncode:
-        return Finding(what, "bad", (ended.stderr.strip() or "failed").splitlines()[-1], fix)
-    return Finding(what, "ok", ended.stdout.strip())
+        return Diagnosis(what, "bad", (ended.stderr.strip() or "failed").splitlines()[-1], fix)
+    return Diagnosis(what, "ok", ended.stdout.strip())
 
 
-def _models() -> Iterator[Finding]:
+def _models() -> Iterator[Diagnosis]:
     from phosphene.embedding import DEFAULT_MODEL
     from phosphene.embedding.weights import resolve
 
     for name in ("landscape", DEFAULT_MODEL):
         try:
-            yield Finding(f"model {name}", "ok", str(resolve(name).file))
+            yield Diagnosis(f"model {name}", "ok", str(resolve(name).file))
         except PhospheneError as error:
             built_in = name == "landscape"
             fix = "install phosphene again" if built_in else error.hint
-            yield Finding(f"model {name}", "bad" if built_in else "note", error.message, fix)
+            yield Diagnosis(f"model {name}", "bad" if built_in else "note", error.message, fix)
 
 
-def _plugins() -> Iterator[Finding]:
+def _plugins() -> Iterator[Diagnosis]:
     """The plugins of other packages. A broken one keeps only itself from working."""
     from phosphene.embedding import EMBEDDERS
     from phosphene.generators import GENERATORS
@@ -173,24 +173,24 @@ def _plugins() -> Iterator[Finding]:
         try:
             registry.check(plugin)
         except PhospheneError as error:
-            yield Finding(what, "note", error.message, error.hint)
+            yield Diagnosis(what, "note", error.message, error.hint)
         else:
-            yield Finding(what, "ok", f"{plugin.package} {plugin.version}")
+            yield Diagnosis(what, "ok", f"{plugin.package} {plugin.version}")
 
 
-def _library(settings: Settings) -> Finding:
+def _library(settings: Settings) -> Diagnosis:
     from phosphene.config import default_library
 
     name = settings.library or default_library()
     try:
         if not _is_there(name):
             fix = f"`phosphene -L {quote(name)} add PATH…` makes one"
-            return Finding("library", "note", f"none yet in {name}", fix)
+            return Diagnosis("library", "note", f"none yet in {name}", fix)
         with settings.open() as library:
             state = library.status()
     except PhospheneError as error:
-        return Finding("library", "bad", error.message, error.hint)
-    return Finding("library", "ok", f"{state.library}: {state.images:,} images, model {state.model}")
+        return Diagnosis("library", "bad", error.message, error.hint)
+    return Diagnosis("library", "ok", f"{state.library}: {state.images:,} images, model {state.model}")
 
 
 def _is_there(name: str) -> bool:
@@ -201,7 +201,7 @@ def _is_there(name: str) -> bool:
     return locate(name).manifest(open_embedder) is not None
 
 
-def _space(settings: Settings) -> Finding:
+def _space(settings: Settings) -> Diagnosis:
     import shutil
 
     from phosphene.config import home
@@ -216,27 +216,29 @@ def _space(settings: Settings) -> Finding:
     free = shutil.disk_usage(folder).free
     said = f"{free / 2**30:.1f} GiB where the library lies ({folder})"
     if free < TIGHT:
-        return Finding("free space", "note", said, "make room: `phosphene -L FOLDER` may lie on another disk")
-    return Finding("free space", "ok", said)
+        return Diagnosis(
+            "free space", "note", said, "make room: `phosphene -L FOLDER` may lie on another disk"
+        )
+    return Diagnosis("free space", "ok", said)
 
 
-def _terminal() -> Finding:
+def _terminal() -> Diagnosis:
     import os
 
     from phosphene.render.terminal import detect
 
     how = detect(sys.stdout, os.environ)
-    return Finding(
+    return Diagnosis(
         "terminal", "ok", f"shows pictures as {how}" if how else "no pictures: not a terminal, or NO_COLOR"
     )
 
 
-def _browser() -> Finding:
+def _browser() -> Diagnosis:
     import shutil
 
     for name in BROWSERS:
         if found := shutil.which(name):
-            return Finding("chromium", "ok", found)
-    return Finding(
+            return Diagnosis("chromium", "ok", found)
+    return Diagnosis(
         "chromium", "note", "not found", "only the tests of the pages need it: `apt install chromium`"
     )

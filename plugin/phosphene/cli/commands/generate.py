@@ -16,7 +16,7 @@ from phosphene.cli.options import (
     NamedValue,
     Number,
     Settings,
-    Size,
+    SizeType,
     command,
     input_files,
     origin_of,
@@ -99,7 +99,7 @@ DEFAULT = "[default: the generator's]"
     type=SHARE,
     help=f"How far to depart from the neighbours' pictures. With 1 only their vectors count.  {DEFAULT}",
 )
-@click.option("--size", metavar="WxH", type=Size(), help=f"The size in pixels.  {DEFAULT}")
+@click.option("--size", metavar="WxH", type=SizeType(), help=f"The size in pixels.  {DEFAULT}")
 @click.option(
     "--option",
     "options",
