@@ -67,6 +67,13 @@ LAYERS = (
 )
 # The one arrow inside the lowest layers that points up: an alias of a numpy type.
 ALLOWED = {("records", "vectors")}
+# Folders whose modules may share names, because they hold the same idea: a command with what it computes and
+# draws; a network, its training and the generator that uses it; the stores with what is common to all stores.
+FAMILIES = (
+    ("cli", "cli.commands", "explore", "maintenance", "render"),
+    ("nets", "training", "generators.retrieval"),
+    ("store", "store.lance", "store.weaviate"),
+)
 NO_LAYER = {"__init__", "__main__"}  # the front doors: they reach everything, lazily
 
 
@@ -144,6 +151,40 @@ def test_a_module_imports_only_from_lower_layers(path: Path) -> None:
     for other in map(part_of, ours):
         fine = other == module or (module, other) in ALLOWED or layer_of(other) < layer_of(module)
         assert fine, f"{path} imports phosphene.{other}, which is not below it"
+
+
+def family_of(folder: str) -> str:
+    return next((names[0] for names in FAMILIES if folder in names), folder)
+
+
+def test_no_two_modules_of_one_name_hold_different_ideas() -> None:
+    found: dict[str, set[str]] = {}
+    for path in modules():
+        folder, _, name = name_of(path).rpartition(".")
+        if path.stem != "__init__":
+            found.setdefault(name, set()).add(family_of(folder))
+
+    assert {name: folders for name, folders in found.items() if len(folders) > 1} == {}
+
+
+def test_no_two_classes_or_types_have_one_name() -> None:
+    found: dict[str, list[str]] = {}
+    for path in modules():
+        for name in types_in(path):
+            found.setdefault(name, []).append(name_of(path))
+
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+def types_in(path: Path) -> Iterator[str]:
+    """The classes and the aliases of types that a module defines, but for type variables of one letter."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+            yield from (name for name in names if len(name) > 1 and name[0].isupper() and not name.isupper())
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))

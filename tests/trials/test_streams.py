@@ -62,9 +62,9 @@ def test_a_terminal_is_shown_what_strangers_wrote_and_never_obeys_it(
     else:
         output.note(EVIL)
         output.wrote(Path(EVIL))
-        from phosphene.cli.failures import Failure
+        from phosphene.cli.failures import CommandError
 
-        Failure(EVIL, EVIL).show()
+        CommandError(EVIL, EVIL).show()
     said = click.unstyle(terminal.getvalue())
     assert "owned" in said
     assert all(letter.isprintable() or letter == "\n" for letter in said)

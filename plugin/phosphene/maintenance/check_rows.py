@@ -8,6 +8,7 @@ from typing import Any
 from phosphene.batches import batched
 from phosphene.errors import ImageError
 from phosphene.images import open_picture
+from phosphene.ingest.progress import OnCount
 from phosphene.maintenance.findings import Finding, about_images
 from phosphene.records import Image
 from phosphene.store import Store

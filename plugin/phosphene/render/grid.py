@@ -7,7 +7,7 @@ from math import ceil
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from phosphene.render.canvas import Box
+from phosphene.render.canvas import Box, Position
 
 GAP = 0.07  # between pictures, as a share of a cell
 SMALLEST = 50  # pixels: smaller pictures would show nothing
