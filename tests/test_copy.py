@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 import phosphene
+from command import run
 from oracle import SPACE, made
-from phosphene.cli import phosphene as command
 from phosphene.errors import LibraryError, StoreError
 from phosphene.library import Library
 from phosphene.maintenance import copying as transfer
@@ -73,10 +72,6 @@ def content(place: Path | str) -> dict[str, tuple[Image, bytes, bytes]]:
         images = list(opened.store.iterate(vectors=True))
         small = opened.store.thumbnails([image.id for image in images])
         return {image.id: (image, np.asarray(image.vector).tobytes(), small[image.id]) for image in images}
-
-
-def run(*words: object) -> Result:
-    return CliRunner().invoke(command, [str(word) for word in words])
 
 
 @pytest.fixture

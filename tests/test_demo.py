@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
 
-from phosphene.cli import phosphene
+from command import run
 from phosphene.cli.commands import demo
 from pictures import frame_count
 
@@ -21,10 +21,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Result]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(demo, "PICTURES", PICTURES)
         patch.setattr(demo, "SIDE", 96)
-        runs = [CliRunner().invoke(phosphene, ["demo", str(folder), *words]) for words in ([], ["--json"])]
-    for run in runs:
-        if run.exception and not isinstance(run.exception, SystemExit):
-            raise run.exception
+        runs = [run("demo", folder, *words) for words in ([], ["--json"])]
     return folder, runs
 
 

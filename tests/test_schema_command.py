@@ -7,18 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from phosphene.cli import phosphene
+from command import run
 from phosphene.store import image_schema
 from phosphene.store.weaviate.schema_diff import diff
 from weaviate_server import KEY, Server
 
 MODULE = {"multi2vec-clip": {"imageFields": ["thumbnail"]}}
-
-
-def run(*words: object) -> Result:
-    return CliRunner().invoke(phosphene, [str(word) for word in words])
 
 
 def lines(result: Result) -> list[dict[str, Any]]:

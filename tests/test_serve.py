@@ -6,8 +6,6 @@ import json
 import re
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +17,7 @@ import pytest
 from PIL import Image
 
 import phosphene
+from command import process, run
 from phosphene.embedding import Embedder, open_embedder
 from phosphene.errors import ModelError, ServerError
 from phosphene.server import Limits
@@ -432,21 +431,11 @@ def test_with_a_token_everything_but_health_lies_below_it(model: Embedder) -> No
 # ── the command ───────────────────────────────────────────────────────────────────────────
 
 
-def process(*words: str, **extra: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "phosphene", "serve", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **extra,
-    )
-
-
 def test_the_command_serves_logs_and_drains_at_sigterm(
     monkeypatch: pytest.MonkeyPatch, shared: Service
 ) -> None:
     monkeypatch.setenv("PHOSPHENE_TOKEN", TOKEN)
-    server = process("--model", "landscape", "--port", "0", "--json", "--device", "cpu")
+    server = process("serve", "--model", "landscape", "--port", "0", "--json", "--device", "cpu")
     assert server.stdout
     started = json.loads(server.stdout.readline())
     assert started["model"] == "landscape"
@@ -469,7 +458,7 @@ def test_the_command_serves_logs_and_drains_at_sigterm(
 
 
 def test_a_model_that_is_not_there_ends_the_command(tmp_path: Path) -> None:
-    server = process("--model", f"local-dir:{tmp_path}", "--port", "0")
+    server = process("serve", "--model", f"local-dir:{tmp_path}", "--port", "0")
     out, told = server.communicate(timeout=TIMEOUT)
     assert (server.returncode, out) == (1, "")
     assert "Error: there is no `open_clip_config.json` in" in told
@@ -496,12 +485,8 @@ def test_a_port_that_is_taken_is_named() -> None:
 
 
 def test_a_token_that_could_be_guessed_is_a_wrong_call() -> None:
-    from click.testing import CliRunner
-
-    from phosphene.cli import phosphene as command
-
     for token in ("short", "with/slash-0123456789"):
-        ended = CliRunner().invoke(command, ["serve", "--token", token])
+        ended = run("serve", "--token", token)
         assert ended.exit_code == 2
         assert "16 or more" in ended.stderr
 

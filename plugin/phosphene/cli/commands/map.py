@@ -9,16 +9,22 @@ from phosphene.cli.pictures import write_picture
 
 
 @command("map")
-@written("The map.", default="map.png")
-@click.option("--limit", type=FROM_TWO, default=2000, show_default=True, help="At most so many images.")
+@written("Write the map to this file.", default="map.png")
+@click.option(
+    "--limit",
+    type=FROM_TWO,
+    default=2000,
+    show_default=True,
+    help="How many imported images to show at most.",
+)
 def map(settings: Settings, out: Path, limit: int) -> None:
     """Draw a map of the library, with pictures instead of dots.
 
       phosphene map
       phosphene -L photos.lib map -o photos-map.png --limit 500
 
-    What is alike lies together: the axes are the two along which the vectors differ most (PCA).
-    Generated pictures are framed, and all of them are on the map; of the others at most --limit.
+    Similar pictures lie together. The axes are the two along which the vectors vary most (PCA).
+    All generated pictures are on the map, each with a frame, and at most --limit of the others.
     """
     from phosphene.render import draw_map
 
@@ -28,6 +34,6 @@ def map(settings: Settings, out: Path, limit: int) -> None:
         write_picture(settings.output, draw_map(drawn, library.thumbnails), out)
     shares = [round(share, 4) for share in drawn.shares]
     settings.output.summary(
-        f"mapped {len(drawn.points):,} images; the axes show {sum(shares):.0%} of how they differ",
+        f"mapped {len(drawn.points):,} images; the axes show {sum(shares):.0%} of the variance",
         {"file": str(out), "images": len(drawn.points), "shares": shares},
     )

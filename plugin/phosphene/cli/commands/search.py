@@ -12,13 +12,17 @@ from phosphene.cli.results import HITS, hit_records, labels
 
 @command("search")
 @click.argument("query", metavar="QUERY...", nargs=-1, required=True)
-@click.option("-n", "--count", default=10, show_default=True, type=COUNT, help="How many hits.")
-@click.option("--origin", default="all", show_default=True, type=ORIGINS, help="Which images count.")
+@click.option("-n", "--count", default=10, show_default=True, type=COUNT, help="How many hits to show.")
+@click.option("--origin", default="all", show_default=True, type=ORIGINS, help="Which images to search.")
 @click.option(
-    "--diversity", default=0.0, show_default=True, type=ZERO_TO_ONE, help="How unlike each other hits are."
+    "--diversity",
+    default=0.0,
+    show_default=True,
+    type=ZERO_TO_ONE,
+    help="How different the hits should be from each other.",
 )
 @click.option("--preview", "protocol", **PROTOCOLS)
-@written("Also write a contact sheet.")
+@written("Also write a contact sheet to this file.")
 def search(
     settings: Settings,
     query: Sequence[str],
@@ -36,17 +40,17 @@ def search(
       phosphene search id:5f0c2a44-... --json
       phosphene search a boat --diversity 0.5
 
-    A term is text, a picture or id:ID. It is a picture where it begins like a path (./ / ~/) or ends
-    like a picture's name (.jpg, .png …); pictures on the web are not fetched. + and - stand alone
-    between terms, and N: before a term weighs it, unless a number follows, as in 16:9.
+    A term is a text, a picture or id:ID. It is a picture if it begins like a path (./ / ~/) or ends
+    like the name of a picture (.jpg, .png …). Pictures on the web are not fetched. + and - stand
+    alone between terms. N: before a term is its weight, unless a number follows, as in 16:9.
 
-    The score is the cosine similarity, at most 1: compare it within one search only. With --diversity
+    The score is the cosine similarity, at most 1. Compare it only within one search. With --diversity
     the hits are chosen one by one, each near to the query and unlike those before it.
 
     In a pipe the columns are rank, score, origin, caption and file, separated by tabs. A file is its
-    path, byte by byte, but for control characters; these, and in captions marks that change the
-    direction of text, are written as escapes such as \x1b. On a terminal so is all that cannot be
-    printed. --json holds everything as it is.
+    path, byte by byte. Control characters are written as escapes such as \x1b, and in captions so
+    are marks that change the direction of text. On a terminal everything that cannot be printed is
+    an escape. --json writes everything as it is.
     """
     from phosphene.query import parse
     from phosphene.render import search_sheet

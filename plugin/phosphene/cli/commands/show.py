@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @command("show")
 @click.argument("id")
 @click.option("--preview", "protocol", **PROTOCOLS)
-@written("Also write it with its parents and descendants.")
+@written("Also write a sheet of it with its parents and descendants.")
 def show(settings: Settings, id: str, protocol: str, out: Path | None) -> None:
     """Show an image, its recipe, parents and descendants.
 
@@ -26,8 +26,8 @@ def show(settings: Settings, id: str, protocol: str, out: Path | None) -> None:
       phosphene show 5f0c2a44 -o family.png
       phosphene show 5f0c2a44 --json | jq .recipe
 
-    Parents are the neighbours that led a generated picture, and init what it started from. The
-    first eight letters of an id are enough where no other begins with them.
+    The parents of a generated picture are the neighbours that led it; init is the picture that it
+    started from. The first eight letters of an id are enough if no other id begins with them.
     """
     settings.claim(out)
     with settings.open() as library:
@@ -69,12 +69,12 @@ def _described(library: "Library", shown: "Shown") -> dict[str, Any]:
 
 
 def _uri(library: "Library", image: "Image | str") -> str | None:
-    """Where a relative lies; None for one that was removed, of which only the id is left."""
+    """The file of a relative; None for one that was removed, so that only its id is known."""
     return None if isinstance(image, str) else library.where(image)
 
 
 def _lines(record: Mapping[str, Any]) -> dict[str, object]:
-    """The same for people, with one line per caption, setting, parent and descendant."""
+    """The record for people, with one line per caption, setting, parent and descendant."""
     lines: dict[str, object] = {"id": record["id"], "origin": record["origin"]}
     place = nearby(record["uri"])
     lines["file"] = place if "://" in place else Path(place)
@@ -93,7 +93,7 @@ def _lines(record: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _made_with(recipe: Mapping[str, Any] | None) -> dict[str, object]:
-    """What a generated picture was made with; nothing where its recipe is not sound."""
+    """The settings that a generated picture was made with; none if its recipe is not valid."""
     from phosphene.errors import ImageError
     from phosphene.recipes import check
     from phosphene.recipes.formats import current

@@ -1,4 +1,4 @@
-"""`phosphene walk`: from one query to another, with pictures on the way."""
+"""`phosphene walk`: walk from one query to another, with pictures on the way."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,13 +27,13 @@ STEPS = click.IntRange(2, 1000)  # a sheet of so many stops has pictures of 96 p
 @command("walk")
 @click.argument("start", metavar="A")
 @click.argument("end", metavar="B")
-@click.option("--steps", type=STEPS, default=8, show_default=True, help="Stops, both ends included.")
+@click.option("--steps", type=STEPS, default=8, show_default=True, help="How many stops, both ends included.")
 @click.option("--generate", is_flag=True, help="Also generate a picture at every stop.")
-@click.option("--keep", is_flag=True, help="Store what was generated.")
+@click.option("--keep", is_flag=True, help="Store the generated pictures.")
 @INTO
 @GENERATOR
-@click.option("--seed", type=SEED, help="Of every generated picture.  [default: random]")
-@written("The sheet.", default="walk.png")
+@click.option("--seed", type=SEED, help="The seed of all generated pictures.  [default: random]")
+@written("Write the sheet to this file.", default="walk.png")
 def walk(
     settings: Settings,
     start: str,
@@ -46,22 +46,24 @@ def walk(
     seed: int | None,
     out: Path,
 ) -> None:
-    """Walk from one query to another and see what lies on the way.
+    """Walk from one query to another and show the pictures on the way.
 
       phosphene walk "a house in the snow at night" "a boat on a sunny sea"
       phosphene walk ./cat.jpg "a lion" --steps 12 --generate -o lion.png
 
-    The way is the great circle between the two vectors. At every stop the nearest picture of the
-    library is shown and, with --generate, below it one that was made there. All of these start
-    from the noise of one seed, which is printed. An animation lies beside the sheet, under the same
-    name with the ending .webp. The sheet of a long walk has several rows.
+    The walk follows the great circle between the vectors of the two queries. The sheet shows the
+    nearest picture of the library at every stop. With --generate, a picture that was made at that
+    stop is shown below it. All of these start from the same noise; its seed is printed. An
+    animation is written beside the sheet, under the same name with the ending .webp.
     """
     if keep and not generate:
-        raise click.UsageError("--keep is for what --generate makes")
+        raise click.UsageError("--keep stores generated pictures. Pass --generate, too.")
     if into and not keep:
-        raise click.UsageError("--into is for what --keep stores")
+        raise click.UsageError("--into names where --keep stores pictures. Pass --keep, too.")
     if out.suffix.lower() == ".webp":
-        raise click.UsageError("-o names the sheet; the ending .webp is the animation's")
+        raise click.UsageError(
+            "-o names the sheet, and the animation beside it ends in .webp. Choose another ending."
+        )
     from phosphene.query import parse
     from phosphene.render import walk_film, walk_sheet
 
@@ -88,7 +90,7 @@ def walk(
 
 
 def stop_record(library: "Library", stop: "Stop", target: "Library") -> dict[str, Any]:
-    """A stop as the JSON says it; `generated` is null where nothing was stored."""
+    """The record of a stop; `generated` is null if nothing was stored."""
     image = stop.hit.image if stop.hit else None
     return {
         "step": stop.index + 1,
