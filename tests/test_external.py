@@ -1,7 +1,6 @@
 """External collections: they are read, searched and generated from, and never written to."""
 
 import base64
-import json
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
@@ -14,11 +13,10 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 import phosphene
+from command import lines, run
 from oracle import vectors_like_embeddings
-from phosphene.cli import phosphene as command
 from phosphene.embedding import open_embedder
 from phosphene.errors import LibraryError, QueryError, StoreError, VectorError
 from phosphene.filters import EVERYTHING, GENERATED, Equals, Not, all_of, with_ids
@@ -312,17 +310,6 @@ def test_writing_is_refused_with_the_way_out(store: ExternalStore, collection: T
 # ── as a library ──────────────────────────────────────────────────────────────────────────
 
 PROMPT = "a red house in the snow at night"
-
-
-def run(*words: object) -> Result:
-    return CliRunner().invoke(command, [str(word) for word in words])
-
-
-def lines(*words: object) -> list[dict[str, Any]]:
-    """What a command that ends well prints as JSON."""
-    result = run(*words, "--json")
-    assert result.exit_code == 0, result.stderr
-    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")

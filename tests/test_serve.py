@@ -461,8 +461,8 @@ def test_a_model_that_is_not_there_ends_the_command(tmp_path: Path) -> None:
     server = process("serve", "--model", f"local-dir:{tmp_path}", "--port", "0")
     out, told = server.communicate(timeout=TIMEOUT)
     assert (server.returncode, out) == (1, "")
-    assert "Error: there is no `open_clip_config.json` in" in told
-    assert "hint: it is what open_clip's `save_pretrained` writes" in told
+    assert "Error: There is no `open_clip_config.json` in" in told
+    assert "hint: name a folder that open_clip's `save_pretrained` wrote" in told
 
 
 def test_what_names_no_space_is_said_before_a_port_is_opened() -> None:

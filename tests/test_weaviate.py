@@ -14,11 +14,10 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
+import command
 import phosphene
 from oracle import SPACE, Oracle, made, vectors_like_embeddings
-from phosphene.cli import phosphene as command
 from phosphene.errors import LibraryError, StoreError, VectorError
 from phosphene.filters import EVERYTHING, IMPORTED, Not, all_of, with_ids
 from phosphene.landscape.scenes import SEEDS, captions, compose, write
@@ -374,7 +373,7 @@ def test_a_command_ends_with_one_and_a_hint(weaviate: Server, url: str, tmp_path
     gone = f"weaviate://127.0.0.1:{free_ports()[0]}/Gone?timeout=1"
 
     for words in (["search", "house"], ["status"], ["add", str(tmp_path)]):
-        ended = CliRunner().invoke(command, ["-L", gone, *words])
+        ended = command.run("-L", gone, *words)
         assert ended.exit_code == 1, ended.output
         assert "Error: " in ended.output and "hint: " in ended.output
 
@@ -419,7 +418,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(url: str, *words: str) -> Any:
     """What a command says in JSON: the last line of its output."""
-    ended = CliRunner().invoke(command, ["-L", url, *words, "--json"])
+    ended = command.run("-L", url, *words, "--json")
     assert ended.exit_code == 0, ended.output
     return json.loads(ended.stdout.strip().splitlines()[-1]) if ended.stdout.strip() else None
 
@@ -443,7 +442,7 @@ def test_every_command_runs_on_a_server(url: str, drawn: Path, tmp_path: Path) -
     assert (state["store"], state["images"], state["generated"]) == ("weaviate", 13, 1)
     assert Address.parse(state["library"]) == Address.parse(url)
     assert run(url, "remove", made["id"], "--yes")["removed"] == 1
-    found = CliRunner().invoke(command, ["-L", url, "doctor", "--json"]).stdout.splitlines()
+    found = command.run("-L", url, "doctor", "--json").stdout.splitlines()
     library = next(line for line in map(json.loads, found) if line["what"] == "library")
     assert library["state"] == "ok" and "12 images" in library["found"]
 
