@@ -248,7 +248,7 @@ def test_a_folder_without_a_picture_is_an_error(library: Path, tmp_path: Path) -
     (tmp_path / "empty").mkdir()
     result = run("-L", library, "add", tmp_path / "empty")
     assert result.exit_code == 1
-    assert f"there is no picture in `{tmp_path / 'empty'}`" in result.stderr and "hint: " in result.stderr
+    assert f"There is no picture in `{tmp_path / 'empty'}`" in result.stderr and "hint: " in result.stderr
 
 
 def test_a_folder_of_something_else_is_refused_and_left_alone(drawn: Path, tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(drawn: Path, tmp_p
 def test_no_library_is_an_error_that_says_how_to_make_one(words: list[str], tmp_path: Path) -> None:
     result = run("-L", tmp_path / "none", *words)
     assert result.exit_code == 1
-    assert "there is no library" in result.stderr and "add" in result.stderr
+    assert "There is no library" in result.stderr and "add" in result.stderr
     assert not (tmp_path / "none").exists()
 
 

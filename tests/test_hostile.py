@@ -120,7 +120,7 @@ def test_other_hosts_are_refused_everywhere(shared: Service, host: str, path: st
 def test_pages_of_others_are_refused(shared: Service, headers: dict[str, str], method: str) -> None:
     answer = shared.client.request(method, "/vectorize", headers=headers, json={"texts": ["snow"]})
     assert answer.status_code == 403
-    assert answer.json()["error"].startswith("other sites' pages may not use this service")
+    assert answer.json()["error"].startswith("Pages of other sites may not use this service")
     assert not any("access-control" in name for name in answer.headers)
 
 
@@ -271,7 +271,7 @@ def test_slow_bodies_take_no_room_from_others_and_end(shared: Service) -> None:
     for one in slow:
         status, message = refusal(rest(one))
         assert status == 408
-        assert message.startswith("the body came too slowly: 1 bytes")
+        assert message.startswith("The body came too slowly: 1 bytes")
     assert shared.metric("phosphene_held_bytes") == 0
 
 
@@ -429,7 +429,7 @@ def scanned(scans: int, size: tuple[int, int]) -> bytes:
         (b"\xff\xd8" + b"\xff\xfe\0\x02" * 40_000, "too many small pieces"),
         (scanned(1100, (8, 8)), "scans, which would take too long"),
         (scanned(40, (2000, 200)), "scans, which would take too long"),
-        (encoded(Image.new("L", (70_000, 1))), "70000×1 pixels; a side may have 65,535"),
+        (encoded(Image.new("L", (70_000, 1))), "70000×1 pixels, and a side may have 65,535"),
         (encoded(Image.new("F", (700, 400)), "TIFF"), "0.25 million of this depth are allowed"),
         (encoded(Image.new("L", (1001, 1000))), "1001×1000 pixels; 1 million are allowed"),
     ],

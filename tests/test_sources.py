@@ -197,7 +197,7 @@ def test_a_path_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
 
 def test_folders_without_a_picture_are_an_error_that_says_what_is_read(tmp_path: Path) -> None:
     put(tmp_path, "a/notes.txt", "b/film.mp4")
-    with pytest.raises(ImageError, match=r"there is no picture in `.*/a`, `.*/b`") as caught:
+    with pytest.raises(ImageError, match=r"There is no picture in `.*/a`, `.*/b`") as caught:
         list(scan([tmp_path / "a", tmp_path / "b"]))
     assert "webp" in caught.value.hint
 
@@ -282,7 +282,7 @@ NO_COCO = {
     '{"images": [1, null, []]}': "`file_name`",
     "[" * 100_000: "recursion",
     '{"images": [{"id": 1' + "0" * 5000 + "}]}": "digits",
-    '{"images": [' + "\0": "no text",
+    '{"images": [' + "\0": "not text",
 }  # fmt: skip
 
 
@@ -290,7 +290,7 @@ NO_COCO = {
 def test_a_captions_file_that_is_none_is_an_error_where_it_was_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "captions.json").write_text(content)
     put(tmp_path, "a.jpg")
-    with pytest.raises(ImageError, match=r"captions\.json` is no COCO captions file") as caught:
+    with pytest.raises(ImageError, match=r"captions\.json` is not a COCO captions file") as caught:
         list(scan([tmp_path, tmp_path / "captions.json"]))
     assert NO_COCO[content] in str(caught.value)
     assert "image_id" in caught.value.hint
@@ -314,7 +314,7 @@ def test_no_odd_captions_file_anywhere_below_stops_a_scan(tmp_path: Path) -> Non
         f"{n}.jpg" for n in range(1, 7)
     ]
     said = {path_of(item).parent.name: item.reason for item in items if isinstance(item, Failure)}
-    reasons = ("is a directory", "not a file", "dangling link", "not a file", "larger than 1 GB")
+    reasons = ("a folder", "not a file", "a missing file", "not a file", "larger than 1 GB")
     assert list(said) == list("abcde")
     assert all(fault.endswith(reason) for fault, reason in zip(said.values(), reasons, strict=True))
 
@@ -331,7 +331,7 @@ def test_no_odd_text_file_stops_a_scan(tmp_path: Path) -> None:
     items = list(scan([tmp_path]))
     assert [item.captions for item in items if isinstance(item, Item)] == [(), (), (), (), (), ("a house",)]
     said = {path_of(item).name: item.reason for item in items if isinstance(item, Failure)}
-    reasons = ("is a directory", "not a file", "it is no text", "larger than 1 MB", "not a file")
+    reasons = ("a folder", "not a file", "it is not text", "larger than 1 MB", "not a file")
     assert [fault.removeprefix("its captions cannot be read: ") for fault in said.values()] == list(reasons)
     assert list(said) == ["1.txt", "2.txt", "3.txt", "4.txt", "5.txt"]
 
@@ -370,7 +370,7 @@ def test_an_id_of_two_images_gives_neither_a_caption(tmp_path: Path) -> None:
     annotations = [{"image_id": 1, "caption": "a"}, {"image_id": 2, "caption": "c"}]
     captions, said = listed(tmp_path, images, annotations)
     assert captions == {"a.jpg": (), "b.jpg": (), "c.jpg": ("c",)}
-    assert said == ["the id 1 stands for 2 images: it gives them no captions"]
+    assert said == ["the id 1 is that of 2 images, so that its captions are not used"]
 
 
 def test_entries_that_are_odd_are_passed_over_and_counted(tmp_path: Path) -> None:
@@ -391,7 +391,7 @@ def test_entries_that_are_odd_are_passed_over_and_counted(tmp_path: Path) -> Non
     assert said == [
         "an image has no `id` or no `file_name` (and 3 more like this)",
         "an annotation has no `image_id` or no `caption` (and 4 more like this)",
-        "an annotation is of the image 9, which is not listed",
+        "an annotation is for the image 9, which is not listed",
     ]
 
 
@@ -399,7 +399,7 @@ def test_a_file_without_annotations_lists_its_pictures_and_says_so(tmp_path: Pat
     (tmp_path / "c.json").write_text('{"images": [{"id": 1, "file_name": "a.jpg"}]}')
     picture, fault = scan([tmp_path / "c.json"])
     assert picture == file_item(tmp_path / "a.jpg")
-    assert reason_of(fault) == "it has no `annotations`, so that it gives no captions"
+    assert reason_of(fault) == "it has no `annotations`, and so no captions"
 
 
 @pytest.mark.parametrize(("listed_as", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
@@ -445,7 +445,7 @@ def test_a_captions_file_speaks_of_its_own_folder_and_of_those_that_are_named(tm
     )
     *pictures, fault = scan([file])
     assert pictures == [file_item(tmp_path / "set/in.jpg", ("in",))]
-    assert reason_of(fault).startswith("`../other/out.jpg` lies outside of its folder")
+    assert reason_of(fault).startswith("`../other/out.jpg` lies outside of the named folders")
     assert reason_of(fault).endswith("(and 1 more like this)")
     assert list(scan([file, tmp_path / "other"])) == [
         file_item(tmp_path / "other/out.jpg", ("up", "abs")), file_item(tmp_path / "set/in.jpg", ("in",)),
@@ -530,7 +530,7 @@ def test_lines_in_several_languages_stay_captions(tmp_path: Path) -> None:
 
 def test_a_captions_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "link.json").symlink_to("nowhere")
-    with pytest.raises(ImageError, match="cannot be read: dangling link"):
+    with pytest.raises(ImageError, match="cannot be read: it is a link to a missing file"):
         list(scan([tmp_path / "link.json"]))
 
 

@@ -61,7 +61,7 @@ def test_a_picture_is_found_by_the_name_that_a_shell_completes(trial: Trial) -> 
     ("term", "words"),
     [
         ("pics/y.png", "there is no picture `pics/y.png`"),
-        ("~nobody-of-this-name/y.png", "the home folder in `~nobody-of-this-name/y.png` is not known"),
+        ("~nobody-of-this-name/y.png", "The home folder in `~nobody-of-this-name/y.png` is not known"),
         ("https://example.org/y.jpg", "is an address, and phosphene fetches none"),
     ],
 )
@@ -85,4 +85,6 @@ def test_a_damaged_hit_is_shown_by_its_thumbnail_and_named(trial: Trial, damage:
     ):
         result = trial.run(*words)
         assert result.exit_code == 0, result.stderr
-    assert f"{hit['id']}.png` is no usable picture" in trial.run("show", hit["id"], "-o", "family.png").stderr
+    assert (
+        f"{hit['id']}.png` is not a usable picture" in trial.run("show", hit["id"], "-o", "family.png").stderr
+    )

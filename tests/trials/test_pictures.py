@@ -16,7 +16,7 @@ def test_add_exits_1_where_everything_that_was_named_failed(trial: Trial) -> Non
     good.write_bytes(jpeg(1))
     failed = trial.run("add", bad, "--json")
     assert failed.exit_code == 1
-    assert json.loads(failed.stdout)["failures"] == [{"uri": str(bad), "reason": "no picture inside"}]
+    assert json.loads(failed.stdout)["failures"] == [{"uri": str(bad), "reason": "there is no picture in it"}]
     assert "skipped" in failed.stderr
     assert trial.run("add", bad).exit_code == 1  # it was refused before
     assert trial.run("add", bad, good).exit_code == 0
@@ -36,7 +36,7 @@ def test_odd_captions_and_pictures_end_no_add(trial: Trial) -> None:
     assert added.exit_code == 0
     assert "added 2, unchanged 0, failed 4" in added.stdout
     for name in (
-        "captions.json: it is no COCO",
+        "captions.json: it is not a COCO",
         "captions.json: it cannot",
         "1.txt: its",
         "cut.jpg: cut off",
@@ -48,7 +48,7 @@ def test_a_captions_file_that_was_named_and_is_none_is_an_error(trial: Trial) ->
     (trial.folder / "c.json").write_text("{}")
     ended = trial.run("add", trial.folder / "c.json")
     assert ended.exit_code == 1
-    assert "c.json` is no COCO captions file" in ended.stderr
+    assert "c.json` is not a COCO captions file" in ended.stderr
 
 
 def test_a_picture_in_a_wide_space_is_found_by_its_twin_in_srgb(trial: Trial) -> None:

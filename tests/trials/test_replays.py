@@ -176,8 +176,11 @@ def test_an_odd_recipe_in_a_library_is_shown_as_far_as_it_goes(trial: Trial) -> 
         (("--init", "missing.png"), "`missing.png` was taken for a file, and there is none"),
         (("--init", "id:00000000"), "no image has the id `00000000`"),
         (("--init", "00000000-0000-0000-0000-000000000000"), "no image has the id"),
-        (("--init", "text.png"), "`text.png` is no usable picture"),
-        (("--init", "start.png", "--mask", "missing.png"), "`missing.png` is no usable picture: not found"),
+        (("--init", "text.png"), "`text.png` is not a usable picture"),
+        (
+            ("--init", "start.png", "--mask", "missing.png"),
+            "`missing.png` is not a usable picture: it does not exist",
+        ),
     ],
 )
 def test_an_init_image_that_is_not_there_fails_before_a_model_loads(

@@ -54,7 +54,7 @@ def test_an_id_that_is_none_writes_nothing_and_is_named(trial: Trial, id: str) -
 
     assert told.exit_code == 0, told.output
     assert json.loads(told.stdout)["passed_over"] == 1
-    assert f"{id!r} is no id" in told.stderr
+    assert f"{id!r} is not an id" in told.stderr
     assert (trial.folder / "cat.png").read_bytes() == b"my only photograph"
     written = {path.name for path in (trial.folder / "home" / "mine.lib" / "pictures").iterdir()}
     assert written == {f"{id}.png" for id in trial.generated()}

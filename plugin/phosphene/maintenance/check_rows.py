@@ -16,7 +16,7 @@ from phosphene.store.lance.store import LanceStore
 
 OnProgress = Callable[[int, int], None]  # images that were looked at, and images in all
 
-LENGTH_WITHIN = 1e-3  # by how much the length of a unit vector may differ from 1: half floats stay within it
+LENGTH_WITHIN = 1e-3  # by which the length of a unit vector may differ from 1; half floats stay within it
 BATCH = 500  # images whose thumbnails are in memory at once: 10 MB
 
 
@@ -30,12 +30,12 @@ def check_rows(store: Store, images: dict[str, Image], on_progress: OnProgress |
         images[image.id] = image
         if on_progress and len(images) % BATCH == 0:
             on_progress(len(images), max(total, len(images)))
-    wrong["are there more than once"] = [id for id, count in counts.items() if count > 1]
+    wrong["are in the store more than once"] = [id for id, count in counts.items() if count > 1]
     yield from (about_images("image", reason, ids) for reason, ids in wrong.items() if ids)
 
 
 def unsound_rows(store: Store) -> dict[str, list[dict[str, Any]]]:
-    """The rows that are not images, by what is wrong with them: the end of a sentence."""
+    """The rows that are not images, by what is wrong with them, as the predicate of a sentence."""
     wrong: dict[str, list[dict[str, Any]]] = {}
     for row, length in store.as_stored() if isinstance(store, LanceStore) else ():
         if reason := _unsound(row["id"], length):

@@ -1,8 +1,8 @@
-"""Text in whatever encoding people saved it: UTF-8, UTF-16, UTF-32, or one of the code pages of 8 bits.
+"""Decoding text in any encoding: UTF-8, UTF-16, UTF-32, or one of the 8-bit code pages.
 
-A caption is short, and in a few bytes code pages look alike. So a Latin one is told by the letters of
-its language, another one by charset-normalizer; where two are as likely, the text is not read at all
-rather than wrongly.
+A caption is short, and a few bytes look alike in many code pages. So a Latin code page is recognised by the
+letters of its languages, and any other one by charset-normalizer. If two code pages are equally likely, the
+text is not read, because it would perhaps be read wrongly.
 """
 
 import re
@@ -16,7 +16,7 @@ BYTE_ORDER_MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
-# The letters beyond English of the languages that a Latin code page is used for
+# For each Latin code page: the letters, other than the English ones, of the languages that use it
 LATIN = {
     "cp1252": (
         "äöüß", "àâæçéèêëîïôœùûüÿ", "áéíñóúü¿¡ªº", "ãáàâçéêíóôõúªº", "àèéìíòóù", "åäöé", "åæøé", "áéëïíóöü",
@@ -24,17 +24,17 @@ LATIN = {
     "cp1254": ("çğıöşüâîû",),
     "cp1250": ("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "čđšćž", "ăâîşţ"),
 }  # fmt: skip
-SIGNS = "“”„’‘–—…«»°€£§©®™·×\u00a0"  # that may stand in any of these languages
+SIGNS = "“”„’‘–—…«»°€£§©®™·×\u00a0"  # these occur in all of these languages
 OTHERS = [
     "cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp932", "euc_jp", "gb18030", "big5", "cp949",
 ]  # fmt: skip
-ENOUGH = 2000  # bytes: charset-normalizer tells no language in fewer, so that a short text is repeated
-ALIKE = 0.02  # of charset-normalizer's measure of disorder, which goes from 0 to 1
+ENOUGH = 2000  # bytes that charset-normalizer needs to recognise a language; a shorter text is repeated
+ALIKE = 0.02  # difference in charset-normalizer's measure of disorder (0 to 1) that does not count
 CONTROL = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
 def text_of(content: bytes) -> str:
-    """The text in a file's bytes. Raises ValueError, with the reason, where it is none or cannot be told."""
+    """Decode a file's bytes. Raises ValueError with the reason if they are not text in a clear encoding."""
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if content.startswith(mark):
             return _checked(content.decode(encoding))
@@ -48,31 +48,31 @@ def text_of(content: bytes) -> str:
 
 def _checked(text: str) -> str:
     if CONTROL.search(text):
-        raise ValueError("it is no text")
+        raise ValueError("it is not text")
     return text
 
 
 def _wide(content: bytes) -> str:
-    """Text of 16 or 32 bits a letter without a mark: where its zeros stand tells the order of the bytes."""
+    """Decode UTF-16 or UTF-32 without a mark. The positions of the zeros show the order of the bytes."""
     zeros_first = content[::2].count(0) > content[1::2].count(0)
     for encoding in ("utf-32-be", "utf-16-be") if zeros_first else ("utf-32-le", "utf-16-le"):
         try:
             return _checked(content.decode(encoding))
         except ValueError:
             continue
-    raise ValueError("it is no text")
+    raise ValueError("it is not text")
 
 
 def _of_8_bits(content: bytes) -> str:
     lines = b"\n".join(line for line in content.splitlines() if not line.isascii())[: 16 * ENOUGH]
-    page = next(_latin(lines), None) or _told(lines)
+    page = next(_latin(lines), None) or _likeliest(lines)
     if page is None:
-        raise ValueError("it is in an encoding that cannot be told: save it as UTF-8")
+        raise ValueError("its encoding is unclear, save it as UTF-8")
     return content.decode(page, "replace" if len(lines) == 16 * ENOUGH else "strict")
 
 
 def _latin(lines: bytes) -> Iterator[str]:
-    """The code pages in which the letters are all of one language, and no capital is inside a word."""
+    """The Latin code pages in which all letters belong to one language, and no capital is inside a word."""
     for page, alphabets in LATIN.items():
         text = lines.decode(page, "replace")
         letters = {letter.lower() for letter in text if not letter.isascii()} - set(SIGNS)
@@ -81,8 +81,8 @@ def _latin(lines: bytes) -> Iterator[str]:
             yield page
 
 
-def _told(lines: bytes) -> str | None:
-    """The code page of another script that charset-normalizer finds likelier than all others."""
+def _likeliest(lines: bytes) -> str | None:
+    """The code page of another script that charset-normalizer finds likelier than every other one."""
     from charset_normalizer import from_bytes
 
     repeated = (lines + b"\n") * (ENOUGH // (len(lines) + 1) + 1)
@@ -97,9 +97,9 @@ def _told(lines: bytes) -> str | None:
 
 
 def _is_written(text: str) -> bool:
-    """Whether people write so: in another script than Latin, and not mostly in capitals.
+    """Whether a text looks natural: it is not in Latin letters, and not mostly in capitals.
 
-    Those of KOI8 look like capitals when they are read as Windows' Cyrillic, and the other way round.
+    Small letters of KOI8 become capitals if they are decoded as Windows' Cyrillic, and the reverse.
     """
     foreign = any(letter.isalpha() and not letter.isascii() for letter in text)
     return foreign and sum(map(str.isupper, text)) <= sum(map(str.islower, text))

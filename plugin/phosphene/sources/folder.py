@@ -1,7 +1,7 @@
 """Pictures on this machine: folders, files, and captions in COCO files or beside the pictures.
 
-Scanning opens no picture. A folder that cannot be listed is yielded like a picture, so that adding it
-names the reason. A captions file that cannot be read is yielded as a Failure, and stops nothing.
+Scanning opens no picture. A folder that cannot be listed is yielded like a picture, so that the error of
+opening it is reported. A captions file that cannot be read is yielded as a Failure, and the scan continues.
 """
 
 import os
@@ -19,25 +19,25 @@ from phosphene.sources.names import Names, absolute
 from phosphene.sources.uris import file_uri
 
 ENDINGS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
-CAPTIONS = "captions.json"  # the COCO file that holds the captions of the folder that it lies in
+CAPTIONS = "captions.json"  # the name of a COCO file with the captions of its own folder
 LIBRARY = {"library.json", "journal.sqlite"}  # a folder with these is a library, not a source
-LARGEST_TEXT = 1 << 20  # bytes of the captions beside one picture
+LARGEST_TEXT = 1 << 20  # bytes of a text file beside a picture
 
 
 class LocalFiles:
-    """Folders (with all that lies below them), files, and captions files as COCO has them: a Source."""
+    """A Source of folders with everything below them, files, and COCO captions files."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        """Raises ImageError for a path that does not exist."""
-        self._roots = [_there(path) for path in paths]
+        """Raises ImageError if a path does not exist."""
+        self._roots = [_existing(path) for path in paths]
 
     def items(self) -> Iterator[Item | Failure]:
-        """Every picture once, in the order of the names; then the captions files that are odd.
+        """Yield every picture once, in the order of the names, and then the failures of captions files.
 
-        Links are followed, and each folder is walked once. In folders, files with other endings, hidden
-        files and libraries are skipped; a file that was named is taken whatever its ending.
-        Captions are those of COCO files, in their order, then the lines of a `.txt` file beside the picture.
-        Raises ImageError for a captions file that was named and is not one.
+        Links are followed, and each folder is visited once. In folders, hidden files, libraries and files
+        with other endings are skipped. A file that was named is used whatever its ending is. The captions of
+        a picture are those in COCO files, followed by the lines of a `.txt` file beside the picture. Raises
+        ImageError for a captions file that was named and is not one.
         """
         found = _Scan([root for root in self._roots if root.is_dir()])
         listed = {root: found.take(root) for root in self._roots if _is_json(root)}
@@ -50,15 +50,15 @@ class LocalFiles:
             yield from found.failures
 
     def close(self) -> None:
-        """There is nothing to let go of."""
+        """Nothing is open."""
 
 
 def file_item(path: Path, captions: Iterable[str] = ()) -> Item:
-    """The item of a file of this machine."""
+    """The item of a file on this machine."""
     place = absolute(path)
     try:
         status = place.stat()
-    except (OSError, ValueError):  # opening it says why
+    except (OSError, ValueError):  # the error of opening it is reported
         return Item(file_uri(place), partial(_content, place), tidied(captions))
     stamp = f"{status.st_size}-{status.st_mtime_ns}"
     modified = status.st_mtime_ns / 1e9
@@ -66,7 +66,7 @@ def file_item(path: Path, captions: Iterable[str] = ()) -> Item:
 
 
 def tidied(captions: Iterable[str]) -> tuple[str, ...]:
-    """Captions without repetitions and empty ones, each on one line and in valid Unicode."""
+    """The captions without repetitions and empty ones, each in one line of valid Unicode."""
     return tuple(dict.fromkeys(tidy for caption in captions if (tidy := _tidy(caption))))
 
 
@@ -74,14 +74,14 @@ def _content(path: Path) -> bytes:
     return read(path).content
 
 
-def _there(path: Path) -> Path:
+def _existing(path: Path) -> Path:
     place = absolute(path)
     try:
         place.lstat()
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise ImageError(
-            f"`{path}` cannot be added: {reason}", hint="name folders or files that exist"
+            f"`{path}` cannot be added: {reason}.", hint="name folders or files that exist"
         ) from error
     return place
 
@@ -91,22 +91,22 @@ def _is_json(path: Path) -> bool:
 
 
 class _Scan:
-    """One scan: the captions and the failures that were met so far."""
+    """One scan, with the captions and the failures that it has found so far."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        self.folders = folders  # those that were named
+        self.folders = folders  # the folders that were named
         self.names = Names()
         self.captions: dict[Path, tuple[str, ...]] = {}
-        self.failures: dict[Failure, None] = {}  # in order, once each
+        self.failures: dict[Failure, None] = {}  # in order, and each once
 
     def take(self, file: Path) -> Listing:
-        """Read a captions file that was named: its pictures may lie in any folder that was."""
+        """Read a captions file that was named. Its pictures may lie in any folder that was named, too."""
         found = listing(file, [file.parent, *self.folders], self.names)
         self._merge(file, found)
         return found
 
     def files(self, roots: Iterable[Path], listed: dict[Path, Listing]) -> Iterator[Path]:
-        """All files, in order."""
+        """Yield all files in order."""
         visited: set[tuple[int, int]] = set()
         for root in roots:
             if root in listed:
@@ -142,33 +142,33 @@ class _Scan:
             stack.extend(path / name for name in reversed(names) if not name.startswith("."))
 
     def _take_if_it_is_one(self, file: Path) -> None:
-        """Read a captions file that was met: it speaks only of pictures in its folder and below."""
+        """Read a captions file that was found. It may only name pictures in or below its own folder."""
         try:
             self._merge(file, listing(file, [file.parent], self.names))
         except ImageError as error:
-            self._pass_over(file, error.message.replace(f"`{file}`", "it", 1))
+            self._skip(file, error.message.replace(f"`{file}`", "it", 1).removesuffix("."))
 
     def _beside(self, picture: Path) -> list[str]:
-        """The lines of the `.txt` file beside a picture: one caption each."""
-        file = self.names.there(picture.with_suffix(".txt"))
+        """The captions in the `.txt` file beside a picture: one in each line."""
+        file = self.names.spelled(picture.with_suffix(".txt"))
         if file is None or file == picture:
             return []
         try:
             return text_of(read(file, largest=LARGEST_TEXT).content).splitlines()
         except (ImageError, ValueError, MemoryError) as error:
-            self._pass_over(file, f"its captions cannot be read: {error}")
+            self._skip(file, f"its captions cannot be read: {error}")
             return []
 
     def _merge(self, file: Path, found: Listing) -> None:
         for path, texts in found.captions.items():
             self.captions[path] = tidied([*self.captions.get(path, ()), *texts])
         for fault in found.faults:
-            self._pass_over(file, fault)
+            self._skip(file, fault)
 
-    def _pass_over(self, file: Path, fault: str) -> None:
+    def _skip(self, file: Path, fault: str) -> None:
         self.failures[Failure(file_uri(file), fault)] = None
 
 
 def _tidy(caption: str) -> str:
-    """On one line, and Unicode even where JSON escapes half a letter."""
+    """The caption in one line, and as valid Unicode even if JSON escapes half of a surrogate pair."""
     return " ".join(caption.encode("utf-8", "surrogatepass").decode("utf-8", "replace").split())

@@ -1,7 +1,7 @@
 """Captions in several languages: lines such as `en.utf8=a house` and `de.utf8=ein Haus`.
 
-A tag stays a part of its caption. It only decides which captions are compared when the fullest one
-is looked for: the longest caption of another language would not be the fullest of this one.
+A tag stays a part of its caption. It only decides which captions are compared to find the fullest one: the
+longest caption of another language is not the fullest caption of this language.
 """
 
 import re
@@ -12,7 +12,7 @@ ENGLISH = ("en", "eng", "english")
 
 
 def fullest(captions: Iterable[str]) -> str:
-    """The longest caption of one language: of those without a tag, else in English, else of the first."""
+    """The longest caption without a tag; else the longest English one, else that of the first language."""
     by_language: dict[str, list[str]] = {}
     for caption in captions:
         by_language.setdefault(language(caption), []).append(caption)
@@ -21,7 +21,7 @@ def fullest(captions: Iterable[str]) -> str:
 
 
 def language(caption: str) -> str:
-    """The language that a caption is tagged with, in small letters; empty without a tag."""
+    """The language in a caption's tag, in lower case. It is empty if there is no tag."""
     tag = TAG.match(caption)
     name = tag[1].lower() if tag else ""
     return "en" if name in ENGLISH else name

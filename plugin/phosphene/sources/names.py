@@ -1,7 +1,7 @@
-"""The file that a name means: as it is spelled on the disk, and never outside of given folders.
+"""Finding the file of a name in a captions file, as the disk spells it and never outside of given folders.
 
-macOS and its archives spell `é` as two characters (NFD), most others as one (NFC); captions files from
-Windows separate folders by backslashes.
+macOS and its archives spell `é` with two characters (NFD), and most other systems with one (NFC). Captions
+files from Windows separate folders with backslashes.
 """
 
 import os
@@ -10,42 +10,42 @@ from functools import lru_cache
 from pathlib import Path
 from unicodedata import normalize
 
-FOLDERS = 16  # whose names are remembered
+FOLDERS = 16  # the number of folders whose names are remembered
 
 
 def absolute(path: Path) -> Path:
-    """Without `..`, and with links as they are: a picture is known by the name that the user gave it."""
+    """The absolute path without `..`. Links stay, because a picture keeps the name that the user gave it."""
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 
 class Names:
-    """What lies in folders, looked up once in each while one scan lasts."""
+    """The names in folders. A scan lists each folder once."""
 
     def __init__(self) -> None:
         self._spellings = lru_cache(maxsize=FOLDERS)(_spellings)
 
-    def there(self, path: Path) -> Path | None:
-        """The path as the disk spells it; None where nothing lies there."""
+    def spelled(self, path: Path) -> Path | None:
+        """The path as the disk spells it, or None if it does not exist."""
         if os.path.lexists(path):
             return path
         if str(path).isascii():
             return None
         folder = path.parent if os.path.lexists(path.parent) else self._parent(path)
-        spelled = self._spellings(folder).get(normalize("NFC", path.name)) if folder else None
-        return folder / spelled if folder and spelled else None
+        name = self._spellings(folder).get(normalize("NFC", path.name)) if folder else None
+        return folder / name if folder and name else None
 
     def meant(self, name: str, folders: Sequence[Path]) -> Path:
-        """The file of that name in the first of the folders that has it, else in the first of them.
+        """The path of a name in the first folder that has such a file, or else in the first folder.
 
-        Raises ValueError, with the reason, for a name that leads outside of all folders, and for one
-        that no file can have.
+        Raises ValueError with the reason if the name leads outside of all folders, or if no file can have
+        this name.
         """
         paths = list(_inside(name, folders))
-        found = (self.there(path) for path in paths)
+        found = (self.spelled(path) for path in paths)
         return next((path for path in found if path), paths[0])
 
     def _parent(self, path: Path) -> Path | None:
-        return None if path.parent == path else self.there(path.parent)
+        return None if path.parent == path else self.spelled(path.parent)
 
 
 def _inside(name: str, folders: Sequence[Path]) -> Iterator[Path]:
@@ -59,12 +59,12 @@ def _inside(name: str, folders: Sequence[Path]) -> Iterator[Path]:
     paths = [absolute(folder / spelled) for folder in folders for spelled in spellings]
     inside = [path for path in paths if any(path.is_relative_to(one) and path != one for one in folders)]
     if not inside:
-        raise ValueError(f"`{name}` lies outside of its folder: name the folder that it lies in, too")
+        raise ValueError(f"`{name}` lies outside of the named folders, add its own folder, too")
     yield from inside
 
 
 def _spellings(folder: Path) -> Mapping[str, str]:
-    """The names in a folder by their NFC form."""
+    """The names in a folder, by their NFC form."""
     try:
         return {normalize("NFC", name): name for name in sorted(os.listdir(folder), reverse=True)}  # noqa: PTH208
     except OSError:

@@ -1,4 +1,4 @@
-"""How a library names pictures: by paths, or by addresses with a scheme."""
+"""Uris: how a library names its pictures, by a path or by an address with a scheme."""
 
 import os
 import re
@@ -12,52 +12,52 @@ SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # two letters or mo
 
 
 def scheme_of(uri: str) -> str:
-    """The scheme of an address, such as `https`; empty for a path."""
+    """The scheme of an address, such as `https`. It is empty for a path."""
     found = SCHEME.match(uri)
     return found[1].lower() if found else ""
 
 
 def is_remote(uri: str) -> bool:
-    """Whether a uri is an address with a scheme, rather than a file of this machine."""
+    """Whether a uri is an address with a scheme, and not a file on this machine."""
     return scheme_of(uri) not in ("", "file")
 
 
 def file_uri(path: Path) -> str:
-    """The uri of a file: its absolute path, or `file:///…` with escapes where that is not Unicode."""
+    """The uri of a file: its absolute path, or `file:///…` with escapes if the path is not Unicode."""
     place = absolute(path)
     return place.as_uri() if _has_surrogates(str(place)) else str(place)
 
 
 def to_uri(path: Path, folder: Path) -> str:
-    """How a library in `folder` names a file: relative to it where the file lies inside."""
+    """The uri of a file in the library in `folder`. It is relative if the file lies in that folder."""
     place = absolute(path)
     if not place.is_relative_to(folder):
         return file_uri(place)
     name = place.relative_to(folder).as_posix()
     if _has_surrogates(name):
         return place.as_uri()
-    return f"./{name}" if scheme_of(name) else name  # a file that is named like an address: `a:b.jpg`
+    return f"./{name}" if scheme_of(name) else name  # a file whose name looks like an address: `a:b.jpg`
 
 
 def to_path(uri: str, folder: Path) -> Path:
-    """The file that a library in `folder` names so: the way back from `to_uri`."""
+    """The file of a uri in the library in `folder`. This is the inverse of `to_uri`."""
     if uri.startswith("file:///"):
         return Path(os.fsdecode(unquote_to_bytes(uri.removeprefix("file://"))))
     return folder / uri
 
 
 def uri_in(folder: Path, uri: str) -> str:
-    """How a library in `folder` names the item of a uri."""
+    """The uri of an item of a source, in the library in `folder`."""
     return uri if is_remote(uri) else to_uri(to_path(uri, folder), folder)
 
 
 def is_own(image: Image) -> bool:
-    """Whether an image's file is the library's own, made by its generator."""
+    """Whether the file of an image lies in the library, because phosphene generated it."""
     return image.uri == f"pictures/{image.id}.png"
 
 
 def was_added(image: Image) -> bool:
-    """Whether an image came from a file of this machine that is not the library's own."""
+    """Whether an image was added from a file on this machine that is not the library's own."""
     return not is_remote(image.uri) and not is_own(image)
 
 

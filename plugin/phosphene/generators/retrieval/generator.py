@@ -217,7 +217,7 @@ def open_generator(folder: Path, device: str = "auto", *, bfloat16: bool = False
     try:
         pipeline, weights = read(folder), digest(folder)
     except UNREADABLE as error:
-        reason = error.message if isinstance(error, LibraryError) else error
+        reason = error.message.rstrip(".") if isinstance(error, LibraryError) else error
         raise ModelError(
             f"the generator in `{folder}` cannot be loaded: {reason}",
             hint="it is damaged, of another version, or not one of ours: train or install it again",
