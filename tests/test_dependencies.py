@@ -102,8 +102,8 @@ def test_the_conformance_suites_without_pytest_name_the_command_to_install_it() 
     code = "import sys; sys.modules['pytest'] = None; import phosphene.testing.stores"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.stderr.splitlines()[-2:] == [
-        "phosphene.errors.MissingExtraError: the packages of the extra `testing` are not installed:"
-        " there is no pytest",
+        "phosphene.errors.MissingExtraError: The packages of the extra `testing` are not installed."
+        " These are missing: pytest.",
         f"hint: {extras.how_to_install('testing')}",
     ]
 

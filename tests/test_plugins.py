@@ -229,7 +229,10 @@ def test_doctor_says_what_each_plugin_is_and_what_is_broken(
     assert broken["state"] == "note" and "fails with RuntimeError" in broken["found"]
     assert "pip uninstall phosphene-broken" in broken["fix"]
     assert "phosphene has its own store of this name" in found["store plugin weaviate"]["found"]
-    assert "more than one package: `first`, `second`" in found["generator plugin twin"]["found"]
+    assert (
+        "More than one package brings the generator `twin`: `first`, `second`"
+        in found["generator plugin twin"]["found"]
+    )
 
 
 def test_a_source_that_is_broken_is_an_error_that_names_its_package(plugins: Path, tmp_path: Path) -> None:
