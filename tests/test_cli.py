@@ -153,7 +153,7 @@ def test_a_long_prompt_is_cut_with_a_warning_that_names_what_was_used(filled: Pa
     result = run("-L", filled, "search", "a red house " * 3334)
     assert result.exit_code == 0
     assert result.stderr.startswith("Warning: ")
-    assert "of 10002 words" in result.stderr and "`a red house a red" in result.stderr
+    assert "Of its 10002 words" in result.stderr and "`a red house a red" in result.stderr
     assert len(result.stderr) < 2000
 
 

@@ -136,7 +136,7 @@ def test_requests_with_no_host_or_with_several(shared: Service) -> None:
     assert rest(shared.connect(b"GET /meta HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200")
     for hosts in (b"", b"Host: localhost\r\nHost: evil.example\r\n"):
         status, message = refusal(rest(shared.connect(b"GET /meta HTTP/1.1\r\n" + hosts + b"\r\n")))
-        assert (status, message.partition(",")[0]) == (400, "this is no HTTP/1.1 request")
+        assert (status, message.partition(",")[0]) == (400, "This is not an HTTP/1.1 request")
 
 
 @pytest.mark.parametrize(
@@ -288,14 +288,14 @@ def test_the_oldest_body_on_its_way_gives_way(model: Embedder) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
-        (b'{"texts":[' + b"1," * MIB + b"1]}", 413, "bytes beside its texts"),
-        (b'{"texts":[' + b"[]," * MIB + b"1]}", 413, "bytes beside its texts"),
+        (b'{"texts":[' + b"1," * MIB + b"1]}", 413, "bytes in addition to its texts"),
+        (b'{"texts":[' + b"[]," * MIB + b"1]}", 413, "bytes in addition to its texts"),
         (b'{"texts":[' + b'"",' * MIB + b'""]}', 413, "quotation marks"),
         (b'{"texts":["' + b'\\"' * MIB + b'"]}', 413, "quotation marks"),
         (b'{"texts":["' + b"\\\\" * MIB + b'"]}', 413, "texts[0] has more than 65,536"),
         (b'{"texts":["a","' + b"a" * 70_000 + b'"]}', 413, "texts[1] has more than 65,536"),
         (b"[" * 50_000, 400, "recursion limit"),
-        (b"[" * MIB, 413, "bytes beside"),
+        (b"[" * MIB, 413, "bytes in addition to"),
         (b'{"texts":[1' + b"0" * 50_000 + b"]}", 400, "number out of range"),
         (b'{"texts":[NaN]}', 422, "texts[0]: input should be a valid string"),
         (b'{"texts":[1e999,2,3]}', 422, "texts[0]: input should be a valid string"),

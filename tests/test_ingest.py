@@ -557,7 +557,7 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(folder: Path, library: P
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 1
     assert ended.stderr.startswith("StoreError: ")
-    assert "hint: make room" in ended.stderr
+    assert "hint: free some space" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert contents(library, lance) == before
     added = add_to(library, folder, open_store=lance)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phosphene.errors import VectorError
-from phosphene.vectors import AVOIDED, away, blend, principal_axes, slerp, unit
+from phosphene.vectors import AVOIDED, blend, principal_axes, slerp, steer_away, unit
 
 
 def random_units(count: int, dimension: int = 8, seed: int = 0) -> np.ndarray:
@@ -90,7 +90,7 @@ def test_principal_axes_never_flip() -> None:
 
 def test_what_is_avoided_counts_against_similarity_by_its_share() -> None:
     target, avoided, *images = random_units(12)
-    asked = away(target, [avoided])
+    asked = steer_away(target, [avoided])
     share = np.linalg.norm(target - AVOIDED * avoided)
     for image in images:
         assert asked @ image * share == pytest.approx(image @ target - AVOIDED * image @ avoided, abs=1e-6)
@@ -99,7 +99,7 @@ def test_what_is_avoided_counts_against_similarity_by_its_share() -> None:
 def test_avoiding_many_things_leaves_the_target_the_most_of_what_is_asked_for() -> None:
     target = random_units(1)[0]
     for count in (1, 2, 5, 20):
-        same = away(target, [unit(target + 0.5 * other) for other in random_units(count, seed=1)])
-        apart = away(target, list(random_units(count, seed=2)))
+        same = steer_away(target, [unit(target + 0.5 * other) for other in random_units(count, seed=1)])
+        apart = steer_away(target, list(random_units(count, seed=2)))
         assert np.linalg.norm(same) == pytest.approx(1, abs=1e-6)
         assert apart @ target > 0.7

@@ -24,12 +24,6 @@ def unit(vectors: NDArray[np.floating]) -> Vectors:
     return np.asarray(vectors / norms, dtype=np.float32)
 
 
-def there(vector: Vector | None) -> Vector:
-    """The vector of a record that was asked for with its vector."""
-    assert vector is not None, "asked for with its vector"
-    return vector
-
-
 def blend(vectors: Vectors, weights: Sequence[float]) -> Vector:
     """The unit vector along the weighted sum of `vectors` (n, d); weights may be negative.
 
@@ -41,7 +35,7 @@ def blend(vectors: Vectors, weights: Sequence[float]) -> Vector:
     return unit(total)
 
 
-def away(target: Vector, negatives: Sequence[Vector]) -> Vector:
+def steer_away(target: Vector, negatives: Sequence[Vector]) -> Vector:
     """The unit vector that points to `target` and away from `negatives`. All are unit vectors (d,).
 
     This is Rocchio's relevance feedback (1971). The weight of n negatives grows with √n and not with n,

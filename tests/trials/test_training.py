@@ -69,7 +69,7 @@ def place(trial: Trial, kind: str) -> Path:
 
 KINDS = {
     "file": "is a file",
-    "dangling": "leads nowhere",
+    "dangling": "a link to a folder that does not exist",
     "below-a-file": "may not write",
     "root": "root",
     "here": "did not make",

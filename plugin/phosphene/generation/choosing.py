@@ -15,7 +15,7 @@ from PIL.Image import Image as Picture
 from phosphene.embedding import Embedder
 from phosphene.generation import Generated, Generator, OnStep, Request
 from phosphene.generation.planning import Plan
-from phosphene.vectors import Vector, away
+from phosphene.vectors import Vector, steer_away
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ def wanted(plan: Plan) -> Vector | None:
     else:
         return None
     length = float(np.linalg.norm(asked))
-    return (
-        away(asked / length, list(request.negative_vectors)) if request.negative_vectors and length else asked
-    )
+    if not request.negative_vectors or not length:
+        return asked
+    return steer_away(asked / length, list(request.negative_vectors))
 
 
 def _best(plan: Plan, tries: Sequence[Generated], embedder: Embedder) -> Chosen:

@@ -24,7 +24,7 @@ from phosphene.images import png, thumbnail
 from phosphene.recipes.lineage import generated_id, parents_of, texts
 from phosphene.records import Image
 from phosphene.store import Store
-from phosphene.vectors import Vector, there
+from phosphene.vectors import Vector
 
 COMMIT_SECONDS = 5.0  # at most this much finished work waits to be stored
 
@@ -36,7 +36,7 @@ class GeneratedImage:
     `novelty` is None in a library without imported images.
     """
 
-    image: Image
+    image: Image[Vector]
     picture: Picture
     score: float
     novelty: Novelty | None = None
@@ -102,7 +102,7 @@ class Maker:
 
     def _measured(self, baseline: Baseline, made: GeneratedImage) -> GeneratedImage:
         parents = [parent.id for parent in made.image.parents]
-        return replace(made, novelty=measure(self.store, baseline, there(made.image.vector), parents))
+        return replace(made, novelty=measure(self.store, baseline, made.image.vector, parents))
 
 
 def generated_image(

@@ -24,7 +24,7 @@ from phosphene.recipes.bounds import MOST_CANDIDATES
 from phosphene.recipes.lineage import rounded
 from phosphene.records import Image, Space
 from phosphene.store import Store
-from phosphene.vectors import Vector, away, there
+from phosphene.vectors import Vector, steer_away
 
 SAME_MEANING = 0.99  # cosine of two texts that say one thing: `a house` and `a home` have 0.999
 NEIGHBOURS = 6
@@ -117,7 +117,7 @@ class Planner:
 
     def neighbours(
         self, target: Vector, count: int | None, where: Filter, negative: Sequence[Vector] = ()
-    ) -> list[Image]:
+    ) -> list[Image[Vector]]:
         """The `count` images nearest to a unit vector (d,), with vectors, nearest first.
 
         Images like the `negative` unit vectors count as further away: their pictures and vectors
@@ -127,21 +127,21 @@ class Planner:
             count = min(NEIGHBOURS, self.capabilities.max_references)
         if not count:
             return []
-        asked = away(target, list(negative)) if negative else target
+        asked = steer_away(target, list(negative)) if negative else target
         return [hit.image for hit in self.store.near(asked, count, where, vectors=True)]
 
     def references(
-        self, images: Sequence[Image], target: Vector, weights: Sequence[float] | None = None
+        self, images: Sequence[Image[Vector]], target: Vector, weights: Sequence[float] | None = None
     ) -> tuple[Reference, ...]:
         """The images as a generator takes them; their similarity is the cosine to `target` (d,)."""
         pictures = ReferencePictures(self.store, self.init_images.folder, images)
         return tuple(
             Reference(
                 image.id,
-                there(image.vector),
+                image.vector,
                 norm=image.norm or None,
                 weight=weight,
-                similarity=float(there(image.vector) @ target),
+                similarity=float(image.vector @ target),
                 picture=partial(pictures.open, image.id),
             )
             for image, weight in zip(images, weights or [1.0] * len(images), strict=True)
@@ -161,7 +161,7 @@ class Planner:
         """The init image with its cosine to the prompt, where it is an image of the library."""
         if init is None or init.id is None:
             return init
-        similarity = [float(there(it.vector) @ target) for it in self.store.get([init.id], vectors=True)]
+        similarity = [float(it.vector @ target) for it in self.store.get([init.id], vectors=True)]
         return replace(init, similarity=similarity[0]) if similarity else init
 
 

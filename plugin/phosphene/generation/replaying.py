@@ -186,7 +186,7 @@ def largest_difference(first: Picture, second: Picture) -> int | None:
 
 
 def _references(
-    recipe: Recipe, planner: Planner, images: Sequence[Image], target: Vector | None
+    recipe: Recipe, planner: Planner, images: Sequence[Image[Vector]], target: Vector | None
 ) -> tuple[Reference, ...]:
     """The neighbours as they led the picture. Raises GenerationError where the library lacks some."""
     entries = neighbours(recipe)
