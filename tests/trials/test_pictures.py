@@ -39,7 +39,7 @@ def test_odd_captions_and_pictures_end_no_add(trial: Trial) -> None:
         "captions.json: it is not a COCO",
         "captions.json: it cannot",
         "1.txt: its",
-        "cut.jpg: cut off",
+        "cut.jpg: it is cut off",
     ):
         assert name in added.stderr
 

@@ -49,7 +49,7 @@ SOURCES: Registry[OpenSource] = Registry("sources", {"file": lambda: _open_file}
 
 
 class Scan(Iterator[Item | Failure]):
-    """The pictures of several sources in turn. The sources stay open until `close`, since items open later."""
+    """The pictures of several sources in turn. They stay open until `close`, since items are opened late."""
 
     def __init__(self, names: Sequence[SourceName]) -> None:
         self._names = names
