@@ -335,7 +335,7 @@ def looked_at(library: Path, tell: Tell) -> None:
 
 def _left_by_kills(finding: Finding) -> bool:
     """What a kill may leave, and the next run or a repair rights: work that was not reported yet."""
-    begun = "there is no store in" in finding.message or "lie in `pictures`" in finding.message
+    begun = "There is no store in" in finding.message or "lie in `pictures`" in finding.message
     return finding.part in ("journal", "left over") or begun
 
 

@@ -90,7 +90,7 @@ class Held:
         assert self.go.wait(TIMEOUT)
         self.passes.append(len(prepared))
         if any(not pixels.any() for pixels in prepared) and len(self.passes) > 1:  # the first one loads
-            raise VectorError("a vector of length zero or not finite has no direction")
+            raise VectorError("A vector has no direction, because its length is zero or not finite.")
         return self.embedder.pictures(prepared)
 
 

@@ -153,7 +153,7 @@ def test_a_long_prompt_is_cut_with_a_warning_that_names_what_was_used(filled: Pa
     result = run("-L", filled, "search", "a red house " * 3334)
     assert result.exit_code == 0
     assert result.stderr.startswith("Warning: ")
-    assert "of 10002 words" in result.stderr and "`a red house a red" in result.stderr
+    assert "Of its 10002 words" in result.stderr and "`a red house a red" in result.stderr
     assert len(result.stderr) < 2000
 
 
@@ -248,7 +248,7 @@ def test_a_folder_without_a_picture_is_an_error(library: Path, tmp_path: Path) -
     (tmp_path / "empty").mkdir()
     result = run("-L", library, "add", tmp_path / "empty")
     assert result.exit_code == 1
-    assert f"there is no picture in `{tmp_path / 'empty'}`" in result.stderr and "hint: " in result.stderr
+    assert f"There is no picture in `{tmp_path / 'empty'}`" in result.stderr and "hint: " in result.stderr
 
 
 def test_a_folder_of_something_else_is_refused_and_left_alone(drawn: Path, tmp_path: Path) -> None:
@@ -264,7 +264,7 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(drawn: Path, tmp_p
 def test_no_library_is_an_error_that_says_how_to_make_one(words: list[str], tmp_path: Path) -> None:
     result = run("-L", tmp_path / "none", *words)
     assert result.exit_code == 1
-    assert "there is no library" in result.stderr and "add" in result.stderr
+    assert "There is no library" in result.stderr and "add" in result.stderr
     assert not (tmp_path / "none").exists()
 
 

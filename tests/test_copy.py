@@ -288,7 +288,7 @@ def test_no_library_is_made_where_there_is_none_to_copy(tmp_path: Path) -> None:
     result = run("copy", tmp_path / "typo", tmp_path / "new")
 
     assert result.exit_code == 1
-    assert "there is no library" in result.stderr
+    assert "There is no library" in result.stderr
     assert not (tmp_path / "new").exists()
 
 

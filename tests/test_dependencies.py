@@ -91,7 +91,9 @@ def test_a_command_without_its_extra_names_the_command_to_install_it(
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert ended.returncode == 1
-    assert f"the packages of the extra `{extra}` are not installed: there is no {hidden}" in ended.stderr
+    assert (
+        f"The packages of the extra `{extra}` are not installed. These are missing: {hidden}" in ended.stderr
+    )
     assert f"pip install 'phosphene[{extra}]'" in ended.stderr
     assert "Traceback" not in ended.stderr
 
@@ -100,8 +102,8 @@ def test_the_conformance_suites_without_pytest_name_the_command_to_install_it() 
     code = "import sys; sys.modules['pytest'] = None; import phosphene.testing.stores"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.stderr.splitlines()[-2:] == [
-        "phosphene.errors.MissingExtraError: the packages of the extra `testing` are not installed:"
-        " there is no pytest",
+        "phosphene.errors.MissingExtraError: The packages of the extra `testing` are not installed."
+        " These are missing: pytest.",
         f"hint: {extras.how_to_install('testing')}",
     ]
 
@@ -114,5 +116,5 @@ def test_an_extra_that_is_installed_is_fine() -> None:
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.setitem(sys.modules, "h11", None)
-    with pytest.raises(MissingExtraError, match="there is no h11, uvicorn"):
+    with pytest.raises(MissingExtraError, match="These are missing: h11, uvicorn"):
         extras.require("serve")

@@ -129,9 +129,9 @@ def test_an_old_collection_has_one_vector_without_a_name() -> None:
     ("options", "wrong", "hint"),
     [
         ("&vector=clap", "has no vector `clap`", "`clip`"),
-        ("&image=nope", "the property `nope` of .* does not exist", "`title`, `place`, `photo`"),
-        ("&image=width", "the property `width` of .* is of the type int", "`title`, `place`, `photo`"),
-        ("&caption=photo", "the property `photo` of .* is of the type blob", "`title`, `place`, `tags`"),
+        ("&image=nope", "The property `nope` of .* does not exist", "`title`, `place`, `photo`"),
+        ("&image=width", "The property `width` of .* is of the type int", "`title`, `place`, `photo`"),
+        ("&caption=photo", "The property `photo` of .* is of the type blob", "`title`, `place`, `tags`"),
     ],
 )
 def test_what_is_not_there_is_named_with_what_is(options: str, wrong: str, hint: str) -> None:
@@ -468,9 +468,9 @@ def test_vectors_of_another_model_are_refused_where_their_pictures_say_so(
     ("name", "options", "wrong"),
     [
         ("Scenes", {"image": "photo"}, "does not name the model"),
-        ("Absent", {"model": "landscape"}, "there is no collection `Absent`"),
-        ("Scenes", {"model": "landscape", "image": "nope"}, "the property `nope`"),
-        ("Empty", {"model": "landscape"}, "no object of"),
+        ("Absent", {"model": "landscape"}, "There is no collection `Absent`"),
+        ("Scenes", {"model": "landscape", "image": "nope"}, "The property `nope`"),
+        ("Empty", {"model": "landscape"}, "No object of"),
     ],
 )
 def test_an_address_that_cannot_be_read_says_why(

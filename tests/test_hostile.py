@@ -120,7 +120,7 @@ def test_other_hosts_are_refused_everywhere(shared: Service, host: str, path: st
 def test_pages_of_others_are_refused(shared: Service, headers: dict[str, str], method: str) -> None:
     answer = shared.client.request(method, "/vectorize", headers=headers, json={"texts": ["snow"]})
     assert answer.status_code == 403
-    assert answer.json()["error"].startswith("other sites' pages may not use this service")
+    assert answer.json()["error"].startswith("Pages of other sites may not use this service")
     assert not any("access-control" in name for name in answer.headers)
 
 
@@ -136,7 +136,7 @@ def test_requests_with_no_host_or_with_several(shared: Service) -> None:
     assert rest(shared.connect(b"GET /meta HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200")
     for hosts in (b"", b"Host: localhost\r\nHost: evil.example\r\n"):
         status, message = refusal(rest(shared.connect(b"GET /meta HTTP/1.1\r\n" + hosts + b"\r\n")))
-        assert (status, message.partition(",")[0]) == (400, "this is no HTTP/1.1 request")
+        assert (status, message.partition(",")[0]) == (400, "This is not an HTTP/1.1 request")
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_slow_bodies_take_no_room_from_others_and_end(shared: Service) -> None:
     for one in slow:
         status, message = refusal(rest(one))
         assert status == 408
-        assert message.startswith("the body came too slowly: 1 bytes")
+        assert message.startswith("The body came too slowly: 1 bytes")
     assert shared.metric("phosphene_held_bytes") == 0
 
 
@@ -288,14 +288,14 @@ def test_the_oldest_body_on_its_way_gives_way(model: Embedder) -> None:
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
-        (b'{"texts":[' + b"1," * MIB + b"1]}", 413, "bytes beside its texts"),
-        (b'{"texts":[' + b"[]," * MIB + b"1]}", 413, "bytes beside its texts"),
+        (b'{"texts":[' + b"1," * MIB + b"1]}", 413, "bytes in addition to its texts"),
+        (b'{"texts":[' + b"[]," * MIB + b"1]}", 413, "bytes in addition to its texts"),
         (b'{"texts":[' + b'"",' * MIB + b'""]}', 413, "quotation marks"),
         (b'{"texts":["' + b'\\"' * MIB + b'"]}', 413, "quotation marks"),
         (b'{"texts":["' + b"\\\\" * MIB + b'"]}', 413, "texts[0] has more than 65,536"),
         (b'{"texts":["a","' + b"a" * 70_000 + b'"]}', 413, "texts[1] has more than 65,536"),
         (b"[" * 50_000, 400, "recursion limit"),
-        (b"[" * MIB, 413, "bytes beside"),
+        (b"[" * MIB, 413, "bytes in addition to"),
         (b'{"texts":[1' + b"0" * 50_000 + b"]}", 400, "number out of range"),
         (b'{"texts":[NaN]}', 422, "texts[0]: input should be a valid string"),
         (b'{"texts":[1e999,2,3]}', 422, "texts[0]: input should be a valid string"),
@@ -431,7 +431,7 @@ def scanned(scans: int, size: tuple[int, int]) -> bytes:
         (b"\xff\xd8" + b"\xff\xfe\0\x02" * 40_000, "too many small pieces"),
         (scanned(1100, (8, 8)), "scans, which would take too long"),
         (scanned(40, (2000, 200)), "scans, which would take too long"),
-        (encoded(Image.new("L", (70_000, 1))), "70000×1 pixels; a side may have 65,535"),
+        (encoded(Image.new("L", (70_000, 1))), "70000×1 pixels, and a side may have 65,535"),
         (encoded(Image.new("F", (700, 400)), "TIFF"), "0.25 million of this depth are allowed"),
         (encoded(Image.new("L", (1001, 1000))), "1001×1000 pixels; 1 million are allowed"),
     ],

@@ -229,21 +229,24 @@ def reason(content: bytes) -> str:
 
 
 def test_no_bytes_are_an_empty_file() -> None:
-    assert reason(b"") == "empty file"
+    assert reason(b"") == "it is empty"
 
 
 @pytest.mark.parametrize(
     "content", [b"a text", b"%PDF-1.7 ...", b"\0" * 500, b"GIF", encoded(drawn(1), "PPM")]
 )
 def test_other_files_hold_no_picture(content: bytes) -> None:
-    assert reason(content) == "no picture inside"
+    assert reason(content) == "there is no picture in it"
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.8, 0.95])
 def test_a_file_that_is_cut_off_is_refused(format: str, share: float) -> None:
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8))
-    assert reason(cut(encoded(noise, format), share)) in ("cut off or damaged", "no picture inside")
+    assert reason(cut(encoded(noise, format), share)) in (
+        "it is cut off or damaged",
+        "there is no picture in it",
+    )
 
 
 def test_a_cut_off_jpeg_is_refused_when_scaled_too() -> None:
@@ -252,11 +255,13 @@ def test_a_cut_off_jpeg_is_refused_when_scaled_too() -> None:
 
 
 def test_a_bomb_is_refused_before_it_goes_off() -> None:
-    assert reason(png_header(20_000, 20_000)) == "more than 179 million pixels"
+    assert reason(png_header(20_000, 20_000)) == "it has more than 179 million pixels"
 
 
 def test_a_large_photograph_is_no_bomb() -> None:
-    assert reason(png_header(12_000, 9_000)) == "cut off or damaged"  # 108 million pixels; none is there
+    assert (
+        reason(png_header(12_000, 9_000)) == "it is cut off or damaged"
+    )  # 108 million pixels; none is there
 
 
 def test_many_threads_agree_on_bombs() -> None:
@@ -298,11 +303,11 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "circle.jpg").symlink_to("circle.jpg")
     os.mkfifo(tmp_path / "pipe.jpg")
     reasons = {
-        "gone.jpg": "not found",
-        "dangling.jpg": "dangling link",
+        "gone.jpg": "it does not exist",
+        "dangling.jpg": "it is a link to a missing file",
         "circle.jpg": "too many levels of symbolic links",
-        "pipe.jpg": "not a file",
-        ".": "is a directory",
+        "pipe.jpg": "it is not a file",
+        ".": "it is a folder",
     }
     for name, expected in reasons.items():
         with pytest.raises(ImageError) as caught:
@@ -329,7 +334,9 @@ def test_a_file_of_someone_else_is_permission_denied(tmp_path: Path) -> None:
 def test_opening_a_file_names_it_and_the_reason(tmp_path: Path) -> None:
     path = tmp_path / "notes.png"
     path.write_text("a text")
-    with pytest.raises(ImageError, match=r"notes\.png` is no usable picture: no picture inside") as caught:
+    with pytest.raises(
+        ImageError, match=r"notes\.png` is not a usable picture: there is no picture in it"
+    ) as caught:
         open_picture(path)
     assert "jpg, png" in caught.value.hint
 

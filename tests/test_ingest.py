@@ -251,10 +251,10 @@ def test_captions_from_another_machine_stay(folder: Path, library: Path) -> None
 
 def test_bad_files_are_named_with_their_reasons_and_stop_nothing(folder: Path, library: Path) -> None:
     bad = {
-        "cut.jpg": (cut(jpeg(7)), "cut off or damaged"),
-        "empty.png": (b"", "empty file"),
-        "text.png": (b"a text", "no picture inside"),
-        "bomb.png": (png_header(30_000, 30_000), "more than 179 million pixels"),
+        "cut.jpg": (cut(jpeg(7)), "it is cut off or damaged"),
+        "empty.png": (b"", "it is empty"),
+        "text.png": (b"a text", "there is no picture in it"),
+        "bomb.png": (png_header(30_000, 30_000), "it has more than 179 million pixels"),
     }
     for name, (content, _) in bad.items():
         (folder / name).write_bytes(content)
@@ -264,8 +264,8 @@ def test_bad_files_are_named_with_their_reasons_and_stop_nothing(folder: Path, l
     added = add_to(library, folder)
     reasons = {Path(failure.uri).name: failure.reason for failure in added.failures}
     assert reasons == {name: reason for name, (_, reason) in bad.items()} | {
-        "dangling.jpg": "dangling link",
-        "pipe.gif": "not a file",
+        "dangling.jpg": "it is a link to a missing file",
+        "pipe.gif": "it is not a file",
     }
     assert (added.added, added.failed) == (5, 6)
     assert add_to(library, folder).failures == added.failures
@@ -557,7 +557,7 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(folder: Path, library: P
     ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 1
     assert ended.stderr.startswith("StoreError: ")
-    assert "hint: make room" in ended.stderr
+    assert "hint: free some space" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert contents(library, lance) == before
     added = add_to(library, folder, open_store=lance)

@@ -29,7 +29,7 @@ from phosphene.records import Failure
 from pictures import open_to_all
 
 A, B, C = (Seen(f"/{name}.jpg", "10-1", "id-a" if name == "c" else f"id-{name}", (name,)) for name in "abc")
-BAD = Refused("/bad.jpg", "10-1", "cut off or damaged")
+BAD = Refused("/bad.jpg", "10-1", "it is cut off or damaged")
 
 
 @pytest.fixture
@@ -77,7 +77,9 @@ def test_a_file_that_was_refused_is_remembered_until_it_is_added(journal: Journa
 
 def test_a_file_whose_content_was_refused_is_no_image_any_more(journal: Journal) -> None:
     journal.record([A, B])
-    journal.record([], [Refused(A.uri, "3-2", "cut off or damaged"), Refused(B.uri, "", "permission denied")])
+    journal.record(
+        [], [Refused(A.uri, "3-2", "it is cut off or damaged"), Refused(B.uri, "", "permission denied")]
+    )
     assert journal.known([A.uri, B.uri]) == {B.uri: B}
     assert [failure.uri for failure in journal.failures()] == [A.uri, B.uri]
 
@@ -149,7 +151,9 @@ def test_the_file_alone_can_be_moved(journal: Journal, tmp_path: Path) -> None:
 def test_a_newer_version_is_refused_by_name(journal: Journal) -> None:
     with sqlite3.connect(journal.path) as database:
         database.execute("PRAGMA user_version = 99")
-    with pytest.raises(LibraryError, match=r"version 99; this phosphene reads up to 1") as caught:
+    with pytest.raises(
+        LibraryError, match=r"version 99. This version of phosphene reads up to version 1"
+    ) as caught:
         Journal(journal.path)
     assert "upgrade" in caught.value.hint
 

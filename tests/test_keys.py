@@ -50,7 +50,7 @@ def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(
 ) -> None:
     monkeypatch.setenv("WEAVIATE_API_KEY", f"geheim{odd}key-123")
 
-    with pytest.raises(StoreError, match="its character 7 of") as caught:
+    with pytest.raises(StoreError, match="character 7 of") as caught:
         weaviate_key()
     told = run("-L", echo, "status")
 

@@ -49,7 +49,7 @@ def library(filled: Path, tmp_path: Path) -> Iterator[Library]:
 
 
 def test_no_library_is_made_unless_asked(tmp_path: Path) -> None:
-    with pytest.raises(LibraryError, match="there is no library") as caught:
+    with pytest.raises(LibraryError, match="There is no library") as caught:
         phosphene.open(tmp_path / "typo")
 
     assert "add PATH" in caught.value.hint

@@ -49,7 +49,7 @@ def test_a_library_of_a_newer_version_is_refused_with_both_versions(tmp_path: Pa
     Manifest(SPACE, format=FORMAT + 1).write(tmp_path)
 
     with pytest.raises(
-        LibraryError, match=f"format {FORMAT + 1}; this phosphene reads up to {FORMAT}"
+        LibraryError, match=f"format {FORMAT + 1}. This version of phosphene reads up to format {FORMAT}"
     ) as caught:
         Manifest.read(tmp_path)
 

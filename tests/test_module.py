@@ -168,7 +168,7 @@ def test_a_vector_of_our_own_is_kept_and_not_asked_for(
 
 
 def test_what_is_no_picture_is_refused_in_our_words(pictures: Collection) -> None:
-    with pytest.raises(client_of.exceptions.UnexpectedStatusCodeError, match="no picture inside"):
+    with pytest.raises(client_of.exceptions.UnexpectedStatusCodeError, match="there is no picture in it"):
         pictures.data.insert({"name": "text", "picture": base64_of(b"only a text")})
 
 

@@ -63,7 +63,7 @@ def test_a_plugin_is_loaded_by_its_name(plugins: Path) -> None:
 def test_a_plugin_that_cannot_be_imported_is_named_with_its_package(plugins: Path) -> None:
     with pytest.raises(PluginError) as raised:
         SOURCES.load("broken")
-    assert "the source `broken` of phosphene-broken 0.1 cannot be loaded" in raised.value.message
+    assert "The source `broken` of phosphene-broken 0.1 cannot be loaded" in raised.value.message
     assert "`phosphene_broken:open_source` fails with RuntimeError: this package" in raised.value.message
     assert "pip uninstall phosphene-broken" in raised.value.hint
 
@@ -93,14 +93,16 @@ def test_two_packages_that_bring_one_name_are_both_named(
     for name in ("first", "second"):
         package(tmp_path, name, "sources", "twin = json:loads")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(PluginError, match="`twin` is brought by more than one package: `first`, `second`"):
+    with pytest.raises(
+        PluginError, match="More than one package brings the source `twin`: `first`, `second`"
+    ):
         SOURCES.load("twin")
 
 
 def test_an_unknown_name_is_an_error_that_lists_what_there_is() -> None:
     with pytest.raises(PluginError) as raised:
         SOURCES.load("nobody")
-    assert raised.value.message == "there is no source `nobody`"
+    assert raised.value.message == "There is no source `nobody`."
     assert "use one of `folder`" in raised.value.hint
 
 
@@ -226,8 +228,11 @@ def test_doctor_says_what_each_plugin_is_and_what_is_broken(
     broken = found["source plugin broken"]
     assert broken["state"] == "note" and "fails with RuntimeError" in broken["found"]
     assert "pip uninstall phosphene-broken" in broken["fix"]
-    assert "phosphene has a store of this name itself" in found["store plugin weaviate"]["found"]
-    assert "more than one package: `first`, `second`" in found["generator plugin twin"]["found"]
+    assert "phosphene has its own store of this name" in found["store plugin weaviate"]["found"]
+    assert (
+        "More than one package brings the generator `twin`: `first`, `second`"
+        in found["generator plugin twin"]["found"]
+    )
 
 
 def test_a_source_that_is_broken_is_an_error_that_names_its_package(plugins: Path, tmp_path: Path) -> None:
@@ -269,7 +274,7 @@ def test_plugins_of_all_seams_work_together(plugins: Path, tmp_path: Path) -> No
     [status] = lines("-L", library, "status")
     assert (status["store"], status["model"], status["images"]) == ("numpy", "toy", 6)
     refused = run("-L", library, "generate", "a red page", "--generator", "strips")
-    assert refused.exit_code == 1 and "there is no generator `strips`" in refused.stderr
+    assert refused.exit_code == 1 and "There is no generator `strips`" in refused.stderr
     assert "`retrieval`, `stripes`" in words(refused.stderr)
 
 

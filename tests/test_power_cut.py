@@ -204,7 +204,7 @@ def test_without_any_whole_version_it_is_an_error_that_names_the_repair(tmp_path
     for manifest in (tmp_path / "store/images.lance/_versions").glob("*.manifest"):
         manifest.write_bytes(b"")
 
-    with pytest.raises(StoreError, match="none of its versions is whole") as caught:
+    with pytest.raises(StoreError, match="none of its versions is intact") as caught:
         LanceStore.create(tmp_path / "store", SPACE)
     assert "repair" in caught.value.hint
 

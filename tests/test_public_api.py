@@ -82,7 +82,7 @@ def test_a_walk_over_found_pictures_is_a_film_of_them(filled: Path) -> None:
 
 
 def test_errors_can_be_caught_by_their_public_names(tmp_path: Path) -> None:
-    with pytest.raises(phosphene.LibraryError, match="there is no library") as caught:
+    with pytest.raises(phosphene.LibraryError, match="There is no library") as caught:
         phosphene.open(tmp_path / "none")
     assert isinstance(caught.value, phosphene.PhospheneError) and caught.value.hint
 

@@ -205,9 +205,9 @@ def test_every_kind_of_picture_has_the_vector_that_add_gives_it(shared: Service,
     [
         ("!not base64!", "it is not base64"),
         ("abcde", "it is not base64"),
-        ("", "empty file"),
-        (base64_of(b"just a text, no picture"), "no picture inside"),
-        (base64_of(cut(jpeg(0))), "cut off or damaged"),
+        ("", "it is empty"),
+        (base64_of(b"just a text, no picture"), "there is no picture in it"),
+        (base64_of(cut(jpeg(0))), "it is cut off or damaged"),
         (base64_of(png_header(9000, 9000)), "it has 9000×9000 pixels; 64 million are allowed"),
         (base64_of(png_header(30_000, 30_000)), "million pixels"),
         ("data:image/png,%89PNG", "it is not base64"),
@@ -225,9 +225,9 @@ def test_what_is_no_picture_fails_its_request_and_is_named(shared: Service, sent
 @pytest.mark.parametrize(
     ("body", "status", "message"),
     [
-        (b"", 400, "the body is not JSON"),
-        (b'{"texts": ["snow"', 400, "the body is not JSON"),
-        (b'{"texts": ["\\ud800"]}', 400, "the body is not JSON"),
+        (b"", 400, "The body is not JSON"),
+        (b'{"texts": ["snow"', 400, "The body is not JSON"),
+        (b'{"texts": ["\\ud800"]}', 400, "The body is not JSON"),
         (b'["snow"]', 422, "the body: "),
         (b'{"texts": "snow"}', 422, "texts: input should be a valid array"),
         (b'{"texts": ["snow", 5]}', 422, "texts[1]: input should be a valid string"),
@@ -239,7 +239,7 @@ def test_a_wrong_body_is_told_what_is_wrong(shared: Service, body: bytes, status
 
 
 def test_an_unknown_path_and_a_wrong_method_are_json_too(shared: Service) -> None:
-    assert error(shared.client.get("/nowhere"), 404) == "GET /nowhere: not found"
+    assert error(shared.client.get("/nowhere"), 404) == "GET /nowhere: not found."
     assert error(shared.client.get("/vectorize"), 405) == "GET /vectorize: method not allowed"
     assert error(shared.client.post("/meta", content=b"x" * 9_000_000), 405)
     assert error(shared.client.get("/docs"), 404)
@@ -248,10 +248,10 @@ def test_an_unknown_path_and_a_wrong_method_are_json_too(shared: Service) -> Non
 def test_without_a_model_yet_it_is_503(model: Embedder) -> None:
     with serving(None) as service:
         assert service.client.get("/.well-known/live").status_code == 204
-        assert error(service.client.get("/.well-known/ready"), 503) == "the model is still loading"
+        assert error(service.client.get("/.well-known/ready"), 503) == "The model is still loading."
         assert service.client.get("/meta").json()["name"] == "phosphene"
         answer = service.client.post("/vectorize", json={"texts": ["snow"]})
-        assert error(answer, 503) == "the model is still loading"
+        assert error(answer, 503) == "The model is still loading."
         assert answer.headers["retry-after"] == "1"
         service.vectorizer.load(model)
         assert service.client.get("/.well-known/ready").status_code == 204
@@ -263,8 +263,10 @@ def test_too_much_is_413(model: Embedder) -> None:
         large = json.dumps({"texts": ["x" * 20_000]}).encode()
         assert "are allowed" in error(service.client.post("/vectorize", content=large), 413)
         unsaid = service.client.post("/vectorize", content=iter([large, large * 100]))
-        assert "the body is larger than" in error(unsaid, 413)
-        assert "the request has 4 texts and images; 3 are allowed" in service.refused(413, texts=["a"] * 4)
+        assert "The body is larger than" in error(unsaid, 413)
+        assert "The request has 4 texts and images, and 3 are allowed" in service.refused(
+            413, texts=["a"] * 4
+        )
         assert service.vectorize(texts=["a"] * 3)["textVectors"]
 
 
@@ -319,7 +321,7 @@ def test_an_answer_that_takes_too_long_is_503(held: Held) -> None:
     with serving(held, answer_timeout=0.3) as service:
         held.go.clear()
         answer = service.client.post("/vectorize", json={"images": [image()]})
-        assert "there was no vector within 0.3 s" in error(answer, 503)
+        assert "There was no vector within 0.3 s." in error(answer, 503)
         assert answer.headers["retry-after"] == "1"
         held.go.set()
         wait(lambda: service.metric("phosphene_waiting_items") == 0)
@@ -381,7 +383,7 @@ def test_a_bad_picture_fails_its_own_request_alone(held: Held) -> None:
     with serving(held) as service, ThreadPoolExecutor() as pool:
         held.go.clear()
         good = [pool.submit(service.vectorize, images=[image(seed)]) for seed in range(4)]
-        assert "cut off or damaged" in service.refused(422, images=[image(9), base64_of(cut(jpeg(9)))])
+        assert "it is cut off or damaged" in service.refused(422, images=[image(9), base64_of(cut(jpeg(9)))])
         held.go.set()
         assert [len(one.result()["imageVectors"]) for one in good] == [1] * 4
 
@@ -423,7 +425,7 @@ def test_with_a_token_everything_but_health_lies_below_it(model: Embedder) -> No
         for path in (f"/k/{TOKEN}/meta", f"/k/{TOKEN}/.well-known/ready", "/.well-known/ready"):
             assert service.client.get(path).status_code in (200, 204)
         for path in ("/vectorize", "/k/wrong-wrong-wrong/vectorize", f"/k/{TOKEN}x/vectorize"):
-            assert error(service.client.post(path, json=texts), 404) == "POST /: not found"
+            assert error(service.client.post(path, json=texts), 404) == "POST /: not found."
         assert error(service.client.get("/meta"), 404)
         assert error(service.client.get("/metrics"), 404)
 

@@ -197,7 +197,7 @@ def test_a_path_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
 
 def test_folders_without_a_picture_are_an_error_that_says_what_is_read(tmp_path: Path) -> None:
     put(tmp_path, "a/notes.txt", "b/film.mp4")
-    with pytest.raises(ImageError, match=r"there is no picture in `.*/a`, `.*/b`") as caught:
+    with pytest.raises(ImageError, match=r"There is no picture in `.*/a`, `.*/b`") as caught:
         list(scan([tmp_path / "a", tmp_path / "b"]))
     assert "webp" in caught.value.hint
 
@@ -314,7 +314,7 @@ def test_no_odd_captions_file_anywhere_below_stops_a_scan(tmp_path: Path) -> Non
         f"{n}.jpg" for n in range(1, 7)
     ]
     said = {path_of(item).parent.name: item.reason for item in items if isinstance(item, Failure)}
-    reasons = ("is a directory", "not a file", "dangling link", "not a file", "larger than 1 GB")
+    reasons = ("a folder", "not a file", "a missing file", "not a file", "larger than 1 GB")
     assert list(said) == list("abcde")
     assert all(fault.endswith(reason) for fault, reason in zip(said.values(), reasons, strict=True))
 
@@ -445,7 +445,7 @@ def test_a_captions_file_speaks_of_its_own_folder_and_of_those_that_are_named(tm
     )
     *pictures, fault = scan([file])
     assert pictures == [file_item(tmp_path / "set/in.jpg", ("in",))]
-    assert reason_of(fault).startswith("`../other/out.jpg` lies outside of its folder")
+    assert reason_of(fault).startswith("`../other/out.jpg` lies outside of the named folders")
     assert reason_of(fault).endswith("(and 1 more like this)")
     assert list(scan([file, tmp_path / "other"])) == [
         file_item(tmp_path / "other/out.jpg", ("up", "abs")), file_item(tmp_path / "set/in.jpg", ("in",)),
@@ -530,7 +530,7 @@ def test_lines_in_several_languages_stay_captions(tmp_path: Path) -> None:
 
 def test_a_captions_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "link.json").symlink_to("nowhere")
-    with pytest.raises(ImageError, match="cannot be read: dangling link"):
+    with pytest.raises(ImageError, match="cannot be read: it is a link to a missing file"):
         list(scan([tmp_path / "link.json"]))
 
 

@@ -93,7 +93,7 @@ def test_grey_of_every_type(layout: str, order: Literal["<", ">"]) -> None:
     right = {("u1", 0), ("u1", 1), ("u2", 1), ("i1", 1), ("i2", 1), ("i4", 1), ("f4", 0), ("f4", 1)}
     right |= {("u2", 0), ("u4", 1)} if order == "<" else set()
     assert {key for key, said in found.items() if said == "right"} == right
-    assert set(found.values()) == {"right", "this kind of TIFF is not read"}
+    assert set(found.values()) == {"right", "phosphene does not read this kind of TIFF"}
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -157,7 +157,7 @@ def test_a_grey_picture_whose_transparency_is_multiplied_in() -> None:
 
 
 def test_a_kind_that_is_not_read_says_so_and_what_to_do() -> None:
-    with pytest.raises(ImageError, match="this kind of TIFF is not read") as caught:
+    with pytest.raises(ImageError, match="phosphene does not read this kind of TIFF") as caught:
         decode(tiff(wide(RGB, "f8"), 2))
     assert "8 or 16 bits" in caught.value.hint
 
@@ -166,6 +166,6 @@ def test_a_kind_that_is_not_read_says_so_and_what_to_do() -> None:
 def test_a_tiff_that_is_cut_off_is_refused(share: float) -> None:
     for content in (tiff(wide(RGB, "u2"), 2, planar=True, rows=7), tiff(GREY, 1, order=">")):
         assert outcome(content[: int(len(content) * share)], RGB) in (
-            "cut off or damaged",
-            "no picture inside",
+            "it is cut off or damaged",
+            "there is no picture in it",
         )

@@ -452,7 +452,7 @@ def test_continuing_a_training_from_another_start_is_refused(tmp_path: Path) -> 
 def test_a_training_does_not_continue_from_the_folder_that_it_replaces(tmp_path: Path) -> None:
     images, folder = colour_library(tmp_path), tmp_path / "generator"
     trained(images, folder, (1, 1, 1))
-    with pytest.raises(OutputError, match="what this command reads"):
+    with pytest.raises(OutputError, match="an input of this command"):
         trained(images, folder, (1, 1, 1), start=folder, force=True)
 
 

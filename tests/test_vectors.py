@@ -64,7 +64,7 @@ def test_a_blend_of_one_vector_is_that_vector_whatever_its_weight() -> None:
 def test_parts_that_cancel_out_are_refused() -> None:
     [vector] = random_units(1)
 
-    with pytest.raises(VectorError, match="cancel out"):
+    with pytest.raises(VectorError, match="cancel each other out"):
         blend(np.stack([vector, vector]), [1.0, -1.0])
 
 

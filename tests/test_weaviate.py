@@ -100,7 +100,7 @@ def test_tenants_are_made_on_demand_and_see_nothing_of_each_other(url: str) -> N
     assert (len(mine.near(QUERY, 9)), len(list(yours.iterate()))) == (4, 2)
     with pytest.raises(LibraryError, match="has tenants"):
         phosphene.open(url)
-    with pytest.raises(LibraryError, match="there is no library"):
+    with pytest.raises(LibraryError, match="There is no library"):
         phosphene.open(with_options(url, tenant="nobody"))
     mine.close()
     yours.close()
@@ -131,7 +131,7 @@ def test_an_empty_collection_with_our_schema_becomes_a_library(weaviate: Server,
     posted = {**image_schema.collection(), "class": Address.parse(url).collection}
     httpx.post(f"{weaviate.base}/v1/schema", json=posted).raise_for_status()
 
-    with pytest.raises(LibraryError, match="there is no library"):
+    with pytest.raises(LibraryError, match="There is no library"):
         phosphene.open(url)
     with phosphene.open(url, space=SPACE, create=True) as library:
         assert library.status().images == 0

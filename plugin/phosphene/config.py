@@ -1,4 +1,4 @@
-"""Where things lie on this machine: from the environment; secrets are in `keys`."""
+"""Where things lie on this machine, as the environment says. Secrets are in `keys`."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ from phosphene.errors import PhospheneError
 
 
 def home() -> Path:
-    """The folder of models and of URL libraries' pictures; `PHOSPHENE_HOME` moves it."""
+    """The folder for models, and for the pictures of libraries on servers. `PHOSPHENE_HOME` moves it."""
     named = os.environ.get("PHOSPHENE_HOME")
     if named:
         return expanded(named)
@@ -17,18 +17,18 @@ def home() -> Path:
         return user_data_path("phosphene", appauthor=False)
     except RuntimeError as error:
         raise PhospheneError(
-            "your home folder is not known, nor PHOSPHENE_HOME, where libraries and models are kept",
-            hint="set HOME or PHOSPHENE_HOME, or name a library by `-L`",
+            "The folder for libraries and models is unknown, as neither HOME nor PHOSPHENE_HOME is set.",
+            hint="set HOME or PHOSPHENE_HOME, or name a library with `-L`",
         ) from error
 
 
 def expanded(place: str | Path) -> Path:
-    """A path whose `~` is the user's folder. Raises PhospheneError where nobody knows that folder."""
+    """The path with `~` replaced by the user's folder. Raises PhospheneError if that folder is not known."""
     try:
         return Path(place).expanduser()
     except RuntimeError as error:
         raise PhospheneError(
-            f"the home folder in `{place}` is not known", hint="write the whole path, or set HOME"
+            f"The home folder in `{place}` is not known.", hint="write the whole path, or set HOME"
         ) from error
 
 
@@ -43,9 +43,9 @@ def cores() -> int:
 
 
 def hub_cache() -> Path | None:
-    """Where models from the hub are kept; None for the hub's own place, which other tools share.
+    """The folder for models from the Hugging Face hub, or None for the hub's own cache.
 
-    That is `HF_HOME` or its default, unless only `PHOSPHENE_HOME` is set.
+    Other tools share the hub's own cache. It is used unless only `PHOSPHENE_HOME` is set.
     """
     shared = {"HF_HOME", "HF_HUB_CACHE"} & set(os.environ)
     return None if shared or "PHOSPHENE_HOME" not in os.environ else home() / "models"

@@ -1,4 +1,4 @@
-"""Where models run: the choice of the GPU, or of the CPU where there is none."""
+"""The device on which models run: a GPU if there is one, and otherwise the CPU."""
 
 from typing import TYPE_CHECKING
 
@@ -9,19 +9,19 @@ if TYPE_CHECKING:
 
 
 def pick_device(name: str) -> "torch.device":
-    """The torch device of a name such as `cpu`, `cuda:1` or `mps`; `auto` is the fastest one here.
+    """The torch device of a name such as `cpu`, `cuda:1` or `mps`. `auto` stands for the fastest one.
 
-    Raises ModelError where this machine has no such device.
+    Raises ModelError if this machine has no such device.
     """
     import torch
 
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return torch.device(next(device for device, found in there.items() if found))
+        return torch.device(next(device for device, found in available.items() if found))
     kind = name.partition(":")[0]
-    if not there.get(kind, False):
-        devices = ", ".join(f"`{device}`" for device, found in there.items() if found)
+    if not available.get(kind, False):
+        devices = ", ".join(f"`{device}`" for device, found in available.items() if found)
         raise ModelError(
-            f"this machine has no device `{name}`", hint=f"it has {devices}; `--device auto` chooses"
+            f"This machine has no device `{name}`.", hint=f"it has {devices}; `--device auto` chooses one"
         )
     return torch.device(name)

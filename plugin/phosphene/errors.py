@@ -1,24 +1,30 @@
-"""What can go wrong, as one tree. The library raises these; the command line prints them.
+"""All errors and warnings of phosphene. The library raises them, and the command line prints them.
 
-PhospheneError          message: value, place, what is allowed; hint: the next step
-├── LibraryError        no library here, another space, a newer version, locked
-├── StoreError          the store cannot do what was asked (disk full, unreachable …)
-├── ImageError          a file that is no usable picture; never fatal while adding
-├── QueryError          a query that means nothing: empty, an unknown id, a missing file
-├── ModelError          weights that cannot be found, loaded or trusted
-├── GenerationError     a request that the generator cannot serve
-├── VectorError         vectors that do not fit: dimension, opposite, zero
-├── PluginError         a plugin that is not there, or whose package cannot be imported
-├── MissingExtraError   a command whose optional packages are not installed
-├── ServerError         an address that cannot be served at
-└── OutputError         a place where something lies that must not be overwritten
+PhospheneError
+├── LibraryError        there is no library, it is in another space, or a newer version made it
+├── StoreError          the store failed: the disk is full, the server does not answer
+├── ImageError          a file is not a usable picture; `add` reports it and continues
+├── QueryError          a query has no meaning: it is empty, or names an unknown id or a missing file
+├── ModelError          weights cannot be found, loaded or trusted
+├── GenerationError     the generator cannot do what was asked
+├── VectorError         vectors do not fit together: another dimension, opposite, or zero
+├── PluginError         a plugin is not installed, or its package cannot be imported
+├── MissingExtraError   optional packages are not installed
+├── ServerError         the service cannot listen at an address
+└── OutputError         a file must not be overwritten
+
+A message is one sentence or several. It begins with a capital letter or a quoted value, says what is wrong
+with which value, and ends with a full stop. A hint is the next step: it begins with a small letter and has no
+full stop, since `hint: ` stands before it. A *reason* is the part of a message after a colon, as in
+"`a.png` is not a usable picture: it is cut off or damaged.". The functions that do not know the place of a
+picture raise ImageError with only the reason, and their docstrings say so.
 """
 
 from collections.abc import Iterable
 
 
 class PhospheneError(Exception):
-    """A fault that a user can act on. `hint` is the next step, without the word `hint:`."""
+    """An error that a user can act on. `hint` is the next step, without the word `hint:`."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -34,87 +40,87 @@ def listed(names: Iterable[str]) -> str:
 
 
 class LibraryError(PhospheneError):
-    """A library that is not there, not ours, of another space or of a newer version."""
+    """There is no library, or it cannot be used: it is damaged, in another space, or of a newer version."""
 
 
 class StoreError(PhospheneError):
-    """A store that cannot do what was asked."""
+    """A store cannot do what was asked."""
 
 
 class ImageError(PhospheneError):
-    """A file that is no usable picture, or a place where there is none."""
+    """A file is not a usable picture, or there is no picture in a place."""
 
 
 class QueryError(PhospheneError):
-    """A query that means nothing."""
+    """A query has no meaning."""
 
 
 class ModelError(PhospheneError):
-    """Weights that cannot be found, loaded or trusted."""
+    """Weights cannot be found, loaded or trusted."""
 
 
 class GenerationError(PhospheneError):
-    """A request that a generator cannot serve."""
+    """A generator cannot do what was asked."""
 
 
 class VectorError(PhospheneError):
-    """Vectors that do not fit together."""
+    """Vectors do not fit together."""
 
 
 class PluginError(PhospheneError):
-    """A plugin that is not installed, is ambiguous, or cannot be imported."""
+    """A plugin is not installed, is ambiguous, or cannot be imported."""
 
 
 class MissingExtraError(PhospheneError):
-    """A command whose packages are optional, and not installed."""
+    """Optional packages that a command needs are not installed."""
 
 
 class ServerError(PhospheneError):
-    """An address that cannot be served at."""
+    """The service cannot listen at an address."""
 
 
 class OutputError(PhospheneError):
-    """A place where something lies that must not be overwritten."""
+    """A file or a folder must not be overwritten, or cannot be written."""
 
 
 class PhospheneWarning(UserWarning):
-    """Something that a user should know, though the work goes on."""
+    """Something that a user should know. The work goes on."""
 
 
 class PassedOver(PhospheneWarning):
-    """An entry of a store or a file that is no image, and why; the rest goes on."""
+    """An entry of a store or a file was skipped, because it is not an image."""
 
 
 class CutText(PhospheneWarning):
-    """A text that was longer than the model's context, and the part of it that was used."""
+    """A text is longer than the model's context, so that only a part of it was used."""
 
     def __init__(self, text: str, used: str) -> None:
         words, left = len(text.split()), len(used.split())
         super().__init__(
-            f"the text is longer than the model's context: of {words} words {left} were used: `{used}`"
+            f"The text is longer than the model's context. Of its {words} words, {left} were used: `{used}`."
         )
         self.used = used
 
 
 class Damage(PhospheneWarning):
-    """A store whose files are damaged, and how many images can be read all the same."""
+    """Files of a store are damaged, and some of its images may not be readable."""
 
     def __init__(self, store: str, images: int) -> None:
         super().__init__(
-            f"`{store}` is damaged, perhaps by a power cut: {images:,} images can be read."
-            " `phosphene check` says what is wrong, and `phosphene repair` brings back what it can"
+            f"`{store}` is damaged, perhaps by a power cut. {images:,} images can be read."
+            " `phosphene check` says what is wrong, and `phosphene repair` restores what it can."
         )
 
 
 class Upgraded(PhospheneWarning):
-    """A library that was upgraded to a newer format, which older versions of phosphene do not open."""
+    """A library was upgraded to a newer format, which older versions of phosphene do not open."""
 
     def __init__(self, library: str, before: int, after: int, copy: str) -> None:
         super().__init__(
             f"`{library}` was upgraded from format {before} to format {after}. Older versions of phosphene"
-            f" no longer open it. The manifest as it was is kept as `{copy}`"
+            f" cannot open it any more. A copy of the old manifest is kept as `{copy}`."
         )
 
 
 class InitImageWarning(PhospheneWarning):
-    """A start that was cut, or a mask that keeps nothing or all of it."""
+    """An init image was cropped, or its mask keeps nothing or everything."""

@@ -1,4 +1,4 @@
-"""Packages that only some commands need, and that `pip install phosphene` alone does not bring.
+"""Extras: optional packages that only some commands need.
 
     pip install 'phosphene[serve]'
 
@@ -10,7 +10,7 @@ from importlib.util import find_spec
 
 from phosphene.errors import MissingExtraError
 
-# What is imported of each extra's packages.
+# The modules that phosphene imports from the packages of each extra.
 MODULES: Mapping[str, tuple[str, ...]] = {
     "serve": ("fastapi", "h11", "prometheus_client", "pydantic_core", "starlette", "uvicorn"),
     "testing": ("pytest",),
@@ -28,7 +28,7 @@ def require(extra: str) -> None:
     absent = missing(extra)
     if absent:
         raise MissingExtraError(
-            f"the packages of the extra `{extra}` are not installed: there is no {', '.join(absent)}",
+            f"The packages of the extra `{extra}` are not installed. These are missing: {', '.join(absent)}.",
             hint=how_to_install(extra),
         )
 

@@ -1,4 +1,4 @@
-"""Writing files so that a reader sees the old one or the new one, and never outside of a folder."""
+"""Writing files as a whole or not at all, and never outside of a folder."""
 
 import os
 import secrets
@@ -14,9 +14,10 @@ ASIDE = "set-aside"  # the folder in a library for damaged files, which are neve
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write to a temporary name beside `path`, flush it to the disk, then rename it into place.
+    """Write a file under a temporary name, flush it to the disk, and rename it to `path`.
 
-    A file that is replaced keeps its permissions; a new one gets what the umask leaves.
+    A reader sees the old file or the new one. A file that is replaced keeps its permissions, and a new one
+    gets those that the umask allows.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.part"
@@ -36,7 +37,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Add the path to an OSError that lacks one, as that of a full disk does."""
+    """Add the path to an OSError that has none, such as the error of a full disk."""
     try:
         yield
     except OSError as error:
@@ -45,14 +46,14 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def sync(handle: int) -> None:
-    """Flush an open file, or an open folder's names, to the disk."""
+    """Flush an open file, or the names in an open folder, to the disk."""
     os.fsync(handle)
 
 
 def sync_folder(folder: Path) -> None:
-    """Flush the names in a folder: a file that was renamed into it is there after a power cut, too."""
+    """Flush the names in a folder, so that a file that was renamed into it survives a power cut."""
     if not hasattr(os, "O_DIRECTORY"):
-        return  # Windows opens no folders, and its rename is flushed with the file
+        return  # Windows cannot open folders, and flushes a rename with the file
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         sync(handle)
@@ -61,38 +62,38 @@ def sync_folder(folder: Path) -> None:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """The path of `name` in `folder`. Raises LibraryError where it would lie outside of it.
+    """The path of `name` in `folder`. Raises LibraryError if it lies outside of the folder.
 
-    `name` may come from a stranger: `..`, absolute paths, drives and links that lead out are refused.
+    A stranger may have written `name`, so `..`, absolute paths, drives and links that lead out are refused.
     """
     path = folder / name
     root, real = folder.resolve(), path.resolve()
     if not name or real == root or not real.is_relative_to(root):
         raise LibraryError(
-            f"`{name}` would lie outside of `{folder}`",
-            hint="this name was not written by phosphene: do not trust where it came from",
+            f"The path `{name}` leads out of the folder `{folder}`.",
+            hint="phosphene never writes such names: do not trust the source of this file",
         )
     return path
 
 
 def may_write(folder: Path) -> bool:
-    """Whether this user may write into a folder, or make it where it is not there yet."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    return os.access(there, os.W_OK | os.X_OK)
+    """Whether this user may write into a folder, or make it if it does not exist yet."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return os.access(existing, os.W_OK | os.X_OK)
 
 
 def require_writable(library: Path) -> None:
-    """Raises LibraryError for a library that may only be read. Call it before the work begins."""
+    """Raise LibraryError if the user may not write to a library. It is called before the work begins."""
     for folder in (library, library / "store", library / "pictures"):
         if not may_write(folder):
             raise LibraryError(
-                f"`{folder}` may only be read, and this command writes to it",
-                hint="make the library writable for you, or `phosphene copy` it to a place that is",
+                f"You may not write to `{folder}`, and this command does.",
+                hint="make the library writable, or copy it with `phosphene copy` to a place that is",
             )
 
 
 def aside_in(library: Path) -> Path:
-    """A new folder in a library for damaged files, named by the time. It is not made yet."""
+    """The path of a new folder for damaged files, named after the time. It does not exist yet."""
     name = datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S")
     folders = (library / ASIDE / f"{name}-{number}" for number in count(1))
     return next(folder for folder in folders if not folder.exists())

@@ -1,8 +1,9 @@
-"""Filters: which images of a store count. Every store compiles them to its own query language.
+"""Filters choose images of a store. Every store compiles them to its own query language.
 
     And((IMPORTED, Not(with_ids({"5f0c…", "91ab…"}))))
 
-A field is `id` or a property of `schemas/image.json`. An image without a value for a field equals nothing.
+A field is `id` or a property of `schemas/image.json`. An image without a value for a field is not equal to
+any value.
 """
 
 from collections.abc import Callable, Iterable
@@ -55,8 +56,8 @@ Filter: TypeAlias = Comparison | And | Or | Not
 EVERYTHING: Filter = And(())
 NOTHING: Filter = Or(())
 GENERATED: Filter = Equals("origin", "generated")
-# Every image that phosphene did not generate counts as imported, whatever its entry says: another program
-# may have written it, and libraries of format 1 say `training`.
+# Every image that phosphene did not generate counts as imported, whatever its entry says. Another program may
+# have written the entry, and libraries of format 1 say `training`.
 IMPORTED: Filter = Not(GENERATED)
 OF_FORMAT_1: Filter = Equals("origin", "training")  # entries that are not upgraded yet
 
@@ -128,7 +129,7 @@ def split_ids(where: Filter) -> tuple[frozenset[str] | None, frozenset[str], Fil
 
 
 def matches(where: Filter, image: Image) -> bool:
-    """Whether an image counts."""
+    """Whether a filter holds for an image."""
     if isinstance(where, Not):
         return not matches(where.filter, image)
     if isinstance(where, And):

@@ -1,4 +1,4 @@
-"""Work that Ctrl-C and SIGTERM cannot cut in two."""
+"""Ctrl-C and SIGTERM: how work is finished before a signal takes effect."""
 
 import signal
 import threading
@@ -10,16 +10,16 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, where a command answers it as it answers Ctrl-C."""
+    """SIGTERM, which commands handle as they handle Ctrl-C."""
 
 
 @contextmanager
 def uninterrupted() -> Iterator[list[int]]:
-    """Hold Ctrl-C and SIGTERM back until the end of the block.
+    """Delay Ctrl-C and SIGTERM until the end of the block.
 
-    A store that is left in the middle of a commit goes on writing in threads of its own, and the
-    next commit would meet it there. The list that the block gets holds the signals that have come,
-    so that long work can end early.
+    A store that is interrupted in the middle of a commit goes on writing in its own threads, where the next
+    commit would collide with it. The block gets a list of the signals that have arrived, so that long work
+    can end early.
     """
     held: list[int] = []
     if threading.current_thread() is not threading.main_thread():
@@ -31,7 +31,7 @@ def uninterrupted() -> Iterator[list[int]]:
 
     before = {number: signal.getsignal(number) for number in SIGNALS}
     heeded = {number: handler for number, handler in before.items() if handler not in (None, signal.SIG_IGN)}
-    for number in heeded:  # None is not Python's to change
+    for number in heeded:  # None: the handler was not set by Python, which cannot restore it
         signal.signal(number, hold)
     try:
         yield held
@@ -44,7 +44,7 @@ def uninterrupted() -> Iterator[list[int]]:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Answer SIGTERM with the exception Terminated, so that a command can say what it kept."""
+    """Raise Terminated at SIGTERM, so that a command can say what it kept."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,7 +1,7 @@
-"""Secrets: read from the environment, checked before they are sent, and never shown.
+"""Secrets are read from the environment, checked before they are sent, and never shown.
 
-An error, a log line or a record of `--json` may hold what a server or a library said, and with it a key
-or a password. `masked` takes them out.
+An error, a log line or a record of `--json` may repeat what a server or a library said, and that may contain
+a key or a password. `masked` removes them.
 """
 
 import os
@@ -16,23 +16,22 @@ USER = re.compile(r"(?<=://)[^/?#\s]*@")  # the user and password of a URL
 
 
 def weaviate_key() -> str | None:
-    """The key for the server; a line end or space around it, as files from Windows have it, is left out.
+    """The key for the server, without spaces and line ends around it, or None.
 
-    Raises StoreError, which does not repeat the key, where no HTTP header can carry it.
+    Raises StoreError if an HTTP header cannot carry the key. The error does not repeat it.
     """
     key = os.environ.get(WEAVIATE, "").strip()
     wrong = next((place for place, letter in enumerate(key, start=1) if not "!" <= letter <= "~"), None)
     if wrong is not None:
         raise StoreError(
-            f"the value of {WEAVIATE} is no key: its character {wrong} of {len(key)} is no printable ASCII"
-            " character",
-            hint=f"set {WEAVIATE} again, to the key alone, without quotes, spaces or line ends",
+            f"The value of {WEAVIATE} is not a key: character {wrong} of {len(key)} is not printable ASCII.",
+            hint=f"set {WEAVIATE} to the key alone, without quotes, spaces or line ends",
         )
     return key or None
 
 
 def masked(text: str) -> str:
-    """The text with `…` for every password in a URL and every secret of the environment."""
+    """The text with `…` in the place of passwords in URLs and of secrets from the environment."""
     for name in SECRETS:
         secret = os.environ.get(name, "").strip()
         if len(secret) >= SHORTEST:

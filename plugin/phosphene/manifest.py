@@ -49,8 +49,9 @@ class Manifest:
             raise _damaged(place, "its `format` is not a whole number above 0")
         if written > FORMAT:
             raise LibraryError(
-                f"`{place}` is a library of format {written:.4g}; this phosphene reads up to {FORMAT}",
-                hint="a newer version made it: upgrade with `pip install --upgrade phosphene`",
+                f"`{place}` is a library of format {written:.4g}. This version of phosphene reads up to"
+                f" format {FORMAT}.",
+                hint="run `pip install --upgrade phosphene`, since a newer version made the library",
             )
         return cls(_space(content.get("space"), place), written)
 
@@ -95,26 +96,26 @@ def _space(content: object, place: str) -> Space:
 
 def _damaged(place: str, reason: str) -> LibraryError:
     return LibraryError(
-        f"the manifest of `{place}` is damaged: {reason}",
+        f"The manifest of `{place}` is damaged: {reason}.",
         hint=_repair(place),
     )
 
 
 def _repair(library: str) -> str:
-    return f"`phosphene -L {quote(library)} repair` writes it again"
+    return f"run `phosphene -L {quote(library)} repair`, which writes it again"
 
 
 def _refuse_other_folder(folder: Path) -> None:
     if (folder / "store" / "images.lance").exists():
-        raise LibraryError(f"the manifest of `{folder}` is missing", hint=_repair(str(folder)))
+        raise LibraryError(f"The manifest of `{folder}` is missing.", hint=_repair(str(folder)))
     if folder.exists() and not folder.is_dir():
         raise LibraryError(
-            f"`{folder}` is a file, not a library",
+            f"`{folder}` is a file, not a library.",
             hint="name a folder, which need not exist yet",
         )
     if folder.exists() and any(not _left_over(path) for path in folder.iterdir()):
         raise LibraryError(
-            f"`{folder}` is not a library, and it is not empty",
+            f"`{folder}` is not a library, and it is not empty.",
             hint="name a library, or a new or empty folder, with `-L`",
         )
 

@@ -59,16 +59,15 @@ def locate(url: str | Path | None = None) -> Location:
     found = SCHEME.match(text)
     if not found or not OPENERS.has(found[1]):
         schemes = ", ".join(f"`{name}://`" for name in OPENERS.names())
-        begins = f"`{found[1]}://` names" if found else "what stands before `://` names"
-        raise LibraryError(
-            f"{begins} no kind of store",
+        raise LibraryError(  # without the text, which may hold a password
+            f"No store is known for `{found[1]}://`." if found else "The scheme of this URL is not valid.",
             hint=f"a library is a folder, or a URL that begins with one of {schemes}",
         )
     return OPENERS.load(found[1])(text)
 
 
 def opened(url: str | Path | None, model: str | Space | None, *, create: bool, load: LoadModel) -> Opened:
-    """Open the library of a path or a URL, as `phosphene.open` says."""
+    """Open the library at a path or a URL, as `phosphene.open` describes it."""
     location = locate(url)
     loaded: list[Embedder] = []
 
@@ -83,25 +82,25 @@ def opened(url: str | Path | None, model: str | Space | None, *, create: bool, l
     if (store.space.id, store.space.dimension) != (space.id, space.dimension):
         store.close()
         raise LibraryError(
-            f"the store of `{location.url}` holds vectors of `{store.space.name}` ({store.space.id}),"
-            f" but its manifest says `{space.name}` ({space.id})",
-            hint=f"`phosphene -L {quote(location.url)} check` says what is wrong",
+            f"The store of `{location.url}` holds vectors of `{store.space.name}` ({store.space.id}),"
+            f" but its manifest says `{space.name}` ({space.id}).",
+            hint=f"run `phosphene -L {quote(location.url)} check` to see what is wrong",
         )
     return Opened(location.url, location.folder, store, loaded[-1] if loaded else None)
 
 
 def same_space(embedder: Embedder, space: Space, library: str) -> Embedder:
-    """The embedder, if it makes vectors of the library's space. Otherwise raises LibraryError."""
+    """The embedder. Raises LibraryError unless it makes vectors of the library's space."""
     compatible(embedder.space, space, library)
     return embedder
 
 
 def compatible(asked: Space, space: Space, library: str) -> None:
-    """Raises LibraryError if a library is in another space than the one that is asked for."""
+    """Raise LibraryError if a library is in another space than the one that was asked for."""
     if asked.id != space.id:
         raise LibraryError(
-            f"the library `{library}` was made with the model `{space.name}` ({space.id}), "
-            f"not with `{asked.name}` ({asked.id}), and their vectors do not mix",
+            f"The library `{library}` was made with the model `{space.name}` ({space.id}), "
+            f"not with `{asked.name}` ({asked.id}), and their vectors do not mix.",
             hint="leave out `--model`, or make another library: `phosphene -L NEW add PATH… --model MODEL`",
         )
 
@@ -109,12 +108,12 @@ def compatible(asked: Space, space: Space, library: str) -> None:
 def _space(
     before: Manifest | None, asked: str | Space | None, library: str, *, create: bool, load: LoadModel
 ) -> Space:
-    """The space of a library, new or not. Raises LibraryError if it is not the one that is asked for."""
+    """The space of a library, new or not. Raises LibraryError if it is not the one that was asked for."""
     if before is None:
         if not create:
             raise LibraryError(
-                f"there is no library in `{library}`",
-                hint=f"`phosphene -L {quote(library)} add PATH…` makes one",
+                f"There is no library in `{library}`.",
+                hint=f"make one with `phosphene -L {quote(library)} add PATH…`",
             )
         return asked if isinstance(asked, Space) else load(asked or DEFAULT_MODEL).space
     if isinstance(asked, Space):

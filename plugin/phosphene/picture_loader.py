@@ -40,7 +40,7 @@ class PictureLoader:
             return open_picture(path, at_least=side)
         except (ImageError, ValueError) as error:  # ValueError: a uri with a NUL, which no file can have
             if image.uri and not _is_gone(path):
-                warnings.warn(PassedOver(f"{error}: its thumbnail is shown"), stacklevel=2)
+                warnings.warn(PassedOver(f"{error} Its thumbnail is shown instead."), stacklevel=2)
         return None
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, Picture]:

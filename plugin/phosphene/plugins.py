@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """An entry point that an installed package brings. It is not imported until `load`."""
+    """An entry point of an installed package. It is not imported until `load`."""
 
     kind: Seam
     name: str
@@ -37,10 +37,10 @@ class Plugin:
     entry: EntryPoint
 
     def __str__(self) -> str:
-        return f"the {SEAMS[self.kind]} `{self.name}` of {self.package} {self.version}"
+        return f"{SEAMS[self.kind]} `{self.name}` of {self.package} {self.version}"
 
     def load(self) -> Any:
-        """Import the function of the entry point. Raises PluginError where that fails."""
+        """Import the function of the entry point. Raises PluginError if that fails."""
         try:
             loaded = self.entry.load()
         except Exception as error:  # another package's code runs here, and may raise anything
@@ -51,7 +51,7 @@ class Plugin:
 
     def _broken(self, reason: str) -> PluginError:
         return PluginError(
-            f"{self} cannot be loaded: its entry point `{self.entry.value}` {reason}",
+            f"The {self} cannot be loaded: its entry point `{self.entry.value}` {reason}.",
             hint=f"install a newer version with `pip install --upgrade {self.package}`,"
             f" or remove it with `pip uninstall {self.package}`",
         )
@@ -79,8 +79,8 @@ class Registry(Generic[T]):
     def load(self, name: str) -> T:
         """The implementation of a name.
 
-        Raises PluginError where there is none, where two packages claim the name, and where its
-        package cannot be imported.
+        Raises PluginError if there is none, if two packages claim the name, or if its package cannot be
+        imported.
         """
         if name in self.built_in:
             return self.built_in[name]()
@@ -88,22 +88,22 @@ class Registry(Generic[T]):
         if len(found) > 1:
             packages = listed(plugin.package for plugin in found)
             raise PluginError(
-                f"the {SEAMS[self.kind]} `{name}` is brought by more than one package: {packages}",
+                f"More than one package brings the {SEAMS[self.kind]} `{name}`: {packages}.",
                 hint="uninstall all of them but one",
             )
         if not found:
             raise PluginError(
-                f"there is no {SEAMS[self.kind]} `{name}`",
+                f"There is no {SEAMS[self.kind]} `{name}`.",
                 hint=f"use one of {listed(self.names())}, or install a package that brings `{name}`",
             )
         loaded: T = found[0].load()
         return loaded
 
     def check(self, plugin: Plugin) -> None:
-        """Load a plugin of this kind. Raises PluginError where it is broken, or its name is taken."""
+        """Load a plugin of this kind. Raises PluginError if it is broken, or its name is taken."""
         if plugin.name in self.built_in:
             raise PluginError(
-                f"{plugin} is never used: phosphene has a {SEAMS[self.kind]} of this name itself",
+                f"The {plugin} is never used, because phosphene has its own {SEAMS[self.kind]} of this name.",
                 hint=f"ask the authors of {plugin.package} for another name",
             )
         self.load(plugin.name)

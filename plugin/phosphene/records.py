@@ -1,4 +1,4 @@
-"""What travels through phosphene: plain frozen records, without behaviour."""
+"""The records that pass through phosphene: plain, frozen, and without behaviour."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ V = TypeVar("V", bound=Vector | None, default=Vector | None, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """An encoder's identity. Vectors of two spaces never mix.
+    """A vector space, which follows from an embedding model. Vectors of two spaces never mix.
 
-    `id` is `architecture:sha256 of the weights and the preprocessing` and holds no path;
-    `name` is how a user wrote it, which is how its encoder is found again.
+    `id` is `architecture:sha256 of the weights and the preprocessing`, and contains no path. `name` is the
+    model's name as the user wrote it, by which the model is found again.
     """
 
     id: str
@@ -29,9 +29,9 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """An image that another one was made from: its id, weight and cosine to the query.
+    """An image from which another one was made: its id, its weight, and its cosine to the query.
 
-    A neighbour led it by its vector; from the `init` image it started.
+    The vector of a neighbour guides a generation, and an `init` image is where it starts.
     """
 
     id: str
@@ -42,10 +42,10 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Image(Generic[V]):
-    """One image of a library: `Image[Vector]` has its unit vector (d,), and in an `Image` it may be None.
+    """An image of a library. `Image[Vector]` has its unit vector (d,), and in a plain `Image` it may be None.
 
-    The type follows from how a store is asked, so that nobody has to check for None. `thumbnail` is there
-    where an image is written.
+    The type follows from the arguments of a store's methods, so that nobody has to check for None.
+    `thumbnail` is only set when an image is written.
     """
 
     id: str
@@ -56,7 +56,7 @@ class Image(Generic[V]):
     origin: Origin  # `imported`: a user added it; `generated`: phosphene made it
     width: int
     height: int
-    created: str  # RFC 3339, UTC; empty where another program put it there and did not say
+    created: str  # RFC 3339, UTC; empty if another program wrote the entry without a time
     norm: float  # length of the vector before it was normalised
     recipe: Mapping[str, Any] | None = None
     parents: tuple[Parent, ...] = ()
@@ -66,7 +66,7 @@ class Image(Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class Hit(Generic[V]):
-    """An image and its score: the cosine similarity in [-1, 1], in every store. A higher one is nearer."""
+    """An image that a search found, and its score: the cosine similarity in [-1, 1]. Higher is nearer."""
 
     image: Image[V]
     score: float
@@ -96,7 +96,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that could not be added, and why."""
+    """A file that could not be added, and the reason, such as `it is cut off or damaged`."""
 
     uri: str
     reason: str

@@ -85,4 +85,6 @@ def test_a_damaged_hit_is_shown_by_its_thumbnail_and_named(trial: Trial, damage:
     ):
         result = trial.run(*words)
         assert result.exit_code == 0, result.stderr
-    assert f"{hit['id']}.png` is no usable picture" in trial.run("show", hit["id"], "-o", "family.png").stderr
+    assert (
+        f"{hit['id']}.png` is not a usable picture" in trial.run("show", hit["id"], "-o", "family.png").stderr
+    )

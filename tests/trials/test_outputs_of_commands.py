@@ -51,13 +51,13 @@ def test_every_command_leaves_a_photo_alone_before_it_begins(
     no_model(monkeypatch)
     before = photo(Path("lion.png"))
     named = [trial.generated()[0] if word == "ID" else word for word in words]
-    refused(trial.run(*named, "-o", "lion.png"), "`lion.png` is there already, and phosphene did not make it")
+    refused(trial.run(*named, "-o", "lion.png"), "`lion.png` already exists, and phosphene did not make it")
     assert Path("lion.png").read_bytes() == before
 
 
 def test_a_walk_leaves_a_photo_of_its_films_name_alone(trial: Trial) -> None:
     before = photo(Path("lion.webp"))
-    refused(trial.run("walk", "a house", "the sea", "-o", "lion.png"), "`lion.webp` is there already")
+    refused(trial.run("walk", "a house", "the sea", "-o", "lion.png"), "`lion.webp` already exists")
     assert Path("lion.webp").read_bytes() == before and not Path("lion.png").exists()
 
 
@@ -78,7 +78,7 @@ def test_no_command_overwrites_what_it_reads(trial: Trial, words: list[str]) -> 
     before = photo(Path("in.png"), exif=mark())
     os.link("in.png", "twin.png")
     for out in ("in.png", "twin.png"):
-        refused(trial.run(*words, "-o", out), f"`{out}` is what this command reads")
+        refused(trial.run(*words, "-o", out), f"`{out}` is an input of this command")
     assert Path("in.png").read_bytes() == before
 
 
@@ -109,7 +109,7 @@ def test_places_that_cannot_be_written_to_are_named_early(trial: Trial) -> None:
     Path("loop.png").symlink_to("loop.png")
     for name, words in {
         "folder.png": "is a folder, not a file",
-        "file/map.png": "is a file, so that",
+        "file/map.png": "`file` is a file, not a folder",
         "pipe.png": "is a device or a pipe",
         "null.png": "is a device or a pipe",
         "loop.png": "too many levels of symbolic links",
@@ -130,7 +130,7 @@ def test_a_link_stays_a_link_and_folders_are_made(trial: Trial) -> None:
 def test_a_demo_keeps_out_of_a_folder_of_somebody_else(trial: Trial) -> None:
     Path("mine/pictures").mkdir(parents=True)
     Path("mine/pictures/captions.json").write_text('{"images": [], "annotations": []}')
-    refused(trial.run("demo", "mine"), "`mine/pictures` holds files that phosphene did not make")
+    refused(trial.run("demo", "mine"), "`mine/pictures` contains files that phosphene did not make")
     before = photo(Path("mine/map.png"))
-    refused(trial.run("demo", "mine"), "`mine/map.png` is there already")
+    refused(trial.run("demo", "mine"), "`mine/map.png` already exists")
     assert Path("mine/map.png").read_bytes() == before

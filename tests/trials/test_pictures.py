@@ -16,7 +16,7 @@ def test_add_exits_1_where_everything_that_was_named_failed(trial: Trial) -> Non
     good.write_bytes(jpeg(1))
     failed = trial.run("add", bad, "--json")
     assert failed.exit_code == 1
-    assert json.loads(failed.stdout)["failures"] == [{"uri": str(bad), "reason": "no picture inside"}]
+    assert json.loads(failed.stdout)["failures"] == [{"uri": str(bad), "reason": "there is no picture in it"}]
     assert "skipped" in failed.stderr
     assert trial.run("add", bad).exit_code == 1  # it was refused before
     assert trial.run("add", bad, good).exit_code == 0
@@ -39,7 +39,7 @@ def test_odd_captions_and_pictures_end_no_add(trial: Trial) -> None:
         "captions.json: it is not a COCO",
         "captions.json: it cannot",
         "1.txt: its",
-        "cut.jpg: cut off",
+        "cut.jpg: it is cut off",
     ):
         assert name in added.stderr
 

@@ -158,7 +158,7 @@ def test_a_file_that_changed_is_found_by_its_size_or_by_its_bytes(trial: Trial, 
 
     assert trial.run("check").exit_code == (0 if deep else 1)
     found = trial.run("check", "--deep")
-    assert found.exit_code == 1 and "are not what their files hold now" in found.stdout
+    assert found.exit_code == 1 and "have a file that has changed since" in found.stdout
 
 
 def test_pictures_of_another_library_do_not_get_in_by_a_forged_name(trial: Trial) -> None:
@@ -173,7 +173,7 @@ def test_pictures_of_another_library_do_not_get_in_by_a_forged_name(trial: Trial
 def test_a_folder_that_is_no_library_is_named(trial: Trial, tmp_path: Path) -> None:
     for command in ("check", "repair"):
         result = trial.run("-L", tmp_path, command)
-        assert result.exit_code == 1 and "there is no library in" in result.stderr
+        assert result.exit_code == 1 and "There is no library in" in result.stderr
 
 
 def test_a_command_says_that_the_store_is_damaged_and_goes_on(trial: Trial) -> None:
@@ -209,7 +209,7 @@ def test_a_library_without_its_store_is_not_taken_for_an_empty_one(trial: Trial)
     for words in (["status"], ["search", "a house"], ["show", trial.generated()[0]]):
         refused = trial.run(*words)
         assert refused.exit_code == 1
-        assert "has no store" in refused.stderr and "repair` makes it again" in refused.stderr
+        assert "has no store" in refused.stderr and "repair`, which makes it again" in refused.stderr
     assert not (trial.library / "store").exists()
     assert trial.run("add", trial.pictures).exit_code == 0
 

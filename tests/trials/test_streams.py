@@ -153,5 +153,5 @@ def test_a_user_without_a_home_is_an_error_in_words(trial: Trial, monkeypatch: p
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", nobody)
     result = run("status")
-    assert result.exit_code == 1 and "your home folder is not known" in result.stderr
+    assert result.exit_code == 1 and "The folder for libraries and models is unknown" in result.stderr
     assert trial.run("status").exit_code == 0

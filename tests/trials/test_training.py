@@ -41,7 +41,7 @@ def test_a_training_writes_into_no_folder_of_a_user(trial: Trial, documents: Pat
     before = contents(documents)
     for result in (trial.run("train", "diffusion", "-o", documents), clip(trial, "-o", documents)):
         assert result.exit_code == 1
-        assert "Documents` holds files that phosphene did not make" in result.stderr
+        assert "Documents` contains files that phosphene did not make" in result.stderr
         assert "--force" in result.stderr
     assert contents(documents) == before
     assert not (trial.folder / "Documents.training").exists()
@@ -69,7 +69,7 @@ def place(trial: Trial, kind: str) -> Path:
 
 KINDS = {
     "file": "is a file",
-    "dangling": "leads nowhere",
+    "dangling": "a link to a folder that does not exist",
     "below-a-file": "may not write",
     "root": "root",
     "here": "did not make",
@@ -89,7 +89,7 @@ def test_a_training_never_writes_into_its_inputs(trial: Trial) -> None:
     results = [trial.run("train", "diffusion", "--force", "-o", place) for place in (trial.library, "link")]
     results.append(clip(trial, "--force", "-o", trial.pictures))
     for result in results:
-        assert result.exit_code == 1 and "is what this command reads" in result.stderr
+        assert result.exit_code == 1 and "is an input of this command" in result.stderr
 
 
 @pytest.mark.parametrize("minutes", ["nan", "inf", "-inf", "-1", "0", "1e308", "1e400", "half"])
@@ -154,7 +154,7 @@ def test_a_model_that_phosphene_trained_is_replaced_without_a_question(trial: Tr
     assert clip(trial, "-o", "out", "--steps", 2).exit_code == 0
     assert Path("out/notes.txt").read_text() == "mine"
     result = clip(trial, "-o", "out", "--from", "out", "--steps", 3)
-    assert result.exit_code == 1 and "is what this command reads" in result.stderr
+    assert result.exit_code == 1 and "is an input of this command" in result.stderr
 
 
 def test_too_few_pictures_with_captions_are_an_error_before_the_training(trial: Trial) -> None:

@@ -1,6 +1,6 @@
-"""Pictures in and out of files: decode anything safely, make them smaller, write PNGs with texts.
+"""Pictures and their files: decoding, resizing, and writing PNG files with texts.
 
-Whatever a file is, what comes out is 8-bit sRGB, the right side up, or an ImageError with the reason.
+Every file becomes an upright picture in 8-bit sRGB, or an ImageError that names the reason.
 """
 
 from phosphene.images.decoding import (

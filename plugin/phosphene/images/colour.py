@@ -1,7 +1,7 @@
-"""Colours as they were meant: any mode, with any embedded profile, as 8-bit sRGB.
+"""Colour conversion: pictures of any mode and with any embedded profile become 8-bit sRGB.
 
-An ICC profile says what the numbers of a file look like. One that is damaged, or that describes other
-numbers than the file has, is ignored, as browsers do; so is the gamma of a PNG without a profile.
+An ICC profile says which colours the numbers of a file stand for. As in browsers, a profile is ignored if it
+is damaged or does not fit the mode of the picture, and so is the gamma of a PNG without a profile.
 """
 
 import io
@@ -16,18 +16,18 @@ from PIL.TiffImagePlugin import TiffImageFile
 from phosphene.images import tiff
 
 SRGB = ImageCms.createProfile("sRGB")
-# Of each space that a profile may describe: the mode that is converted, and the modes that lead to it.
+# For each colour space of a profile: the mode that is converted from, and the modes that it applies to.
 SPACES = {
     "RGB": ("RGB", {"RGB", "RGBA", "RGBX", "P", "PA", "YCbCr"}),
     "GRAY": ("L", {"1", "L", "LA"}),
     "CMYK": ("CMYK", {"CMYK"}),
 }
-# sRGB profiles of cameras, phones and editors differ from ours by so much, and no eye sees that.
+# The sRGB profiles of cameras, phones and editors differ from ours by up to this much, which nobody can see.
 SAME = 3  # of 255
 
 
 def to_rgb(picture: Picture) -> Picture:
-    """A loaded picture as 8-bit sRGB; what is transparent shows white."""
+    """Convert a loaded picture to 8-bit sRGB. Transparent parts become white."""
     profile = picture.info.get("icc_profile")
     picture = _eight_bits(picture)
     transform = _transform(profile, picture.mode) if isinstance(profile, bytes) else None
@@ -37,7 +37,7 @@ def to_rgb(picture: Picture) -> Picture:
 
 
 def to_layer(picture: Picture) -> Picture:
-    """A layer that was painted, in grey; its alpha channel is dropped where it is opaque everywhere."""
+    """Convert a painted layer to grey. Its alpha channel is dropped if everything is opaque."""
     if picture.has_transparency_data:
         layer = picture.convert("RGBA")
         if layer.getchannel("A").getextrema() != (255, 255):
@@ -59,11 +59,11 @@ def _converted(picture: Picture, transform: ImageCms.ImageCmsTransform | None) -
 
 
 def _eight_bits(picture: Picture) -> Picture:
-    """Deeper and rarer modes as one of those that Pillow converts rightly."""
+    """Convert deeper and rarer modes to one that Pillow converts correctly."""
     if isinstance(picture, TiffImageFile) and tiff.is_grey_by_value(picture):
         return _grey(*tiff.values(picture))
     if picture.mode.startswith("I;16"):
-        return _with_nothing_clear(picture, _grey(np.asarray(picture), 65535))
+        return _with_transparency(picture, _grey(np.asarray(picture), 65535))
     if picture.mode in ("I", "F"):
         return _grey(np.asarray(picture), None)
     if picture.mode == "LAB":
@@ -75,13 +75,13 @@ def _eight_bits(picture: Picture) -> Picture:
 
 
 def _grey(values: NDArray[np.generic], white: int | None) -> Picture:
-    """Values (height, width) as grey, from 0 to `white`; without one, from the darkest to the brightest."""
+    """Values (height, width) as grey from 0 to `white`, or from darkest to brightest if that is None."""
     scaled = _stretched(values) if white is None else values.astype(np.float32) * (255 / white)
     return Image.fromarray(np.rint(scaled).astype(np.uint8))
 
 
-def _with_nothing_clear(picture: Picture, grey: Picture) -> Picture:
-    """The grey of a PNG of 16 bits, clear where it has the value that stands for nothing."""
+def _with_transparency(picture: Picture, grey: Picture) -> Picture:
+    """The grey of a 16-bit PNG, transparent where it has the value that the file declares transparent."""
     nothing = picture.info.get("transparency")
     if nothing is not None:
         shown = np.asarray(picture) != nothing
@@ -90,7 +90,7 @@ def _with_nothing_clear(picture: Picture, grey: Picture) -> Picture:
 
 
 def _stretched(values: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Values as [0, 255] from darkest to brightest: files of 32 bits agree on no white."""
+    """Stretch values from darkest to brightest to [0, 255], because 32-bit files do not say what is white."""
     finite = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
     low, high = float(finite.min()), float(finite.max())
     return np.asarray((finite - low) * (255 / (high - low)) if high > low else np.zeros_like(finite))
@@ -104,9 +104,9 @@ def _from_lab(picture: Picture) -> Picture:
 
 @lru_cache(maxsize=16)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From a profile to sRGB, for pictures of that mode; None where nothing is to be changed.
+    """The transform from a profile to sRGB for pictures of a mode, or None if nothing has to change.
 
-    Photographs of one camera share one profile; a transform may be applied by many threads at once.
+    The photographs of a camera share one profile. Many threads may use a transform at once.
     """
     try:
         given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -121,7 +121,7 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
 
 
 def _is_srgb(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
-    """Whether a transform leaves all of these colours as they are: then pictures are left alone."""
+    """Whether a transform hardly changes a grid of colours, so that it can be left out."""
     steps = np.linspace(0, 255, 18).astype(np.uint8)
     samples = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(-1, 18, 3)
     before = Image.fromarray(samples).convert(mode)

@@ -1,6 +1,6 @@
-"""What a picture's file holds, decided by its bytes, never by its name: an upright RGB picture.
+"""Decoding picture files to upright RGB pictures. The format follows from the bytes, never from the name.
 
-A damaged file raises ImageError; it is never half a picture.
+A damaged file raises ImageError. It never becomes half a picture.
 """
 
 import struct
@@ -25,8 +25,8 @@ from phosphene.images.reading import read
 from phosphene.images.sizes import no_picture
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
-LARGEST_THUMBNAIL = 2048  # pixels, the longest side of one that another program put into a store
-READ = "jpg, png, webp, gif, bmp and tif are read"
+LARGEST_THUMBNAIL = 2048  # pixels on the longest side of a thumbnail that another program stored
+READ = "use a picture in one of these formats: jpg, png, webp, gif, bmp, tif"
 DESCRIPTION, DESCRIPTION_TAG = "ImageDescription", 0x010E  # of EXIF
 ORIENTATION = 0x0112  # the EXIF tag that says which side is up
 # `ImageOps.exif_transpose` does the same, but writes all EXIF tags again, and raises where one is wrong.
@@ -40,17 +40,17 @@ TURNS = {
     8: Transpose.ROTATE_90,
 }
 ON_THE_SIDE = (5, 6, 7, 8)
-# What Pillow raises for damaged files, depending on the format and on where the damage is.
+# The errors that Pillow raises for damaged files. They depend on the format and on where the damage is.
 DAMAGE = (OSError, SyntaxError, ValueError, LookupError, TypeError, EOFError, struct.error, zlib.error)
 
-# Pillow warns of odd metadata and of large pictures. Neither is news to a user: what is too large
-# or damaged is an ImageError here. Set once, since filters are shared by all threads.
+# Pillow warns about odd metadata and large pictures. Here, pictures that are too large or damaged raise
+# ImageError, and users need no other warning. The filter is set once, because all threads share it.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A picture, upright RGB, and its full size: `picture` may be smaller where that was asked for."""
+    """An upright RGB picture, and the full size of its file. `picture` may be smaller, see `at_least`."""
 
     picture: Picture
     width: int
@@ -58,11 +58,11 @@ class Decoded:
 
 
 def open_picture(source: Path | bytes, *, at_least: int | None = None) -> Picture:
-    """The picture in a file or in its bytes as 8-bit RGB, upright, the first of many frames.
+    """The picture in a file or in its bytes: upright, in 8-bit RGB, and only the first frame.
 
-    With `at_least`, a large JPEG may come at 1/2, 1/4 or 1/8 of its size, its shorter side still at
-    least so many pixels: what would be thrown away is not decoded, which takes up to 4 times less.
-    Raises ImageError, with the place and the reason.
+    With `at_least`, a large JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as its shorter side
+    keeps at least that many pixels. That is up to four times as fast. Raises ImageError that names the file
+    and the reason.
     """
     try:
         if isinstance(source, bytes):
@@ -71,13 +71,13 @@ def open_picture(source: Path | bytes, *, at_least: int | None = None) -> Pictur
             return decode(read(source).content, at_least=at_least).picture
     except MemoryError as error:
         what = "a picture" if isinstance(source, bytes) else f"`{source}`"
-        raise ImageError(f"there is not enough memory for {what}") from error
+        raise ImageError(f"There is not enough memory for {what}.") from error
 
 
 def open_mask(path: Path) -> Picture:
-    """The mask in a file, upright: 8-bit grey, with an alpha channel (LA) where it is transparent.
+    """The mask in a file: upright, in 8-bit grey, and with an alpha channel (LA) if it has transparent parts.
 
-    Raises ImageError, as `open_picture` does.
+    Raises ImageError as `open_picture` does.
     """
     with _naming(path):
         return decode(read(path).content, convert=to_layer).picture
@@ -88,11 +88,11 @@ def decode(
 ) -> Decoded:
     """The picture in a file's bytes, in sRGB or as `convert` makes it.
 
-    Raises ImageError, with only the reason as its message.
-    Where memory is too short, that is a MemoryError: it says nothing of the file.
+    Raises ImageError with only the reason as its message. A lack of memory raises MemoryError, since it is
+    not the fault of the file.
     """
     if not content:
-        raise ImageError("empty file")
+        raise ImageError("it is empty")
     try:
         with opened(content) as picture:
             width, height = picture.size
@@ -105,33 +105,33 @@ def decode(
             turn = _orientation(picture)
             upright = convert(picture)
     except Image.DecompressionBombError as error:
-        raise ImageError(f"more than {_most_pixels() / 1e6:.0f} million pixels") from error
+        raise ImageError(f"it has more than {_most_pixels() / 1e6:.0f} million pixels") from error
     except UnidentifiedImageError as error:
         if content.startswith(tiff.STARTS) and tiff.is_whole(content):
             raise ImageError(tiff.NOT_READ, hint="save it with 8 or 16 bits for each colour") from error
-        raise ImageError("no picture inside", hint=READ) from error
+        raise ImageError("there is no picture in it", hint=READ) from error
     except DAMAGE as error:
-        raise ImageError("cut off or damaged") from error
+        raise ImageError("it is cut off or damaged") from error
     if turn in TURNS:
         upright = upright.transpose(TURNS[turn])
     return Decoded(upright, *((height, width) if turn in ON_THE_SIDE else (width, height)))
 
 
 def small_picture(content: bytes | None) -> Picture:
-    """The picture of a thumbnail; a grey square where there is none, or one that no phosphene made."""
+    """The picture of a thumbnail, or a grey square if there is none, or it is damaged or too large."""
     try:
         with opened(content or no_picture()) as thumbnail:
             if max(thumbnail.size) > LARGEST_THUMBNAIL:
-                raise ImageError("no thumbnail")
+                raise ImageError("it is too large for a thumbnail")
         return open_picture(content or no_picture())
     except (*DAMAGE, ImageError, Image.DecompressionBombError):
         return open_picture(no_picture())
 
 
 def opened(content: bytes) -> Picture:
-    """The picture in a file's bytes as Pillow opens it: its size is known, its pixels are not loaded yet.
+    """Open the picture in a file's bytes with Pillow. Its size is known, and its pixels are not loaded yet.
 
-    What Pillow finds too large beside the pixels of a PNG is left out; a profile is not.
+    Texts of a PNG that are too large for Pillow are left out. A large colour profile is kept.
     """
     lighter, profile = lightened(content)
     picture = Image.open(Pieces(lighter), formats=FORMATS)
@@ -141,9 +141,9 @@ def opened(content: bytes) -> Picture:
 
 
 def read_texts(path: Path) -> dict[str, str]:
-    """The texts in a picture file: the chunks of a PNG, and of other pictures the EXIF description.
+    """The texts in a picture file: the text chunks of a PNG, or the EXIF description of another format.
 
-    Raises ImageError, as `open_picture` does.
+    Raises ImageError as `open_picture` does.
     """
     with _naming(path):
         content = read(path).content
@@ -152,7 +152,7 @@ def read_texts(path: Path) -> dict[str, str]:
 
 
 def texts_in(content: bytes) -> dict[str, str]:
-    """The texts in the bytes of a picture that `decode` takes, by their keys; its pixels are left alone."""
+    """The texts in the bytes of a picture that `decode` accepts, by their keys. It decodes no pixels."""
     with opened(content) as picture:
         try:
             if picture.format != "PNG":
@@ -160,20 +160,20 @@ def texts_in(content: bytes) -> dict[str, str]:
                 return {DESCRIPTION: str(description)} if description else {}
             return {key: str(text) for key, text in getattr(picture, "text", {}).items()}
         except DAMAGE:
-            return {}  # of damaged texts there is nothing to read, and the pixels are fine
+            return {}  # the texts are damaged, and the pixels may be fine
 
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Add the place to an ImageError that holds only its reason."""
+    """Add the path to an ImageError whose message is only a reason."""
     try:
         yield
     except ImageError as error:
-        raise ImageError(f"`{path}` is no usable picture: {error.message}", hint=error.hint) from error
+        raise ImageError(f"`{path}` is not a usable picture: {error.message}.", hint=error.hint) from error
 
 
 def _reduction(width: int, height: int, at_least: int) -> int:
-    """By what to divide the sides of a JPEG: both without rest, or the picture would be stretched."""
+    """The divisor for the sides of a JPEG. It divides both exactly, so that the picture is not stretched."""
     for by in (8, 4, 2):
         if min(width, height) >= by * at_least and width % by == height % by == 0:
             return by
@@ -181,11 +181,11 @@ def _reduction(width: int, height: int, at_least: int) -> int:
 
 
 def _most_pixels() -> int:
-    return 2 * (Image.MAX_IMAGE_PIXELS or 0)  # Pillow warns at one of these, and refuses at two
+    return 2 * (Image.MAX_IMAGE_PIXELS or 0)  # Pillow warns at this number, and refuses at twice as many
 
 
 def _orientation(picture: Picture) -> int:
     try:
         return int(picture.getexif().get(ORIENTATION, 1))
     except DAMAGE:
-        return 1  # damaged EXIF says nothing about which side is up, and the pixels are fine
+        return 1  # the EXIF data is damaged, and the pixels may be fine

@@ -1,4 +1,4 @@
-"""PNG files with texts: written, read, and kept within what Pillow takes."""
+"""Writing PNG files with texts, and removing chunks that are too large for Pillow."""
 
 import io
 import zlib
@@ -12,8 +12,8 @@ from phosphene.images.pieces import in_pieces, most_pieces
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 UNICODE_TEXTS = ("phosphene", "XML:com.adobe.xmp")  # keys of iTXt chunks: ours, and XMP's by its standard
-MOST_TEXTS = 256  # chunks of text; unpacking one takes up to 3 ms. Programs write a handful
-LARGEST_PROFILE = 16 << 20  # bytes; those of printing presses, the largest there are, have about 3 MB
+MOST_TEXTS = 256  # text chunks that are read. Unpacking one takes up to 3 ms, and programs write a handful
+LARGEST_PROFILE = 16 << 20  # bytes. The largest profiles are those of printing presses, with about 3 MB
 
 
 def png(picture: Picture, texts: Mapping[str, str], exif: bytes = b"") -> bytes:
@@ -31,10 +31,11 @@ def png(picture: Picture, texts: Mapping[str, str], exif: bytes = b"") -> bytes:
 
 
 def lightened(content: bytes) -> tuple[bytes, bytes | None]:
-    """A PNG without the chunks that Pillow refuses as too large, and the profile if it was among them.
+    """A PNG without the chunks that are too large for Pillow, and the colour profile if it is one of them.
 
-    Pillow refuses the whole file, though its pixels are fine. Any other file is handed back as it is.
-    Raises ImageError where there are too many chunks. Only the first profile counts, and the first texts.
+    Pillow would refuse the whole file because of one such chunk. A file of another format is returned
+    unchanged. Only the first profile and the first texts are kept. Raises ImageError if there are too many
+    chunks.
     """
     if not content.startswith(SIGNATURE):
         return content, None
@@ -59,7 +60,7 @@ def lightened(content: bytes) -> tuple[bytes, bytes | None]:
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """The chunks of a PNG: the kind, the data, and all of it. The last may be cut off."""
+    """The kind, the data and all bytes of each chunk of a PNG. The last chunk may be cut off."""
     at = len(SIGNATURE)
     while at < len(content):
         length = int.from_bytes(content[at : at + 4])
@@ -69,7 +70,7 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
 
 
 def _text_size(kind: bytes, data: bytes) -> int:
-    """How many bytes of text a chunk holds; a packed one that Pillow refuses counts as more than all."""
+    """How many bytes of text a chunk holds. If Pillow would refuse it, the result is above every limit."""
     _, _, rest = data.partition(b"\0")  # the key
     if kind == b"zTXt":
         packed = rest[1:]
@@ -86,7 +87,7 @@ def _profile(data: bytes) -> bytes:
 
 
 def _unpacked(packed: bytes, most: int) -> bytes:
-    """What was packed, but no more than one byte more than `most`; nothing where it is damaged."""
+    """Unpack up to one byte more than `most`. The result is empty if the data is damaged."""
     try:
         return zlib.decompressobj().decompress(packed, most + 1)
     except zlib.error:

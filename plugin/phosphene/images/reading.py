@@ -1,4 +1,4 @@
-"""Files as bytes, and what an image is called: by the sha256 of its bytes."""
+"""Reading files as bytes, and the ids of images, which follow from the sha256 of these bytes."""
 
 import hashlib
 import os
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from phosphene.errors import ImageError
 
-# Pillow reads no picture of more than 179 million pixels; 4 colours of 16 bits, raw, take 1.4 GB.
+# Pillow refuses pictures of more than 179 million pixels. With 4 colours of 16 bits those take 1.4 GB.
 LARGEST = 2 << 30  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as it was read: size in bytes and time of change as they were just before."""
+    """The bytes of a file, and its size and time of change just before it was read."""
 
     content: bytes
     size: int
@@ -23,7 +23,7 @@ class File:
 
 
 def read(path: Path, *, largest: int = LARGEST) -> File:
-    """The bytes of a file. Raises ImageError, with only the reason as its message.
+    """Read a file. Raises ImageError with only the reason as its message.
 
     Folders, named pipes, devices and files of more than `largest` bytes are refused.
     """
@@ -31,16 +31,19 @@ def read(path: Path, *, largest: int = LARGEST) -> File:
         with open(path, "rb", opener=_open_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                raise ImageError("not a file")
+                raise ImageError("it is not a file")
             if status.st_size > largest:
-                raise ImageError(f"larger than {_human(largest)}")
+                raise ImageError(f"it is larger than {_human(largest)}")
             return File(file.read(), status.st_size, status.st_mtime_ns)
     except FileNotFoundError as error:
-        raise ImageError("dangling link" if path.is_symlink() else "not found") from error
+        missing = "it is a link to a missing file" if path.is_symlink() else "it does not exist"
+        raise ImageError(missing) from error
+    except IsADirectoryError as error:
+        raise ImageError("it is a folder") from error
     except OSError as error:
         raise ImageError((error.strerror or str(error)).lower()) from error
-    except ValueError as error:  # a name that this system cannot have
-        raise ImageError("not found") from error
+    except ValueError as error:  # no file can have this name
+        raise ImageError("it does not exist") from error
 
 
 def digest(path: Path) -> str:
@@ -54,7 +57,7 @@ def image_id(sha256: str) -> str:
 
 
 def _open_without_waiting(name: str, flags: int) -> int:
-    """Open a file; a named pipe is opened too, rather than waited for, and then refused."""
+    """Open a file without waiting for the other end if it is a named pipe, which `read` then refuses."""
     return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 

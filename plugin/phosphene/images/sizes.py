@@ -1,8 +1,8 @@
-"""Other sizes of a picture: resized, cropped to the middle, as a thumbnail.
+"""Resizing pictures, cropping them to the middle, and making thumbnails, in limited memory.
 
-A picture may be one pixel wide and millions high. Pillow resizes in two passes, and what lies between
-the passes, or the enlarged picture before it is cropped, may take a thousand times the memory of both
-pictures. The functions here need no more than the pixels of the source, those of the target, and ROOM.
+A picture may be one pixel wide and millions high. Pillow resizes in two passes. The picture between the
+passes, or an enlarged picture before it is cropped, may take a thousand times the memory of source and
+target. The functions here need no more memory than the pixels of the source, those of the target, and ROOM.
 """
 
 import io
@@ -14,28 +14,28 @@ from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 
 THUMBNAIL = 192  # pixels, the longest side
-ROOM = 1 << 24  # pixels that any resizing may take beside source and target: 64 MB in RGB
-FILTER = 12  # pixels' worth of filter weights per row or column: Lanczos needs 6 numbers of 8 bytes
-GAP = 3.0  # beyond 3 times the target, a box filter comes first; Pillow calls that indistinguishable
-MARGIN = 4  # a thin picture is cropped to so many times what is looked at, so that the filter sees on
-SMALLEST = 16  # pixels that are left at least, for the same reason
+ROOM = 1 << 24  # pixels that resizing may take in addition to source and target: 64 MB in RGB
+FILTER = 12  # pixels that have the size of the filter weights of a row: Lanczos needs 6 numbers of 8 bytes
+GAP = 3.0  # a box filter first shrinks to 3 times the target; Pillow calls the result indistinguishable
+MARGIN = 4  # a thin picture is cropped to this many times the part that is used, for the filter's borders
+SMALLEST = 16  # pixels that a crop keeps at least, for the same reason
 
 Size = tuple[int, int]  # width, height
 
 
 def resized(picture: Picture, size: Size, resample: Resampling) -> Picture:
-    """`picture.resize(size, resample)`, bit for bit, unless the picture is too thin for that.
+    """The same as `picture.resize(size, resample)`, except for pictures that are too thin for that.
 
-    A thin one is shrunk by a box filter first.
+    A box filter shrinks a thin picture first.
     """
     gap = GAP if _is_costly(picture.size, size, _between(picture.size, size)) else None
     return picture.resize(size, resample, reducing_gap=gap)
 
 
 def middle(picture: Picture, size: Size) -> Picture:
-    """The picture, or of a thin one the middle, before it is enlarged to fill `size` and then cropped.
+    """The picture, or the middle of a thin one, before it is enlarged to fill `size` and cropped.
 
-    Whatever fills `size` afterwards is left, with a margin; the centre stays where it is.
+    The middle contains everything that will be left after the crop, and a margin. The centre does not move.
     """
     scale = max(size[0] / picture.width, size[1] / picture.height)
     filled = (math.ceil(picture.width * scale), math.ceil(picture.height * scale))
@@ -47,23 +47,23 @@ def middle(picture: Picture, size: Size) -> Picture:
 
 
 def thumbnail(picture: Picture) -> bytes:
-    """A JPEG of the picture, its longest side at most 192 pixels."""
+    """The picture as a JPEG whose longest side has at most 192 pixels."""
     scale = min(1.0, THUMBNAIL / max(picture.size))
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     file = io.BytesIO()
-    # 1.5: a box filter halves and thirds what is far too large, bicubic does the rest, 3 times faster
+    # 1.5: a box filter shrinks large pictures, and bicubic does the rest. That is 3 times as fast
     picture.resize(size, Resampling.BICUBIC, reducing_gap=1.5).save(file, "JPEG", quality=85)
     return file.getvalue()
 
 
 @cache
 def no_picture() -> bytes:
-    """The thumbnail that stands for a picture that is not there: a grey square."""
+    """The thumbnail of a missing picture: a grey square."""
     return thumbnail(Image.new("RGB", (THUMBNAIL, THUMBNAIL), "grey"))
 
 
 def _between(source: Size, target: Size) -> int:
-    """Pixels' worth of memory between the two passes: all rows at the new width, and the filters."""
+    """The memory between the two passes, in pixels: all rows at the new width, and the filters."""
     return target[0] * source[1] + FILTER * max(source)
 
 
@@ -72,6 +72,6 @@ def _is_costly(source: Size, target: Size, cost: int) -> bool:
 
 
 def _kept(side: int, seen: float) -> int:
-    """How much of a side is kept; what is cut off is even, so that the centre does not move."""
+    """How many pixels of a side are kept. An even number is cut off, so that the centre does not move."""
     kept = min(side, max(SMALLEST, math.ceil(MARGIN * seen)))
     return kept + (side - kept) % 2

@@ -1,7 +1,7 @@
-"""TIFF files of kinds that Pillow opens and then reads otherwise than they were written.
+"""Kinds of TIFF files that Pillow opens and decodes wrongly. Here they are decoded correctly, or refused.
 
-Each is read rightly here, or refused. Which they are was found by trying all kinds of samples, byte
-orders and layouts on Pillow 13.0; tests/test_tiff.py does so again.
+We found these kinds by trying all types of samples, byte orders and layouts with Pillow 13.0, as
+tests/test_tiff.py does again.
 """
 
 import sys
@@ -18,28 +18,28 @@ from phosphene.errors import ImageError
 BITS, PHOTOMETRIC, PLANES, KIND, SUBSAMPLING = 258, 262, 284, 339, 530
 # Their values
 WHITE_IS_ZERO, YCBCR = 0, 6
-SEPARATE = 2  # each colour in a plane of its own
+SEPARATE = 2  # each colour has a plane of its own
 UNSIGNED, SIGNED = 1, 2
 
-BIG = 43  # the version that says that places are numbers of 8 bytes
-STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # of files, BigTIFF among them
-NOT_READ = "this kind of TIFF is not read"
+BIG = 43  # the version of BigTIFF, whose offsets have 8 bytes
+STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how files begin, with BigTIFF
+NOT_READ = "phosphene does not read this kind of TIFF"
 NATIVE = b"II" if sys.byteorder == "little" else b"MM"
 
 
 def make_ready(picture: TiffImageFile) -> None:
-    """See to it that an opened picture will be loaded rightly. Raises ImageError where that cannot be."""
+    """Prepare an opened picture to be loaded correctly. Raises ImageError if that is impossible."""
     separate = picture.tag_v2.get(PLANES, 1) == SEPARATE and len(picture.getbands()) > 1
     if separate and picture.mode not in ("RGB", "RGBA", "CMYK"):
-        raise ImageError(f"{NOT_READ}: {picture.mode} in separate planes")
+        raise ImageError(f"{NOT_READ} ({picture.mode} in separate planes)")
     if separate and _bits(picture) == 16 and not picture.use_load_libtiff:
         _load_by_libtiff(picture)
     if picture.tag_v2.get(PHOTOMETRIC) == YCBCR and not _has_all_colours(picture):
-        raise ImageError(f"{NOT_READ}: YCbCr with fewer samples of colour than of brightness")
+        raise ImageError(f"{NOT_READ} (YCbCr with fewer samples of colour than of brightness)")
 
 
 def is_whole(content: bytes) -> bool:
-    """Whether a file has a directory, which most writers put at its end: then it is not cut off."""
+    """Whether a file has its directory. Most writers put it at the end, so that the file is not cut off."""
     order: Literal["little", "big"] = "little" if content.startswith(b"II") else "big"
     wide = int.from_bytes(content[2:4], order) == BIG
     start = int.from_bytes(content[8:16] if wide else content[4:8], order)
@@ -47,13 +47,13 @@ def is_whole(content: bytes) -> bool:
 
 
 def is_grey_by_value(picture: TiffImageFile) -> bool:
-    """Whether `values` is needed: what Pillow makes of the samples is no grey of 8 bits yet."""
+    """Whether `values` is needed, because Pillow does not turn the samples into 8-bit grey."""
     signed = picture.mode == "L" and _kind(picture) == SIGNED
     return signed or picture.mode in ("I", "F") or picture.mode.startswith("I;16")
 
 
 def values(picture: TiffImageFile) -> tuple[NDArray[Any], int | None]:
-    """The samples of a loaded grey picture, and which of them is white; None where none is agreed on."""
+    """The samples of a loaded grey picture, and the value of white, or None if it is not defined."""
     bits, kind = _bits(picture), _kind(picture)
     samples = np.asarray(picture)
     if picture.mode in ("I", "F") and picture.use_load_libtiff and picture.tag_v2.prefix != NATIVE:
@@ -77,13 +77,13 @@ def _kind(picture: TiffImageFile) -> int:
 
 
 def _has_all_colours(picture: TiffImageFile) -> bool:
-    """Whether each pixel has a colour of its own. JPEG inside of TIFF needs that not: libtiff sees to it."""
+    """Whether each pixel has a colour of its own. libtiff makes sure of it for JPEG data in a TIFF."""
     jpeg = "jpeg" in str(picture.info.get("compression"))
     return jpeg or tuple(picture.tag_v2.get(SUBSAMPLING, (2, 2))) == (1, 1)
 
 
 def _load_by_libtiff(picture: TiffImageFile) -> None:
-    """Read planes by libtiff, which knows those of 16 bits; Pillow's own reader takes only bytes."""
+    """Load planes with libtiff, which knows 16-bit planes. Pillow's own reader knows only bytes."""
     whole = (0, 0, *picture.size)
     picture.tile = [
         ImageFile._Tile("libtiff", whole, 0, (f"{picture.mode};16N", False, picture.tag_v2.offset))
@@ -92,7 +92,7 @@ def _load_by_libtiff(picture: TiffImageFile) -> None:
 
 
 def _swapped(samples: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Samples in their true order: libtiff has put them right, and Pillow has then turned them round."""
+    """Swap the bytes of samples: libtiff has put them in order, and then Pillow has swapped them again."""
     if samples.dtype.kind == "i" and bits == 16:
         return samples.astype(np.int16).byteswap()
     return samples.byteswap()

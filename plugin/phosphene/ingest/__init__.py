@@ -1,16 +1,15 @@
-"""Adding pictures: look at each item of a source, embed what is new, commit it, note it in the journal.
+"""Adding pictures: read each item of a source, embed new pictures, and store them.
 
     items ─► compare with the journal ─► open, hash, decode, embed ─► store ─► journal
              main thread                 one worker per core          main thread
 
-What becomes of a picture follows from the bytes of its file alone, and what becomes of an image from the
-files that hold it:
-- Files of the same bytes are one image. A copy or a moved file is not embedded again, and the image has
-  the captions of all its files.
-- A file whose bytes changed is another image. The old one leaves the library when no file holds it any more.
-- A file that phosphene made is the generated image that its recipe describes, with its prompt and parents.
-- A file that is gone leaves its image where it is: `remove --missing` takes it out.
-- A file that is not a picture is refused, and not tried again until its stamp changes. One that cannot
+The bytes of a file decide which image it is:
+- Files with the same bytes are one image, which has the captions of all of them. A file that was copied or
+  moved is not embedded again.
+- A file whose bytes have changed is another image. The old image is removed if no other file has its bytes.
+- A file that phosphene made is the generated image of its recipe, with its prompt and parents.
+- If a file is gone, its image stays in the library. `remove --missing` removes it.
+- A file that is not a picture is refused, and is not opened again until its stamp changes. A file that cannot
   even be read is tried every time.
 """
 
@@ -39,20 +38,24 @@ def add(
     batch: int = BATCH,
     commit_images: int = COMMIT_IMAGES,
 ) -> Added:
-    """Add the items of a source to a library, as the module says. Adding twice changes nothing.
+    """Add the items of a source to a library, as described above. Adding them twice changes nothing.
 
-    The items are read while the first ones are embedded. What cannot be added is counted with its reason,
-    never raised. While another process adds to the same library this one waits, and tells `on_progress`
-    for whom. Ctrl-C commits what is embedded, then raises KeyboardInterrupt. Raises StoreError where the
-    store or the journal cannot be written. What was committed before is kept, and the same call goes on
-    from there.
+    Items are read while earlier ones are embedded. An item that cannot be added is reported with its reason
+    in the result, and raises nothing. If another process is adding to the same library, this one waits, and
+    tells `on_progress` which process that is. Ctrl-C commits what has been embedded, and then raises
+    KeyboardInterrupt. Raises StoreError if the store or the journal cannot be written. Everything that was
+    committed before is kept, and the same call continues from there.
     """
     tell = on_progress or (lambda progress: None)
     with writing(journal.folder, lambda who: tell(Progress(0, None, note=f"waiting for {who}"))):
         if journal.problems():
             aside = journal.restart()
-            tell(Progress(0, None, note=f"the journal was damaged: it is in `{aside}`, and made again"))
-        if not journal.ids():  # it was damaged or lost, or the library is a copy
+            tell(
+                Progress(
+                    0, None, note=f"the journal was damaged and is made again; the old one is in `{aside}`"
+                )
+            )
+        if not journal.ids():  # the journal was damaged or lost, or the library is a copy
             fill(store, journal)
         return add_locked(
             items,
@@ -75,6 +78,6 @@ def add_locked(
     batch: int = BATCH,
     commit_images: int = COMMIT_IMAGES,
 ) -> Added:
-    """Add the items in the one process that holds the library's lock, see `lock`."""
+    """Add the items. The caller holds the library's lock, see `lock`."""
     run = IngestLoop(embedder, store, journal, on_progress or (lambda progress: None), commit_images)
     return run.over(items, batch)

@@ -1,8 +1,8 @@
-"""From looks at files to the store and the journal, in that order.
+"""Committing a batch of items to the store, and then to the journal.
 
-An image's place and captions follow from all the files that are it, so they come out the same in
-whatever order, and after however many kills, the files were added. The store is written first: a
-kill in between costs the next run a second look at the batch, no more.
+The uri and the captions of an image follow from all of its files. So the result does not depend on the order
+in which files were added, or on how often a run was killed. The store is written first. After a kill between
+the two, the next run reads the batch again, and nothing is lost.
 """
 
 import os
@@ -20,9 +20,9 @@ from phosphene.store import Store
 
 
 def commit(found: Sequence[Outcome], store: Store, journal: Journal) -> int:
-    """Write a batch; returns how many images are new to the library.
+    """Write a batch. Returns how many of its images are new to the library.
 
-    Raises StoreError where it cannot be written; then the same batch can be committed again.
+    Raises StoreError if it cannot be written. The same batch can then be committed again.
     """
     seen = {file.uri: file for file, _ in found if isinstance(file, Seen)}
     refused = [file for file, _ in found if isinstance(file, Refused)]
@@ -39,7 +39,7 @@ def commit(found: Sequence[Outcome], store: Store, journal: Journal) -> int:
     images = [_of(id, held) for id in ids if after[id]]
     described = [_described(image, before.get(image.id, ()), after[image.id], journal) for image in images]
     changed = [image for image in described if image != stored.get(image.id)]
-    store.upsert(changed)  # those that came from the store keep their thumbnails there
+    store.upsert(changed)  # images that came from the store keep their thumbnails
     if replaced := [id for id, image in stored.items() if not after[id] and not is_own(image)]:
         store.delete(replaced)
     journal.record(seen.values(), refused)
@@ -48,9 +48,9 @@ def commit(found: Sequence[Outcome], store: Store, journal: Journal) -> int:
 
 
 def lost(store: Store, journal: Journal) -> frozenset[str]:
-    """The images that the journal knows and the store does not have: their files are to be added again.
+    """The images that the journal knows and the store does not have. Their files have to be added again.
 
-    It happens where the store lost its newest version, or was emptied, restored or changed from elsewhere.
+    This happens if the store has lost its newest version, or was emptied, restored, or changed by others.
     """
     noted = journal.ids()
     if store.count(with_ids(noted)) == len(noted):
@@ -59,9 +59,10 @@ def lost(store: Store, journal: Journal) -> frozenset[str]:
 
 
 def fill(store: Store, journal: Journal) -> int:
-    """Write down the files of stored images that the journal does not know; returns how many.
+    """Record the files of stored images that the journal does not know. Returns how many there are.
 
-    They have to be looked at again, but none is embedded again. Their captions stay those of the store.
+    These files are read again by the next `add`, but not embedded again. Their captions stay as they are in
+    the store.
     """
     noted = journal.ids()
     lost = [Seen(image.uri, "", image.id) for image in store.iterate() if not is_own(image)]
@@ -74,37 +75,37 @@ def fill(store: Store, journal: Journal) -> int:
 def _of(id: str, images: Mapping[str, Image]) -> Image:
     if id not in images:
         raise StoreError(
-            f"image `{id}` was removed while its file was being added", hint="run the same again"
+            f"The image `{id}` was removed while its file was being added.", hint="run the same command again"
         )
     return images[id]
 
 
 def _described(image: Image, before: Iterable[Seen], after: Sequence[Seen], journal: Journal) -> Image:
-    """The image with the place and the captions that its files give it.
+    """The image with the uri and the captions that follow from its files.
 
-    Captions that no file of this journal ever gave it came from another machine, and stay.
+    Captions that no file in this journal has given to the image came from another machine, and stay.
     """
     files = sorted(after, key=lambda file: (is_remote(file.uri), file.uri))  # a file of this machine first
-    if len(files) > 1:  # moved files leave their old places behind
-        there = [file for file in files if _may_be_there(file.uri, journal.folder)]
-        files = there or files
+    if len(files) > 1:  # the journal still knows the old paths of files that were moved
+        existing = [file for file in files if _may_exist(file.uri, journal.folder)]
+        files = existing or files
     given = {caption for file in before for caption in file.captions}
     elsewhere = [caption for caption in image.captions if caption not in given]
     captions = tuple(dict.fromkeys([*(caption for file in files for caption in file.captions), *elsewhere]))
     if image.recipe:
-        return replace(image, uri=_place_of_made(image, files, journal), captions=captions)
+        return replace(image, uri=_uri_of_generated(image, files, journal), captions=captions)
     return replace(image, uri=files[0].uri, caption=fullest(captions), captions=captions)
 
 
-def _may_be_there(uri: str, folder: Path) -> bool:
-    """Whether a file is there; of an address nobody knows."""
+def _may_exist(uri: str, folder: Path) -> bool:
+    """Whether a file exists. An address with a scheme is not checked, and may exist."""
     return is_remote(uri) or os.path.lexists(to_path(uri, folder))
 
 
-def _place_of_made(image: Image, files: Sequence[Seen], journal: Journal) -> str:
-    """Where a generated image lies: it stays where it is, as long as there is a file.
+def _uri_of_generated(image: Image, files: Sequence[Seen], journal: Journal) -> str:
+    """The uri of a generated image, which does not change as long as its file exists.
 
-    Another file with its recipe may hold other pixels, since anybody can write a recipe into a file.
+    Another file with the same recipe may have other pixels, since anybody can write a recipe into a file.
     """
-    is_there = os.path.lexists(to_path(image.uri, journal.folder))
-    return image.uri if is_there or not was_added(image) else files[0].uri
+    exists = os.path.lexists(to_path(image.uri, journal.folder))
+    return image.uri if exists or not was_added(image) else files[0].uri

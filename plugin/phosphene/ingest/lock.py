@@ -1,4 +1,4 @@
-"""One writer per library at a time."""
+"""The lock of a library, which allows one writer at a time."""
 
 import json
 import os
@@ -14,17 +14,17 @@ from filelock import FileLock, Timeout
 from phosphene.errors import LibraryError
 
 LOCK = "add.lock"
-HOLDER = "add.lock.json"  # beside it, since the lock itself holds nothing: who has it
+HOLDER = "add.lock.json"  # says which process holds the lock, since the lock file itself is empty
 POLL = 0.2  # seconds
 
 
 @contextmanager
 def writing(folder: Path, on_wait: Callable[[str], None]) -> Iterator[None]:
-    """Be the only writer of the library in `folder`.
+    """Hold the lock of the library in `folder`, so that no other process writes to it.
 
-    Where another process writes already, `on_wait` is told who, once, and then waited for it.
-    The lock is the operating system's: it ends with its process, however that ends.
-    Raises LibraryError where the folder cannot be written.
+    If another process holds it, `on_wait` is called once with that process's name, and then this one waits.
+    The operating system releases the lock when a process ends, however it ends. Raises LibraryError if the
+    folder cannot be written.
     """
     lock = FileLock(folder / LOCK)
     try:
@@ -35,7 +35,8 @@ def writing(folder: Path, on_wait: Callable[[str], None]) -> Iterator[None]:
             lock.acquire(poll_interval=POLL)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise LibraryError(f"`{folder}` cannot be written: {reason}", hint="may you write there?") from error
+        message = f"`{folder}` cannot be written: {reason}."
+        raise LibraryError(message, hint="check that you may write to this folder") from error
     try:
         _sign(folder)
         yield
@@ -46,7 +47,7 @@ def writing(folder: Path, on_wait: Callable[[str], None]) -> Iterator[None]:
 
 
 def _sign(folder: Path) -> None:
-    """Leave word of who writes. It is a courtesy: a full disk does not stop it."""
+    """Write down which process holds the lock. If the disk is full, the work goes on without that."""
     who = {"pid": os.getpid(), "host": socket.gethostname(), "command": shlex.join(sys.argv)}
     with suppress(OSError):
         (folder / HOLDER).write_text(json.dumps(who), encoding="utf-8")
@@ -57,4 +58,4 @@ def _holder(folder: Path) -> str:
         who = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
         return f"process {who['pid']} on {who['host']} (`{who['command']}`)"
     except (OSError, ValueError, LookupError, TypeError):
-        return "another process"  # it has only just begun
+        return "another process"  # it has just taken the lock

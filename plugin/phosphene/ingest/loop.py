@@ -1,4 +1,4 @@
-"""One run of an `add`: what is in flight, what waits to be committed, and the count of it all."""
+"""One run of an `add`: the batches in flight, the items that wait to be committed, and the counts."""
 
 import threading
 import time
@@ -21,11 +21,11 @@ from phosphene.records import Failure
 from phosphene.sources import Item, uri_in
 from phosphene.store import Store
 
-BATCH = 16  # pictures per worker and forward pass; more is no faster on a core, and Ctrl-C waits for it
-COMMIT_IMAGES = 512  # few large commits are cheap for the store,
-COMMIT_SECONDS = 5.0  # and a kill costs no more than this much work
-LOOK_AHEAD = 2  # batches in flight per worker: one in work, one ready
-COMPARED = 256  # items that are looked up in the journal together
+BATCH = 16  # pictures in a forward pass. More are not faster on a core, and Ctrl-C waits for a pass to end
+COMMIT_IMAGES = 512  # images in a commit: a few large commits are cheaper for the store than many small ones
+COMMIT_SECONDS = 5.0  # seconds between commits: a kill loses no more work than that
+BATCHES_PER_WORKER = 2  # batches in flight: one that a worker computes, and one that is ready for it
+LOOKED_UP = 256  # items that are looked up in the journal together
 
 
 class IngestLoop:
@@ -58,7 +58,7 @@ class IngestLoop:
                 changed = self._changed()
                 while group := list(islice(changed, batch)):
                     self.flight.append(pool.submit(worker, group))
-                    if len(self.flight) > LOOK_AHEAD * cores():
+                    if len(self.flight) > BATCHES_PER_WORKER * cores():
                         self._land()
                 while self.flight:
                     self._land()
@@ -66,7 +66,7 @@ class IngestLoop:
             except BaseException as error:
                 stop.set()
                 pool.shutdown(cancel_futures=True)
-                if not isinstance(error, StoreError):  # a store that failed would fail again
+                if not isinstance(error, StoreError):  # a store that has failed would fail again
                     self._land_finished()
                     self._commit()
                 raise
@@ -80,8 +80,8 @@ class IngestLoop:
         return Added(self.added, self.unchanged, failures, time.monotonic() - self.started)
 
     def _changed(self) -> Iterator[Item]:
-        """The items that must be looked at. Those that are as they were are counted, and not opened."""
-        while items := self.ahead.take(COMPARED):
+        """Yield the items that must be opened. Items with the same stamp as last time are only counted."""
+        while items := self.ahead.take(LOOKED_UP):
             chunk = [(uri_in(self.journal.folder, item.uri), item) for item in items]
             uris = [uri for uri, _ in chunk]
             before: dict[str, Seen | Refused] = {**self.journal.refused(uris), **self.journal.known(uris)}
@@ -106,7 +106,7 @@ class IngestLoop:
             self.waiting.append((replace(was, captions=item.captions), None))
 
     def _land(self) -> None:
-        """Take over the oldest batch in flight; until it is done, read on in the source."""
+        """Collect the oldest batch in flight. Until it is done, read ahead in the source."""
         while not self.flight[0].done() and self.ahead.read():
             pass
         found = self.flight[0].result()
@@ -116,7 +116,7 @@ class IngestLoop:
         self._tick()
 
     def _land_finished(self) -> None:
-        """Take over what is finished, when nothing is awaited any more."""
+        """Collect the batches that are finished, without waiting for the others."""
         for future in self.flight:
             if not future.cancelled() and not future.exception():
                 self.waiting += future.result()

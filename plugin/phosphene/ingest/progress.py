@@ -1,4 +1,4 @@
-"""What an `add` tells while it runs, and what it did in the end."""
+"""The progress and the result of an `add`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from phosphene.records import Failure
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an `add` is: pictures done of all, images committed and pictures failed so far."""
+    """The progress of an `add`: the pictures that are done, and the images that were added or failed."""
 
     done: int
     total: int | None  # None until the source has yielded its last item
     added: int = 0
     failed: int = 0
     seconds: float = 0.0
-    note: str = ""  # what it waits for
+    note: str = ""  # what it is waiting for, if anything
 
     @property
     def rate(self) -> float:
@@ -25,7 +25,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What an `add` did: how many images are new, how many pictures were known, and what failed."""
+    """The result of an `add`: how many images are new, how many pictures were known, and what failed."""
 
     added: int
     unchanged: int
@@ -39,7 +39,7 @@ class Added:
 
     @property
     def images_per_second(self) -> float:
-        """New images per second, end to end."""
+        """New images per second of the whole run."""
         return self.added / self.seconds if self.seconds else 0.0
 
 

@@ -1,8 +1,7 @@
-"""What a worker does to a batch of items: open, hash, decode, embed. It writes nothing.
+"""A worker opens, hashes, decodes and embeds a batch of items. It writes nothing.
 
-Every worker takes a batch through all steps on one core, so that no thread waits for another in
-the middle of a forward pass: as many passes at once as there are cores take a quarter less CPU
-time than one pass spread over all cores (docs/log.md).
+Every worker does all steps of a batch on one core, so that no thread waits for another one in the middle of a
+forward pass. One pass on each core takes a quarter less CPU time than one pass on all cores (docs/log.md).
 """
 
 import sys
@@ -25,30 +24,30 @@ from phosphene.records import Image
 from phosphene.sources import Item, uri_in
 from phosphene.vectors import Pixels, Vector
 
-# A JPEG is decoded to at least so many times the model's input. That leaves vectors at a cosine of
-# 0.9999 or more to those of whole pictures (bench/add.py); at 2, the smallest model comes to 0.9987.
+# A JPEG is decoded at no less than this multiple of the model's input size. The vectors then have a cosine of
+# 0.9999 or more to those of whole pictures (bench/add.py). With 2, it is 0.9987 for the smallest model.
 SURPLUS = 3
 
-Outcome = tuple[Seen | Refused, Image | None]  # an item, and its image where that had to be embedded
+Outcome = tuple[Seen | Refused, Image | None]  # an item, and its image if that is new
 
 
 @dataclass(frozen=True, slots=True)
 class _New:
-    """A picture on its way to its vector."""
+    """A new picture that has no vector yet."""
 
     seen: Seen
     sha256: str
     size: tuple[int, int]
     thumbnail: bytes
-    input: Pixels  # as the embedder prepared it
-    recipe: Recipe | None  # where phosphene made it
+    input: Pixels  # the picture as the embedder has prepared it
+    recipe: Recipe | None  # if phosphene made the picture
     modified: float | None  # seconds since 1970
 
 
 class Worker:
-    """Looks at batches of items, in many threads at once, until `stop` is set.
+    """Processes batches of items, in many threads at once, until `stop` is set.
 
-    Images that the store has `lost` are embedded, although the journal holds them.
+    Images that the store has `lost` are embedded again, although the journal has them.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class Worker:
         self.at_least = detail(embedder)
 
     def __call__(self, items: Sequence[Item]) -> list[Outcome]:
-        """Each item as refused, as an image that is known, or with a new image. Empty once stopped."""
+        """Process a batch. Returns each item with its image if that is new, or nothing once it is stopped."""
         looks = [self._look(item) for item in items if not self.stop.is_set()]
         if self.stop.is_set():
             return []
@@ -70,13 +69,13 @@ class Worker:
         uri = uri_in(self.journal.folder, item.uri)
         try:
             return self._looked_at(uri, item)
-        except MemoryError:  # there may be more memory the next time
+        except MemoryError:  # there may be enough memory the next time
             return Refused(uri, "", "there is not enough memory for it")
 
     def _looked_at(self, uri: str, item: Item) -> Seen | Refused | _New:
         try:
             content = item.open()
-        except (ImageError, OSError) as error:  # nothing is known of its content: it is tried every time
+        except (ImageError, OSError) as error:  # without a stamp, the item is tried again every time
             return Refused(uri, "", error.message if isinstance(error, ImageError) else str(error))
         digest = sha256(content).hexdigest()
         seen = Seen(uri, item.stamp, image_id(digest), item.captions)
@@ -98,7 +97,7 @@ class Worker:
         return id not in self.lost and self.journal.holds(id)
 
     def _embedded(self, new: Sequence[_New]) -> Iterator[Image]:
-        """The images, in order."""
+        """Yield the images in order."""
         if not new:
             return
         embedded = self.embedder.pictures([one.input for one in new])
@@ -107,14 +106,14 @@ class Worker:
 
 
 def _recipe(content: bytes, place: str) -> Recipe | None:
-    """The recipe of a picture that phosphene made. One that is not sound does not count."""
+    """The recipe in a picture, or None if there is none or it cannot be used."""
     with suppress(ImageError):
         return in_content(content, place)
     return None
 
 
 def _image(new: _New, vector: Vector, norm: float) -> Image:
-    """The image of a file. One that phosphene made is as it was, whichever library it comes from."""
+    """The image of a picture. A generated picture becomes the same image in every library."""
     made = new.recipe
     is_dated = made and new.modified is not None
     when = datetime.fromtimestamp(new.modified or 0.0, UTC) if is_dated else datetime.now(UTC)
@@ -123,7 +122,7 @@ def _image(new: _New, vector: Vector, norm: float) -> Image:
         sha256=new.sha256,
         uri=new.seen.uri,
         caption=made["prompt"] if made else "",
-        captions=(made["prompt"],) if made else (),  # those of files follow when it is committed
+        captions=(made["prompt"],) if made else (),  # the captions of the files are added in `commit`
         origin="generated" if made else "imported",
         width=new.size[0],
         height=new.size[1],
@@ -137,16 +136,16 @@ def _image(new: _New, vector: Vector, norm: float) -> Image:
 
 
 def detail(embedder: Embedder) -> int:
-    """How many pixels of a picture's shorter side are worth decoding for this embedder."""
+    """The number of pixels of a picture's shorter side that are worth decoding for an embedder."""
     smallest = embedder.prepare(Pillow.new("RGB", (1, 1)))
     return max(THUMBNAIL, SURPLUS * int(max(smallest.shape[:2])))
 
 
 @contextmanager
 def one_core_each() -> Iterator[Callable[[], None]]:
-    """What each worker is to call first, so that it computes on one core.
+    """Yield a function that each worker calls first, so that it computes on one core.
 
-    Torch is asked only where the embedder has loaded it; its setting is put back at the end.
+    It changes a setting of torch if the embedder has loaded torch. The setting is restored at the end.
     """
     torch = sys.modules.get("torch")
     if torch is None:

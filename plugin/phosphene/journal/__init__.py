@@ -1,7 +1,7 @@
-"""The journal: which pictures were seen, which image each one is, and which could not be added.
+"""The journal: which pictures were added, which image each one is, and which could not be added.
 
 It is one SQLite file in the library's folder, and a cache: the store decides what a library holds. A journal
-that is lost or damaged is filled again from the store. Then every file is looked at once more, and none is
+that is lost or damaged is filled again from the store. Then every file is read once more, and none is
 embedded again.
 
 Pictures are named by their uris: absolute paths, or paths relative to the library's folder, see
@@ -21,15 +21,15 @@ from phosphene.records import Failure
 __all__ = ["Journal", "Refused", "Seen"]
 
 MANY = "(SELECT value FROM json_each(?))"  # any number of values as one parameter
-# The table is made with its first row and by no migration: journals that may only be read stay as they are.
+# The table is made with its first row and not by a migration, so that a read-only journal still opens.
 REMOVED = "CREATE TABLE IF NOT EXISTS removed (id TEXT PRIMARY KEY) WITHOUT ROWID"
 
 
 class Journal:
-    """What was seen, written in short transactions. After a kill each of them has happened or has not.
+    """The journal of one library. It is changed in short transactions, which a kill leaves done or not done.
 
     `texts` are the vectors of texts that were searched for, and `inputs` the places of init images and masks.
-    Damage, read-only files and errors are as `Database` says.
+    `Database` describes damage, read-only files and errors.
     """
 
     def __init__(self, path: Path, *, writing: bool = True) -> None:
@@ -53,7 +53,7 @@ class Journal:
         return self._database.damaged
 
     def problems(self) -> list[str]:
-        """What is wrong with the file; nothing if it is whole."""
+        """The problems of the file. The list is empty if it is intact."""
         return self._database.problems()
 
     def restart(self) -> Path:
@@ -67,23 +67,23 @@ class Journal:
     # ── what was added ────────────────────────────────────────────────────────────────────
 
     def known(self, uris: Iterable[str]) -> dict[str, Seen]:
-        """The pictures among these that were added, by uri."""
+        """The pictures with these uris that were added, by uri."""
         rows = self._database.rows(f"SELECT * FROM files WHERE uri IN {MANY}", _many(uris))
         return {row[0]: Seen.of(row) for row in rows}
 
     def places(self, ids: Iterable[str]) -> dict[str, list[Seen]]:
-        """The pictures that are these images, by id and in the order of their uris."""
+        """The pictures of these images, by the id of the image and in the order of their uris."""
         places: dict[str, list[Seen]] = {}
         for row in self._database.rows(f"SELECT * FROM files WHERE id IN {MANY} ORDER BY uri", _many(ids)):
             places.setdefault(row[3], []).append(Seen.of(row))
         return places
 
     def holds(self, id: str) -> bool:
-        """Whether a picture was added that is this image."""
+        """Whether a picture of this image was added."""
         return bool(self._database.rows("SELECT 1 FROM files WHERE id = ? LIMIT 1", (id,)))
 
     def ids(self) -> set[str]:
-        """The images of all pictures that were added."""
+        """The ids of the images of all pictures that were added."""
         return {row[0] for row in self._database.rows("SELECT DISTINCT id FROM files")}
 
     def files(self) -> list[Seen]:
@@ -91,9 +91,9 @@ class Journal:
         return [Seen.of(row) for row in self._database.rows("SELECT * FROM files ORDER BY uri")]
 
     def record(self, seen: Iterable[Seen], refused: Iterable[Refused] = ()) -> None:
-        """Note a batch: what was added, and what was not. All of it or nothing.
+        """Record a batch of pictures that were added or refused, all of them or none.
 
-        A picture whose content was refused (it has a stamp) is no longer the image that it was.
+        A refused picture with a stamp has changed. It does not belong to its former image any more.
         """
         added = [each.row for each in seen]
         failed = list(refused)
@@ -115,7 +115,7 @@ class Journal:
     # ── what could not be added ───────────────────────────────────────────────────────────
 
     def refused(self, uris: Iterable[str]) -> dict[str, Refused]:
-        """The pictures among these that were refused, by uri."""
+        """The pictures with these uris that were refused, by uri."""
         rows = self._database.rows(f"SELECT * FROM refused WHERE uri IN {MANY}", _many(uris))
         return {row[0]: Refused.of(row) for row in rows}
 
@@ -135,13 +135,13 @@ class Journal:
             database.execute(f"INSERT OR IGNORE INTO removed {MANY[1:-1]}", named)
 
     def removed(self) -> set[str]:
-        """The images that the user removed and that have not come back."""
+        """The images that the user removed and has not added again."""
         if not self._database.has("removed"):
             return set()
         return {row[0] for row in self._database.rows("SELECT id FROM removed")}
 
     def take_back(self, ids: Iterable[str]) -> None:
-        """Note that images which had been removed are in the library again."""
+        """Record that images which the user had removed are in the library again."""
         if back := self.removed() & set(ids):
             with self._database.transaction() as database:
                 database.execute(f"DELETE FROM removed WHERE id IN {MANY}", _many(back))

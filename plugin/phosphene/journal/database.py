@@ -1,7 +1,6 @@
-"""The SQLite file of a journal: opened, brought up to date, locked, and replaced if it is damaged.
+"""The SQLite file of a journal: opening, migrating and locking it, and replacing a damaged one.
 
-It is written with a rollback journal and not with a write-ahead log, so that between two commands one file is
-all that has to be moved or copied.
+SQLite uses a rollback journal and not a write-ahead log, so that only one file has to be moved or copied.
 """
 
 import sqlite3
@@ -18,7 +17,7 @@ from phosphene.journal.sqlite import MEMORY, DamagedDatabase, ReadOnlyDatabase, 
 
 BUSY_TIMEOUT = 30.0  # seconds to wait for another process to finish its commit
 
-# Each script leads from one version to the next. Never change one that was released: append another.
+# Each script migrates from one version to the next. Never change a released script, but append a new one.
 MIGRATIONS = (
     """
     CREATE TABLE files (
@@ -34,11 +33,11 @@ MIGRATIONS = (
 
 
 class Database:
-    """The open file. It is safe in many threads, and a transaction happens whole or not at all.
+    """The open file. Many threads may use it at once, and a transaction is done as a whole or not at all.
 
-    Opening changes nothing, except that a missing file is made and one of an older version is brought up to
-    date; without `writing` not even that. A file that may only be read is only read. If the file is
-    `damaged`, an empty database in memory stands for it until `restart`. Raises LibraryError for a file of a
+    Opening creates a missing file and migrates one of an older version, and without `writing` it does not
+    even do that. A read-only file is only read. If the file is `damaged`, an empty database in memory is
+    used until `restart`. Raises LibraryError for a file of a
     newer version, and StoreError for one that cannot be written.
     """
 
@@ -60,7 +59,7 @@ class Database:
             return self._connection.execute(statement, values).fetchall()
 
     def has(self, table: str) -> bool:
-        """Whether there is a table."""
+        """Whether a table exists."""
         return bool(self.rows("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)))
 
     @contextmanager
@@ -79,16 +78,16 @@ class Database:
     # ── damage ────────────────────────────────────────────────────────────────────────────
 
     def problems(self) -> list[str]:
-        """What SQLite finds wrong with the file; nothing if it is whole.
+        """The problems that SQLite finds in the file.
 
-        From then on an empty database in memory stands for a damaged file.
+        If there are any, an empty database in memory is used from then on.
         """
         if self.damaged:
-            return ["it is not a whole SQLite database"]
+            return ["it is not a complete SQLite database"]
         try:
             found = [str(row[0]) for row in self.rows("PRAGMA quick_check")]
         except DamagedDatabase as error:
-            found = [error.message]
+            found = [str(error.__cause__ or error)]
         if found == ["ok"]:
             return []
         with self._lock:
@@ -103,7 +102,7 @@ class Database:
             self._connection.close()
             aside = aside_in(self.path.parent)
             aside.mkdir(parents=True)
-            for file in self.path.parent.glob(f"{self.path.name}*"):  # with what SQLite wrote beside it
+            for file in self.path.parent.glob(f"{self.path.name}*"):  # and what SQLite wrote beside it
                 file.rename(aside / file.name)
             self.damaged = False
             self._open()
@@ -112,13 +111,13 @@ class Database:
     # ── opening ───────────────────────────────────────────────────────────────────────────
 
     def _open(self) -> None:
-        """Open the file, or what stands for a file that is damaged or may only be read."""
+        """Open the file, or a database in memory if the file is damaged or cannot be opened read-only."""
         asked = [MEMORY] if self.damaged else places(self.path, self._writing)
         for place in asked:
             try:
                 self._connect(place)
                 return
-            except ReadOnlyDatabase:  # the next place asks for less
+            except ReadOnlyDatabase:  # the next place needs fewer permissions
                 if place == asked[-1]:
                     raise
             except DamagedDatabase:
@@ -138,24 +137,25 @@ class Database:
             raise
 
     def _refuse_programs(self) -> None:
-        """Raises DamagedDatabase for triggers and views: a stranger's would run when we write or read."""
+        """Raise DamagedDatabase for triggers and views, because those of a stranger would run here."""
         found = self.rows("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')")
         if found:
             raise DamagedDatabase(
-                f"`{self.path}` is not a journal of phosphene: it has a {found[0][0]}",
-                hint=f"`phosphene -L {quote(str(self.path.parent))} repair` makes it again from the store",
+                f"`{self.path}` is not a journal of phosphene, because it has a {found[0][0]}.",
+                hint=f"run `phosphene -L {quote(str(self.path.parent))} repair`, which makes it again",
             )
 
     def _migrate(self) -> None:
         version = self._version()
         if version > len(MIGRATIONS):
             raise LibraryError(
-                f"`{self.path}` has version {version}; this phosphene reads up to {len(MIGRATIONS)}",
-                hint="a newer version made it: upgrade with `pip install --upgrade phosphene`",
+                f"The journal `{self.path}` has version {version}. This version of phosphene reads up to"
+                f" version {len(MIGRATIONS)}.",
+                hint="run `pip install --upgrade phosphene`, since a newer version made the journal",
             )
         if version < len(MIGRATIONS):
             with self.transaction() as connection:
-                for script in MIGRATIONS[self._version() :]:  # asked again: another process may be faster
+                for script in MIGRATIONS[self._version() :]:  # another process may have migrated
                     for statement in filter(str.strip, script.split(";")):
                         connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
@@ -165,7 +165,7 @@ class Database:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """One thread at a time, and SQLite's errors as ours."""
+        """Let in one thread at a time, and turn SQLite's errors into ours."""
         with self._lock:
             try:
                 yield

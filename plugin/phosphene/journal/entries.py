@@ -1,4 +1,4 @@
-"""Pictures as rows of the journal's tables, and back. Rows may have been written by a stranger."""
+"""Converting pictures to rows of the journal's tables and back. A stranger may have written the rows."""
 
 import json
 import re
@@ -10,9 +10,9 @@ STAMP_OF_FILE = re.compile("(0|[1-9][0-9]*)-(0|[1-9][0-9]*)")  # size and time o
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A picture as it was when it was added: its stamp (see `sources.Item`), its image and its captions.
+    """A picture that was added: its stamp at that time (see `sources.Item`), its image and its captions.
 
-    An empty stamp says that the picture must be looked at again, because it was noted from the store.
+    The stamp is empty if the entry was made from the store. The picture must then be read again.
     """
 
     uri: str
@@ -34,7 +34,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A picture that could not be added, and why. One that could not even be read has no stamp."""
+    """A picture that could not be added, and why. It has no stamp if it could not even be read."""
 
     uri: str
     stamp: str
@@ -53,21 +53,21 @@ class Refused:
 
 
 def _columns(stamp: str) -> tuple[int, int | str]:
-    """A stamp in the two columns `size` and `mtime_ns`, which were made for the stamps of files.
+    """A stamp as the columns `size` and `mtime_ns`, which older versions made for the stamps of files.
 
-    Other stamps are texts in the second column. This way the journals of all versions are alike, and one that
-    may only be read needs no migration.
+    Any other stamp is a text in the second column. So the tables of all versions are the same, and a
+    read-only journal needs no migration.
     """
     if not stamp:
         return -1, -1
     found = STAMP_OF_FILE.fullmatch(stamp)
     if found and max(numbers := (int(found[1]), int(found[2]))) < 2**63:
         return numbers
-    return 0, f"={stamp}"  # the sign keeps SQLite from reading it as a number
+    return 0, f"={stamp}"  # the sign prevents SQLite from converting it to a number
 
 
 def _stamp(size: object, changed: object) -> str:
-    """The stamp in two columns. It is empty if they hold none, so that the picture is looked at again."""
+    """The stamp in two columns. It is empty if they hold none, so that the picture is read again."""
     if isinstance(changed, str):
         return changed.removeprefix("=")
     is_file = isinstance(size, int) and isinstance(changed, int) and size >= 0

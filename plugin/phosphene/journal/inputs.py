@@ -1,12 +1,12 @@
-"""Where the files lay that pictures were generated from: init images and masks.
+"""The places of init images and masks, from which pictures were generated.
 
-A recipe names such a file by the sha256 of its bytes and not by a place.
+A recipe names such a file by the sha256 of its bytes, and not by its place.
 """
 
 from phosphene.errors import PhospheneError
 from phosphene.journal.database import Database
 
-# The table is made with its first row and by no migration: journals that may only be read stay as they are.
+# The table is made with its first row and not by a migration, so that a read-only journal still opens.
 TABLE = "CREATE TABLE IF NOT EXISTS starts (sha256 TEXT PRIMARY KEY, uri TEXT NOT NULL) WITHOUT ROWID"
 
 
@@ -17,7 +17,7 @@ class InputFiles:
         self._database = database
 
     def remember(self, sha256: str, uri: str) -> None:
-        """Remember where a file lay. If that cannot be written, the picture is made all the same."""
+        """Remember the uri of a file. If that cannot be written, the picture is generated all the same."""
         try:
             with self._database.transaction() as database:
                 database.execute(TABLE)

@@ -1,4 +1,4 @@
-"""A SQLite file as people have them: damaged, cut off, on a full disk, or only to be read."""
+"""SQLite files that are damaged, cut off, on a full disk, or read-only."""
 
 import os
 import sqlite3
@@ -7,37 +7,39 @@ from shlex import quote
 
 from phosphene.errors import LibraryError, PhospheneError, StoreError
 
-MEMORY = "file::memory:"  # a database of this connection alone
-HEADER = 100  # bytes of a SQLite file that describe it
+MEMORY = "file::memory:"  # a database in memory, for one connection
+HEADER = 100  # bytes of the header of a SQLite file
 
 
 class DamagedDatabase(LibraryError):
-    """A file that is no SQLite database, or no longer a whole one."""
+    """A file is not a SQLite database, or is damaged."""
 
 
 class ReadOnlyDatabase(LibraryError):
-    """A file that may only be read, where more is needed."""
+    """A file cannot be written or opened, and more is needed."""
 
 
 def explained(error: sqlite3.Error, path: Path) -> PhospheneError:
-    """What SQLite raises, as an error that says what to do."""
+    """The error to raise for an error of SQLite."""
     name = getattr(error, "sqlite_errorname", "")
     if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
         return StoreError(
-            f"`{path}` cannot be written: {error}",
-            hint="free some space, then run the same again: what was added before is kept",
+            f"`{path}` cannot be written: {error}.",
+            hint="free some space, and run the same command again: what was added before is kept",
         )
     if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
         return DamagedDatabase(
-            f"`{path}` is damaged: {error}",
-            hint=f"`phosphene -L {quote(str(path.parent))} repair` makes it again from the store",
+            f"`{path}` is damaged: {error}.",
+            hint=f"run `phosphene -L {quote(str(path.parent))} repair`, which makes it again from the store",
         )
     kind = ReadOnlyDatabase if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) else LibraryError
-    return kind(f"`{path}` cannot be used: {error}", hint="is the folder there, and may you write it?")
+    return kind(
+        f"`{path}` cannot be used: {error}.", hint="check that its folder exists and that you may write to it"
+    )
 
 
 def places(path: Path, writing: bool) -> list[str]:
-    """What SQLite is asked to open, in turn: where nothing is to be written, the file as it is, or none."""
+    """The places to open, in turn. Without `writing` these are the file, read-only, and then memory."""
     uri = path.absolute().as_uri()
     if writing and (not path.parent.exists() or _may_write(path)):
         return [uri]
@@ -56,6 +58,6 @@ def is_cut(path: Path) -> bool:
     except OSError:
         return False
     if size == 0 or path.with_name(f"{path.name}-journal").exists():
-        return False  # SQLite makes an empty one anew, and rolls back what was not finished
+        return False  # SQLite initialises an empty file, and rolls back an unfinished transaction
     pages, bytes_each = int.from_bytes(header[28:32]), int.from_bytes(header[16:18])
     return len(header) < HEADER or size < pages * (65_536 if bytes_each == 1 else bytes_each)

@@ -13,7 +13,7 @@ MAX_TEXTS = 4096  # vectors that are kept; the oldest are deleted first
 
 
 class TextVectors:
-    """The kept vectors. A database that is damaged or cannot be written stops no search."""
+    """The kept vectors. A search goes on if the database is damaged or cannot be written."""
 
     def __init__(self, database: Database, *, limit: int = MAX_TEXTS) -> None:
         self._database = database
@@ -40,7 +40,7 @@ class TextVectors:
 
 
 def _floats(content: object) -> Vector | None:
-    """The numbers (d,) of a row, or None if they are no vector; then the text is embedded again."""
+    """The vector (d,) of a row, or None if the row holds no vector, so that the text is embedded again."""
     if not isinstance(content, bytes) or not content or len(content) % 4:
         return None
     vector = np.frombuffer(content, dtype="<f4").astype(np.float32)
@@ -48,5 +48,5 @@ def _floats(content: object) -> Vector | None:
 
 
 def _key(text: str, space: str) -> bytes:
-    """Texts are kept as digests, because they may be long, are private, and need not be valid Unicode."""
+    """The digest by which a text is found, because texts may be long, private, and not valid Unicode."""
     return sha256(f"{space}\0{text}".encode("utf-8", "surrogatepass")).digest()

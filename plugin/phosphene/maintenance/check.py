@@ -1,6 +1,6 @@
 """Checking a library: its manifest, store, journal, files and generated pictures.
 
-A check writes nothing. `repair` brings back what can be brought back.
+A check writes nothing. `repair` restores what can be restored.
 """
 
 import warnings
@@ -22,10 +22,10 @@ from phosphene.store.lance.store import LanceStore
 
 
 def check_folder(folder: Path, *, deep: bool = False, on_progress: OnCount | None = None) -> list[Finding]:
-    """All that is wrong with the library in a folder. Raises LibraryError if there is none."""
+    """Find everything that is wrong with the library in a folder. Raises LibraryError if there is none."""
     if not any((folder / name).exists() for name in (MANIFEST, "store", "journal.sqlite")):
         raise LibraryError(
-            f"there is no library in `{folder}`", hint="name the folder of a library with `-L`"
+            f"There is no library in `{folder}`.", hint="name the folder of a library with `-L`"
         )
     store, findings = open_whole(folder)
     journal = Journal(folder / "journal.sqlite", writing=False)
@@ -42,8 +42,8 @@ def check_folder(folder: Path, *, deep: bool = False, on_progress: OnCount | Non
 def check(
     store: Store | None, journal: Journal, *, deep: bool = False, on_progress: OnCount | None = None
 ) -> list[Finding]:
-    """All that is wrong with what a library holds. With `deep` the bytes of all files are compared."""
-    findings = [Finding("journal", f"its file is damaged: {each}") for each in journal.problems()]
+    """Find everything that is wrong in a library. With `deep`, the bytes of all files are compared."""
+    findings = [Finding("journal", f"Its file is damaged: {each}.") for each in journal.problems()]
     if store is None:
         return findings
     images: dict[str, Image] = {}
@@ -67,12 +67,12 @@ def open_whole(folder: Path) -> tuple[LanceStore | None, list[Finding]]:
         return None, [Finding("store", error.message)]
     if not store.damaged:
         return store, []
-    return store, [Finding("store", f"files are damaged: {store.count():,} images can be read")]
+    return store, [Finding("store", f"Some of its files are damaged. {store.count():,} images can be read.")]
 
 
 def _check_manifest(folder: Path, store: Store | None) -> Iterator[Finding]:
     if not (folder / MANIFEST).exists():
-        yield Finding("manifest", f"`{MANIFEST}` is missing")
+        yield Finding("manifest", f"`{MANIFEST}` is missing.")
         return
     try:
         manifest = Manifest.read(folder)
@@ -80,15 +80,15 @@ def _check_manifest(folder: Path, store: Store | None) -> Iterator[Finding]:
         yield Finding("manifest", error.message)
         return
     if manifest and store and manifest.space != store.space:
-        told, held = manifest.space.name, store.space.name
-        yield Finding("manifest", f"it names the model `{told}`, and the store holds vectors of `{held}`")
+        named, held = manifest.space.name, store.space.name
+        yield Finding("manifest", f"It names the model `{named}`, but the store holds vectors of `{held}`.")
 
 
 def _check_journal(images: dict[str, Image], journal: Journal) -> Iterator[Finding]:
-    """Where the journal and the store disagree."""
+    """Find images that only the journal or only the store has."""
     noted = journal.ids()
     if lost := sorted(noted - images.keys()):
-        yield about_images("journal", "were added and are not in the store", lost)
+        yield about_images("journal", "were added, but are not in the store", lost)
     added = sorted(id for id, image in images.items() if was_added(image) and id not in noted)
     if added:
-        yield about_images("journal", "are in the store and not in the journal", added)
+        yield about_images("journal", "are in the store, but not in the journal", added)

@@ -30,11 +30,11 @@ def check_added_files(
     if found.unsure:
         folders = [str(folder) for folder in found.unsure]
         count = sum(found.unsure.values())
-        message = f"images whose files are out of reach: {count:,} (in {listed(folders)})"
+        message = f"The files in these folders are out of reach ({count:,} images): {listed(folders)}."
         yield Finding("file", message, tuple(folders))
-    changed = [image.uri for image in _there(images.values(), journal) if _changed(image, journal, deep)]
+    changed = [image.uri for image in _with_file(images.values(), journal) if _changed(image, journal, deep)]
     if changed:
-        yield about_images("file", "are not what their files hold now", changed)
+        yield about_images("file", "have a file that has changed since", changed)
 
 
 def check_generated_files(images: dict[str, Image], journal: Journal, *, deep: bool) -> Iterator[Finding]:
@@ -46,9 +46,10 @@ def check_generated_files(images: dict[str, Image], journal: Journal, *, deep: b
             wrong.setdefault(reason, []).append(image.id)
     yield from (about_images("picture", reason, ids) for reason, ids in wrong.items())
     if lost := [path.stem for path in orphans(images, journal)]:
-        yield about_images("picture", "lie in `pictures` and are not in the store", lost)
+        yield about_images("picture", "lie in `pictures`, but are not in the store", lost)
     if parts := [str(path.relative_to(folder)) for path in left_over(folder)]:
-        yield Finding("left over", f"unfinished files: {len(parts):,} ({listed(parts)})", tuple(parts))
+        message = f"Killed processes have left unfinished files ({len(parts):,}): {listed(parts)}."
+        yield Finding("left over", message, tuple(parts))
 
 
 def orphans(images: Iterable[str], journal: Journal) -> list[Path]:
@@ -69,15 +70,15 @@ def _unlike(image: Image, folder: Path, deep: bool) -> str:
     """What is wrong with the file of a generated image, or an empty text if nothing is."""
     path = folder / image.uri
     if not os.path.exists(path):  # unlike Path.exists, never raises  # noqa: PTH110
-        return "were generated and have no picture any more"
+        return "were generated, but have no picture any more"
     if _recipe_id(path) != image.id:
-        return "were generated and have a picture that is damaged, or not theirs"
+        return "were generated, but have a picture that is damaged or belongs to another image"
     other = deep and _digest(path) != image.sha256
-    return "were generated and have a picture of other bytes" if other else ""
+    return "were generated, but have a picture with other bytes" if other else ""
 
 
-def _there(images: Iterable[Image], journal: Journal) -> Iterator[Image]:
-    """The images that were added and whose file is where it was."""
+def _with_file(images: Iterable[Image], journal: Journal) -> Iterator[Image]:
+    """The images that were added and whose file exists."""
     return (image for image in images if was_added(image) and to_path(image.uri, journal.folder).is_file())
 
 
@@ -89,7 +90,7 @@ def _changed(image: Image, journal: Journal, deep: bool) -> bool:
     noted = journal.known([image.uri]).get(image.uri)
     if noted is None or not noted.stamp:
         return False
-    size, _, _ = noted.stamp.partition("-")  # the time says nothing of the bytes
+    size, _, _ = noted.stamp.partition("-")  # the time may change without the bytes
     return size != str(path.stat().st_size)
 
 

@@ -29,12 +29,12 @@ def check_rows(store: Store, images: dict[str, Image], on_progress: OnCount | No
         images[image.id] = image
         if on_progress and len(images) % BATCH == 0:
             on_progress(len(images), max(total, len(images)))
-    wrong["are there more than once"] = [id for id, count in counts.items() if count > 1]
+    wrong["are in the store more than once"] = [id for id, count in counts.items() if count > 1]
     yield from (about_images("image", reason, ids) for reason, ids in wrong.items() if ids)
 
 
 def unsound_rows(store: Store) -> dict[str, list[dict[str, Any]]]:
-    """The rows that are not images, by what is wrong with them: the end of a sentence."""
+    """The rows that are not images, by what is wrong with them, as the predicate of a sentence."""
     wrong: dict[str, list[dict[str, Any]]] = {}
     for row, length in store.as_stored() if isinstance(store, LanceStore) else ():
         if reason := _unsound(row["id"], length):

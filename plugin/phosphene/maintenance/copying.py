@@ -59,8 +59,8 @@ class Copied:
 def copy(source: CopySide, target: CopySide, on_progress: OnCount | None = None) -> Copied:
     """Copy all images. Images that only the target has stay there.
 
-    Raises LibraryError if the spaces differ, and StoreError if the target does not hold in the end what
-    was copied.
+    Raises LibraryError if the spaces differ, and StoreError if an image of the target differs from its
+    original at the end.
     """
     _refuse(source, target)
     started = time.monotonic()
@@ -119,13 +119,13 @@ def _refuse(source: CopySide, target: CopySide) -> None:
     here, there = source.store.space, target.store.space
     if here.id != there.id:
         raise LibraryError(
-            f"a library of `{here.name}` ({here.id}) cannot be copied into one of `{there.name}`"
-            f" ({there.id}): their vectors do not mix",
-            hint="copy into a new library: it is made in the same space",
+            f"A library of `{here.name}` ({here.id}) cannot be copied into one of `{there.name}`"
+            f" ({there.id}), because their vectors do not mix.",
+            hint="copy into a new library, which is made in the same space",
         )
     if source.folder.resolve() == target.folder.resolve():
         raise LibraryError(
-            f"`{source.folder}` cannot be copied into itself", hint="name another library to copy into"
+            f"`{source.folder}` cannot be copied into itself.", hint="name another library to copy into"
         )
     begin_writing(target.folder, target.store)
 
@@ -184,11 +184,11 @@ def _verify(wanted: dict[str, bytes], store: Store) -> None:
     if wrong:
         raise StoreError(
             f"{len(wrong):,} of {len(wanted):,} images are missing in the copy or differ from the original:"
-            f" {', '.join(wrong[:NAMED])}{' …' if len(wrong) > NAMED else ''}",
-            hint="if one of the two libraries was changed meanwhile, run the same command again",
+            f" {', '.join(wrong[:NAMED])}{' …' if len(wrong) > NAMED else ''}.",
+            hint="run the same command again, if one of the two libraries was changed meanwhile",
         )
     if len(there) != len(found):
         raise StoreError(
-            f"the copy has {len(there):,} images, but {len(found):,} different ids",
-            hint="if it was written to meanwhile, run the same command again",
+            f"The copy has {len(there):,} images, but only {len(found):,} different ids.",
+            hint="run the same command again, if the copy was written to meanwhile",
         )

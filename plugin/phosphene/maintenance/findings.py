@@ -1,4 +1,4 @@
-"""Findings: what is wrong with a library."""
+"""Findings of a check: what is wrong with a library."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class Finding:
 
 
 def about_images(part: LibraryPart, reason: str, about: Sequence[str]) -> Finding:
-    """The finding that something is wrong with images. `reason` ends the sentence `images that …`."""
-    return Finding(part, f"images that {reason}: {len(about):,} ({listed(about)})", tuple(about))
+    """The finding that something is wrong with images. `reason` is its predicate: `These images REASON`."""
+    return Finding(part, f"These images {reason} ({len(about):,}): {listed(about)}.", tuple(about))
 
 
 def listed(names: Sequence[str]) -> str:

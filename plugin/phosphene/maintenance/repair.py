@@ -1,4 +1,4 @@
-"""Repairing a library: what can be brought back is, and what is damaged is set aside, never deleted.
+"""Repairing a library. Damaged files are moved aside, and nothing is deleted.
 
 The parts are repaired in the order in which they depend on each other:
 
@@ -8,8 +8,8 @@ The parts are repaired in the order in which they depend on each other:
     images   ◄─ generated pictures with their recipes, and the files that the journal knows
     thumbnails ◄─ pictures
 
-Each step leaves alone what is whole, so a repair that was stopped can be run again. At the end a library of
-an older format is upgraded.
+Each step changes only what is damaged, so a repair that was stopped can be run again. At the end, a library
+of an older format is upgraded.
 """
 
 from collections.abc import Callable, Iterator
@@ -114,7 +114,7 @@ def _manifest(run: Repairing) -> Manifest | None:
 def _named_space(run: Repairing, model: str | None) -> Space:
     if model is None:
         raise LibraryError(
-            f"neither the manifest nor the store of `{run.folder}` can be read, so its model is not known",
+            f"Neither the manifest nor the store of `{run.folder}` can be read, so its model is not known.",
             hint=f"name the model: `phosphene -L {quote(str(run.folder))} repair --model MODEL`",
         )
     return run.embedder(model).space
@@ -126,7 +126,7 @@ def _repair_store(run: Repairing, space: Space) -> LanceStore:
     if store is None:
         if place.exists() and any(place.iterdir()):
             run.set_aside([place])
-        run.say("made a new store, since no version of the old one can be read")
+        run.say("made a new store, because no version of the old one can be read")
         return LanceStore.create(place, space)
     if wrong or not _every_row_is_read(store):
         store.mend()

@@ -1,6 +1,6 @@
 """Repairing the images of a library: rows, generated pictures, added files and thumbnails.
 
-Each step leaves alone what is whole.
+Each step changes only what is damaged.
 """
 
 import json
@@ -38,7 +38,7 @@ def set_unsound_rows_aside(run: Repairing, store: Store, journal: Journal) -> No
     added = [row for row in unknown if row["uri"] != f"pictures/{row['id']}.png"]
     journal.record(Seen(row["uri"], "", row["id"], tuple(row["captions"] or ())) for row in added)
     store.delete([row["id"] for row in bad])
-    run.say(f"set {len(bad):,} rows aside that cannot be used")
+    run.say(f"moved {len(bad):,} rows aside that cannot be used")
 
 
 def leave_one_row_each(run: Repairing, store: Store) -> None:
@@ -50,7 +50,7 @@ def leave_one_row_each(run: Repairing, store: Store) -> None:
     images, small = store.get(twice, vectors=True), store.thumbnails(twice)
     store.delete(twice)
     store.upsert([replace(image, thumbnail=small.get(image.id)) for image in images])
-    run.say(f"left one row each of {len(twice):,} images that were there more than once")
+    run.say(f"left one row each of {len(twice):,} images that had several")
 
 
 def bring_generated_back(run: Repairing, store: Store, journal: Journal) -> None:
@@ -64,8 +64,8 @@ def bring_added_back(run: Repairing, store: Store, journal: Journal) -> None:
     """Add the files again that the journal knows and the store has lost."""
     gone = lost(store, journal)
     places = [(to_path(seen.uri, run.folder), seen) for seen in journal.files() if seen.id in gone]
-    there = [(path, seen) for path, seen in places if os.path.isfile(path)]  # never raises  # noqa: PTH113
-    items = [file_item(path, seen.captions) for path, seen in there]
+    existing = [(path, seen) for path, seen in places if os.path.isfile(path)]  # never raises  # noqa: PTH113
+    items = [file_item(path, seen.captions) for path, seen in existing]
     _add(run, items, store, journal, "pictures that had been added")
 
 
@@ -87,7 +87,7 @@ def _add(run: Repairing, items: Sequence[Item], store: Store, journal: Journal, 
     embedder = run.embedder(store.space.name)
     if embedder.space.id != store.space.id:
         raise LibraryError(
-            f"the model `{store.space.name}` is {embedder.space.id} on this machine, not {store.space.id}",
+            f"The model `{store.space.name}` is {embedder.space.id} on this machine, not {store.space.id}.",
             hint="repair the library on a machine that has its own model",
         )
     added = ingest.add_locked(

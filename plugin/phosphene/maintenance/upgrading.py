@@ -3,7 +3,7 @@
 Format 1 calls the origin of an added image `training`, and format 2 calls it `imported`. Reading needs no
 upgrade, since every image that phosphene did not generate counts as imported. `begin_writing` is called
 before everything that changes what a library holds: add, generate, remove, copy, repair, and training its
-generator. A search changes nothing in this sense: it may keep the vector of its text in the journal, whose
+generator. A search is not among these: it may keep the vector of its text in the journal, whose
 tables are the same in both formats. Recipes stay as they are, because the id of a generated image follows
 from its recipe.
 

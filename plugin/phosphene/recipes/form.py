@@ -27,7 +27,7 @@ def _decodable(text: str) -> str:
     try:
         decode(text)
     except VectorError as error:
-        raise ValueError(error.message) from error
+        raise ValueError(error.message.rstrip(".")) from error
     return text
 
 

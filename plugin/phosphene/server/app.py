@@ -50,7 +50,7 @@ def _add_health(app: FastAPI, vectorizer: Vectorizer) -> None:
     @app.api_route("/.well-known/ready", methods=["GET", "HEAD"])
     async def ready() -> Response:
         if not vectorizer.embedder:
-            return error_response(503, "the model is still loading", RETRY_SOON)
+            return error_response(503, "The model is still loading.", RETRY_SOON)
         return Response(status_code=204)
 
     @app.get("/meta")
@@ -75,12 +75,12 @@ def _add_vectorize(app: FastAPI, vectorizer: Vectorizer) -> None:
             async with asyncio.timeout(timeout):
                 response = await answer(request)
         except TimeoutError as error:
-            raise RequestError(503, f"there was no vector within {timeout:g} s", RETRY_SOON) from error
+            raise RequestError(503, f"There was no vector within {timeout:g} s.", RETRY_SOON) from error
         return Response(response.model_dump_json(), media_type="application/json")
 
     async def answer(request: Request) -> VectorizeResponse:
         if not vectorizer.embedder:
-            raise RequestError(503, "the model is still loading", RETRY_SOON)
+            raise RequestError(503, "The model is still loading.", RETRY_SOON)
         check_content_type(request.headers.getlist("content-type"))
         try:
             with vectorizer.bodies.share() as share:

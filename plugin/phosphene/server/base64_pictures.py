@@ -19,9 +19,9 @@ SPACE = b" \t\r\n"
 CHUNK = 1 << 18  # bytes of base64 that are decoded at a time, so that other threads run in between
 ESCAPE = 6  # bytes that JSON writes for a letter of base64 at most, as in `\u002b`
 MAX_SIDE = 65_535  # pixels: no JPEG, WebP or GIF can have more
-WIDE = {"I": 4, "F": 4}  # bytes of a sample, if not 1 or 2; converting it to 8 bits takes as much again
-MAX_SCANS = 1000  # of a progressive JPEG; cameras and programs write about 10. Each scan covers all pixels,
-MAX_SCANNED = 16  # and all scans together may cover this many times the pixels that are allowed
+WIDE = {"I": 4, "F": 4}  # bytes of a sample in modes with more than 2; a conversion takes as much again
+MAX_SCANS = 1000  # scans of a progressive JPEG. Cameras and programs write about 10
+MAX_SCANNED = 16  # each scan covers all pixels, and all scans may cover this multiple of the allowed pixels
 START_OF_SCAN = b"\xff\xda"
 
 
@@ -69,9 +69,9 @@ def check_size(file: bytes, most: int) -> int:
     pixels = width * height
     if pixels * wide > most:
         allowed = f"{most / wide / 1e6:g} million {'of this depth ' if wide > 1 else ''}are allowed"
-        raise ImageError(f"it has {width}×{height} pixels; {allowed}")
+        raise ImageError(f"it has {width}×{height} pixels, and {allowed}")
     if max(width, height) > MAX_SIDE:
-        raise ImageError(f"it has {width}×{height} pixels; a side may have {MAX_SIDE:,}")
+        raise ImageError(f"it has {width}×{height} pixels, and a side may have {MAX_SIDE:,}")
     scans = file.count(START_OF_SCAN) if is_jpeg else 1
     if scans > MAX_SCANS or scans * pixels > MAX_SCANNED * most:
         raise ImageError(f"it is a JPEG of {scans:,} scans, which would take too long")

@@ -105,7 +105,7 @@ class Batcher(Generic[T]):
             for one, vector in zip(batch, done.result(), strict=True):
                 if not one.vector.done():
                     one.vector.set_result(vector)
-        elif len(batch) > 1:  # one of the items is to blame: find out which
+        elif len(batch) > 1:  # one of the items caused the error, so compute each alone
             for one in batch:
                 await self._compute([one])
         elif not batch[0].vector.done():

@@ -46,15 +46,15 @@ class BodyBuffer:
         length = request.headers.get("content-length", "")
         if length.isdecimal() and int(length) > limits.max_body:
             size = f"{int(length) / MIB:.1f} MiB"
-            raise RequestError(413, f"the body has {size}; {limits.max_body / MIB:g} MiB are allowed")
+            raise RequestError(413, f"The body has {size}, and {limits.max_body / MIB:g} MiB are allowed.")
         try:
             async with asyncio.timeout(limits.body_timeout) as deadline:
                 await self._receive(request, share, body, deadline)
         except TimeoutError as error:
             sent = f"{len(body):,} bytes within {limits.body_timeout:g} s or more"
-            raise RequestError(408, f"the body came too slowly: {sent}", CLOSE_CONNECTION) from error
+            raise RequestError(408, f"The body came too slowly: {sent}.", CLOSE_CONNECTION) from error
         except ClientDisconnect as error:
-            raise RequestError(400, "the client hung up before it had sent the body") from error
+            raise RequestError(400, "The client hung up before it had sent the body.") from error
         finally:
             self.arriving.pop(deadline, None)
         return body
@@ -71,7 +71,7 @@ class BodyBuffer:
             share.size += len(chunk)
             self.held += len(chunk)
             if len(body) > limits.max_body:
-                raise RequestError(413, f"the body is larger than {limits.max_body / MIB:g} MiB")
+                raise RequestError(413, f"The body is larger than {limits.max_body / MIB:g} MiB.")
             if deadline in self.arriving:
                 deadline.reschedule(started + limits.body_timeout + len(body) / limits.min_body_rate)
 
@@ -81,7 +81,7 @@ class BodyBuffer:
         while self.held + size > most:
             oldest = next(iter(self.arriving), own)
             if oldest is own:
-                message = f"requests of {most / MIB:g} MiB are being answered already"
+                message = f"Requests of {most / MIB:g} MiB are being answered already."
                 raise RequestError(429, message, RETRY_SOON)
             share = self.arriving.pop(oldest)
             self.held, share.size = self.held - share.size, 0

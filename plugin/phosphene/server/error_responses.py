@@ -47,9 +47,9 @@ async def _on_request_error(request: Request, error: Exception) -> JSONResponse:
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     phrase = http.HTTPStatus(error.status_code).phrase.lower()
-    place = f"{escaped(request.method)} {escaped(request.scope['path'])}"
-    return error_response(error.status_code, f"{place}: {phrase}", error.headers)
+    request_line = f"{escaped(request.method)} {escaped(request.scope['path'])}"
+    return error_response(error.status_code, f"{request_line}: {phrase}.", error.headers)
 
 
 async def _on_failure(request: Request, error: Exception) -> JSONResponse:
-    return error_response(500, f"the service failed ({type(error).__name__}); its log has the traceback")
+    return error_response(500, f"The service failed ({type(error).__name__}). Its log has the traceback.")

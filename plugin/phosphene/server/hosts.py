@@ -1,4 +1,4 @@
-"""Who may ask: programs may, and pages in browsers may not.
+"""Who may send requests: programs may, and pages in browsers may not.
 
 A page may send requests to this machine, which its user's browser can reach and others cannot. If the name
 of the page's own server is made to point here (DNS rebinding), the page can read the responses as well.
@@ -51,14 +51,14 @@ class AllowedHosts:
         hosts = [value for name, value in headers if name == b"host"]
         for host in hosts:
             if not self._is_allowed(host, scope.get("server")):
-                hint = "`phosphene serve --allow-host NAME` allows a name"
-                raise RequestError(421, f"this service is not called `{escaped(host)}`; {hint}")
+                hint = "Allow the name with `phosphene serve --allow-host NAME`."
+                raise RequestError(421, f"This service is not called `{escaped(host)}`. {hint}")
         for name, value in headers:
             foreign = (name == b"origin" and not any(_is_same(value, host) for host in hosts)) or (
                 name == b"sec-fetch-site" and value not in OWN_PAGES
             )
             if foreign:
-                raise RequestError(403, f"other sites' pages may not use this service: {escaped(value)}")
+                raise RequestError(403, f"Pages of other sites may not use this service: {escaped(value)}.")
 
     def _is_allowed(self, host: str, server: tuple[str, int | None] | None) -> bool:
         name = (parse_host(host) or ("",))[0]

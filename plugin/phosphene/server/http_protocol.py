@@ -1,7 +1,8 @@
 """The protocol of one client's connection: uvicorn's own, with limits on time and size.
 
 uvicorn waits forever for the head of a request, accepts as many connections as come, and parses a body
-patiently even if it is sent byte by byte. It answers a broken request in plain text. This one does not.
+patiently even if it is sent byte by byte. It answers a broken request in plain text. This
+connection limits all of that, and answers in JSON.
 """
 
 import asyncio
@@ -18,9 +19,9 @@ from phosphene.server import Limits
 BACKLOG = 128  # connections that the system keeps for us, and that one turn of the event loop accepts
 RESERVED_FILES = BACKLOG + 64  # file descriptors for the backlog, the model and the log
 MAX_HEAD = 16 << 10  # bytes of a request line and its headers; Weaviate's have about 200
-READ_SIZE = 32 << 10  # bytes read at a time; parsing so many takes less than 0.1 s, whatever they are
-FREE_CHUNKS = 1000  # chunks of a body that may be of any size; beyond that,
-MIN_CHUNK = 256  # bytes that they must have on average: h11 takes 30 µs for each chunk
+READ_SIZE = 32 << 10  # bytes that are read at a time; parsing any 32 KiB takes less than 0.1 s
+FREE_CHUNKS = 1000  # chunks of a body that may have any size
+MIN_CHUNK = 256  # bytes that further chunks must have on average, because h11 takes 30 µs for each chunk
 
 
 class Parser(h11.Connection):
@@ -69,7 +70,7 @@ class LimitedH11Protocol(H11Protocol):
         if self._make_room():
             self._expect_head()
         else:
-            self._refuse(503, "too many connections are open; try again in a second")
+            self._refuse(503, "Too many connections are open. Try again in a second.")
 
     def data_received(self, data: bytes) -> None:
         """Take what came. Once the head of a request has begun, it must be complete in time."""
@@ -102,7 +103,7 @@ class LimitedH11Protocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, and a head that is too long."""
-        self._refuse(400, f"this is no HTTP/1.1 request, or its head has more than {MAX_HEAD >> 10} KiB")
+        self._refuse(400, f"This is not an HTTP/1.1 request, or its head has more than {MAX_HEAD >> 10} KiB.")
 
     def is_idle(self) -> bool:
         """Whether the service waits for the client, so that closing the connection loses no work."""
@@ -145,7 +146,7 @@ class LimitedH11Protocol(H11Protocol):
 
     def _on_late_head(self) -> None:
         if self.conn.trailing_data[0]:
-            self._refuse(408, f"the head of the request did not come within {self.limits.head_timeout:g} s")
+            self._refuse(408, f"The head of the request did not come within {self.limits.head_timeout:g} s.")
         else:
             self.transport.close()
 

@@ -1,7 +1,7 @@
 """The middleware around the app: it checks hosts and the token, normalises paths, and logs every request.
 
-Weaviate joins an address and a path as plain text, so that it asks for `//vectorize`. It follows no redirect
-and sends no header, so that a token can only be part of the path.
+Weaviate joins an address and a path as plain text, so that it may request `//vectorize`. It follows no
+redirect and sends no header, so a token can only be part of the path.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from phosphene.server.logging_config import log
 from phosphene.server.metrics import Metrics
 
 PATHS = ("/.well-known/live", "/.well-known/ready", "/meta", "/vectorize", "/metrics")
-OPEN_PATHS = PATHS[:2]  # need no token: supervisors ask them, and learn only that the service runs
+OPEN_PATHS = PATHS[:2]  # these need no token: supervisors only learn from them that the service runs
 SLASHES = re.compile("//+")
-DISCARD_SIZE = 128 * MIB  # bytes of a refused body that are still read,
-DISCARD_TIMEOUT = 5.0  # within so many seconds
+DISCARD_SIZE = 128 * MIB  # bytes of a refused body that are still read
+DISCARD_TIMEOUT = 5.0  # seconds for which they are read
 
 
 class AccessMiddleware:
@@ -96,7 +96,7 @@ class _Body:
         return message
 
     async def discard(self) -> None:
-        """Read the rest: a client that is cut off while it writes never reads the response."""
+        """Read the rest. A client that is cut off while it writes would never read the response."""
         size = 0
         with suppress(TimeoutError):
             async with asyncio.timeout(DISCARD_TIMEOUT):

@@ -13,7 +13,7 @@ from pydantic_core import from_json
 from phosphene.server.error_responses import RequestError
 
 LONG = 256  # bytes; longer strings are taken out
-MAX_QUOTES = 1 << 18  # quotation marks of a whole text: looking at so many takes less than 0.1 s
+MAX_QUOTES = 1 << 18  # quotation marks of a whole text, which are found in less than 0.1 s
 MARK = secrets.token_hex(8)  # replaces a string that was taken out; no client can know it
 
 
@@ -35,7 +35,7 @@ def outline(body: bytes | bytearray, *, most: int) -> Outline:
             kept += body[done:start] + mark.encode()
             done = end
     if len(kept) + len(body) - done > most:
-        raise RequestError(413, f"the body has more than {most:,} bytes beside its texts and images")
+        raise RequestError(413, f"The body has more than {most:,} bytes in addition to its texts and images.")
     return Outline(bytes(kept + body[done:]), strings)
 
 
@@ -59,7 +59,7 @@ def _strings(body: bytes | bytearray) -> Iterator[tuple[int, int]]:
         elif not _is_escaped(body, start, end):
             yield start, end
             start = -1
-    raise RequestError(413, f"the body has more than {MAX_QUOTES:,} quotation marks")
+    raise RequestError(413, f"The body has more than {MAX_QUOTES:,} quotation marks.")
 
 
 def _is_escaped(body: bytes | bytearray, start: int, end: int) -> bool:

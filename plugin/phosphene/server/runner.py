@@ -35,10 +35,10 @@ def serve(
 ) -> None:
     """Serve a model until SIGTERM or Ctrl-C. Requests that have begun are answered first.
 
-    Port 0 takes a free one. Clients may call the service by the names in `allowed_hosts`, by `host`, and by
-    the names of the loopback interface. Once the model is loaded, `on_ready` is called with the service's
-    URL, in another thread.
-    Raises ServerError if the port cannot be opened, and ModelError if the model cannot be loaded.
+    Port 0 stands for any free port. Clients may call the service by the names in `allowed_hosts`, by `host`,
+    and by the names of the loopback interface. Once the model is loaded, `on_ready` is called with the
+    service's URL, in another thread. Raises ServerError if the port cannot be opened, and ModelError if the
+    model cannot be loaded.
     """
     parse(model)  # raises ModelError for a wrong name before a port is opened
     limits = limits or Limits()
@@ -76,8 +76,8 @@ def listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         # Python adds the address to the system's message, and we name it already.
         reason = (getattr(error, "strerror", None) or str(error)).partition(" (")[0].lower()
-        hint = "`--port 0` takes a free port; `--host 0.0.0.0` listens on every address of this machine"
-        raise ServerError(f"the service cannot listen at `{host}:{port}`: {reason}", hint) from error
+        hint = "use `--port 0` for a free port, or `--host 0.0.0.0` for every address of this machine"
+        raise ServerError(f"The service cannot listen at `{host}:{port}`: {reason}.", hint) from error
 
 
 def url_of(listener: socket.socket) -> str:

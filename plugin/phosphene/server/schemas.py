@@ -11,9 +11,9 @@ from phosphene.server import Limits
 from phosphene.server.error_responses import RequestError
 from phosphene.server.outline import LONG, outline, unescaped
 
-POSITION = re.compile(r" at line \d+ column \d+$")  # in an outline, so that it would mislead
+POSITION = re.compile(r" at line \d+ column \d+$")  # it counts in the outline, and would be misleading
 ESCAPE = 12  # bytes that JSON may write for a letter, as in `\ud83d\ude00`
-REST = 64 << 10  # bytes of a body beside its texts and images, and LONG for each of those that are short
+REST = 64 << 10  # bytes of a body without its texts and images; each short one may take LONG bytes more
 JSON = re.compile(r'application/json\s*(;\s*charset="?utf-8"?\s*)?', re.IGNORECASE)
 
 Listed = Annotated[list[str], FailFast(), BeforeValidator(lambda value: [] if value is None else value)]
@@ -50,7 +50,7 @@ def check_content_type(types: Iterable[str]) -> None:
     """
     for one in types:
         if not JSON.fullmatch(one):
-            raise RequestError(415, "the body must be JSON; send `Content-Type: application/json`")
+            raise RequestError(415, "The body must be JSON. Send `Content-Type: application/json`.")
 
 
 def parse_request(body: bytes | bytearray, limits: Limits) -> VectorizeRequest:
@@ -59,11 +59,12 @@ def parse_request(body: bytes | bytearray, limits: Limits) -> VectorizeRequest:
     shape = _parse(found.json)
     count = len(shape.texts) + len(shape.images)
     if count > limits.max_items:
-        raise RequestError(413, f"the request has {count} texts and images; {limits.max_items} are allowed")
+        allowed = f"{limits.max_items} are allowed"
+        raise RequestError(413, f"The request has {count} texts and images, and {allowed}.")
     texts = [_text(found.strings.get(text, text), at, limits) for at, text in enumerate(shape.texts)]
     images = [found.strings.get(image) or image.encode() for image in shape.images]
     for image in images:
-        hash(image)  # takes a while, and is remembered: the event loop will need it
+        hash(image)  # Python keeps the hash, so that the event loop does not have to compute it
     return VectorizeRequest(texts, images)
 
 
@@ -76,7 +77,7 @@ def _parse(json: bytes) -> _RequestBody:
             raise _not_json(first["ctx"]["error"]) from error
         place = "".join(f"[{part}]" if isinstance(part, int) else part for part in first["loc"])
         reason = f"{first['msg'][0].lower()}{first['msg'][1:]}"
-        raise RequestError(422, f"{place or 'the body'}: {reason}") from error
+        raise RequestError(422, f"{place or 'The body'}: {reason}.") from error
 
 
 def _text(written: str | bytes, at: int, limits: Limits) -> str:
@@ -88,8 +89,8 @@ def _text(written: str | bytes, at: int, limits: Limits) -> str:
             raise _not_json(str(error)) from error
         if len(text) <= limits.max_text:
             return text
-    raise RequestError(413, f"texts[{at}] has more than {limits.max_text:,} characters")
+    raise RequestError(413, f"texts[{at}] has more than {limits.max_text:,} characters.")
 
 
 def _not_json(reason: str) -> RequestError:
-    return RequestError(400, f"the body is not JSON: {POSITION.sub('', reason)}")
+    return RequestError(400, f"The body is not JSON: {POSITION.sub('', reason)}.")

@@ -98,7 +98,7 @@ class Vectorizer:
     async def answer(self, asked: VectorizeRequest) -> VectorizeResponse:
         """Compute all vectors of a request. Weaviate would take a short list for a whole one.
 
-        An item that is there twice is computed once, so that its vectors are the same to the last bit.
+        An item that occurs twice is computed once, so that its vectors are the same to the last bit.
         Raises RequestError if one of them cannot be computed, or if the queue is full.
         """
         texts, images = list(dict.fromkeys(asked.texts)), list(dict.fromkeys(asked.images))
@@ -117,7 +117,7 @@ class Vectorizer:
     @contextmanager
     def _queued(self, count: int) -> Iterator[None]:
         if self.queued + count > self.limits.max_queue:
-            raise RequestError(429, f"{self.queued} texts and images are waiting already", RETRY_SOON)
+            raise RequestError(429, f"{self.queued} texts and images are waiting already.", RETRY_SOON)
         self.queued += count
         try:
             yield
@@ -136,7 +136,7 @@ class Vectorizer:
         for image, pixels in zip(images, found, strict=True):
             if isinstance(pixels, ImageError):
                 place = f"images[{asked.images.index(image)}]"
-                raise RequestError(422, f"{place} is not a usable picture: {pixels.message}") from pixels
+                raise RequestError(422, f"{place} is not a usable picture: {pixels.message}.") from pixels
             if isinstance(pixels, BaseException):
                 raise pixels
         return [pixels for pixels in found if not isinstance(pixels, BaseException)]
@@ -164,7 +164,7 @@ class Vectorizer:
         try:
             return [vector.tolist() for vector in await batcher.vectors(items)]
         except VectorError as error:
-            raise RequestError(500, f"the model's answer has no direction: {error.message}") from error
+            raise RequestError(500, f"The model cannot compute a vector. {error.message}") from error
 
     def _batcher(self, compute: Callable[[Sequence[T]], Vectors]) -> Batcher[T]:
         limits = self.limits

@@ -1,7 +1,7 @@
 """Sources: where pictures come from (the Source seam).
 
 `scan` yields the pictures of everything that a user names after `phosphene add`: folders, files and COCO
-captions files of this machine, and `scheme:…` of the plugins that are installed.
+captions files on this machine, and `scheme:…` for plugins that are installed.
 """
 
 import os
@@ -38,7 +38,7 @@ __all__ = [
     "was_added",
 ]
 
-SourceName = str | Path | Source  # what a user names: a path, `scheme:…`, or a source that is open already
+SourceName = str | Path | Source  # a path, `scheme:…`, or an open source
 
 
 def _open_file(name: str) -> Source:
@@ -49,7 +49,7 @@ SOURCES: Registry[OpenSource] = Registry("sources", {"file": lambda: _open_file}
 
 
 class Scan(Iterator[Item | Failure]):
-    """The pictures of several sources in turn. The sources stay open until `close`, so that items can be."""
+    """The pictures of several sources in turn. They stay open until `close`, since items are opened late."""
 
     def __init__(self, names: Sequence[SourceName]) -> None:
         self._names = names
@@ -77,12 +77,12 @@ class Scan(Iterator[Item | Failure]):
                 yield item
         if not count:
             raise ImageError(
-                f"there is no picture in {listed(map(str, self._names))}",
-                hint="jpg, png, webp, gif, bmp and tif are read, in any case",
+                f"There is no picture in {listed(map(str, self._names))}.",
+                hint="name files that end in jpg, png, webp, gif, bmp or tif",
             )
 
     def _sources(self) -> list[Source]:
-        """What is named, as open sources. All paths are in one."""
+        """Open the sources of everything that is named. All paths together are one source."""
         paths, others = list[Path](), list[Source]()
         for name in self._names:
             if isinstance(name, Path) or (isinstance(name, str) and _is_path(name)):
@@ -94,36 +94,36 @@ class Scan(Iterator[Item | Failure]):
 
 
 def scan(names: SourceName | Iterable[SourceName]) -> Scan:
-    """The pictures of everything that is named, each once, and what could not be read on the way.
+    """Yield the pictures of everything that is named, each once, and failures such as damaged captions files.
 
-    Close it when the pictures have been read: `with scan(…) as items`. All paths are one source, so that a
-    captions file may describe pictures in any folder that is named. The first `next` raises ImageError for a
-    path that does not exist, and PluginError for an unknown scheme; the last one raises ImageError where
-    there is no picture at all.
+    Close the scan when the pictures have been read: `with scan(…) as items`. All paths together are one
+    source, so that a captions file may name pictures in any of the folders. The first `next` raises
+    ImageError for a path that does not exist, and PluginError for an unknown scheme. The last one raises
+    ImageError if there is no picture at all.
     """
     return Scan(list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names])
 
 
 def open_source(name: str) -> Source:
-    """The source that `scheme:…` names. Raises PluginError where no source has that scheme."""
+    """Open the source of `scheme:…`. Raises PluginError if there is no source of that scheme."""
     scheme = scheme_of(name)
     if not SOURCES.has(scheme):
         raise PluginError(
-            f"`{name}` cannot be added: there is no such file, and no source `{scheme}:`",
-            hint=f"name a folder, a file, or one of {listed(f'{each}:' for each in SOURCES.names())};"
-            f" installing a package that brings `{scheme}:` adds it",
+            f"`{name}` cannot be added: there is no such file, and no source `{scheme}:`.",
+            hint=f"name a folder, a file, or one of {listed(f'{each}:' for each in SOURCES.names())},"
+            f" or install a package that brings `{scheme}:`",
         )
     source = SOURCES.load(scheme)(name)
     return source if scheme in SOURCES.built_in else _PluginSource(source, scheme)
 
 
 def _is_path(name: str) -> bool:
-    """Whether a name is a path. A file that is there may be named like a scheme: `a:b.jpg`."""
+    """Whether a name is a path. The name of an existing file may look like a scheme: `a:b.jpg`."""
     return not scheme_of(name) or os.path.lexists(name)
 
 
 class _PluginSource:
-    """The source of a plugin. Its uris must begin with its scheme, and its captions are tidied."""
+    """The source of a plugin. Its uris must begin with its scheme, and its captions are normalised."""
 
     def __init__(self, source: Source, scheme: str) -> None:
         self._source = source
@@ -134,8 +134,8 @@ class _PluginSource:
         for item in self._source.items():
             if scheme_of(item.uri) != self._scheme:
                 raise PluginError(
-                    f"the source `{self._scheme}` names a picture `{item.uri}`, which does not begin with"
-                    f" `{self._scheme}:`",
-                    hint="tell the author of the plugin: `phosphene.testing.sources` checks this",
+                    f"The plugin for `{self._scheme}:` yields a picture with the uri `{item.uri}`, which does"
+                    f" not begin with `{self._scheme}:`.",
+                    hint="report this to the author of the plugin: `phosphene.testing.sources` checks it",
                 )
             yield replace(item, captions=tidied(item.captions)) if isinstance(item, Item) else item

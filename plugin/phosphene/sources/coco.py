@@ -21,7 +21,7 @@ SHAPE = (
     "rename the file if it is something else"
 )
 
-CocoId = str  # of an image: `1` and `"1"` are the same one
+CocoId = str  # the id of an image: `1` and `"1"` are the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ def _lists(path: Path) -> tuple[list[Any], list[Any] | None]:
         data = json.loads(text_of(read(path, largest=LARGEST).content))
         images, annotations = data["images"], data.get("annotations", [])
         if not isinstance(images, list) or not isinstance(annotations, list):
-            raise TypeError("`images` and `annotations` must be lists")
+            raise TypeError("its `images` and `annotations` must be lists")
         if images and not any(_is_image(image) for image in images):
-            raise TypeError("no image has an `id` and a `file_name`")
+            raise TypeError("none of its images has an `id` and a `file_name`")
     except ImageError as error:
-        raise ImageError(f"`{path}` cannot be read: {error.message}") from error
+        raise ImageError(f"`{path}` cannot be read: {error.message}.") from error
     except (ValueError, RecursionError, MemoryError, LookupError, TypeError, AttributeError) as error:
         what = f"no `{error.args[0]}`" if isinstance(error, KeyError) else str(error) or "too large"
         raise ImageError(f"`{path}` is not a COCO captions file: {what}", hint=SHAPE) from error

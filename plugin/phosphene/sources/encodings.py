@@ -16,7 +16,7 @@ BYTE_ORDER_MARKS = {
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
-# The letters beyond English of the languages that a Latin code page is used for
+# For each Latin code page: the letters, other than the English ones, of the languages that use it
 LATIN = {
     "cp1252": (
         "äöüß", "àâæçéèêëîïôœùûüÿ", "áéíñóúü¿¡ªº", "ãáàâçéêíóôõúªº", "àèéìíòóù", "åäöé", "åæøé", "áéëïíóöü",

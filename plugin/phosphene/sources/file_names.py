@@ -24,28 +24,28 @@ class FileNames:
     def __init__(self) -> None:
         self._spellings = lru_cache(maxsize=FOLDERS)(_spellings)
 
-    def there(self, path: Path) -> Path | None:
+    def spelled(self, path: Path) -> Path | None:
         """The path as the disk spells it, or None if there is no such file."""
         if os.path.lexists(path):
             return path
         if str(path).isascii():
             return None
         folder = path.parent if os.path.lexists(path.parent) else self._parent(path)
-        spelled = self._spellings(folder).get(normalize("NFC", path.name)) if folder else None
-        return folder / spelled if folder and spelled else None
+        name = self._spellings(folder).get(normalize("NFC", path.name)) if folder else None
+        return folder / name if folder and name else None
 
     def meant(self, name: str, folders: Sequence[Path]) -> Path:
         """The file of that name in the first folder that has it, or else its path in the first folder.
 
-        Raises ValueError, with the reason, for a name that leads outside of all folders, and for one
-        that no file can have.
+        Raises ValueError with the reason if the name leads outside of all folders, or if no file can have
+        this name.
         """
         paths = list(_inside(name, folders))
-        found = (self.there(path) for path in paths)
+        found = (self.spelled(path) for path in paths)
         return next((path for path in found if path), paths[0])
 
     def _parent(self, path: Path) -> Path | None:
-        return None if path.parent == path else self.there(path.parent)
+        return None if path.parent == path else self.spelled(path.parent)
 
 
 def _inside(name: str, folders: Sequence[Path]) -> Iterator[Path]:
@@ -64,7 +64,7 @@ def _inside(name: str, folders: Sequence[Path]) -> Iterator[Path]:
 
 
 def _spellings(folder: Path) -> Mapping[str, str]:
-    """The names in a folder by their NFC form."""
+    """The names in a folder, by their NFC form."""
     try:
         return {normalize("NFC", name): name for name in sorted(os.listdir(folder), reverse=True)}  # noqa: PTH208
     except OSError:

@@ -1,4 +1,4 @@
-"""The Source seam: anything that yields pictures to add, wherever they lie."""
+"""The Source seam: anything that yields pictures, wherever they come from."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ from phosphene.records import Failure
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A picture to add: a file, a member of an archive, a row of a table.
+    """A picture that can be added: a file, a member of an archive, or a row of a table.
 
-    `uri` names it for good: an absolute path, `file:///…`, or `scheme:…` with the scheme of its plugin.
-    `open` returns the bytes of the picture's file. It is called in other threads, perhaps never. It raises
-    ImageError where there are no bytes, with only the reason as the message.
-    `stamp` changes whenever the bytes may have changed: it is made of a file's size and time of change, or
-    of a shard's etag and an offset. An item with the same stamp as last time is not opened again. One with
-    an empty stamp is opened every time.
-    `fields` is what else is known of the picture, as JSON values. Stores do not keep it yet.
-    `modified` is when the picture was last changed, in seconds since 1970, if that is known.
+    `uri` identifies the picture and never changes: an absolute path, `file:///…`, or `scheme:…` of a plugin.
+    `open` returns the bytes of the picture's file. It is called in another thread, or not at all. If it
+    fails, it raises ImageError with only the reason as its message.
+    `stamp` changes whenever the bytes may have changed. A file has its size and time of change, and a member
+    of a shard the shard's etag and its own offset. An item is not opened if its stamp is the same as last
+    time. If the stamp is empty, the item is always opened.
+    `fields` are other facts about the picture, as JSON values. Stores do not keep them yet.
+    `modified` is the time of the last change in seconds since 1970, or None if it is not known.
     """
 
     uri: str
@@ -30,16 +30,16 @@ class Item:
 
 
 class Source(Protocol):
-    """Yields the pictures that are to be added.
+    """Yields pictures to add.
 
     Every implementation passes the conformance suite in `phosphene.testing.sources`.
     """
 
     def items(self) -> Iterator[Item | Failure]:
-        """Every picture once, in the same order every time, without opening any of them.
+        """Yield every picture once, in the same order every time, without opening any of them.
 
-        What is not a picture and cannot be read, such as a file of captions, is yielded as a Failure.
-        Raises ImageError where the source does not exist.
+        A file that cannot be read and is not a picture itself, such as a captions file, is yielded as a
+        Failure. Raises ImageError if the place does not exist.
         """
         ...
 
@@ -49,11 +49,11 @@ class Source(Protocol):
 
 
 class OpenSource(Protocol):
-    """What the entry point of a source is: a function that opens it."""
+    """The type of a source's entry point: a function that opens the source."""
 
     def __call__(self, name: str) -> Source:
-        """Open the source that `name` names: `scheme:…`, as a user wrote it.
+        """Open the source with this name, which is `scheme:…` as the user wrote it.
 
-        Raises ImageError where there is none.
+        Raises ImageError if there is no such source.
         """
         ...

@@ -19,17 +19,17 @@ from phosphene.sources.item import Item
 from phosphene.sources.uris import file_uri
 
 ENDINGS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
-CAPTIONS = "captions.json"  # the COCO file that holds the captions of the folder that it lies in
+CAPTIONS = "captions.json"  # the name of a COCO file with the captions of its own folder
 LIBRARY = {"library.json", "journal.sqlite"}  # a folder with these is a library, not a source
-LARGEST_TEXT = 1 << 20  # bytes of the captions beside one picture
+LARGEST_TEXT = 1 << 20  # bytes of a text file beside a picture
 
 
 class LocalFiles:
     """A Source of folders with everything below them, single files, and captions files in COCO's format."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        """Raises ImageError for a path that does not exist."""
-        self._roots = [_there(path) for path in paths]
+        """Raises ImageError if a path does not exist."""
+        self._roots = [_existing(path) for path in paths]
 
     def items(self) -> Iterator[Item | Failure]:
         """Every picture once, in the order of the names; then the captions files that cannot be read.
@@ -54,7 +54,7 @@ class LocalFiles:
 
 
 def file_item(path: Path, captions: Iterable[str] = ()) -> Item:
-    """The item of a file of this machine."""
+    """The item of a file on this machine."""
     place = absolute(path)
     try:
         status = place.stat()
@@ -74,14 +74,14 @@ def _content(path: Path) -> bytes:
     return read(path).content
 
 
-def _there(path: Path) -> Path:
+def _existing(path: Path) -> Path:
     place = absolute(path)
     try:
         place.lstat()
     except (OSError, ValueError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise ImageError(
-            f"`{path}` cannot be added: {reason}", hint="name folders or files that exist"
+            f"`{path}` cannot be added: {reason}.", hint="name folders or files that exist"
         ) from error
     return place
 
@@ -97,7 +97,7 @@ class _Scan:
         self.folders = folders  # that the user named
         self.names = FileNames()
         self.captions: dict[Path, tuple[str, ...]] = {}
-        self.failures: dict[Failure, None] = {}  # in order, once each
+        self.failures: dict[Failure, None] = {}  # in order, and each once
 
     def take(self, file: Path) -> Listing:
         """Read a captions file that the user named. Its pictures may be in any folder that the user named."""
@@ -106,7 +106,7 @@ class _Scan:
         return found
 
     def files(self, roots: Iterable[Path], listed: dict[Path, Listing]) -> Iterator[Path]:
-        """All files, in order."""
+        """Yield all files in order."""
         visited: set[tuple[int, int]] = set()
         for root in roots:
             if root in listed:
@@ -149,8 +149,8 @@ class _Scan:
             self._skip(file, error.message.replace(f"`{file}`", "it", 1))
 
     def _beside(self, picture: Path) -> list[str]:
-        """The lines of the `.txt` file beside a picture: one caption each."""
-        file = self.names.there(picture.with_suffix(".txt"))
+        """The captions in the `.txt` file beside a picture: one in each line."""
+        file = self.names.spelled(picture.with_suffix(".txt"))
         if file is None or file == picture:
             return []
         try:

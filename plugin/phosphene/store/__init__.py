@@ -1,4 +1,4 @@
-"""The store: where images and their vectors lie. One Protocol, one module per implementation."""
+"""Stores: where images and their vectors are kept (the Store seam)."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,31 +11,30 @@ from phosphene.vectors import Vector
 
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
-    """What a store is: its kind, whether `near` compares with every image, and whether it can be written."""
+    """Facts about a store."""
 
-    kind: str  # such as `lancedb` and `weaviate`
-    exact: bool  # false: `near` asks an index, which may miss some of the nearest
-    writable: bool
+    kind: str  # such as `lancedb` or `weaviate`
+    exact: bool  # whether `near` compares with every image; an index may miss some of the nearest
+    writable: bool  # whether images can be added and deleted
 
 
 class Store(Protocol):
-    """Images with unit vectors of one space.
+    """A store of images with unit vectors of one space.
 
     Every implementation passes the conformance suite in `phosphene.testing.stores`.
-    All methods raise StoreError for what the store cannot do. Unknown ids are skipped.
+    All methods raise StoreError if the store fails, and skip unknown ids.
     """
 
     @property
     def space(self) -> Space:
-        """The space whose vectors it holds."""
+        """The space of all vectors in the store."""
         ...
 
     def upsert(self, images: Sequence[Image]) -> None:
-        """Write images (with vector and thumbnail) by id; the last of equal ids wins.
+        """Write images with their vectors and thumbnails. The last of equal ids wins.
 
-        One without a thumbnail keeps the one that is stored.
-        What is written is in the very next search. Raises VectorError for a vector of
-        another dimension; then nothing of the batch is written.
+        An image without a thumbnail keeps the stored one. The very next search finds what was written. Raises
+        VectorError for a vector of another dimension, and then writes nothing.
         """
         ...
 
@@ -44,7 +43,7 @@ class Store(Protocol):
     @overload
     def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image]: ...
     def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Any]:
-        """The images of these ids, in the order asked for."""
+        """The images of these ids, in this order."""
         ...
 
     @overload
@@ -79,8 +78,8 @@ class Store(Protocol):
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
         With a `diversity` in (0, 1] the hits are also far from each other, in the order in which
-        `store.diversity` chooses them. With `vectors` the images carry their vectors. Raises QueryError
-        for a diversity outside [0, 1].
+        `store.diversity` chooses them. With `vectors` the images have their vectors. Raises QueryError for a
+        diversity outside [0, 1].
         """
         ...
 
@@ -89,7 +88,7 @@ class Store(Protocol):
     @overload
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image]: ...
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Any]:
-        """All images, in no particular order, in bounded memory."""
+        """All images that match, in no particular order, in bounded memory."""
         ...
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
@@ -97,17 +96,17 @@ class Store(Protocol):
         ...
 
     def count(self, where: Filter = EVERYTHING) -> int:
-        """How many images there are."""
+        """How many images match."""
         ...
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Take images out; returns how many were there."""
+        """Delete images. Returns how many of them there were."""
         ...
 
     def info(self) -> StoreInfo:
-        """What kind of store it is."""
+        """Facts about this store."""
         ...
 
     def close(self) -> None:
-        """Let go of files and connections; what was written stays."""
+        """Close files and connections."""
         ...

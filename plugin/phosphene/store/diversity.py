@@ -1,9 +1,9 @@
-"""Hits that are near to a query and far from each other: maximal marginal relevance.
+"""Diverse hits, which are near to a query and far from each other: maximal marginal relevance (MMR).
 
-Carbonell & Goldstein 1998, "The use of MMR": of the pool, again and again the image with the highest
-λ·cos(image, query) - (1-λ)·max cos(image, chosen), where λ is 1 - diversity. The first one is thus the
-nearest, and a diversity of 0 is the plain order. The pool are the five times as many nearest images.
-Weaviate's own selection gives the same order (tests/test_weaviate.py).
+Carbonell & Goldstein 1998, "The use of MMR". The pool consists of five times as many nearest images as are
+wanted. In each round, the image with the highest λ·cos(image, query) - (1-λ)·max cos(image, chosen) is chosen
+from it, where λ is 1 - diversity. So the first hit is the nearest image, and a diversity of 0 gives the plain
+order. Weaviate's own selection gives the same order (tests/test_weaviate.py).
 """
 
 from collections.abc import Sequence
@@ -19,21 +19,21 @@ from phosphene.vectors import Vector, Vectors
 if TYPE_CHECKING:
     from phosphene.store import Store
 
-POOL = 5  # nearest images for each one that is chosen
+POOL = 5  # images in the pool for each one that is chosen
 
 
 def checked(diversity: float) -> float:
-    """A diversity in [0, 1]. Raises QueryError for any other."""
+    """The diversity. Raises QueryError unless it lies in [0, 1]."""
     if not 0 <= diversity <= 1:
         raise QueryError(
-            f"a diversity of {diversity:g} means nothing",
-            hint="0 takes the nearest, 1 only looks how different hits are; 0.5 is a good start",
+            f"The diversity is {diversity:g}, and must be between 0 and 1.",
+            hint="use 0 for the nearest images, and 0.5 for a mix of near and different ones",
         )
     return diversity
 
 
 def diverse(store: "Store", vector: Vector, count: int, where: Filter, diversity: float) -> list[Hit[Vector]]:
-    """The `count` hits that are chosen from the pool of a store, in the order of the choice."""
+    """Choose `count` hits from the pool in a store, in the order of the choice."""
     pool = store.near(vector, POOL * count, where, vectors=True)
     if not pool:
         return []
@@ -42,9 +42,9 @@ def diverse(store: "Store", vector: Vector, count: int, where: Filter, diversity
 
 
 def chosen(scores: Sequence[float], vectors: Vectors, count: int, diversity: float) -> list[int]:
-    """Which of a pool to take: cosines to the query (n,), unit vectors (n, d); places, first choice first."""
+    """Choose from a pool with cosines to the query (n,) and unit vectors (n, d). Returns indices in order."""
     relevance = (1 - diversity) * np.asarray(scores)
-    nearest = np.full(len(scores), -np.inf)  # of each to what is chosen
+    nearest = np.full(len(scores), -np.inf)  # the highest cosine of each image to the chosen ones
     places = [int(np.argmax(scores))]
     while len(places) < min(count, len(scores)):
         nearest = np.maximum(nearest, vectors @ vectors[places[-1]])

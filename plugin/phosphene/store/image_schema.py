@@ -1,9 +1,9 @@
 """The schema of an image in every store: `schemas/image.json`, and the Arrow schema derived from it.
 
-The file is a Weaviate collection in Weaviate's own notation. JSON cannot explain these choices. Lineage is a
-`uuid[]` with parallel lists of numbers, because a cross-reference holds no weight. There is no
-`shardingConfig`, so that a cluster spreads a collection over the nodes that it has. Timestamps have no
-index, because Weaviate sets them anew at every upsert; `created` is our own.
+The file is a collection in Weaviate's own JSON, which has no comments, so some choices are explained here.
+Lineage is a `uuid[]` with parallel lists of numbers, because a cross-reference cannot hold a weight. There is
+no `shardingConfig`, so that a cluster spreads a collection over all of its nodes. Timestamps have no index,
+because Weaviate resets them at every upsert, and `created` is our own property.
 """
 
 import json
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 VECTOR = "vector"  # the vector's column in Arrow; in Weaviate it is the named vector `image`
 
-# What LanceDB knows a key by; with it, a merge that races another one fails and is tried again
-# instead of writing a row twice (lancedb#2463).
+# This marks a column as the primary key. With it, two merges that race do not write a row twice: one of them
+# fails, and is tried again (lancedb#2463).
 PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 
 
 def collection(name: str = "image") -> dict[str, Any]:
-    """A Weaviate collection of `schemas/`, a fresh copy that the caller may change."""
+    """A collection from `schemas/`, as a copy that the caller may change."""
     loaded: dict[str, Any] = json.loads(_text(name))
     return loaded
 
 
 def arrow(dimension: int) -> "pa.Schema":
-    """The schema of the `images` table: id, properties but for blobs, vector of `dimension` float32."""
+    """The schema of the `images` table: the id, all properties except blobs, and `dimension` float32."""
     import pyarrow as pa
 
     fields = [
@@ -40,7 +40,7 @@ def arrow(dimension: int) -> "pa.Schema":
 
 
 def blobs() -> "pa.Schema":
-    """The schema of the `thumbnails` table: id and blobs, apart so that no scan of images reads them."""
+    """The schema of the `thumbnails` table: the id and the blobs. A scan of `images` does not read them."""
     import pyarrow as pa
 
     named = [each["name"] for each in collection()["properties"] if each["dataType"] == ["blob"]]
@@ -54,7 +54,7 @@ def _key() -> "pa.Field[Any]":
 
 
 def _arrow_type(name: str) -> "pa.DataType":
-    """The Arrow type of a Weaviate data type; dates stay RFC 3339 text, as every store gives them back."""
+    """The Arrow type of a Weaviate data type. Dates stay RFC 3339 text."""
     import pyarrow as pa
 
     if name.endswith("[]"):

@@ -1,4 +1,4 @@
-"""Where a library is, and how its parts are found there.
+"""Locations: where a library is, and where its parts are.
 
 An opener turns a URL of its scheme into a Location. Packages register openers under the name of the scheme,
 as entry points of the group `phosphene.stores`: with `numpy = "my_package:locate"`, `-L numpy:///photos.lib`
@@ -22,7 +22,7 @@ class Location(Protocol):
 
     @property
     def url(self) -> str:
-        """What opens the same library again, from any working directory."""
+        """The URL or path that opens the same library from any working directory."""
         ...
 
     @property
@@ -33,7 +33,7 @@ class Location(Protocol):
     def manifest(self, load: LoadModel) -> Manifest | None:
         """The manifest of the library, or None if there is no library yet.
 
-        `load` is for a place that has to check with a model whether its vectors are of that model.
+        A location calls `load` if it has to check with a model whether its vectors are of that model.
         Raises LibraryError if something else lies there.
         """
         ...
@@ -53,7 +53,7 @@ Opener: TypeAlias = Callable[[str], Location]
 class FolderLocation:
     """A library in a folder of this machine, which holds its manifest, its journal and its store.
 
-    `open_store` opens the store in a folder of its own, or makes it.
+    `open_store` opens the store in a folder of its own, or creates it.
     """
 
     url: str

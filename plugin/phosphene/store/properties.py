@@ -1,7 +1,6 @@
-"""An image as the properties of `schemas/image.json` and back: what every store writes down.
+"""Converting images to the properties in `schemas/image.json` and back, for every store.
 
-The id and the vector travel beside the properties, as Weaviate has them; the thumbnail is left to
-each store.
+As in Weaviate, the id and the vector are not properties. Each store handles thumbnails in its own way.
 """
 
 import json
@@ -21,7 +20,7 @@ from phosphene.vectors import Vector
 
 
 def properties_of(image: Image) -> dict[str, Any]:
-    """The properties of an image, but for its thumbnail."""
+    """The properties of an image, without its thumbnail."""
     return {
         "sha256": image.sha256,
         "uri": image.uri,
@@ -40,24 +39,25 @@ def properties_of(image: Image) -> dict[str, Any]:
 
 
 def image_of(id: str, properties: Mapping[str, Any], vector: Vector | None = None) -> Image:
-    """The image of an id, its properties and perhaps its vector (d,).
+    """The image with this id, these properties and this vector (d,).
 
-    Other programs may have written them: what is missing, or of another type than ours, has a plain value.
-    Every image that phosphene did not generate counts as imported; libraries of format 1 say `training`.
+    Another program may have written the properties. One that is missing or has another type than ours gets a
+    default value. Every image that phosphene did not generate counts as imported; libraries of format 1 say
+    `training`.
     """
-    said = properties.get
-    recipe = _recipe(id, said("recipe"))
+    read = properties.get
+    recipe = _recipe(id, read("recipe"))
     return Image(
         id=id,
-        sha256=_text(said("sha256")),
-        uri=_text(said("uri")),
-        caption=_text(said("caption")),
-        captions=tuple(text for text in _list(said("captions")) if isinstance(text, str)),
-        origin="generated" if said("origin") == "generated" else "imported",
-        width=_size(said("width")),
-        height=_size(said("height")),
-        created=_text(said("created")) if instant(_text(said("created"))) else "",
-        norm=_number(said("norm"), 1.0),
+        sha256=_text(read("sha256")),
+        uri=_text(read("uri")),
+        caption=_text(read("caption")),
+        captions=tuple(text for text in _list(read("captions")) if isinstance(text, str)),
+        origin="generated" if read("origin") == "generated" else "imported",
+        width=_size(read("width")),
+        height=_size(read("height")),
+        created=_text(read("created")) if instant(_text(read("created"))) else "",
+        norm=_number(read("norm"), 1.0),
         recipe=recipe,
         parents=_parents(properties, recipe),
         vector=vector,
@@ -65,7 +65,7 @@ def image_of(id: str, properties: Mapping[str, Any], vector: Vector | None = Non
 
 
 def instant(created: str) -> str:
-    """A time in one notation, since stores write `Z` or `+00:00`, or more zeros. Empty where it is none."""
+    """A time in one notation, since stores write `Z`, `+00:00`, or more zeros. Empty if it is not a time."""
     try:
         return datetime.fromisoformat(created).astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
@@ -73,7 +73,7 @@ def instant(created: str) -> str:
 
 
 def _parents(properties: Mapping[str, Any], recipe: Recipe | None) -> tuple[Parent, ...]:
-    """The parents that are told with an id, a weight and a similarity."""
+    """The parents that have a valid id, a weight and a similarity."""
     ids = _list(properties.get("parents"))
     numbers = (_list(properties.get(name)) for name in ("parentWeights", "parentSimilarities"))
     return tuple(
@@ -84,7 +84,7 @@ def _parents(properties: Mapping[str, Any], recipe: Recipe | None) -> tuple[Pare
 
 
 def _recipe(id: str, text: object) -> Recipe | None:
-    """The recipe of a row, which is not checked yet; None where what a stranger wrote is no JSON object."""
+    """The recipe of a row, which is not validated yet, or None if the row holds no JSON object."""
     with suppress(ImageError):
         return parse(text, id) if text and isinstance(text, str) else None
     return None
@@ -111,12 +111,12 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 
 def checked_vector(vector: Vector | None, space: Space) -> Vector:
-    """The vector (d,), if it has the dimension of a store's space. Raises VectorError otherwise."""
+    """The vector (d,). Raises VectorError unless it has the dimension of the store's space."""
     found = () if vector is None else np.shape(vector)
     if found != (space.dimension,):
         raise VectorError(
-            f"a vector of shape {found} does not fit `{space.name}`, whose vectors have"
-            f" {space.dimension} numbers",
+            f"A vector of the shape {found} does not fit the model `{space.name}`, whose vectors have"
+            f" {space.dimension} numbers.",
             hint="search and fill a library with the model that it was made with",
         )
     return np.asarray(vector, dtype=np.float32)

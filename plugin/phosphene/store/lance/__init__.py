@@ -1,1 +1,1 @@
-"""The embedded store: LanceDB tables in a folder."""
+"""The embedded store, which consists of LanceDB tables in a folder."""

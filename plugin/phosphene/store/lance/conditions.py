@@ -1,4 +1,4 @@
-"""Filters as SQL, for LanceDB."""
+"""Compiles filters to SQL for LanceDB."""
 
 from collections.abc import Collection
 
@@ -18,7 +18,7 @@ def condition(where: Filter) -> str:
 
 
 def among(ids: Collection[str]) -> str:
-    """The condition that an id is one of these."""
+    """The condition that the id is one of these."""
     return _sql(In("id", frozenset(ids))) if ids else "false"
 
 
@@ -28,18 +28,18 @@ def _sql(where: Filter) -> str:
     if isinstance(where, Or):
         return f"({' OR '.join(map(_sql, where.filters))})" if where.filters else "false"
     if isinstance(where, Not):
-        return f"({_sql(where.filter)}) IS NOT TRUE"  # SQL's NOT would leave out what has no value
+        return f"({_sql(where.filter)}) IS NOT TRUE"  # with SQL's NOT, rows without a value would not match
     return _comparison(where)
 
 
 def _comparison(where: Comparison) -> str:
     if where.field not in FIELDS:
-        raise QueryError(f"images have no field `{where.field}`", hint=f"they have {', '.join(FIELDS)}")
+        raise QueryError(f"Images have no field `{where.field}`.", hint=f"use one of {', '.join(FIELDS)}")
     if isinstance(where, In):
         return f"{where.field} IN ({', '.join(map(_quoted, sorted(where.values)))})"
     return f"{where.field} = {_quoted(where.value)}"
 
 
 def _quoted(text: str) -> str:
-    """A SQL string. Only the quote is special in it, and it is doubled."""
+    """The text as a SQL string. Its quotes are doubled, and no other character is special."""
     return "'" + text.replace("'", "''") + "'"

@@ -1,18 +1,18 @@
-"""Flushing a table's files to the disk: LanceDB writes them and leaves that to the system."""
+"""Flushing the files of a table to the disk, which LanceDB leaves to the operating system."""
 
 import os
 from pathlib import Path
 
 from phosphene.files import sync, sync_folder
 
-ACCESS = os.O_RDWR if os.name == "nt" else os.O_RDONLY  # Windows flushes only what may be written
+ACCESS = os.O_RDWR if os.name == "nt" else os.O_RDONLY  # Windows flushes only files that are open for writing
 
 
 class Durable:
-    """A table whose commits are on the disk once `flush` has returned.
+    """A table whose commits are on the disk after `flush`.
 
-    The files of a table are never changed, only added and deleted, so that each is flushed once. The
-    first flush includes files of other processes, which may have been killed before they flushed them.
+    LanceDB adds and deletes the files of a table, and never changes them, so each is flushed once. The first
+    flush includes the files of other processes, which may have been killed before they flushed them.
     """
 
     def __init__(self, table: Path) -> None:
@@ -20,7 +20,7 @@ class Durable:
         self._flushed: set[Path] = set()
 
     def flush(self) -> None:
-        """Flush the files that are new since the last time, then the folders that name them."""
+        """Flush the files that are new since the last flush, and then their folders."""
         files = {Path(folder, name) for folder, _, names in os.walk(self._table) for name in names}
         new = files - self._flushed
         for file in sorted(new):

@@ -1,4 +1,4 @@
-"""A library in a folder with a LanceDB store, which is what a plain path means."""
+"""The location of a library in a folder with a LanceDB store. A plain path means such a library."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,16 +47,16 @@ class LanceLocation:
 
 
 def _refuse_missing_store(folder: Path) -> None:
-    """Raises LibraryError if the store of a library is gone: otherwise the library would look empty."""
+    """Raise LibraryError if the store of a library is gone. Otherwise the library would look empty."""
     if not (folder / "store" / "images.lance").is_dir():
         raise LibraryError(
-            f"the library `{folder}` has no store: `{folder / 'store'}` is missing or empty",
-            hint=f"`phosphene -L {quote(str(folder))} repair` makes it again from pictures and journal",
+            f"The library `{folder}` has no store: `{folder / 'store'}` is missing or empty.",
+            hint=f"run `phosphene -L {quote(str(folder))} repair`, which makes it again from the pictures",
         )
 
 
 def _refuse_links(folder: Path) -> None:
-    """Raises LibraryError if a part of the library that is written to is a link out of the library.
+    """Raise LibraryError if a part of the library that is written to is a link out of the library.
 
     With such a link a stranger could make `add` and `remove` change another library, or any file.
     """
@@ -64,6 +64,6 @@ def _refuse_links(folder: Path) -> None:
     for part in (*parts, *folder.glob("store/*"), *folder.glob("store/*.lance/*")):
         if part.is_symlink() and not part.resolve().is_relative_to(folder.resolve()):
             raise LibraryError(
-                f"`{part}` is a link that leads out of the library",
+                f"`{part}` is a link that leads out of the library.",
                 hint="move its target into the library, or make the folder of the whole library a link",
             )

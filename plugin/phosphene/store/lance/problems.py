@@ -10,34 +10,35 @@ from filelock import FileLock, Timeout
 
 from phosphene.errors import StoreError
 
-LOCK_TIMEOUT = 600  # seconds to wait for another process's write; building an index is the longest
+LOCK_TIMEOUT = 600  # seconds to wait for the write of another process; building an index takes longest
 
 
 def lock(folder: Path) -> FileLock:
-    """What one writer holds at a time. The system lets go of it when a process dies."""
+    """The lock that one writer holds at a time. The system releases it when the process dies."""
     return FileLock(folder / "write.lock", timeout=LOCK_TIMEOUT)
 
 
 @contextmanager
-def clearly(folder: Path, deed: str) -> Iterator[None]:
-    """Turn what LanceDB raises into a StoreError that says what to do.
+def store_errors(folder: Path, done: str) -> Iterator[None]:
+    """Turn LanceDB's errors into a StoreError that says what could not be `done`, and why.
 
-    It raises these three kinds, with an origin in its own sources at the end of the text.
+    LanceDB raises these three kinds of errors, whose texts end with a place in its own source code.
     """
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
         reason = re.split(r", /\S+\.rs:", str(error))[0].removeprefix("lance error: ")
-        raise StoreError(f"cannot {deed} the store in `{folder}`: {reason}", _hint(error, folder)) from error
+        message = f"The store in `{folder}` cannot be {done}: {reason.rstrip('.')}."
+        raise StoreError(message, _hint(error, folder)) from error
 
 
 def _hint(error: Exception, folder: Path) -> str:
-    """What helps against `error`; LanceDB tells its kinds apart only in words."""
+    """The hint for an error. LanceDB distinguishes kinds of errors only by their texts."""
     text = str(error)
     if isinstance(error, Timeout):
-        return f"another process has been writing for {LOCK_TIMEOUT} s: wait for it, or end it"
+        return f"wait for the other process, which has been writing for {LOCK_TIMEOUT} s, or end it"
     if re.search("No space left|File too large|quota", text):
-        return "make room on that disk; what was stored before is whole"
+        return "free some space on that disk; everything that was stored before is intact"
     if re.search("Permission denied|Read-only", text):
-        return "make the folder writable for you, or copy the library to where it is"
-    return f"`phosphene -L {quote(str(folder.parent))} repair` brings back what it can, and deletes nothing"
+        return "make the folder writable, or copy the library to a place that is"
+    return f"run `phosphene -L {quote(str(folder.parent))} repair`, which deletes nothing"

@@ -1,4 +1,4 @@
-"""Images as rows of Arrow tables and back, for the embedded store."""
+"""Converting images to rows of Arrow tables and back, for the embedded store."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
@@ -17,7 +17,7 @@ from phosphene.vectors import Vector, Vectors
 
 
 def rows_of(images: Sequence[Image], vectors: Vectors, described: pa.Schema) -> pa.Table:
-    """The rows of `images` and their `vectors` (n, d). Raises StoreError for text that is no Unicode."""
+    """The rows of images and their vectors (n, d). Raises StoreError for text that is not Unicode."""
     rows = [{"id": image.id, **properties_of(image)} for image in images]
     columns = {
         name: [row.get(name) for row in rows] for name in described.names if name != image_schema.VECTOR
@@ -27,23 +27,24 @@ def rows_of(images: Sequence[Image], vectors: Vectors, described: pa.Schema) -> 
         return pa.table(columns, schema=described)
     except UnicodeEncodeError as error:
         raise StoreError(
-            f"{error.object!r} cannot be stored: it is no Unicode text", hint="give the file another name"
+            f"{error.object!r} cannot be stored, because it is not Unicode text.",
+            hint="give the file another name",
         ) from error
 
 
 def rows_of_thumbnails(images: Collection[Image]) -> pa.Table:
-    """The rows of those thumbnails that are there."""
-    there = {image.id: image.thumbnail for image in images if image.thumbnail is not None}
-    return pa.table({"id": list(there), "thumbnail": list(there.values())}, schema=image_schema.blobs())
+    """The rows of the thumbnails of images that have one."""
+    made = {image.id: image.thumbnail for image in images if image.thumbnail is not None}
+    return pa.table({"id": list(made), "thumbnail": list(made.values())}, schema=image_schema.blobs())
 
 
 def images_of(batch: pa.RecordBatch, invalid: InvalidEntries) -> Iterator[Image]:
-    """The images of a batch, with their vectors where it has them; rows that are no images are skipped."""
+    """The images of a batch, with their vectors if it has them. Rows that are not images are skipped."""
     return (image_of(row["id"], row, vector) for row, vector in _read(batch, invalid))
 
 
 def hits_of(found: pa.Table, invalid: InvalidEntries) -> list[Hit]:
-    """The hits of a search, with their vectors where it has them; rows that are no images are skipped."""
+    """The hits of a search, with their vectors if it has them. Rows that are not images are skipped."""
     rows = chain.from_iterable(_read(batch, invalid) for batch in found.to_batches())
     return [
         Hit(image_of(row["id"], row, vector), float(np.clip(1 - row["_distance"], -1, 1)))
@@ -52,39 +53,39 @@ def hits_of(found: pa.Table, invalid: InvalidEntries) -> list[Hit]:
     ]
 
 
-def _known_rows(rows: Iterable[dict[str, Any]], invalid: InvalidEntries) -> Iterator[dict[str, Any]]:
-    """The rows whose id is one."""
+def _rows_with_id(rows: Iterable[dict[str, Any]], invalid: InvalidEntries) -> Iterator[dict[str, Any]]:
+    """The rows that have a valid id."""
     for row in rows:
         if is_id(row["id"]):
             yield row
         else:
-            invalid.skip(row["id"], "is no id")
+            invalid.skip(row["id"], "is not an id")
 
 
 def raw_rows(batch: pa.RecordBatch) -> Iterator[tuple[dict[str, Any], float]]:
-    """The rows of a batch as they are, without their vectors, and the length of each vector."""
+    """The unchanged rows of a batch, without their vectors, and the length of each vector."""
     lengths = np.linalg.norm(_matrix(batch.column(image_schema.VECTOR)).astype(np.float64), axis=1)
     return zip(batch.drop_columns([image_schema.VECTOR]).to_pylist(), lengths.tolist(), strict=True)
 
 
 def _read(batch: pa.RecordBatch, invalid: InvalidEntries) -> Iterator[tuple[dict[str, Any], Vector | None]]:
-    """The rows that are images, without the vector column, and their vectors where the batch has them."""
+    """The rows that are images, without the vector column, and their vectors if the batch has them."""
     if image_schema.VECTOR not in batch.schema.names:
-        yield from ((row, None) for row in _known_rows(batch.to_pylist(), invalid))
+        yield from ((row, None) for row in _rows_with_id(batch.to_pylist(), invalid))
         return
     vectors, usable = normalised(_matrix(batch.column(image_schema.VECTOR)))
     rows = batch.drop_columns([image_schema.VECTOR]).to_pylist()
     for place, row in enumerate(rows):
         row["place"] = place
-    for row in _known_rows(rows, invalid):
+    for row in _rows_with_id(rows, invalid):
         if usable[row["place"]]:
             yield row, vectors[row["place"]]
         else:
-            invalid.skip(row["id"], "has no vector, or one without a direction")
+            invalid.skip(row["id"], "has no vector, or a vector without a direction")
 
 
 def _matrix(column: pa.FixedSizeListArray) -> Vectors:
-    """The vectors (n, d) of a column, in memory of their own; not numbers where there is none."""
+    """A copy of the vectors (n, d) in a column. A missing vector consists of NaN."""
     if column.null_count:
         nothing = [None] * column.type.list_size
         column = pa.array([vector or nothing for vector in column.to_pylist()], column.type)

@@ -1,16 +1,17 @@
-"""The embedded store: two LanceDB tables in a folder, `images` with vectors and `thumbnails` apart.
+"""The embedded store: two LanceDB tables in a folder, `images` with the vectors, and `thumbnails`.
 
-What LanceDB 0.40 does by itself and is designed out here, each measured: two processes that upsert
-the same new id write it twice (a lock around every write, a primary key in the schema, no index on
-`id`; lancedb#2463); equal ids in one batch are both written; every commit adds files for ever (they
-are merged as they pile up); a vector of another dimension is answered with a riddle; a query that
-selects columns without `_distance` warns on stderr.
+We measured these problems of LanceDB 0.40, and avoid them here. Two processes that upsert the same new id
+write it twice, so there is a lock around every write, a primary key in the schema, and no index on `id`
+(lancedb#2463). Equal ids in one batch are both written. Every commit adds files that are never merged. The
+message for a vector of another dimension does not say what is wrong. A query that selects columns without
+`_distance` prints a warning.
 
-The space is kept in the metadata of `images`, which is made last and so marks a whole store.
-Thumbnails are written before images and deleted after them: after a kill in between, every image
-there still has its thumbnail, and a rerun rights the rest. Reading takes no lock and writes nothing.
+The space is in the metadata of `images`, which is created last and so marks a complete store. Thumbnails are
+written before images, and deleted after them. So after a kill, every image still has its thumbnail, and
+running the same again completes the rest. Reading needs no lock and writes nothing.
 
-A write is on the disk when it returns, and a store that a power cut damaged is still read, see `tables`.
+A write is on the disk when it returns, and a store that a power cut has damaged can still be read, see
+`tables`.
 """
 
 import json
@@ -35,31 +36,32 @@ from phosphene.store import StoreInfo, image_schema
 from phosphene.store.diversity import checked, diverse
 from phosphene.store.invalid import InvalidEntries
 from phosphene.store.lance.conditions import among, condition
-from phosphene.store.lance.problems import clearly, lock
+from phosphene.store.lance.problems import lock, store_errors
 from phosphene.store.lance.rows import hits_of, images_of, raw_rows, rows_of, rows_of_thumbnails
 from phosphene.store.lance.tables import Tables
 from phosphene.store.properties import checked_vector
 from phosphene.vectors import Vector, unit
 
-# Up to this many images every one is compared: 0.1 s for 512 dimensions on 2 idle cores. Above,
-# IVF_FLAT answers in a tenth of that (bench/stores.py) and is built in 8 s, where HNSW took 90 s.
+# Up to this many images a search compares with every image, which takes 0.1 s for 512 dimensions on 2 idle
+# cores. Above it, IVF_FLAT answers in a tenth of that (bench/stores.py). It is built in 8 s, and HNSW took 90
+# s.
 EXACT_UP_TO = 100_000
-# A query visits one in two of the index's cells. In 20 of 316 are 80 in 100 of the nearest, in a third
-# of them 99, in half of them next to all; it costs a few ms more (bench/stores.py).
+# A query visits one of two cells of the index. 20 of 316 cells hold 80 % of the nearest images, a third of
+# the cells 99 %, and half of them nearly all, for a few ms more (bench/stores.py).
 VISITED = 2
 STALE = 0.25  # the index is built again when more than this share of the images is not in it
-# Sampled for k-means per cell, and its rounds: LanceDB's 256 and 50 take three times as long
-# for cells that find hardly more: 996 in 1,000 against 994, visiting a third of them.
+# The samples of k-means for each cell, and its rounds. LanceDB's defaults, 256 and 50, take three times as
+# long, and the cells are hardly better: a third of them holds 99.6 % instead of 99.4 %.
 SAMPLES, ROUNDS = 32, 20
 
-# Files are merged when there are more than 32, and one more for every 2,000 images: each costs a
-# query 0.2 ms. At 512 images a commit an image is rewritten at most four times, however large the store.
+# Files are merged when there are more than 32 and one more for every 2,000 images, because each file costs a
+# query 0.2 ms. With 512 images in a commit, an image is rewritten four times at most, in a store of any size.
 FRAGMENTS, IMAGES_PER_FRAGMENT = 32, 2_000
-# A reader may be in the middle of an old version: its files stay this long after they are replaced.
-GRACE = {"images": timedelta(minutes=10), "thumbnails": timedelta(minutes=1)}  # only images are iterated
+# Replaced files are kept this long, because a reader may still be reading an old version.
+GRACE = {"images": timedelta(minutes=10), "thumbnails": timedelta(minutes=1)}  # only images are iterated over
 
 
-BATCH = 1024  # images at a time while iterating
+BATCH = 1024  # images that an iteration reads at once
 
 
 class LanceStore:
@@ -69,19 +71,20 @@ class LanceStore:
         self._folder = folder
         self._exact_up_to = exact_up_to
         self._tables = Tables(folder)
-        with clearly(folder, "read"):
+        with store_errors(folder, "read"):
             self._schema: pa.Schema = self._tables.images.schema
         described = (self._schema.metadata or {}).get(b"space")
         if described is None:
-            raise StoreError(f"`{folder}` holds LanceDB tables, but none of ours", hint="name another folder")
+            message = f"The LanceDB tables in `{folder}` are not a store of phosphene."
+            raise StoreError(message, hint="name another folder")
         self.space = space_of(described, str(folder))
         wanted = image_schema.arrow(self.space.dimension)
         if {"id", image_schema.VECTOR} - set(self._schema.names) or (
             self._schema.field(image_schema.VECTOR).type != wanted.field(image_schema.VECTOR).type
         ):
             raise StoreError(
-                f"the tables in `{folder}` are none of ours: they have no `id`, or no `vector` of"
-                f" {self.space.dimension} numbers",
+                f"The LanceDB tables in `{folder}` are not a store of phosphene, since they have no `id`, or"
+                f" no `vector` of {self.space.dimension} numbers.",
                 hint="name the folder of a library that phosphene made",
             )
         self._columns = [
@@ -92,17 +95,17 @@ class LanceStore:
     @classmethod
     def is_in(cls, folder: Path) -> bool:
         """Whether there is a store in `folder`."""
-        with clearly(folder, "read"):
+        with store_errors(folder, "read"):
             return any((folder / "images.lance" / "_versions").glob("*.manifest"))
 
     @classmethod
     def open(cls, folder: Path, *, exact_up_to: int = EXACT_UP_TO) -> Self:
-        """Open the store in `folder`. Raises StoreError where there is none or it is damaged.
+        """Open the store in `folder`. Raises StoreError if there is none or it is damaged.
 
         `exact_up_to` is the number of images above which an index is built.
         """
         if not cls.is_in(folder):
-            raise StoreError(f"there is no store in `{folder}`", hint="name the folder of a library")
+            raise StoreError(f"There is no store in `{folder}`.", hint="name the folder of a library")
         return cls(folder, exact_up_to=exact_up_to)
 
     @classmethod
@@ -110,7 +113,7 @@ class LanceStore:
         """Make a store in `folder`, or open the existing one, whatever its space is."""
         if cls.is_in(folder):
             return cls(folder, exact_up_to=exact_up_to)
-        with clearly(folder, "make"):
+        with store_errors(folder, "created"):
             folder.mkdir(parents=True, exist_ok=True)
             with lock(folder):
                 if not cls.is_in(folder):
@@ -127,10 +130,10 @@ class LanceStore:
     # ── writing ───────────────────────────────────────────────────────────────────────────
 
     def upsert(self, images: Sequence[Image]) -> None:
-        """Write images with their thumbnails, in one commit each; the last of equal ids wins.
+        """Write images in one commit, after their thumbnails. The last of equal ids wins.
 
-        An image without a thumbnail keeps the one that is stored. Raises VectorError for a vector
-        that does not fit and StoreError for text that is no Unicode; then nothing is written.
+        An image without a thumbnail keeps the stored one. Raises VectorError for a vector that does not fit,
+        and StoreError for text that is not Unicode, and then writes nothing.
         """
         last = {image.id: image for image in images}
         if not last:
@@ -143,7 +146,7 @@ class LanceStore:
             self._tidy()
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Take images and their thumbnails out; returns how many were there."""
+        """Delete images and their thumbnails. Returns how many images there were."""
         named = among(ids)
         with self._tables.writing():
             self._tables.images.checkout_latest()
@@ -178,7 +181,7 @@ class LanceStore:
     # ── reading ───────────────────────────────────────────────────────────────────────────
 
     def get(self, ids: Sequence[str], *, vectors: bool = False) -> list[Image[Any]]:
-        """The images of these ids, in the order asked for; unknown ones are passed over."""
+        """The images of these ids, in this order. Unknown ids are skipped."""
         found = {image.id: image for image in self.iterate(with_ids(ids), vectors=vectors)}
         return [found[id] for id in ids if id in found]
 
@@ -193,29 +196,29 @@ class LanceStore:
     ) -> list[Hit[Any]]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
-        Exact where the filter leaves no more images than are always compared: in the cells that an
-        index visits there may be none of them.
+        If the filter leaves few images, the search compares with every one of them, because none of them may
+        be in the cells that it would visit.
         """
         query = unit(checked_vector(vector, self.space))
         if count < 1:
             return []
         if checked(diversity):
             return diverse(self, query, count, where, diversity)
-        asked = count
+        limit = count
         while True:
-            found = self._nearest(query, asked, where, vectors)
+            found = self._nearest(query, limit, where, vectors)
             hits = hits_of(found, self._invalid)
-            if len(hits) >= count or len(found) < asked:
+            if len(hits) >= count or len(found) < limit:
                 return hits[:count]
-            asked *= 2  # some of the nearest were no images
+            limit *= 2  # some of the nearest rows are not images
 
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image[Any]]:
-        """All images as they are now, in no particular order, in bounded memory.
+        """All images that match, in no particular order, in bounded memory.
 
-        What is written meanwhile does not come. What it replaces is kept for ten minutes: an
-        iteration that takes longer may raise StoreError.
+        Images that are written meanwhile are not included. The files that they replace are kept for ten
+        minutes, so an iteration that takes longer may raise StoreError.
         """
-        with clearly(self._folder, "read"):
+        with store_errors(self._folder, "read"):
             search = self._tables.images.search().select(
                 [*self._columns, image_schema.VECTOR] if vectors else self._columns
             )
@@ -227,42 +230,42 @@ class LanceStore:
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails (encoded pictures) of these ids."""
-        with clearly(self._folder, "read"):
+        with store_errors(self._folder, "read"):
             found = self._tables.thumbnails.search().select(["id", "thumbnail"]).where(among(ids)).to_arrow()
-        there = zip(found["id"].to_pylist(), found["thumbnail"].to_pylist(), strict=True)
-        return {id: content for id, content in there if content and isinstance(content, bytes)}
+        kept = zip(found["id"].to_pylist(), found["thumbnail"].to_pylist(), strict=True)
+        return {id: content for id, content in kept if content and isinstance(content, bytes)}
 
     def count(self, where: Filter = EVERYTHING) -> int:
-        """How many images there are."""
-        with clearly(self._folder, "read"):
+        """How many images match."""
+        with store_errors(self._folder, "read"):
             return int(self._tables.images.count_rows(None if where == EVERYTHING else condition(where)))
 
     def info(self) -> StoreInfo:
-        """What kind of store it is."""
-        with clearly(self._folder, "read"):
+        """Facts about this store."""
+        with store_errors(self._folder, "read"):
             few = self.count() <= self._exact_up_to
             exact = few or not self._tables.indexed or not self._tables.images.list_indices()
         return StoreInfo("lancedb", exact, writable=os.access(self._folder, os.W_OK))
 
     def close(self) -> None:
-        """Nothing is held between calls: this is for symmetry with servers."""
+        """Nothing is open between two calls."""
 
     # ── damage ────────────────────────────────────────────────────────────────────────────
 
     @property
     def damaged(self) -> bool:
-        """Whether files were damaged when it was opened, so that only what is whole is read."""
+        """Whether files were damaged when the store was opened, so that only the intact part is read."""
         return self._tables.damaged
 
     def as_stored(self) -> Iterator[tuple[dict[str, Any], float]]:
-        """All rows, also those that are passed over elsewhere, and the lengths of their vectors."""
-        with clearly(self._folder, "read"):
+        """All rows, including those that are not images, and the lengths of their vectors."""
+        with store_errors(self._folder, "read"):
             batches = self._tables.images.search().to_batches(BATCH)
         while (batch := self._after(batches)) is not None:
             yield from raw_rows(batch)
 
     def mend(self) -> None:
-        """Make all rows that can be read the newest version. Damaged files are moved aside, not deleted."""
+        """Make all rows that can be read the newest version. Damaged files are moved aside."""
         self._tables.mend()
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
@@ -270,30 +273,30 @@ class LanceStore:
     def _nearest(self, query: Vector, count: int, where: Filter, vectors: bool) -> pa.Table:
         """The rows of the nearest vectors, with their `_distance`."""
         columns = [*self._columns, "_distance", *([image_schema.VECTOR] if vectors else [])]
-        with clearly(self._folder, "search"):
+        with store_errors(self._folder, "searched"):
             search = self._tables.images.search(query, vector_column_name=image_schema.VECTOR)
             search = search.distance_type("cosine").select(columns).limit(count)
             if where != EVERYTHING:
                 search = search.where(condition(where))
             if not self._tables.indexed or self._at_most(where) <= self._exact_up_to:
                 search = search.bypass_vector_index()
-            else:  # 0: and more cells, until there are enough
+            else:  # a maximum of 0 allows more cells until there are enough images
                 search = search.minimum_nprobes(isqrt(self.count()) // VISITED).maximum_nprobes(0)
             return search.to_arrow()
 
     def _rows(self, images: Sequence[Image]) -> pa.Table:
         vectors = np.stack([checked_vector(image.vector, self.space) for image in images])
-        unit(vectors)  # refuses what has no direction: no search would ever find it
+        unit(vectors)  # raises VectorError for a vector without a direction, which no search would find
         return rows_of(images, vectors, self._schema)
 
     def _at_most(self, where: Filter) -> int:
-        """How many images match, or a higher number that is known sooner and is low enough."""
+        """An upper bound for the number of images that match, which is exact only if it has to be."""
         only, _, _ = split_ids(where)
         bound = self.count() if only is None else len(only)
         return bound if bound <= self._exact_up_to or where == EVERYTHING else self.count(where)
 
     def _tidy(self) -> None:
-        """Merge files where there are many, and bring the index up to date where it has fallen behind."""
+        """Merge files if there are many, and rebuild the index if too many images are not in it."""
         for table in (self._tables.images, self._tables.thumbnails):
             shape = table.stats()
             allowed = FRAGMENTS + shape["num_rows"] // IMAGES_PER_FRAGMENT
@@ -305,20 +308,20 @@ class LanceStore:
             self._tables.images.create_index(image_schema.VECTOR, config=_index(rows))
 
     def _after(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
-        """The next batch, None after the last."""
-        with clearly(self._folder, "read"):
+        """The next batch, or None after the last."""
+        with store_errors(self._folder, "read"):
             return next(batches, None)
 
 
 def _index(rows: int) -> IvfFlat:
-    """An index of √rows cells, so that as many centres are compared as images in a cell."""
+    """An index of √rows cells. A cell then has as many images as there are cells."""
     return IvfFlat(
         distance_type="cosine", num_partitions=isqrt(rows), sample_rate=SAMPLES, max_iterations=ROUNDS
     )
 
 
 def _merge(table: Any, rows: pa.Table) -> None:
-    """Write rows by id, from the newest version on."""
+    """Upsert rows by id into the newest version."""
     table.checkout_latest()
     merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()
     merge.use_index(False).execute(rows)

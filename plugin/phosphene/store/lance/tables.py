@@ -1,8 +1,8 @@
-"""The two tables of an embedded store: opened, kept from power cuts, and repaired.
+"""The two tables of an embedded store: opening them, protecting them from power cuts, and repairing them.
 
-LanceDB leaves it to the system when its files reach the disk. A write returns only when they have, see
-`durable`. Where a power cut came before that, the newest version may be damaged. What is whole is then
-read, see `versions`, with a warning. The next write moves the damaged files out of the way.
+LanceDB does not wait until its files are on the disk. Here, a write returns only when they are, see
+`durable`. After a power cut during a write, the newest version may be damaged. The intact part is then read
+with a warning, see `versions`. The next write moves the damaged files aside.
 """
 
 import shutil
@@ -22,45 +22,45 @@ from phosphene.errors import Damage
 from phosphene.files import aside_in
 from phosphene.store import image_schema
 from phosphene.store.lance.durable import Durable
-from phosphene.store.lance.problems import clearly, lock
+from phosphene.store.lance.problems import lock, store_errors
 from phosphene.store.lance.versions import Fragment, Recovered, mend, recover, view
 
 NAMES = ("images", "thumbnails")
 
 
 class Tables:
-    """The tables in a folder. `indexed` is false where the index of the images is damaged."""
+    """The tables in a folder. `indexed` is false if the index of the images is damaged."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._paths = {name: folder / f"{name}.lance" for name in NAMES}
         self._durable = [Durable(path) for path in self._paths.values()]
         self._view: weakref.finalize[[Path], Tables] | None = None  # removes the folder of `_viewed`
-        with clearly(folder, "read"):
+        with store_errors(folder, "read"):
             self._open()
 
     @property
     def damaged(self) -> bool:
-        """Whether not all of the files were whole when the tables were opened."""
+        """Whether some of the files were damaged when the tables were opened."""
         return self._view is not None
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Be the only writer. At the end what was written is on the disk."""
-        with clearly(self._folder, "write to"), lock(self._folder):
+        """Hold the lock for writing. At the end, everything that was written is on the disk."""
+        with store_errors(self._folder, "written"), lock(self._folder):
             if self.damaged:
                 self._mend()
             yield
             self.flush()
 
     def flush(self) -> None:
-        """Bring what was committed to the disk."""
+        """Flush everything that was committed to the disk."""
         for table in self._durable:
             table.flush()
 
     def mend(self) -> None:
-        """Make what can be read the newest version, and move what cannot aside. Every row is read."""
-        with clearly(self._folder, "write to"), lock(self._folder):
+        """Read every row. Make what can be read the newest version, and move the rest aside."""
+        with store_errors(self._folder, "written"), lock(self._folder):
             self._mend(readable)
             self.flush()
 
@@ -68,16 +68,16 @@ class Tables:
         found = {name: recover(path) for name, path in self._paths.items()}
         self.indexed = found["images"].indexed
         place = self._folder if all(each.clean for each in found.values()) else self._viewed(**found)
-        # An interval of zero: every read looks for a newer version first (0.3 ms).
+        # With an interval of zero, every read checks for a newer version first (0.3 ms).
         database = lancedb.connect(place, read_consistency_interval=timedelta(0))
-        # Any: what LanceDB annotates is not always what it returns.
+        # These are Any, because LanceDB's annotations are not always right.
         self.images: Any = database.open_table("images")
         self.thumbnails: Any = database.open_table("thumbnails")
 
     def _viewed(self, images: Recovered, thumbnails: Recovered) -> Path:
-        """A folder that shows what is whole; it is there as long as these tables are used."""
+        """Make a folder that shows the intact part. It is removed when these tables are not used any more."""
         if images.version is None:
-            raise ValueError("none of its versions is whole")
+            raise ValueError("none of its versions is intact")
         place = Path(mkdtemp(prefix="phosphene-"))
         self._view = weakref.finalize(self, shutil.rmtree, place)
         view(images, place)
@@ -109,7 +109,7 @@ class Tables:
         self._open()
 
     def _drop_index(self, aside: Path) -> None:
-        """Without its index a store compares with every image, and the next write builds another one."""
+        """Remove a damaged index. A search compares with every image until a write builds a new index."""
         table = lancedb.connect(self._folder).open_table("images")
         for index in table.list_indices():
             table.drop_index(index.name)
@@ -119,7 +119,7 @@ class Tables:
 
 
 def readable(found: Recovered) -> Recovered:
-    """What was recovered, without the files that end as they should and are damaged before."""
+    """The recovered part, without files that look complete and cannot be read."""
     if found.version is None or _is_readable(found, found.kept):
         return found
     kept = tuple(fragment for fragment in found.kept if _is_readable(found, (fragment,)))
@@ -127,7 +127,7 @@ def readable(found: Recovered) -> Recovered:
 
 
 def _is_readable(found: Recovered, fragments: tuple[Fragment, ...]) -> bool:
-    """Whether every row of these can be read."""
+    """Whether every row of these fragments can be read."""
     with TemporaryDirectory(prefix="phosphene-") as place:
         view(replace(found, kept=fragments), Path(place))
         table = lancedb.connect(place).open_table(found.table.stem)

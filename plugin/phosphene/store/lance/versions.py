@@ -1,13 +1,13 @@
-"""The versions of a LanceDB table on the disk: which one can be read, and what is whole in it.
+"""The versions of a LanceDB table on the disk: which can be read, and which of their files are intact.
 
 A table is a folder. Each commit adds a manifest to `_versions`, which names the files in `data` and
-`_deletions` that the version consists of. No file is changed once it is written. After a power cut the
-newest manifest may be empty, or may name files that are missing or cut off. LanceDB then opens nothing,
-although the version before is whole. `recover` finds what can still be read: the newest whole version,
-or the whole files of a newer one where those hold more rows. `view` shows it without writing to the
-table, and `mend` makes it the table's newest version.
+`_deletions` that the version consists of. No file is changed after it was written. After a power cut, the
+newest manifest may be empty, or may name files that are missing or cut off. LanceDB then refuses to open the
+table, although the previous version is intact. `recover` finds what can still be read: the newest intact
+version, or the intact files of a newer version if these hold more rows. `view` shows it without writing to
+the table, and `mend` makes it the table's newest version.
 
-Of the manifest format (protobuf, https://lance.org/format/table) only the parts are read that name files.
+Only those parts of the manifest format (protobuf, https://lance.org/format/table) are read that name files.
 """
 
 import os
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from phosphene.files import write_whole
 
-MAGIC = b"LANC"  # a whole manifest, data file or index file ends in it
+MAGIC = b"LANC"  # the end of an intact manifest, data file or index file
 FOOTER = 16  # bytes: position of the message (8), version of the format (4), MAGIC (4)
 DELETIONS = {0: "arrow", 1: "bin"}  # the endings of deletion files, by their type
 # The fields of the messages Manifest, DataFragment, DataFile and DeletionFile that are read here.
@@ -32,14 +32,14 @@ Field = tuple[int, int | bytes, bytes]  # number, value, and the bytes that enco
 
 @dataclass(frozen=True, slots=True)
 class VersionFile:
-    """A file that a version names, and its size in bytes where the version says it (else 0)."""
+    """A file that a version names, and its size in bytes, or 0 if the version does not say it."""
 
     path: Path
     size: int = 0
 
     @property
     def whole(self) -> bool:
-        """Whether the file is there, of the right size, and ends as it should."""
+        """Whether the file exists, has the right size, and ends as it should."""
         try:
             with self.path.open("rb") as file:
                 size = os.fstat(file.fileno()).st_size
@@ -52,7 +52,7 @@ class VersionFile:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """Rows that were written together: their files, and the bytes that describe them in the manifest."""
+    """Rows that were written together, their files, and the bytes that describe them in the manifest."""
 
     rows: int
     parts: tuple[VersionFile, ...]
@@ -60,13 +60,13 @@ class Fragment:
 
     @property
     def whole(self) -> bool:
-        """Whether all of its files are whole."""
+        """Whether all of its files are intact."""
         return all(part.whole for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A manifest that can be read, and what it names."""
+    """A manifest that can be read, and the fragments that it names."""
 
     manifest: Path
     content: bytes = field(repr=False)
@@ -74,7 +74,7 @@ class Version:
 
     @classmethod
     def read(cls, manifest: Path) -> "Version | None":
-        """The version of a manifest; None where the file is cut off, empty or damaged."""
+        """The version of a manifest, or None if the file is cut off, empty or damaged."""
         content = manifest.read_bytes()
         try:
             start, end = _message(content)
@@ -86,7 +86,7 @@ class Version:
         return cls(manifest, content, fragments)
 
     def only(self, kept: tuple[Fragment, ...]) -> bytes:
-        """The manifest of the same version with only these of its fragments."""
+        """The bytes of a manifest with only these fragments of the version."""
         if kept == self.fragments:
             return self.content
         start, end = _message(self.content)
@@ -99,13 +99,13 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What can be read of a table: a version, those of its fragments that are whole, or neither."""
+    """The readable part of a table: a version and its intact fragments, or nothing."""
 
     table: Path
     version: Version | None
     kept: tuple[Fragment, ...] = ()
-    newer: tuple[Path, ...] = ()  # manifests that are newer, and not used
-    indexed: bool = True  # whether the files of its index are whole
+    newer: tuple[Path, ...] = ()  # newer manifests, which are not used
+    indexed: bool = True  # whether the files of its index are intact
 
     @property
     def clean(self) -> bool:
@@ -124,7 +124,7 @@ class Recovered:
 
 
 def recover(table: Path) -> Recovered:
-    """What can be read of a table. A version that another process has just replaced is looked up again."""
+    """Find the readable part of a table. If another process has just replaced a version, look again."""
     while True:
         manifests = _manifests(table)
         found = _best(table, manifests)
@@ -133,8 +133,8 @@ def recover(table: Path) -> Recovered:
 
 
 def view(found: Recovered, folder: Path) -> None:
-    """Make a table in `folder` that shows what was recovered: links to its files, and a manifest."""
-    assert found.version is not None, "there is something to show"
+    """Make a table in `folder` that shows the readable part, with links to its files and a manifest."""
+    assert found.version is not None, "only a readable table is shown"
     shown = folder / found.table.name
     (shown / "_versions").mkdir(parents=True)
     for name in ("data", "_deletions", "_indices"):
@@ -143,11 +143,11 @@ def view(found: Recovered, folder: Path) -> None:
 
 
 def mend(found: Recovered, aside: Path) -> None:
-    """Make what was recovered the newest version of the table; move what cannot be used to `aside`.
+    """Make the readable part the newest version of the table, and move all other files to `aside`.
 
-    After each step the same is recovered as before, so that a kill in between loses nothing.
+    After each step, `recover` finds the same part, so that a kill between two steps loses nothing.
     """
-    assert found.version is not None, "there is something to keep"
+    assert found.version is not None, "only a readable table is mended"
     unused = {path: Version.read(path) for path in found.newer}
     for path in found.newer:
         _move(path, found.table, aside)
@@ -158,8 +158,8 @@ def mend(found: Recovered, aside: Path) -> None:
     kept = {part.path for fragment in found.kept for part in fragment.parts}
     named = {part.path for version in unused.values() if version for part in _parts(version)} - kept
     older = [path for path in _manifests(found.table) if path != found.version.manifest]
-    still = {path: _named(Version.read(path)) for path in older}
-    for path, parts in still.items():
+    still_named = {path: _named(Version.read(path)) for path in older}
+    for path, parts in still_named.items():
         if any(not part.whole for part in parts):
             _move(path, found.table, aside)
             named |= {part.path for part in parts} - kept
@@ -171,7 +171,7 @@ def mend(found: Recovered, aside: Path) -> None:
 
 
 def _best(table: Path, manifests: list[Path]) -> Recovered:
-    """The newest whole version, or the part of a newer one that holds more rows."""
+    """The newest intact version, or the intact part of a newer one if that holds more rows."""
     best, indexed = Recovered(table, None, newer=tuple(manifests)), _index_is_whole(table)
     for place, manifest in enumerate(manifests):
         version = Version.read(manifest)
@@ -187,7 +187,7 @@ def _best(table: Path, manifests: list[Path]) -> Recovered:
 
 
 def _manifests(table: Path) -> list[Path]:
-    """The newest first: Lance names a manifest by 2⁶⁴ - 1 minus its version, in 20 digits."""
+    """All manifests, newest first. The name of a manifest is 2⁶⁴ - 1 minus its version, in 20 digits."""
     return sorted((table / "_versions").glob("*.manifest"))
 
 
@@ -196,7 +196,7 @@ def _index_is_whole(table: Path) -> bool:
 
 
 def _unmarked(path: Path) -> bool:
-    return path.parent.name == "_deletions"  # Arrow's or Roaring's format, not Lance's
+    return path.parent.name == "_deletions"  # these files have Arrow's or Roaring's format, not Lance's
 
 
 def _named(version: Version | None) -> list[VersionFile]:
@@ -219,11 +219,11 @@ def _copy(path: Path, table: Path, aside: Path) -> None:
     shutil.copyfile(path, target)
 
 
-# ── the manifest's bytes ──────────────────────────────────────────────────────────────────
+# ── the format of manifests ──────────────────────────────────────────────────────────────────
 
 
 def _message(content: bytes) -> tuple[int, int]:
-    """Where the manifest's message starts and ends. Raises ValueError where the file is not whole."""
+    """Where the message in a manifest starts and ends. Raises ValueError if the file is not intact."""
     if len(content) < FOOTER or not content.endswith(MAGIC):
         raise ValueError("cut off")
     length = int.from_bytes(content[-FOOTER : 8 - FOOTER], "little")
@@ -252,21 +252,21 @@ def _fragment(message: int | bytes, described: bytes, table: Path) -> Fragment:
 
 
 def _number(fields: list[Field], key: int) -> int:
-    """The value of a number field; 0 where it is left out, as protobuf does with zeros."""
+    """The value of a number field. protobuf leaves zeros out."""
     return next((value for name, value, _ in fields if name == key and isinstance(value, int)), 0)
 
 
 def _name(fields: list[Field], key: int) -> str:
-    """The name of a file. Raises ValueError for one that leads elsewhere: a stranger may have written it."""
+    """The name of a file. A stranger may have written it, so it raises ValueError for a path."""
     texts = (value for name, value, _ in fields if name == key and isinstance(value, bytes))
     text = os.fsdecode(next(texts, b""))
     if text in ("", ".", "..") or set(text) & set("/\\\0"):
-        raise ValueError("no name of a file")
+        raise ValueError("not the name of a file")
     return text
 
 
 def _fields(message: int | bytes) -> Iterator[Field]:
-    """The fields of a protobuf message. Raises ValueError or IndexError where it is none."""
+    """The fields of a protobuf message. Raises ValueError or IndexError if it is not a message."""
     if isinstance(message, int):
         raise ValueError("a number, not a message")
     place = 0
@@ -285,7 +285,7 @@ def _fields(message: int | bytes) -> Iterator[Field]:
 
 
 def _varint(message: bytes, place: int) -> tuple[int, int]:
-    """A number of 7 bits a byte, the lowest first, and the place behind it."""
+    """A number with 7 bits in each byte, lowest first, and the position after it."""
     value = shift = 0
     while True:
         byte, place = message[place], place + 1

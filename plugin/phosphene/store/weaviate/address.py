@@ -1,11 +1,11 @@
-"""Where a Weaviate collection is: what `-L weaviate://…` says.
+"""Addresses of Weaviate collections, as in `-L weaviate://…`.
 
     weaviate://host:8080/Collection
     weaviate://one,two,three/Collection?grpc=50051,50052,50053&replicas=3&consistency=quorum
     weaviates://mine.example.com/Collection?tenant=me&timeout=30      TLS
     weaviate://host/Theirs?vector=clip&image=photo&caption=title&model=ViT-B-32/openai
 
-The key comes from `WEAVIATE_API_KEY`, never from here: an address is shown and logged.
+The key comes from `WEAVIATE_API_KEY` and never from the address, because addresses are shown and logged.
 """
 
 import re
@@ -15,23 +15,23 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from phosphene.errors import LibraryError
 
-SCHEMES = {"weaviate": False, "weaviates": True}  # whether it speaks TLS
-PORTS, TLS_PORTS = (8080, 50051), (443, 443)  # REST and gRPC, as Weaviate has them and as its cloud has them
+SCHEMES = {"weaviate": False, "weaviates": True}  # whether the scheme uses TLS
+PORTS, TLS_PORTS = (8080, 50051), (443, 443)  # REST and gRPC: the defaults of Weaviate and of its cloud
 NAME = re.compile(r"[A-Z][_0-9A-Za-z]{0,254}")
 CONSISTENCIES = ("one", "quorum", "all")
 OPTIONS = ("grpc", "tenant", "replicas", "consistency", "timeout")
 EXTERNAL_OPTIONS = ("vector", "image", "caption", "model")
-TENANT = re.compile(r"[-_0-9A-Za-z]{1,64}")  # what Weaviate takes
+TENANT = re.compile(r"[-_0-9A-Za-z]{1,64}")  # the names that Weaviate accepts
 TIMEOUT = 10.0  # seconds
-# A user, key or password before the host. It may hold `/`, `?` and `#`, which end a host. An `@` in an
-# option, as in `model=NAME@FILE`, is none: it comes after the `=` of one of our options.
+# A user, key or password before the host. It may contain `/`, `?` and `#`, which end a host. An `@` in an
+# option, as in `model=NAME@FILE`, comes after the `=` of one of our options and is something else.
 USER = re.compile(rf"(\w+://)(?:(?![?&](?:{'|'.join(OPTIONS + EXTERNAL_OPTIONS)})=).)*@", re.DOTALL)
 
 Consistency = Literal["one", "quorum", "all"]
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is meant as an address of Weaviate, right or wrong."""
+    """Whether a text is meant as an address of Weaviate. It may be wrong."""
     return text.partition("://")[0] in SCHEMES and "://" in text
 
 
@@ -45,7 +45,7 @@ class Endpoint:
 
     @property
     def bracketed(self) -> str:
-        """The host as it stands before a port: the colons of IPv6 in brackets."""
+        """The host as it is written before a port. An IPv6 address has brackets."""
         return f"[{self.host}]" if ":" in self.host else self.host
 
 
@@ -53,7 +53,7 @@ class Endpoint:
 class External:
     """How to read a collection that phosphene did not make: names of its vector and properties."""
 
-    vector: str  # empty: the collection's only vector
+    vector: str  # empty: use the collection's only vector
     image: str  # empty: no property holds the picture
     caption: str
     model: str
@@ -70,22 +70,22 @@ class Address:
     replicas: int | None = None
     consistency: Consistency | None = None  # None: the server's own choice
     external: External | None = None
-    timeout: float = TIMEOUT  # seconds for an answer, before one says that there is none
+    timeout: float = TIMEOUT  # seconds to wait for an answer
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read an address. Raises LibraryError that names what is wrong with it."""
         if USER.match(text):
-            raise _wrong(text, "a key or password does not belong into an address", "set WEAVIATE_API_KEY")
+            raise _wrong(text, "it contains a key or password", "set WEAVIATE_API_KEY instead")
         try:
             parts = urlsplit(text)
         except ValueError as error:  # brackets that hold no IPv6 address
             raise _wrong(text, "it names no host") from error
         if parts.scheme not in SCHEMES:
-            raise _wrong(text, f"`{parts.scheme}` is no scheme; there are weaviate and weaviates")
+            raise _wrong(text, f"the scheme `{parts.scheme}` is neither `weaviate` nor `weaviates`")
         collection = parts.path.strip("/")
         if not NAME.fullmatch(collection):
-            raise _wrong(text, f"`{collection}` is no collection: a capital, then letters, digits and _")
+            raise _wrong(text, f"`{collection}` is not a capital letter followed by letters, digits and _")
         given = _options(text, parts.query)
         secure = SCHEMES[parts.scheme]
         return cls(
@@ -128,8 +128,9 @@ def _options(text: str, query: str) -> dict[str, str]:
     given = dict(parse_qsl(query, keep_blank_values=True))
     unknown = [name for name in given if name not in OPTIONS + EXTERNAL_OPTIONS]
     if unknown:
-        wrong = f"`{unknown[0]}` is no option" if f"{unknown[0]}=" in query else "an option reads NAME=VALUE"
-        raise _wrong(text, f"{wrong}; there are {', '.join(OPTIONS + EXTERNAL_OPTIONS)}")
+        odd = unknown[0]
+        reason = f"it has no option `{odd}`" if f"{odd}=" in query else "an option is not NAME=VALUE"
+        raise _wrong(text, f"{reason}; the options are {', '.join(OPTIONS + EXTERNAL_OPTIONS)}")
     return given
 
 
@@ -139,7 +140,7 @@ def _endpoints(text: str, hosts: str, grpc: str, ports: tuple[int, int]) -> tupl
     if not names:
         raise _wrong(text, "it names no host")
     if len(calls) not in (1, len(names)):
-        raise _wrong(text, f"{len(calls)} gRPC ports do not pair with {len(names)} hosts")
+        raise _wrong(text, f"it names {len(calls)} gRPC ports for {len(names)} hosts")
     calls *= len(names) // len(calls)
     return tuple(_endpoint(text, name, ports[0], call) for name, call in zip(names, calls, strict=True))
 
@@ -148,19 +149,19 @@ def _endpoint(text: str, name: str, rest: int, grpc: int) -> Endpoint:
     """`host`, `host:8080` or `[::1]:8080`."""
     found = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]+)(?::(\d+))?", name)
     if found is None:
-        raise _wrong(text, f"`{name}` is no host")
+        raise _wrong(text, f"`{name}` is not a host")
     return Endpoint(found[1].strip("[]"), _port(text, found[2]) if found[2] else rest, grpc)
 
 
 def _port(text: str, port: str) -> int:
     if not port.isdigit() or not 0 < int(port) < 65536:
-        raise _wrong(text, f"`{port}` is no port")
+        raise _wrong(text, f"`{port}` is not a port")
     return int(port)
 
 
 def _tenant(text: str, given: str | None) -> str | None:
     if given is not None and not TENANT.fullmatch(given):
-        raise _wrong(text, f"`tenant={given}` is no tenant: up to 64 letters, digits, - and _")
+        raise _wrong(text, f"`tenant={given}` is not 1 to 64 letters, digits, - and _")
     return given
 
 
@@ -169,19 +170,19 @@ def _timeout(text: str, given: str | None) -> float:
     if given is None:
         return TIMEOUT
     if not re.fullmatch(r"\d+(\.\d+)?", given) or float(given) < 0.1:
-        raise _wrong(text, f"`timeout={given}` is no number of seconds")
+        raise _wrong(text, f"`timeout={given}` is not a number of seconds from 0.1 up")
     return float(given)
 
 
 def _replicas(text: str, given: str | None) -> int | None:
     if given is not None and (not given.isdigit() or int(given) < 1):
-        raise _wrong(text, f"`replicas={given}` is no number of replicas")
+        raise _wrong(text, f"`replicas={given}` is not a number of replicas")
     return None if given is None else int(given)
 
 
 def _consistency(text: str, given: str | None) -> Consistency | None:
     if given is not None and given not in CONSISTENCIES:
-        raise _wrong(text, f"`consistency={given}`: there are {', '.join(CONSISTENCIES)}")
+        raise _wrong(text, f"`consistency={given}` is not one of {', '.join(CONSISTENCIES)}")
     return cast("Consistency | None", given)
 
 
@@ -192,12 +193,12 @@ def _external(given: dict[str, str]) -> External | None:
 
 
 def _wrong(text: str, reason: str, hint: str = "") -> LibraryError:
-    hint = hint or "an address reads weaviate://HOST[:8080]/Collection[?grpc=50051&…]"
-    return LibraryError(f"`{_shown(text)}` is no address of a library: {reason}", hint)
+    hint = hint or "write it as weaviate://HOST[:8080]/Collection[?grpc=50051&…]"
+    return LibraryError(f"`{_shown(text)}` is not the address of a library: {reason}.", hint)
 
 
 def _shown(text: str) -> str:
-    """The address without a password, and without the values of options that are none of ours."""
+    """The address without a password, and without the values of unknown options."""
     place, mark, query = USER.sub(r"\1…@", text).partition("?")
     return place + mark + "&".join(map(_shown_option, query.split("&")))
 

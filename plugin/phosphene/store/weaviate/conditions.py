@@ -1,4 +1,4 @@
-"""Filters as the conditions of Weaviate's client."""
+"""Compiles filters to the conditions of Weaviate's client."""
 
 from typing import Any, cast
 
@@ -9,7 +9,7 @@ from phosphene.store.weaviate.objects import valid_ids
 
 
 def usable(where: Filter) -> Filter:
-    """The filter without ids that are no UUIDs, which no object has: a server refuses them."""
+    """The filter without ids that are not UUIDs. No object has them, and a server refuses them."""
     return simplified(where, _with_valid_ids)
 
 

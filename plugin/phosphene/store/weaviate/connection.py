@@ -1,9 +1,9 @@
 """A connection to Weaviate that fails over to the next endpoint of an address when one stops answering.
 
-The client alone tries a closed gRPC port for 63 s before it says so, and knows only one node. Here each
-call runs in a thread and is abandoned when its time is over, or as soon as its node fails a health check
-while it waits. Abandoning a call closes the client, so that nothing is sent later. A call may be made
-more than once, so it must change nothing the second time.
+The client tries a closed gRPC port for 63 s before it reports an error, and it knows only one node. Here,
+each call runs in a thread. It is abandoned when its time is over, or as soon as its node fails a health
+check. Abandoning a call closes the client, so that nothing is sent later. A call may be made more than once,
+so it must change nothing the second time.
 """
 
 import threading
@@ -46,12 +46,12 @@ class Connection:
         self._current = 0  # the number of the endpoint in use
         self._lock = threading.RLock()
 
-    def request(self, action: str, call: Call[T]) -> T:
-        """The result of a call on the first endpoint that gives one.
+    def request(self, done: str, call: Call[T]) -> T:
+        """Make a call on the first endpoint that answers, and return its result.
 
-        `action` names it in errors, as in `cannot search`. Transient problems are tried again until the
-        address's timeout is over. A call that took too long gets the same time again, twice. Raises
-        StoreError that says what is wrong and what helps.
+        `done` names the call in errors, as in `cannot be searched`. After a transient problem, the call is
+        made again until the timeout of the address is over. A call that takes too long is tried twice more.
+        Raises StoreError that says what is wrong and what helps.
         """
         until, pause, tries, timeouts = time.monotonic() + self.address.timeout, BACKOFF, 0, 0
         while True:
@@ -64,22 +64,22 @@ class Connection:
                 allowed = until + timeouts * self.address.timeout
                 over = timeouts > TIMEOUT_RETRIES or time.monotonic() + pause > allowed
                 if problem.kind == "permanent" or over:
-                    message = f"cannot {action} `{self.address}`: {problem.reason}"
+                    message = f"`{self.address}` cannot be {done}: {problem.reason}."
                     raise StoreError(message, problem.hint) from error
                 if problem.kind == "unreachable" and tries < len(self.address.endpoints):
                     continue  # another endpoint may answer at once
             time.sleep(pause)
             pause = min(2 * pause, MAX_BACKOFF)
 
-    def request_collection(self, action: str, call: Any) -> Any:
-        """The same with the address's collection, in its tenant and at its consistency level."""
-        return self.request(action, lambda client: call(self._collection(client)))
+    def request_collection(self, done: str, call: Any) -> Any:
+        """Make a call on the address's collection, in its tenant and with its consistency level."""
+        return self.request(done, lambda client: call(self._collection(client)))
 
     @cached_property
     def version(self) -> tuple[int, int]:
         """The server's version, such as (1, 39)."""
-        said = self.request("reach", lambda client: client.get_meta()["version"])
-        major, minor = said.split(".")[:2]
+        version = self.request("reached", lambda client: client.get_meta()["version"])
+        major, minor = version.split(".")[:2]
         return int(major), int(minor)
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ class Connection:
         return found
 
     def _try(self, call: Call[T]) -> T:
-        """Try a call once. After an endpoint that is unreachable or too slow the next one becomes current."""
+        """Make a call once. If the endpoint is unreachable or too slow, the next one becomes current."""
         with self._lock:
             endpoint = self.address.endpoints[self._current]
             client = self._client
@@ -118,7 +118,7 @@ class Connection:
             raise
 
     def _open(self, endpoint: Endpoint) -> weaviate.WeaviateClient:
-        """The client of an endpoint that is healthy and takes the key."""
+        """Open a client of an endpoint that is healthy and accepts the key."""
         with self._lock:
             if self._client is None:
                 _check_rest(self.address, endpoint)
@@ -128,14 +128,14 @@ class Connection:
             return self._client
 
     def _abandon(self, client: weaviate.WeaviateClient | None) -> None:
-        """Close a client, so that what it still waits for cannot come late, and go to the next endpoint."""
+        """Close a client, so that its calls cannot finish late, and go to the next endpoint."""
         with self._lock:
             if client is self._client:  # otherwise another thread has done it
                 self.close()
                 self._current = (self._current + 1) % len(self.address.endpoints)
 
     def _result(self, client: weaviate.WeaviateClient, endpoint: Endpoint, call: Call[T]) -> T:
-        """The result of a call, as long as its time is not over and its node passes the health checks."""
+        """Wait for the result of a call, until its time is over or its node fails a health check."""
         result: Future[T] = Future()
         threading.Thread(target=_run, args=(result, call, client), daemon=True).start()
         until, interval = time.monotonic() + self.address.timeout, FIRST_HEALTH_CHECK
@@ -151,7 +151,7 @@ class Connection:
 
 
 def _run(result: "Future[Any]", call: Call[Any], client: weaviate.WeaviateClient) -> None:
-    """Make a call, and hand its result or its error to the thread that waits."""
+    """Make a call, and pass its result or its error to the thread that waits."""
     try:
         result.set_result(call(client))
     except BaseException as error:
@@ -171,12 +171,12 @@ def _client(address: Address, endpoint: Endpoint) -> weaviate.WeaviateClient:
         ),
         auth_client_secret=Auth.api_key(key) if key else None,
         additional_config=AdditionalConfig(timeout=Timeout(init=wait, query=wait, insert=wait)),
-        skip_init_checks=True,  # they ask the package index for a newer client, and fail badly without it
+        skip_init_checks=True,  # they look for a newer client on PyPI, and fail without a network
     )
 
 
 def _check_rest(address: Address, endpoint: Endpoint) -> None:
-    """Raises Unreachable if no Weaviate answers, and AccessDenied if it does not take the key."""
+    """Raise Unreachable if no Weaviate answers, and AccessDenied if it does not accept the key."""
     host = f"{endpoint.bracketed}:{endpoint.rest}"
     try:
         answer = httpx.get(
@@ -196,7 +196,7 @@ def _check_rest(address: Address, endpoint: Endpoint) -> None:
 
 
 def _check_grpc(address: Address, endpoint: Endpoint) -> None:
-    """Raises Unreachable if gRPC does not answer as a healthy server does."""
+    """Raise Unreachable if gRPC does not answer like a healthy server."""
     target = f"{endpoint.bracketed}:{endpoint.grpc}"
     with (
         grpc.secure_channel(target, grpc.ssl_channel_credentials())
@@ -205,7 +205,7 @@ def _check_grpc(address: Address, endpoint: Endpoint) -> None:
     ) as channel:
         try:
             check = channel.unary_unary("/grpc.health.v1.Health/Check")
-            check(b"", timeout=min(HEALTH_TIMEOUT, address.timeout))  # empty: the server as a whole
+            check(b"", timeout=min(HEALTH_TIMEOUT, address.timeout))  # empty: the whole server
         except grpc.RpcError as error:
             reason = f"the gRPC port {endpoint.grpc} of {endpoint.host} does not answer"
             raise Unreachable(reason) from error

@@ -1,8 +1,8 @@
 """An external Weaviate collection, which phosphene did not make, as a read-only Store.
 
-Ids are the server's. What the collection does not say has a plain value: no sha256, a size of 0 x 0, the
-time when the server got the object. All its images count as imported. Objects without the named vector are
-no images. Scores are cosines, whatever the distance of the collection and the length of its vectors are.
+Ids are those of the server. Properties that the collection does not have get default values: no sha256, a
+size of 0 x 0, and the time when the server received the object. All images count as imported. Objects without
+the named vector are not images. Scores are cosines for every distance and every length of the vectors.
 """
 
 import heapq
@@ -48,20 +48,20 @@ class ExternalStore:
 
     @classmethod
     def open(cls, address: Address, space: Space) -> Self:
-        """Open the collection of an address, whose options say how it is read.
+        """Open the collection at an address. The options of the address say how it is read.
 
         Raises LibraryError if there is no such collection, vector or property.
         """
         settings = CollectionSchema(address).read()
         if settings is None:
             raise LibraryError(
-                f"there is no collection `{address.collection}` at `{address}`",
+                f"There is no collection `{address.collection}` at `{address}`.",
                 hint="name an existing one: `weaviate://HOST/Collection?model=MODEL&…`",
             )
         return cls(address, field_mapping(address, settings), space)
 
     def info(self) -> StoreInfo:
-        """What kind of store it is."""
+        """Facts about this store."""
         return StoreInfo("weaviate", exact=self._mapping.exact, writable=False)
 
     def close(self) -> None:
@@ -100,8 +100,8 @@ class ExternalStore:
             hits: Iterator[Hit] = iter(self._nearest(query, limit, only, vectors))
         else:
             hits = (_hit(image, query) for image in self.iterate(where, vectors=True))
-        there = (hit for hit in hits if hit.image.id not in without)
-        return heapq.nlargest(count, there, key=lambda hit: hit.score)
+        allowed = (hit for hit in hits if hit.image.id not in without)
+        return heapq.nlargest(count, allowed, key=lambda hit: hit.score)
 
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image[Any]]:
         """All images that match, in no particular order, in bounded memory."""
@@ -114,7 +114,7 @@ class ExternalStore:
                 yield self._image(each, vectors)
 
     def pictures(self, ids: Sequence[str]) -> dict[str, bytes]:
-        """The pictures themselves: as the collection has them, or from where it says that they are."""
+        """The full pictures of these ids, from the collection itself or from the URLs and paths in it."""
         if not self._mapping.image:
             return {}
         reader = Reader(self._connection, [self._mapping.image], PICTURE_BATCH)
@@ -123,7 +123,7 @@ class ExternalStore:
         return {id: picture for id, picture in loaded.items() if picture is not None}
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
-        """Small pictures of these ids. An image without a picture gets a grey one."""
+        """The thumbnails of these ids. An image without a picture gets a grey one."""
         made: dict[str, bytes] = {}
         for batch in batched(ids, PICTURE_BATCH):  # so that not all the originals are in memory
             pictures = self.pictures(batch)
@@ -136,7 +136,7 @@ class ExternalStore:
         if only is not None:
             return len(self.get(sorted(only - without)))
         total = self._connection.request_collection(
-            "count", lambda found: found.aggregate.over_all(total_count=True).total_count
+            "counted", lambda found: found.aggregate.over_all(total_count=True).total_count
         )
         return int(total or 0) - len(self.get(sorted(without)))
 
@@ -152,7 +152,7 @@ class ExternalStore:
 
     def _refuse(self) -> NoReturn:
         raise StoreError(
-            f"`{self._address}` is an external collection, which phosphene only reads",
+            f"`{self._address}` is an external collection, which phosphene only reads.",
             hint="generate into a library of your own with `--into LIB`, or `phosphene copy` it into one",
         )
 
@@ -161,10 +161,10 @@ class ExternalStore:
     def _nearest(
         self, query: Vector, limit: int, only: frozenset[str] | None, vectors: bool
     ) -> list[Hit[Any]]:
-        """What the server finds. For distances other than the cosine the vectors are compared here again."""
+        """The hits that the server finds. If its distance is not the cosine, the scores are computed here."""
         with_vectors = vectors or self._mapping.distance != "cosine"
         answer = self._connection.request_collection(
-            "search",
+            "searched",
             lambda found: found.query.near_vector(
                 near_vector=query.tolist(),
                 target_vector=self._mapping.vector or None,
@@ -185,13 +185,13 @@ class ExternalStore:
         ]
 
     def _included(self, vectors: bool) -> bool | list[str]:
-        """Which vectors the server sends along."""
+        """The names of the vectors that the server sends."""
         return [self._mapping.vector] if vectors and self._mapping.vector else vectors
 
     def _image(self, found: Any, vectors: bool) -> Image[Any]:
         properties: Mapping[str, Any] = found.properties
-        said = properties.get(self._mapping.caption) or []
-        captions = tuple([said] if isinstance(said, str) else said)
+        caption = properties.get(self._mapping.caption) or []
+        captions = tuple([caption] if isinstance(caption, str) else caption)
         place = None if self._mapping.blob else properties.get(self._mapping.image)
         image: Image[Any] = Image(
             id=str(found.uuid),
@@ -226,7 +226,7 @@ def _ids(where: Filter) -> tuple[frozenset[str] | None, frozenset[str]]:
     only, without, rest = split_ids(where)
     if rest != EVERYTHING:
         raise QueryError(
-            "an external collection can be filtered only by id and origin",
+            "An external collection can be filtered only by id and origin.",
             hint="copy it into a library of your own with `phosphene copy`",
         )
     return None if only is None else frozenset(valid_ids(only)), without

@@ -1,4 +1,4 @@
-"""The pictures of an external collection: in a blob, on the web, or in a file of this machine."""
+"""Loads the pictures of an external collection from a blob, from the web, or from a file."""
 
 import base64
 import binascii
@@ -9,14 +9,14 @@ import httpx
 from phosphene.errors import ImageError
 from phosphene.images import THUMBNAIL, no_picture, open_picture, thumbnail
 
-DEADLINE = 10.0  # seconds for a picture from the web
-LARGEST = 32 << 20  # bytes of one that is still loaded
+DOWNLOAD_TIMEOUT = 10.0  # seconds for a picture from the web
+LARGEST = 32 << 20  # bytes of a picture from the web; larger ones are not loaded
 
 
 def load(place: str, *, encoded: bool) -> bytes | None:
-    """The bytes of a picture: `place` is base64 where `encoded`, else a URL or a path.
+    """The bytes of a picture, or None if it cannot be loaded, so that a search goes on.
 
-    None where there is none; one picture that is gone ends no search.
+    `place` is base64 if `encoded` is set, and otherwise a URL or a path.
     """
     try:
         if encoded:
@@ -30,7 +30,7 @@ def load(place: str, *, encoded: bool) -> bytes | None:
 
 
 def small(content: bytes | None) -> bytes:
-    """The thumbnail of a picture (encoded); a grey square where there is none, or a damaged one."""
+    """The thumbnail of an encoded picture, or a grey square if there is none or it is damaged."""
     try:
         if content:
             return thumbnail(open_picture(content, at_least=THUMBNAIL))
@@ -40,7 +40,7 @@ def small(content: bytes | None) -> bytes:
 
 
 def _fetched(url: str) -> bytes | None:
-    with httpx.stream("GET", url, timeout=DEADLINE, follow_redirects=True) as answer:
+    with httpx.stream("GET", url, timeout=DOWNLOAD_TIMEOUT, follow_redirects=True) as answer:
         if not answer.is_success:
             return None
         content = bytearray()

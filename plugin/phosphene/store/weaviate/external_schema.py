@@ -1,4 +1,4 @@
-"""How an external collection is read: which vector and properties of it are used, from its own settings."""
+"""Which vector and which properties of an external collection are read."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def field_mapping(address: Address, settings: Json) -> FieldMapping:
     if distance not in DISTANCES or (index.get("multivector") or {}).get("enabled"):
         what = f"the distance `{distance}`" if distance not in DISTANCES else "several vectors per object"
         raise LibraryError(
-            f"the vector `{name}` of `{address}` has {what}, which no CLIP model makes",
+            f"The vector `{name}` of `{address}` has {what}, which no CLIP model makes.",
             hint=f"name a vector whose distance is one of {', '.join(DISTANCES)}",
         )
     types = {each["name"]: each["dataType"][0] for each in settings.get("properties") or ()}
@@ -70,7 +70,7 @@ def _vector(address: Address, name: str, settings: Json) -> tuple[str, dict[str,
         name = next(iter(named))
     if name not in named:
         wrong = f"has no vector `{name}`" if name else "has several vectors"
-        raise LibraryError(f"`{address}` {wrong}", hint=f"`vector=` is one of: {_listed(named)}")
+        raise LibraryError(f"`{address}` {wrong}.", hint=f"set `vector=` to one of: {_listed(named)}")
     return name, dict(named[name])
 
 
@@ -80,7 +80,7 @@ def _property(address: Address, option: str, name: str, types: Json, allowed: tu
         wrong = f"is of the type {types[name]}" if name in types else "does not exist"
         usable = _listed(each for each, kind in types.items() if kind in allowed)
         raise LibraryError(
-            f"the property `{name}` of `{address}` {wrong}", hint=f"`{option}=` is one of: {usable}"
+            f"The property `{name}` of `{address}` {wrong}.", hint=f"set `{option}=` to one of: {usable}"
         )
     return name
 

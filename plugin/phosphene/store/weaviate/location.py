@@ -1,7 +1,7 @@
-"""A library on a Weaviate server: in a collection of its own, or in an external collection.
+"""The location of a library on a Weaviate server, in its own collection or in an external one.
 
-The server holds the store and the manifest. The journal and the generated pictures lie in the user's data
-folder, under the name of the collection. What the library holds is decided by the ids in the store.
+The server has the store and the manifest. The journal and the generated pictures are in the user's data
+folder, in a folder with the name of the collection. The store decides what the library holds.
 """
 
 from pathlib import Path
@@ -15,13 +15,13 @@ from phosphene.store.weaviate.address import Address
 
 
 def locate(url: str) -> Location:
-    """The library at an address. Raises LibraryError that names what is wrong with the address."""
+    """The location at an address. Raises LibraryError that names what is wrong with the address."""
     address = Address.parse(url)
     return ExternalLocation(address) if address.external else WeaviateLocation(address)
 
 
 class WeaviateLocation:
-    """A collection that phosphene made, or is to make."""
+    """A collection that phosphene made or will make."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -36,7 +36,7 @@ class WeaviateLocation:
     def folder(self) -> Path:
         """A folder for each server, collection and tenant."""
         first = self._address.endpoints[0]
-        server = f"{first.host.replace(':', '-')}-{first.rest}"  # no system likes a colon in a name
+        server = f"{first.host.replace(':', '-')}-{first.rest}"  # not every system allows a colon in a name
         return home() / "servers" / server / self._address.collection / (self._address.tenant or "")
 
     def manifest(self, load: LoadModel) -> Manifest | None:
@@ -58,7 +58,7 @@ class WeaviateLocation:
 
 
 class ExternalLocation:
-    """A collection that phosphene did not make, and only reads."""
+    """A collection that phosphene did not make and only reads."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -76,7 +76,7 @@ class ExternalLocation:
         return folder_of(self._address)
 
     def manifest(self, load: LoadModel) -> Manifest:
-        """What a probe has found out, now or earlier. See `probe`."""
+        """The result of a probe, now or earlier. See `probe`."""
         from phosphene.store.weaviate.probe import probe
 
         return probe(self._address, load)

@@ -1,4 +1,4 @@
-"""Images as objects of a Weaviate collection and back, through the client."""
+"""Converting images to objects of a Weaviate collection and back."""
 
 import base64
 import binascii
@@ -25,13 +25,13 @@ PROPERTIES = [
 
 
 def object_of(image: Image[Vector], thumbnail: bytes | None) -> Any:
-    """An image with its vector as the client takes it. Raises StoreError for text that is not Unicode."""
+    """An image with its vector as an object of the client. Raises StoreError for text that is not Unicode."""
     properties = {name: value for name, value in properties_of(image).items() if value is not None}
     try:
         json.dumps(properties, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         raise StoreError(
-            f"{error.object!r} cannot be stored, because it is not Unicode text",
+            f"{error.object!r} cannot be stored, because it is not Unicode text.",
             hint="give the file another name",
         ) from error
     if thumbnail is not None:

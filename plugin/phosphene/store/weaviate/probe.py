@@ -1,8 +1,8 @@
 """Probe an external collection: find its folder on this machine, and check that the space fits its vectors.
 
-The space must have the dimension of the vectors. Where the collection has pictures, a few of them are
-embedded again, and must come out as they are stored. The result is remembered in the folder, so that
-opening the collection again loads no model.
+The space must have the dimension of the vectors. If the collection has pictures, a few of them are embedded
+again, and must have the stored vectors. The result is kept in the folder, so that opening the collection
+again loads no model.
 """
 
 import hashlib
@@ -27,8 +27,8 @@ from phosphene.vectors import Vector
 
 COMPARED = 8  # pictures that are embedded again
 SEARCHED = 64  # images among which pictures are looked for
-# The same weights behind another decoder or another resize keep a cosine of 0.99 and more; other
-# weights of the same dimension are near 0.
+# The same weights with another decoder or another resizing have a cosine of 0.99 or more. Other weights of
+# the same dimension have one near 0.
 MIN_COSINE = 0.99
 
 
@@ -41,8 +41,8 @@ def probe(address: Address, load: Callable[[str], Embedder]) -> Manifest:
     assert address.external is not None, "an address that says how to read"
     if not address.external.model:
         raise LibraryError(
-            f"the address of `{address}` does not name the model of the collection's vectors",
-            hint="add the model that made them: `&model=ViT-B-32/openai`, see `phosphene models`",
+            f"The address `{address}` does not name the model that made the collection's vectors.",
+            hint="add it as in `&model=ViT-B-32/openai`, and see `phosphene models`",
         )
     folder = folder_of(address)
     if known := Manifest.read(folder):
@@ -66,8 +66,8 @@ def open_external(address: Address, space: Space) -> ExternalStore:
         found = _dimension(store, address)
         if found != space.dimension:
             raise LibraryError(
-                f"the vectors of `{address}` have {found} numbers, but those of `{space.name}`"
-                f" ({space.id}) have {space.dimension}: another model made them",
+                f"The vectors of `{address}` have {found} numbers, but those of `{space.name}`"
+                f" ({space.id}) have {space.dimension}, so another model made them.",
                 hint="name that model in `model=`",
             )
         on_error.pop_all()
@@ -75,7 +75,7 @@ def open_external(address: Address, space: Space) -> ExternalStore:
 
 
 def folder_of(address: Address) -> Path:
-    """Where its journal lies. Another server, tenant, vector, property or model has another folder."""
+    """The folder for the journal. Another server, tenant, vector, property or model has another folder."""
     key = repr((address.endpoints, address.tenant, astuple(address.external) if address.external else ()))
     name = f"{address.collection}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
     folder, former = home() / "external" / name, home() / "visits" / name  # as older versions named it
@@ -90,13 +90,13 @@ def _dimension(store: ExternalStore, address: Address) -> int:
     for image in store.iterate(vectors=True):
         return len(image.vector)
     raise LibraryError(
-        f"no object of `{address}` has the named vector",
+        f"No object of `{address}` has the named vector.",
         hint="check the name of the collection, or name another of its vectors in `vector=`",
     )
 
 
 def _compare(address: Address, embedder: Embedder, store: ExternalStore) -> None:
-    """Raises LibraryError if the stored vectors are not what their pictures embed to."""
+    """Raise LibraryError unless the stored vectors are those of the stored pictures."""
     samples = _samples(store)
     if not samples:
         return
@@ -104,16 +104,16 @@ def _compare(address: Address, embedder: Embedder, store: ExternalStore) -> None
     cosine = float(np.mean(np.sum(made * np.stack([vector for vector, _ in samples]), axis=1)))
     if cosine < MIN_COSINE:
         raise LibraryError(
-            f"the vectors of `{address}` are not of `{embedder.space.name}` ({embedder.space.id}):"
+            f"The vectors of `{address}` are not of `{embedder.space.name}` ({embedder.space.id}):"
             f" {len(samples)} stored pictures were embedded again, and have a mean cosine of {cosine:.3f}"
-            f" to the stored vectors instead of {MIN_COSINE} or more",
-            hint="name the model that made them in `model=`. If `image=` holds other pictures than those"
-            " that were embedded, such as previews, leave it out",
+            f" to the stored vectors instead of {MIN_COSINE} or more.",
+            hint="name the model that made them in `model=`, or leave out `image=` if it holds other pictures"
+            " than those that were embedded, such as previews",
         )
 
 
 def _samples(store: ExternalStore) -> list[tuple[Vector, Picture]]:
-    """A few stored vectors (d,) with their pictures, where those can be read."""
+    """A few stored vectors (d,) with their pictures, if these can be read."""
     found: list[tuple[Vector, Picture]] = []
     images = islice(store.iterate(vectors=True), SEARCHED)
     while len(found) < COMPARED and (batch := list(islice(images, COMPARED))):

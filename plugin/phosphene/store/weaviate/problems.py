@@ -1,8 +1,8 @@
-"""What can go wrong between phosphene and a Weaviate server, sorted by what helps.
+"""The errors between phosphene and a Weaviate server, sorted by what helps against them.
 
-The client raises many kinds of errors for one cause, and tells causes apart mostly by words. The kinds and
-words here are those of client 4.23 and server 1.39. Each was provoked in `tests/test_weaviate.py` or is
-named in the server's sources.
+The client raises many kinds of errors for one cause, and mostly only their texts tell causes apart. The kinds
+and texts here are those of client 4.23 and server 1.39. Each was provoked in `tests/test_weaviate.py`, or
+comes from the server's source code.
 """
 
 import re
@@ -32,41 +32,41 @@ MAX_REASON = 300  # letters of a server's reason that an error shows
 TRANSIENT = (  # words in a server's reason, and the hint for them
     (
         r"read-only|READONLY",
-        "the server's disk is full, or somebody made it read-only: make room, and set its shards to READY",
+        "make room on the server's disk if it is full, and set its shards from read-only to READY",
     ),
-    (r"not enough memory", "the server is out of memory: give it more, or quantise its vectors"),
-    (r"replicas|consistency level|no active memtables", "too few nodes answer: see `/v1/nodes`"),
+    (r"not enough memory", "give the server more memory, or quantise its vectors"),
+    (r"replicas|consistency level|no active memtables", "look at `/v1/nodes`, because too few nodes answer"),
     (
         r"leader not found|not ready|starting up|status code: 503",
-        "the server is starting: try again in a minute",
+        "try again in a minute, because the server is starting",
     ),
 )
 PERMANENT = (
     (
         r"vector lengths don't match|vector with length|inconsistent vector",
-        "another model made the vectors of this collection: use that model, or another collection",
+        "use the model that made the vectors of this collection, or another collection",
     ),
     (r"tenant", "name the tenant in the address as `tenant=NAME`"),
 )
 
 
 class Unreachable(Exception):
-    """The endpoint of an address does not answer, or not as a Weaviate does."""
+    """The endpoint of an address does not answer, or it is not a Weaviate."""
 
 
 class RequestTimeout(Exception):
-    """A server that is there did not answer within the timeout."""
+    """A server did not answer within the timeout."""
 
 
 class WriteRejected(Exception):
-    """The server did not take some objects."""
+    """The server refused some objects."""
 
 
 class AccessDenied(Exception):
-    """The server does not know the key, or the key may not do this."""
+    """The server does not know the key, or the key does not allow this."""
 
 
-# What a request to a server may raise.
+# The errors that a request to a server may raise.
 ERRORS = (
     WeaviateBaseError,
     httpx.HTTPError,
@@ -80,7 +80,7 @@ ERRORS = (
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error of a server as a person is told about it: its reason, and a hint that helps."""
+    """An error of a server for people: its reason, and a hint that helps."""
 
     kind: ProblemKind
     reason: str
@@ -100,16 +100,16 @@ class Problem:
             hint = f"check that the server is running there, and that host and port{port} are right"
             return cls("unreachable", reason, hint)
         if isinstance(error, RequestTimeout | WeaviateTimeoutError) or code in TIMED_OUT:
-            hint = "the server is busy or the network is slow: `timeout=30` in the address waits longer"
+            hint = "wait longer with `timeout=30` in the address, since the server or the network is slow"
             return cls("timeout", reason, hint)
         for words, hint in PERMANENT:
             if re.search(words, reason):
                 return cls("permanent", reason, hint)
-        return cls("permanent", reason, "the log of the server may say more")
+        return cls("permanent", reason, "look into the log of the server")
 
 
 def _code(error: BaseException | None) -> object:
-    """The status of gRPC or HTTP behind an error, which the client wraps in errors of its own."""
+    """The gRPC or HTTP status of an error, which the client wraps in its own errors."""
     while error is not None:
         if isinstance(error, UnexpectedStatusCodeError):
             return error.status_code

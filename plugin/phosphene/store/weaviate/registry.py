@@ -1,9 +1,9 @@
 """The registry of a server: which of its collections are libraries, and of which space.
 
 It is a collection `PhospheneLibrary` with an object for each library. To a collection this object is what
-`library.json` is to a folder. It lies apart so that the collection itself is as `schemas/image.json` says.
-It is written before the collection is made: a collection without it is not a library, unless it is empty
-and was made by `phosphene schema apply`.
+`library.json` is to a folder. It is separate so that the collection itself is as `schemas/image.json` says.
+It is written before the collection is made. A collection without it is not a library, unless it is empty and
+was made by `phosphene schema apply`.
 """
 
 import uuid
@@ -33,24 +33,24 @@ def registered(address: Address) -> Manifest | None:
         return None
     _refuse_tenancy(address, settings)
     manifest = _manifest(address)
-    there = _tenant_exists(address)
-    if manifest is None and (_has_other_settings(address, settings) or (there and not _is_empty(address))):
+    exists = _tenant_exists(address)
+    if manifest is None and (_has_other_settings(address, settings) or (exists and not _is_empty(address))):
         raise LibraryError(
-            f"`{address}` is a collection of another program, not a library",
+            f"`{address}` is a collection of another program, not a library.",
             hint="name another collection, or read this one as it is: "
             f"`{address}?vector=NAME&image=PROPERTY&caption=PROPERTY&model=MODEL`",
         )
-    return manifest if there else None
+    return manifest if exists else None
 
 
 def register(address: Address, manifest: Manifest) -> None:
-    """Make the library at an address, or what is missing of it. If two processes do it, the first wins."""
+    """Make the library at an address, or its missing parts. If two processes do it, the first one wins."""
     _refuse_registry(address)
     collection = CollectionSchema(address)
-    there = collection.read() is not None
-    if not _post_object(address, manifest) and not there:
-        _put_object(address, manifest)  # it was left over from a collection that was dropped
-    if not there:
+    exists = collection.read() is not None
+    if not _post_object(address, manifest) and not exists:
+        _put_object(address, manifest)  # the object was left over from a collection that was dropped
+    if not exists:
         _create(collection, wanted(address))
     if not _tenant_exists(address):
         response = request(address, "POST", _tenants(address), [{"name": address.tenant}])
@@ -65,13 +65,13 @@ def register_again(address: Address, manifest: Manifest) -> None:
 def _refuse_registry(address: Address) -> None:
     if address.collection == REGISTRY:
         raise LibraryError(
-            f"`{REGISTRY}` is the collection in which phosphene keeps the list of libraries",
+            f"`{REGISTRY}` is the collection in which phosphene keeps the list of libraries.",
             hint="name another collection",
         )
 
 
 def _refuse_tenancy(address: Address, settings: dict[str, Any]) -> None:
-    """Raises LibraryError if the collection has tenants and the address names none, or the reverse."""
+    """Raise LibraryError if the collection has tenants and the address names none, or the reverse."""
     multi_tenant = bool(settings.get("multiTenancyConfig", {}).get("enabled"))
     if multi_tenant != (address.tenant is not None):
         wrong, hint = (
@@ -79,7 +79,7 @@ def _refuse_tenancy(address: Address, settings: dict[str, Any]) -> None:
             if multi_tenant
             else ("was made without tenants", "leave out `tenant=`, or name another collection")
         )
-        raise LibraryError(f"the collection of `{address}` {wrong}", hint)
+        raise LibraryError(f"The collection of `{address}` {wrong}.", hint)
 
 
 def _manifest(address: Address) -> Manifest | None:
@@ -91,7 +91,7 @@ def _manifest(address: Address) -> Manifest | None:
 
 
 def _post_object(address: Address, manifest: Manifest) -> bool:
-    """Write the object if there is none; returns whether there was none."""
+    """Write the object unless it exists. Returns whether it was written."""
     if request(address, "GET", f"/v1/schema/{REGISTRY}").status_code == httpx.codes.NOT_FOUND:
         posted = image_schema.collection("library")
         posted["replicationConfig"]["factor"] = address.replicas or 1

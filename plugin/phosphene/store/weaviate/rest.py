@@ -38,7 +38,7 @@ def request(
         except httpx.HTTPError as error:
             reason = masked(str(error)) or type(error).__name__
     raise StoreError(
-        f"`{address}` does not answer: {reason}",
+        f"`{address}` does not answer: {reason}.",
         hint="check that the server is running there, and that host and port are right",
     )
 
@@ -62,14 +62,15 @@ def content(address: Address, response: httpx.Response) -> dict[str, Any]:
     if response.status_code in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         hint = "set WEAVIATE_API_KEY to a key that may read and change the schema"
     else:
-        hint = "the log of the server may say more"
-    raise StoreError(f"`{address}` refuses the request ({response.status_code}): {_reason(response)}", hint)
+        hint = "look into the log of the server"
+    reason = _reason(response).rstrip(".")
+    raise StoreError(f"`{address}` refuses the request ({response.status_code}): {reason}.", hint)
 
 
 def _reason(response: httpx.Response) -> str:
     """The reason of a refusal. Weaviate sends a list of messages, and a proxy may send anything."""
     try:
-        said = "; ".join(each["message"] for each in response.json()["error"])
+        text = "; ".join(each["message"] for each in response.json()["error"])
     except (ValueError, LookupError, TypeError):
-        said = response.text
-    return masked(said).strip()[:MAX_REASON] or response.reason_phrase
+        text = response.text
+    return masked(text).strip()[:MAX_REASON] or response.reason_phrase

@@ -76,7 +76,7 @@ class WeaviateStore:
         """Open the library at an address. Raises LibraryError if there is none."""
         manifest = registered(address)
         if manifest is None:
-            raise LibraryError(f"there is no library at `{address}`", hint="name another collection")
+            raise LibraryError(f"There is no library at `{address}`.", hint="name another collection")
         return cls(address, manifest.space)
 
     @classmethod
@@ -87,7 +87,7 @@ class WeaviateStore:
         return cls.open(address)
 
     def info(self) -> StoreInfo:
-        """What kind of store it is."""
+        """Facts about this store."""
         return StoreInfo("weaviate", exact=False, writable=True)
 
     def close(self) -> None:
@@ -109,12 +109,12 @@ class WeaviateStore:
         # The last object is sent twice. A server writes the log of its vector index one request late: if it
         # is killed, no search would ever find the last object again.
         for batch in chain(batched(objects, WRITE_BATCH), [objects[-1:]] if objects else []):
-            self._connection.request_collection("write to", lambda found, batch=batch: _insert(found, batch))
+            self._connection.request_collection("written", lambda found, batch=batch: _insert(found, batch))
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete images and their thumbnails. Returns how many there were."""
         return sum(
-            self._connection.request_collection("write to", lambda found, batch=batch: _delete(found, batch))
+            self._connection.request_collection("written", lambda found, batch=batch: _delete(found, batch))
             for batch in batched(valid_ids(ids), self._reader.page_size)
         )
 
@@ -129,7 +129,7 @@ class WeaviateStore:
         register_again(self._address, manifest)
 
     def upgrade_rows(self) -> bool:
-        """Write the objects as today's format has them, see `upgrade`; False where some are out of reach."""
+        """Upgrade the objects to today's format, see `upgrade`. Returns False if some are out of reach."""
         return upgrade_objects(self._address)
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
@@ -161,7 +161,7 @@ class WeaviateStore:
         if count > self._max_results:
             return self._nearest_of_all(query, count, where)
         answer = self._connection.request_collection(
-            "search",
+            "searched",
             lambda found: found.query.near_vector(
                 near_vector=query.tolist(),
                 target_vector=VECTOR,
@@ -180,7 +180,7 @@ class WeaviateStore:
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image[Any]]:
         """All images that match, in no particular order, in bounded memory.
 
-        What is written meanwhile may be among them or not.
+        Images that are written meanwhile may be included or not.
         """
         ids = self._candidates(where)
         if ids is None:
@@ -206,7 +206,7 @@ class WeaviateStore:
     # ── how it is done ────────────────────────────────────────────────────────────────────
 
     def _checked(self, image: Image) -> Image[Vector]:
-        """The image, if its vector can be stored: no search would find one without a direction."""
+        """The image. Raises VectorError for a vector without a direction, which no search would find."""
         vector = checked_vector(image.vector, self.space)
         unit(vector)
         return replace(image, vector=vector)  # type: ignore[return-value]
@@ -228,7 +228,7 @@ class WeaviateStore:
         if where == NOTHING:
             return 0
         answer = self._connection.request_collection(
-            "count", lambda found: found.aggregate.over_all(total_count=True, filters=condition(where))
+            "counted", lambda found: found.aggregate.over_all(total_count=True, filters=condition(where))
         )
         return int(answer.total_count or 0)
 

@@ -28,7 +28,7 @@ ACTIVE = ("ACTIVE", "HOT")  # states of a tenant whose objects can be written
 def upgrade_objects(address: Address) -> bool:
     """Say `imported` in every object that says `training`, and in the collection's own description.
 
-    Returns False where the collection has tenants that are not active: their objects are out of reach.
+    Returns False if the collection has tenants that are not active, because their objects are out of reach.
     """
     tenants = _tenants(address)
     reachable = [name for name, active in tenants.items() if active]
@@ -39,7 +39,7 @@ def upgrade_objects(address: Address) -> bool:
 
 
 def _tenants(address: Address) -> dict[str, bool]:
-    """The tenants of the collection, and whether each is active; none in a collection without tenants."""
+    """The tenants of the collection, and whether each is active. Empty if the collection has no tenants."""
     if address.tenant is None:
         return {}
     connection = Connection(address)
@@ -55,10 +55,10 @@ def _tenants(address: Address) -> dict[str, bool]:
 def _rename_origins(address: Address) -> None:
     connection, done = Connection(address), set[str]()
     try:
-        # A replica that lags may name an object again: what was patched once is left alone.
+        # A replica that lags may return an object again. An object that was patched is not patched again.
         while ids := set(connection.request_collection("read", _old_ids)) - done:
             for batch in batched(sorted(ids), PATCH_BATCH):
-                connection.request_collection("write to", lambda found, batch=batch: _patch(found, batch))
+                connection.request_collection("written", lambda found, batch=batch: _patch(found, batch))
             done |= ids
     finally:
         connection.close()
