@@ -175,10 +175,10 @@ def run(name: str, model: str) -> None:
     import uvicorn
 
     from phosphene.embedding import open_embedder
-    from phosphene.server import Limits, app
+    from phosphene.server import Limits, routes
+    from phosphene.server.inference import Vectorizer
     from phosphene.server.metrics import Metrics
     from phosphene.server.runner import listen, uvicorn_config
-    from phosphene.server.vectorizer import Vectorizer
 
     limits = Limits(batch_size=1) if name == "no batching" else Limits()
     if name == "stock":
@@ -188,7 +188,7 @@ def run(name: str, model: str) -> None:
         vectorizer.load(open_embedder(model))
         if name == "no outside decoding":
             vectorizer.decoders = vectorizer.passes
-        application = app.create(vectorizer)
+        application = routes.create(vectorizer)
     listener = listen("127.0.0.1", 0)
     print(listener.getsockname()[1], flush=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())

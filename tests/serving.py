@@ -15,10 +15,10 @@ from PIL.Image import Image as Picture
 from phosphene.embedding import Cut, Embedded, Embedder
 from phosphene.errors import VectorError
 from phosphene.records import Space
-from phosphene.server import Limits, app
+from phosphene.server import Limits, routes
+from phosphene.server.inference import Vectorizer
 from phosphene.server.metrics import Metrics
 from phosphene.server.runner import listen, url_of, uvicorn_config
-from phosphene.server.vectorizer import Vectorizer
 from phosphene.vectors import Pixels, Vectors
 
 TIMEOUT = 60.0  # seconds; the machine may be busy with other things
@@ -102,7 +102,7 @@ def serving(
     vectorizer, listener = Vectorizer(Limits(**limits), Metrics()), listen("127.0.0.1", 0)
     if embedder:
         vectorizer.load(embedder)
-    application = app.create(vectorizer, token=token, hosts=hosts)
+    application = routes.create(vectorizer, token=token, hosts=hosts)
     server = uvicorn.Server(uvicorn_config(application, vectorizer.limits, quiet=True))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     service = Service(url_of(listener), vectorizer)

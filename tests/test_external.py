@@ -242,7 +242,7 @@ def test_filters_hold(store: ExternalStore, collection: Theirs) -> None:
 
 
 def test_a_vector_of_another_dimension_is_refused(store: ExternalStore) -> None:
-    with pytest.raises(VectorError, match=r"shape \(8,\) does not fit `their/model`"):
+    with pytest.raises(VectorError, match=r"the shape \(8,\) does not fit the model `their/model`"):
         store.near(np.ones(8, dtype=np.float32), 3)
 
 

@@ -433,7 +433,7 @@ def scanned(scans: int, size: tuple[int, int]) -> bytes:
         (scanned(40, (2000, 200)), "scans, which would take too long"),
         (encoded(Image.new("L", (70_000, 1))), "70000×1 pixels, and a side may have 65,535"),
         (encoded(Image.new("F", (700, 400)), "TIFF"), "0.25 million of this depth are allowed"),
-        (encoded(Image.new("L", (1001, 1000))), "1001×1000 pixels; 1 million are allowed"),
+        (encoded(Image.new("L", (1001, 1000))), "1001×1000 pixels, and 1 million are allowed"),
     ],
 )
 def test_a_picture_that_would_cost_too_much_is_refused_first(file: bytes, reason: str) -> None:

@@ -13,6 +13,7 @@ import phosphene
 from phosphene.errors import GenerationError, LibraryError, QueryError
 from phosphene.filters import IMPORTED
 from phosphene.generation import Request
+from phosphene.generation.neighbours import nearest
 from phosphene.generators.retrieval.generator import BATCH
 from phosphene.images import no_picture, open_picture
 from phosphene.landscape.scenes import SEEDS, write
@@ -210,8 +211,8 @@ def test_neighbours_show_less_of_what_is_to_be_avoided(library: Library, negativ
     """They are what a picture starts from; the similarity in its lineage stays that to the prompt."""
     planner = library.generation.planner
     target, avoided = library.vector("a house"), [library.vector(words) for words in negatives]
-    plain = planner.references(planner.neighbours(target, 6, IMPORTED), target)
-    led = planner.references(planner.neighbours(target, 6, IMPORTED, avoided), target)
+    plain = planner.references(nearest(library.store, target, 6, IMPORTED), target)
+    led = planner.references(nearest(library.store, target, 6, IMPORTED, avoided), target)
     for negative in avoided:
         assert np.mean([near.vector @ negative for near in led]) < np.mean(
             [near.vector @ negative for near in plain]

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from phosphene.generators.retrieval.guidance import Condition
 from phosphene.generators.retrieval.pipeline import RetrievalPipeline
-from phosphene.generators.retrieval.sampling import default_scheduler
+from phosphene.generators.retrieval.scheduling import default_scheduler
 from phosphene.landscape import DIFFUSION_FOLDER
 from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder, on_sphere
 from phosphene.nets.denoiser import NEIGHBOUR, TEXT, Denoiser

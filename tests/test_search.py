@@ -146,5 +146,5 @@ def test_one_term_keeps_its_vector_exactly() -> None:
 
 
 def test_terms_that_cancel_out_are_refused() -> None:
-    with pytest.raises(VectorError, match="cancel out"):
+    with pytest.raises(VectorError, match="cancel each other out"):
         vector_of(parse("red - red"), embed)

@@ -208,7 +208,7 @@ def test_every_kind_of_picture_has_the_vector_that_add_gives_it(shared: Service,
         ("", "it is empty"),
         (base64_of(b"just a text, no picture"), "there is no picture in it"),
         (base64_of(cut(jpeg(0))), "it is cut off or damaged"),
-        (base64_of(png_header(9000, 9000)), "it has 9000×9000 pixels; 64 million are allowed"),
+        (base64_of(png_header(9000, 9000)), "it has 9000×9000 pixels, and 64 million are allowed"),
         (base64_of(png_header(30_000, 30_000)), "million pixels"),
         ("data:image/png,%89PNG", "it is not base64"),
     ],
@@ -228,7 +228,7 @@ def test_what_is_no_picture_fails_its_request_and_is_named(shared: Service, sent
         (b"", 400, "The body is not JSON"),
         (b'{"texts": ["snow"', 400, "The body is not JSON"),
         (b'{"texts": ["\\ud800"]}', 400, "The body is not JSON"),
-        (b'["snow"]', 422, "the body: "),
+        (b'["snow"]', 422, "The body: "),
         (b'{"texts": "snow"}', 422, "texts: input should be a valid array"),
         (b'{"texts": ["snow", 5]}', 422, "texts[1]: input should be a valid string"),
         (b'{"images": [null]}', 422, "images[0]: input should be a valid string"),
@@ -240,7 +240,7 @@ def test_a_wrong_body_is_told_what_is_wrong(shared: Service, body: bytes, status
 
 def test_an_unknown_path_and_a_wrong_method_are_json_too(shared: Service) -> None:
     assert error(shared.client.get("/nowhere"), 404) == "GET /nowhere: not found."
-    assert error(shared.client.get("/vectorize"), 405) == "GET /vectorize: method not allowed"
+    assert error(shared.client.get("/vectorize"), 405) == "GET /vectorize: method not allowed."
     assert error(shared.client.post("/meta", content=b"x" * 9_000_000), 405)
     assert error(shared.client.get("/docs"), 404)
 
@@ -476,12 +476,12 @@ def test_a_port_that_is_taken_is_named() -> None:
     with listen("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(
-            ServerError, match=rf"the service cannot listen at `127\.0\.0\.1:{port}`: address already in use"
+            ServerError, match=rf"The service cannot listen at `127\.0\.0\.1:{port}`: address already in use"
         ):
             listen("127.0.0.1", port)
     with pytest.raises(
         ServerError,
-        match=r"the service cannot listen at `192\.0\.2\.1:0`: cannot assign requested address\nhint: ",
+        match=r"The service cannot listen at `192\.0\.2\.1:0`: cannot assign requested address\nhint: ",
     ):
         listen("192.0.2.1", 0)
 

@@ -314,7 +314,7 @@ def test_no_odd_captions_file_anywhere_below_stops_a_scan(tmp_path: Path) -> Non
         f"{n}.jpg" for n in range(1, 7)
     ]
     said = {path_of(item).parent.name: item.reason for item in items if isinstance(item, Failure)}
-    reasons = ("a folder", "not a file", "a missing file", "not a file", "larger than 1 GB")
+    reasons = ("a folder.", "not a file.", "a missing file.", "not a file.", "larger than 1 GB.")
     assert list(said) == list("abcde")
     assert all(fault.endswith(reason) for fault, reason in zip(said.values(), reasons, strict=True))
 
@@ -331,7 +331,7 @@ def test_no_odd_text_file_stops_a_scan(tmp_path: Path) -> None:
     items = list(scan([tmp_path]))
     assert [item.captions for item in items if isinstance(item, Item)] == [(), (), (), (), (), ("a house",)]
     said = {path_of(item).name: item.reason for item in items if isinstance(item, Failure)}
-    reasons = ("is a directory", "not a file", "it is not text", "larger than 1 MB", "not a file")
+    reasons = ("it is a folder", "it is not a file", "it is not text", "it is larger than 1 MB", "it is not a file")
     assert [fault.removeprefix("its captions cannot be read: ") for fault in said.values()] == list(reasons)
     assert list(said) == ["1.txt", "2.txt", "3.txt", "4.txt", "5.txt"]
 
@@ -445,7 +445,7 @@ def test_a_captions_file_speaks_of_its_own_folder_and_of_those_that_are_named(tm
     )
     *pictures, fault = scan([file])
     assert pictures == [file_item(tmp_path / "set/in.jpg", ("in",))]
-    assert reason_of(fault).startswith("`../other/out.jpg` lies outside of the named folders")
+    assert reason_of(fault).startswith("`../other/out.jpg` lies outside of its folder")
     assert reason_of(fault).endswith("(and 1 more like this)")
     assert list(scan([file, tmp_path / "other"])) == [
         file_item(tmp_path / "other/out.jpg", ("up", "abs")), file_item(tmp_path / "set/in.jpg", ("in",)),

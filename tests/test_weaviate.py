@@ -346,7 +346,7 @@ def test_vectors_of_another_model_that_are_there_already_are_named(weaviate: Ser
     error = fails(url, "upsert")
 
     assert "vector" in error.message
-    assert "another model" in error.hint
+    assert "use the model that made the vectors" in error.hint
 
 
 def test_a_library_of_another_space_is_refused_by_both_names(url: str) -> None:

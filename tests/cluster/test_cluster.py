@@ -142,6 +142,7 @@ def test_a_node_that_is_killed_and_comes_back_loses_nothing(nodes: list[Server],
     place = address(nodes[:2], "Killed")
     store = WeaviateStore.create(address(nodes, "Killed"), SPACE)
     store.upsert(images[:1])
+    store.close()
 
     with searching(address([nodes[1], nodes[0]], "Killed"), images[0]) as searcher:
         store = WeaviateStore.open(place)

@@ -61,7 +61,7 @@ def test_a_picture_is_found_by_the_name_that_a_shell_completes(trial: Trial) -> 
     ("term", "words"),
     [
         ("pics/y.png", "There is no picture `pics/y.png`"),
-        ("~nobody-of-this-name/y.png", "the home folder in `~nobody-of-this-name/y.png` is not known"),
+        ("~nobody-of-this-name/y.png", "The home folder in `~nobody-of-this-name/y.png` is not known"),
         ("https://example.org/y.jpg", "is an address, and phosphene does not download pictures"),
     ],
 )

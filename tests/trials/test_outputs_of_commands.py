@@ -109,7 +109,7 @@ def test_places_that_cannot_be_written_to_are_named_early(trial: Trial) -> None:
     Path("loop.png").symlink_to("loop.png")
     for name, words in {
         "folder.png": "is a folder, not a file",
-        "file/map.png": "`file` is a file, not a folder",
+        "file/map.png": "file` is a file, not a folder",
         "pipe.png": "is a device or a pipe",
         "null.png": "is a device or a pipe",
         "loop.png": "too many levels of symbolic links",

@@ -142,7 +142,7 @@ def test_what_cannot_be_brought_back_is_named(trial: Trial) -> None:
     for command in ("check", "repair"):
         found = trial.run(command)
         assert found.exit_code == 1
-        assert f"have no picture any more: 1 ({made})" in found.stdout
+        assert f"have no picture any more (1): {made}" in found.stdout
     record = trial.run("check", "--json").stdout
     assert made in record and '"part": "picture"' in record
 

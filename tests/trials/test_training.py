@@ -51,7 +51,7 @@ def test_a_training_folder_beside_the_model_is_not_taken_from_a_user(trial: Tria
     (mine := trial.folder / "better.training").mkdir()
     (mine / "plan.txt").write_text("run, swim")
     result = trial.run("train", "diffusion", "-o", "better")
-    assert result.exit_code == 1 and "better.training` holds files" in result.stderr
+    assert result.exit_code == 1 and "better.training` contains files" in result.stderr
 
 
 def place(trial: Trial, kind: str) -> Path:

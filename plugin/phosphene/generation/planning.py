@@ -1,13 +1,11 @@
-"""Plans pictures: finds the neighbours of a prompt, and collects everything that a recipe has to name.
+"""Plans pictures: everything that a generator is handed and that a recipe has to name.
 
-The store is read once: one call of `near` returns the neighbours with their vectors. Thumbnails and files are
-read only when a generator opens them.
+The store is read once for each plan, see `neighbours`.
 """
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from phosphene.errors import GenerationError, InitImageWarning, QueryError
@@ -16,7 +14,7 @@ from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.checks import completed
 from phosphene.generation.fitting import fit_warnings
 from phosphene.generation.init_images import InitImage, InitImages
-from phosphene.generation.reference_pictures import ReferencePictures
+from phosphene.generation.neighbours import nearest, references
 from phosphene.generation.requests import Reference, Request
 from phosphene.images import open_mask
 from phosphene.query import Query, parse
@@ -24,7 +22,7 @@ from phosphene.recipes.bounds import MAX_CANDIDATES
 from phosphene.recipes.lineage import rounded
 from phosphene.records import Image, Space
 from phosphene.store import Store
-from phosphene.vectors import Vector, steer_away
+from phosphene.vectors import Vector
 
 SAME_MEANING = 0.99  # texts with a higher cosine mean the same: `a house` and `a home` have 0.999
 NEIGHBOURS = 6  # the default number
@@ -112,45 +110,22 @@ class Planner:
         neighbours: int | None = None,
         candidates: int | None = None,
     ) -> Plan:
-        """A plan for a unit vector (d,). `prompt` is its name in the recipe."""
+        """A plan for a unit vector (d,). `prompt` is its name in the recipe.
+
+        Without a number of `neighbours` there are NEIGHBOURS, or as many as the generator takes.
+        """
         request = completed(replace(request, space=self.space.id, vector=target), self.capabilities)
-        images = self.neighbours(target, neighbours, where, request.negative_vectors)
-        references = self.references(images, target)
-        request = completed(replace(request, references=references), self.capabilities)
+        if neighbours is None:
+            neighbours = min(NEIGHBOURS, self.capabilities.max_references)
+        images = nearest(self.store, target, neighbours, where, request.negative_vectors)
+        request = replace(request, references=self.references(images, target))
+        request = completed(request, self.capabilities)
         count = self.capabilities.candidates if candidates is None else candidates
         return Plan(prompt, request, {image.id: image.sha256 for image in images}, candidates=checked(count))
 
-    def neighbours(
-        self, target: Vector, count: int | None, where: Filter, negative: Sequence[Vector] = ()
-    ) -> list[Image[Vector]]:
-        """The `count` images nearest to a unit vector (d,), with vectors, nearest first.
-
-        Images near to the `negative` unit vectors rank lower, because a picture that is made from them would
-        show things to avoid. Without a `count` there are NEIGHBOURS, or as many as the generator takes.
-        """
-        if count is None:
-            count = min(NEIGHBOURS, self.capabilities.max_references)
-        if not count:
-            return []
-        vector = steer_away(target, list(negative)) if negative else target
-        return [hit.image for hit in self.store.near(vector, count, where, vectors=True)]
-
-    def references(
-        self, images: Sequence[Image[Vector]], target: Vector, weights: Sequence[float] | None = None
-    ) -> tuple[Reference, ...]:
-        """The images as a generator takes them. Their similarity is the cosine to `target` (d,)."""
-        pictures = ReferencePictures(self.store, self.init_images.folder, images)
-        return tuple(
-            Reference(
-                image.id,
-                image.vector,
-                norm=image.norm or None,
-                weight=weight,
-                similarity=float(image.vector @ target),
-                picture=partial(pictures.open, image.id),
-            )
-            for image, weight in zip(images, weights or [1.0] * len(images), strict=True)
-        )
+    def references(self, images: Sequence[Image[Vector]], target: Vector) -> tuple[Reference, ...]:
+        """The images as a generator takes them, with their cosine to `target` (d,)."""
+        return references(self.store, self.init_images.folder, images, target)
 
     def _negatives(self, negative: Sequence[str], target: Vector) -> tuple[Vector, ...]:
         vectors = tuple(rounded(self.vector(words)) for words in negative)

@@ -15,7 +15,7 @@ from phosphene.embedding import Embedder
 from phosphene.errors import CutText, QueryError
 from phosphene.images import open_picture
 from phosphene.journal import Journal
-from phosphene.query import Query, Term
+from phosphene.query.parser import Query, Term
 from phosphene.records import Image
 from phosphene.store import Store
 from phosphene.vectors import Vector, blend

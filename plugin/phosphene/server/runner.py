@@ -14,11 +14,11 @@ import uvicorn
 from phosphene.embedding import open_embedder
 from phosphene.embedding.model_names import parse
 from phosphene.errors import PhospheneError, ServerError
-from phosphene.server import Limits, app
+from phosphene.server import Limits, routes
 from phosphene.server.http_protocol import BACKLOG, LimitedH11Protocol
+from phosphene.server.inference import Vectorizer
 from phosphene.server.logging_config import log, logging_config
 from phosphene.server.metrics import Metrics
-from phosphene.server.vectorizer import Vectorizer
 
 
 def serve(
@@ -44,7 +44,7 @@ def serve(
     limits = limits or Limits()
     listener = listen(host, port)
     vectorizer = Vectorizer(limits, Metrics())
-    application = app.create(vectorizer, token=token, hosts=(host, *allowed_hosts))
+    application = routes.create(vectorizer, token=token, hosts=(host, *allowed_hosts))
     server = uvicorn.Server(uvicorn_config(application, limits, quiet=quiet))
     failures: list[PhospheneError] = []
 

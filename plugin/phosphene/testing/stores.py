@@ -254,7 +254,7 @@ class StoreTests:
 
     @pytest.mark.parametrize("diversity", [-0.1, 1.1, float("nan")])
     def test_a_diversity_outside_zero_to_one_is_refused(self, store: Store, diversity: float) -> None:
-        with pytest.raises(QueryError, match="a diversity of"):
+        with pytest.raises(QueryError, match="The diversity is"):
             store.near(QUERY, 3, diversity=diversity)
 
     @pytest.mark.parametrize("diversity", [0.0, 0.5])

@@ -28,8 +28,8 @@ from phosphene.device import pick_device
 from phosphene.embedding import Embedder
 from phosphene.generators.retrieval.generator import BuiltinGenerator, open_generator
 from phosphene.generators.retrieval.pipeline import RetrievalPipeline
-from phosphene.generators.retrieval.sampling import default_scheduler
 from phosphene.generators.retrieval.saving import claim, run_beside, write
+from phosphene.generators.retrieval.scheduling import default_scheduler
 from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder

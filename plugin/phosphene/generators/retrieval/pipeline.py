@@ -29,7 +29,7 @@ from phosphene.generators.retrieval.guidance import (
     GuidanceScales,
     conditions_of,
 )
-from phosphene.generators.retrieval.sampling import Sampler
+from phosphene.generators.retrieval.scheduling import Sampler
 from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder, within_sphere
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder

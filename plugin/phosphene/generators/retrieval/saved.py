@@ -27,7 +27,7 @@ from phosphene.embedding.allowed import Check
 from phosphene.files import inside
 from phosphene.generators.retrieval import former_names
 from phosphene.generators.retrieval.pipeline import SAMPLER, RetrievalPipeline
-from phosphene.generators.retrieval.sampling import Sampler, default_scheduler
+from phosphene.generators.retrieval.scheduling import Sampler, default_scheduler
 from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder

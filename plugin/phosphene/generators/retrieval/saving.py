@@ -16,7 +16,7 @@ from phosphene.files import inside, sync, sync_folder
 from phosphene.generators.retrieval import former_names
 from phosphene.generators.retrieval.generator import cast
 from phosphene.generators.retrieval.pipeline import RetrievalPipeline
-from phosphene.generators.retrieval.sampling import default_scheduler
+from phosphene.generators.retrieval.scheduling import default_scheduler
 from phosphene.interrupt import uninterrupted
 from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import Denoiser

@@ -123,8 +123,13 @@ class Connection:
             if self._client is None:
                 _check_rest(self.address, endpoint)
                 _check_grpc(self.address, endpoint)
-                self._client = _client(self.address, endpoint)
-                self._client.connect()
+                client = _client(self.address, endpoint)
+                try:
+                    client.connect()
+                except BaseException:
+                    client.close()
+                    raise
+                self._client = client
             return self._client
 
     def _abandon(self, client: weaviate.WeaviateClient | None) -> None:

@@ -10,9 +10,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from phosphene import __version__
 from phosphene.server.error_responses import RETRY_SOON, RequestError, error_response, install_handlers
 from phosphene.server.hosts import AllowedHosts
+from phosphene.server.inference import Vectorizer
 from phosphene.server.middleware import AccessMiddleware
 from phosphene.server.schemas import VectorizeResponse, check_content_type
-from phosphene.server.vectorizer import Vectorizer
 
 
 def create(vectorizer: Vectorizer, *, token: str = "", hosts: Iterable[str] = ()) -> FastAPI:
