@@ -3,16 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 WEAVIATE := $(shell cat weaviate.version)
 
-.PHONY: demo test coverage weaviate lint fix docs bench lock clean
+.PHONY: demo test weaviate lint fix docs bench lock clean
 
 demo: .venv/installed  ## draw, search, generate and store back, and write demo/index.html
 	$(BIN)/phosphene demo
 
-test: lint  ## run all tests; a test that needs a part which is not on this machine is skipped, and says how to get it
-	$(BIN)/python -m pytest -q -n auto $(COVERAGE)
-
-coverage: COVERAGE := --cov --cov-report=term
-coverage: test  ## the same, and measure branch coverage; fails below 90 %. On Python 3.11 this takes a quarter longer
+test: lint  ## run all tests and print their coverage; a test is skipped if it needs a part that is not here, and says how to get it
+	$(BIN)/python -m pytest -q -n auto --cov --cov-report=term
 
 weaviate:  ## the server that the tests start, built into Go's folder of programs; minutes, once
 	go version -m "$$(go env GOPATH)/bin/weaviate-server" 2>/dev/null | grep -q 'weaviate/weaviate.v$(WEAVIATE)' || \

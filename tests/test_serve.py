@@ -481,7 +481,7 @@ def test_a_port_that_is_taken_is_named() -> None:
             listen("127.0.0.1", port)
     with pytest.raises(
         ServerError,
-        match=r"The service cannot listen at `192\.0\.2\.1:0`: cannot assign requested address\nhint: ",
+        match=r"The service cannot listen at `192\.0\.2\.1:0`: cannot assign requested address\.\nhint: ",
     ):
         listen("192.0.2.1", 0)
 

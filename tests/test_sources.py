@@ -331,7 +331,13 @@ def test_no_odd_text_file_stops_a_scan(tmp_path: Path) -> None:
     items = list(scan([tmp_path]))
     assert [item.captions for item in items if isinstance(item, Item)] == [(), (), (), (), (), ("a house",)]
     said = {path_of(item).name: item.reason for item in items if isinstance(item, Failure)}
-    reasons = ("it is a folder", "it is not a file", "it is not text", "it is larger than 1 MB", "it is not a file")
+    reasons = (
+        "it is a folder",
+        "it is not a file",
+        "it is not text",
+        "it is larger than 1 MB",
+        "it is not a file",
+    )
     assert [fault.removeprefix("its captions cannot be read: ") for fault in said.values()] == list(reasons)
     assert list(said) == ["1.txt", "2.txt", "3.txt", "4.txt", "5.txt"]
 

@@ -177,7 +177,10 @@ def test_an_invalid_recipe_in_a_library_is_shown_but_not_replayed(trial: Trial) 
         (("--init", "id:00000000"), "No image has the id `00000000`"),
         (("--init", "00000000-0000-0000-0000-000000000000"), "No image has the id"),
         (("--init", "text.png"), "`text.png` is not a usable picture"),
-        (("--init", "start.png", "--mask", "missing.png"), "`missing.png` is not a usable picture: it does not exist"),
+        (
+            ("--init", "start.png", "--mask", "missing.png"),
+            "`missing.png` is not a usable picture: it does not exist",
+        ),
     ],
 )
 def test_a_missing_init_image_is_an_error_before_a_model_loads(

@@ -110,7 +110,8 @@ def help_pages() -> Iterator[tuple[str, str]]:
     """Every command's name and `--help`, as docs/commands.md shows them."""
 
     def pages(command: click.Command, name: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
-        context = click.Context(command, info_name=name, parent=parent, terminal_width=100)
+        settings = {**command.context_settings, "terminal_width": 100}
+        context = click.Context(command, info_name=name, parent=parent, **settings)
         yield context.command_path, context.get_help()
         if isinstance(command, click.Group):
             for word in command.list_commands(context):
