@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from phosphene.embedding.embedder import Cut, Embedded, Embedder, OpenEmbedder
+from phosphene.embedding.embedder import Cut, Embedded, Embedder, ImageEncoder, OpenEmbedder
 from phosphene.embedding.model_names import DEFAULT_MODEL, SCHEMES, parse
 from phosphene.plugins import Registry
 
@@ -15,6 +15,7 @@ __all__ = [
     "Cut",
     "Embedded",
     "Embedder",
+    "ImageEncoder",
     "OpenEmbedder",
     "open_embedder",
 ]

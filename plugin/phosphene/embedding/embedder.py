@@ -31,23 +31,12 @@ class Cut:
     used: str
 
 
-class Embedder(Protocol):
-    """Turns texts and pictures into unit vectors of one space.
-
-    Every implementation passes the conformance suite in `phosphene.testing.embedders`.
-    """
+class ImageEncoder(Protocol):
+    """Turns pictures into unit vectors of one space."""
 
     @property
     def space(self) -> Space:
         """The space of the vectors. Its id changes whenever the vectors would change."""
-        ...
-
-    def texts(self, texts: Sequence[str]) -> Vectors:
-        """The unit vectors (n, d) of texts. A text that is longer than the context is cut, see `cut`."""
-        ...
-
-    def cut(self, text: str) -> Cut | None:
-        """The part of a text that is used if it is longer than the context. None if it fits."""
         ...
 
     def prepare(self, picture: Picture) -> Pixels:
@@ -56,6 +45,21 @@ class Embedder(Protocol):
 
     def pictures(self, prepared: Sequence[Pixels]) -> Embedded:
         """The vectors of a batch of prepared pictures. Many threads call this at once."""
+        ...
+
+
+class Embedder(ImageEncoder, Protocol):
+    """Turns texts and pictures into unit vectors of one space.
+
+    Every implementation passes the conformance suite in `phosphene.testing.embedders`.
+    """
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        """The unit vectors (n, d) of texts. A text that is longer than the context is cut, see `cut`."""
+        ...
+
+    def cut(self, text: str) -> Cut | None:
+        """The part of a text that is used if it is longer than the context. None if it fits."""
         ...
 
 

@@ -7,12 +7,14 @@ does not choose between candidates either: `choosing` does that, for every gener
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from phosphene.embedding import ImageEncoder
 from phosphene.generation.capabilities import Capabilities as Capabilities
 from phosphene.generation.capabilities import Option as Option
 from phosphene.generation.requests import Generated as Generated
 from phosphene.generation.requests import Lane as Lane
 from phosphene.generation.requests import Mode as Mode
 from phosphene.generation.requests import OnStep as OnStep
+from phosphene.generation.requests import Reads as Reads
 from phosphene.generation.requests import Reference as Reference
 from phosphene.generation.requests import Request as Request
 from phosphene.generation.requests import Step as Step
@@ -29,6 +31,14 @@ class Generator(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """The requests that it can serve. They never change while the generator is open."""
+        ...
+
+    @property
+    def image_encoder(self) -> ImageEncoder | None:
+        """The model that makes vectors of `capabilities.space` from pictures, if the generator has it here.
+
+        With it, a library of another space can be used: its neighbours are embedded again.
+        """
         ...
 
     def generate(self, requests: Sequence[Request], *, on_step: OnStep | None = None) -> Iterator[Generated]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 
 from phosphene.errors import GenerationError
-from phosphene.generation.requests import Lane, Mode, Value
+from phosphene.generation.requests import Mode, Reads, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +70,26 @@ class Option:
 class Capabilities:
     """The capabilities of a generator. `checks.check` refuses every request that they do not allow.
 
-    `lanes` are the parts of a request that the generator reads. `space` and `dimension` describe the vectors
-    that it understands. Both are None for a generator that reads no vectors.
+    `reads` are the parts of a request that the generator uses. `space` and `dimension` describe the vectors
+    that it understands. Both are None for a generator that reads no vectors. `model` is the name of an
+    embedding model that makes such vectors, such as `ViT-H-14/laion2b_s32b_b79k`.
     """
 
     name: str  # its name in recipes
     weights: str  # sha256 of everything that decides its pictures; recipes identify it by this
-    lanes: frozenset[Lane]
+    reads: frozenset[Reads]
     size: tuple[int, int]  # the default width and height
     space: str | None = None
     dimension: int | None = None
+    model: str | None = None
     max_references: int = 0
     modes: frozenset[Mode] = frozenset({"text-to-image"})
     multiple: int = 8  # both sides have to be multiples of it
     sides: tuple[int, int] | None = None  # the shortest and the longest side; None: only `size`
     num_inference_steps: int = 20
     guidance_scale: float | None = None  # None for a generator without guidance
+    closeness: float | None = None  # the default; None for a generator that always follows references fully
+    negative_prompt: bool = False  # whether it reads one as words
     candidates: int = 1  # the default number of candidates, of which one is kept
     sampler: str = ""  # the name that AUTOMATIC1111's web UI has for it
     options: Mapping[str, Option] = field(default_factory=dict)

@@ -1,6 +1,6 @@
 """Checks a request against the capabilities of a generator, before anything is made."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -9,9 +9,11 @@ import numpy as np
 from phosphene.errors import GenerationError
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.fitting import check_mask
-from phosphene.generation.requests import Request, Value
+from phosphene.generation.requests import Lane, Request, Value
 from phosphene.recipes.bounds import MAX_GUIDANCE, MAX_STEPS, MAX_WEIGHT, SEED_LIMIT, Fit
+from phosphene.vectors import Vector
 
+VECTOR_LANES: tuple[Lane, ...] = ("vectors", "embedded")
 IMAGE_TO_IMAGE = 0.6  # the default strength, which keeps the layout; inpainting has 1
 
 
@@ -26,6 +28,7 @@ def completed(request: Request, capabilities: Capabilities) -> Request:
         strength=strength if request.strength is None else request.strength,
         num_inference_steps=capabilities.num_inference_steps if steps is None else steps,
         guidance_scale=capabilities.guidance_scale if guidance is None else guidance,
+        closeness=capabilities.closeness if request.closeness is None else request.closeness,
         options=options_of(request.options, capabilities),
     )
 
@@ -49,7 +52,7 @@ def options_of(options: Mapping[str, object], capabilities: Capabilities) -> dic
 def check(request: Request, capabilities: Capabilities) -> None:
     """Raise GenerationError for a request that the capabilities do not allow."""
     _check_mode(request, capabilities)
-    _check_lanes(request, capabilities)
+    _check_reads(request, capabilities)
     _check_references(request, capabilities)
     _check_size(request, capabilities)
     _check_numbers(request, capabilities)
@@ -74,22 +77,32 @@ def _check_mode(request: Request, capabilities: Capabilities) -> None:
         )
 
 
-def _check_lanes(request: Request, capabilities: Capabilities) -> None:
-    if capabilities.lanes == {"words"} and not request.prompt.strip():
+def _check_reads(request: Request, capabilities: Capabilities) -> None:
+    if capabilities.reads == {"words"} and not request.prompt.strip():
         raise GenerationError(
             f"The generator `{capabilities.name}` reads only words, but the query has no words.",
             hint="add a text to the query",
         )
-    if capabilities.space is None:
-        return
-    if request.space != capabilities.space:
+    if "prompt_vector" in capabilities.reads:
+        _check_space(request.space, capabilities)
+        own = [request.vector] if request.vector is not None else []
+        _check_shapes([*own, *request.negative_vectors], capabilities)
+    if "vectors" in capabilities.reads and request.references and request.lane in (None, *VECTOR_LANES):
+        _check_space(request.vectors_space, capabilities)
+        _check_shapes([near.vector for near in request.references], capabilities)
+
+
+def _check_space(space: str | None, capabilities: Capabilities) -> None:
+    if space != capabilities.space:
         raise GenerationError(
             f"The generator `{capabilities.name}` reads vectors of the space {capabilities.space}, but the"
-            f" request has vectors of {request.space}.",
+            f" request has vectors of {space}.",
             hint="train a generator for the library's own space: `phosphene train diffusion -L LIBRARY`",
         )
-    own = [request.vector] if request.vector is not None else []
-    for vector in (*own, *request.negative_vectors, *(near.vector for near in request.references)):
+
+
+def _check_shapes(vectors: Sequence[Vector], capabilities: Capabilities) -> None:
+    for vector in vectors:
         if vector.shape != (capabilities.dimension,):
             raise GenerationError(
                 f"A vector of the request has the shape {vector.shape}, but the generator takes vectors of"
@@ -151,6 +164,16 @@ def _check_numbers(request: Request, capabilities: Capabilities) -> None:
         raise GenerationError(
             f"`guidance_scale` is {guidance}, but must be between 0 and {MAX_GUIDANCE:g}.",
             hint=f"try the default, {capabilities.guidance_scale:g}",
+        )
+    if request.closeness is not None and capabilities.closeness is None:
+        raise GenerationError(
+            f"The generator `{capabilities.name}` always follows its references fully.",
+            hint="leave out `--closeness`",
+        )
+    if request.closeness is not None and not 0 <= request.closeness <= 1:
+        raise GenerationError(
+            f"`closeness` is {request.closeness}, but must be between 0 and 1.",
+            hint=f"try the default, {capabilities.closeness:g}",
         )
     if request.strength is not None and not 0 < request.strength <= 1:
         raise GenerationError(

@@ -37,7 +37,7 @@ def recipe_of(plan: Plan, chosen: Chosen, capabilities: Capabilities) -> dict[st
         "size": list(request.size or chosen.picture.size),
         "settings": dict(chosen.generated.settings),
     }
-    if "words" in capabilities.lanes:
+    if "words" in capabilities.reads:
         recipe["words"] = {"prompt": request.prompt, "negative_prompt": request.negative_prompt}
     return recipe
 

@@ -12,7 +12,13 @@ from phosphene.recipes.bounds import Fit
 from phosphene.vectors import Vector
 
 Mode = Literal["text-to-image", "image-to-image", "inpainting"]
-Lane = Literal["vectors", "pictures", "words"]
+# The parts of a request that a generator reads: the prompt as text, the prompt's vector, and the vectors and
+# the pictures of the references.
+Reads = Literal["words", "prompt_vector", "vectors", "pictures"]
+# The way that neighbours take into a picture, best first: by the vectors that the library has; by vectors
+# that the generator's own encoder makes of them; as a list of pictures; as the picture to start from; or not
+# at all, so that only words count.
+Lane = Literal["vectors", "embedded", "pictures", "start", "words"]
 Value = bool | int | float | str
 LoadPicture = Callable[[int | None], Picture | None]
 
@@ -25,8 +31,8 @@ def no_picture(side: int | None) -> None:
 class Reference:
     """An image that a picture is made from, usually a neighbour of the prompt.
 
-    `vector` (d,) is a unit vector of the request's space. `norm` is the length that it had before it was
-    normalised, so `raw` is the encoder's own output. `norm` is None if the store does not know it.
+    `vector` (d,) is a unit vector of the request's `vectors_space`. `norm` is the length that it had before
+    it was normalised, so `raw` is the encoder's own output. `norm` is None if the store does not know it.
 
     `picture(None)` opens the full picture. `picture(side)` opens any version that is large enough for a
     longer side of so many pixels, which may be the stored thumbnail. Both return None if no picture is left.
@@ -55,16 +61,19 @@ class Reference:
 class Request:
     """One picture to make. None stands for the generator's default, which `checks.completed` fills in.
 
-    A generator reads the parts that its lanes name: the words, the vectors, or the references' pictures.
+    A generator reads the parts that `Capabilities.reads` names.
     """
 
     seed: int  # of the noise
     prompt: str = ""  # the words of the query, without its pictures and ids
     negative_prompt: str = ""
-    space: str | None = None  # the `Space.id` of all vectors
+    space: str | None = None  # the `Space.id` of `vector` and `negative_vectors`, which is the library's
     vector: Vector | None = None  # (d,), of the whole query
     negative_vectors: tuple[Vector, ...] = ()  # unit vectors to steer away from
     references: tuple[Reference, ...] = ()
+    reference_space: str | None = None  # of the references' vectors, if it is not `space`
+    lane: Lane | None = None  # how the references are used; None: by all that the generator reads
+    closeness: float | None = None  # how closely the references are followed, in [0, 1]
     init: Picture | None = None  # where image-to-image and inpainting begin
     mask: Picture | None = None  # white parts of `init` are made anew, black and transparent ones are kept
     fit: Fit = "crop"
@@ -74,6 +83,11 @@ class Request:
     guidance_scale: float | None = None
     candidate: int = 0  # the number of this try, by which a family may vary more than the noise
     options: Mapping[str, Value] = field(default_factory=dict)  # only this family has them
+
+    @property
+    def vectors_space(self) -> str | None:
+        """The `Space.id` of the references' vectors."""
+        return self.reference_space or self.space
 
     @property
     def mode(self) -> Mode:

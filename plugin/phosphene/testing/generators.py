@@ -50,10 +50,10 @@ class GeneratorTests:
 
     def test_its_capabilities_agree_with_each_other(self, generator: Generator) -> None:
         can = generator.capabilities
-        assert can.name and can.weights and can.lanes and can.modes
+        assert can.name and can.weights and can.reads and can.modes
         assert (can.space is None) == (can.dimension is None)
-        assert (can.space is not None) == ("vectors" in can.lanes)
-        assert can.max_references == 0 or can.lanes & {"vectors", "pictures"}
+        assert (can.space is not None) == bool(can.reads & {"prompt_vector", "vectors"})
+        assert can.max_references == 0 or can.reads & {"vectors", "pictures"}
         assert all(side % can.multiple == 0 for side in can.size)
         assert can.candidates >= 1 and can.num_inference_steps >= 1
         for name, option in can.options.items():

@@ -20,7 +20,7 @@ class Stripes:
     capabilities = Capabilities(
         name="toy/stripes",
         weights=hashlib.sha256(b"stripes 1").hexdigest(),
-        lanes=frozenset({"words"}),
+        reads=frozenset({"words"}),
         size=(64, 48),
         multiple=16,
         sides=(16, 128),
@@ -33,6 +33,8 @@ class Stripes:
         },
         licence="Apache-2.0",
     )
+
+    image_encoder = None
 
     def generate(self, requests: Sequence[Request], *, on_step: OnStep | None = None) -> Iterator[Generated]:
         """Draw one picture for each request. All requests are checked before the first is drawn."""

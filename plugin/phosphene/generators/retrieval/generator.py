@@ -43,6 +43,8 @@ Module = TypeVar("Module", bound=torch.nn.Module)
 class BuiltinGenerator:
     """Makes pictures with a RetrievalPipeline."""
 
+    image_encoder = None  # it reads vectors of its library's own space
+
     def __init__(
         self, pipeline: RetrievalPipeline, weights: str, name: str, *, bfloat16: bool = False
     ) -> None:
@@ -174,7 +176,7 @@ def _capabilities(pipeline: RetrievalPipeline, weights: str, name: str, precisio
     return Capabilities(
         name=name,
         weights=weights,
-        lanes=frozenset({"vectors", "pictures"}),
+        reads=frozenset({"prompt_vector", "vectors", "pictures"}),
         space=config["space"],
         dimension=config["dimension"],
         max_references=MAX_REFERENCES,
