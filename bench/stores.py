@@ -31,6 +31,7 @@ from phosphene.filters import GENERATED
 from phosphene.records import Image, Space
 from phosphene.store import Store
 from phosphene.store.lance.store import LanceStore
+from phosphene.store.lance.upkeep import Upkeep
 from phosphene.store.weaviate.address import Address
 from phosphene.vectors import Vectors, unit
 
@@ -83,7 +84,7 @@ def lance(folder: Path, space: Space, vectors: Vectors, sizes: list[int]) -> Col
     """The figures of the embedded store, at the largest size with an index, too."""
     store = LanceStore.create(folder, space)
     columns = measure(Place("LanceDB", store, folder, "self"), vectors, sizes)
-    indexed = LanceStore.open(folder, exact_up_to=sizes[-1] - 1)
+    indexed = LanceStore.open(folder, upkeep=Upkeep(exact_up_to=sizes[-1] - 1))
     build = _seconds(lambda: _fill(indexed, vectors[:1], 0, 1))
     place = Place("LanceDB", indexed, folder, "self")
     columns["LanceDB indexed"] = {"index built, s": build, **_asked(place, vectors), **_weighed(place)}

@@ -56,24 +56,26 @@ def main() -> None:
     print(f"finds {found:.3f} of the named attributes of held-out scenes")
 
 
-def train_judge(minutes: float, pictures: int, seed: int, out: Path) -> float:
+def train_judge(
+    minutes: float, pictures: int, seed: int, out: Path, *, folder: Path = FOLDER, chunk: int = CHUNK
+) -> float:
     """Train a judge and write it; the share of named attributes that it finds in held-out scenes."""
     torch.set_num_threads(1)  # the other core is for whoever trains a generator
     torch.manual_seed(seed)
     judge = torch.nn.Module.to(Judge(WIDTHS[seed]).train(), memory_format=torch.channels_last)
-    seeds = range(FIRST[seed], FIRST[seed] + CHUNK + pictures)
-    dataset = JudgeDataset(seeds[CHUNK:])
+    seeds = range(FIRST[seed], FIRST[seed] + chunk + pictures)
+    dataset = JudgeDataset(seeds[chunk:], drawn(seeds[chunk:], folder, chunk))
     optimizers = new_optimizers(judge)
     kept = {"pictures": pictures, "width": judge.width, "batch": BATCH}
     parts: dict[str, Stateful] = {"judge": judge, **optimizers}
-    run = Run(FOLDER / out.stem, parts, Budget(minutes), kept, seed=seed)
+    run = Run(folder / out.stem, parts, Budget(minutes), kept, seed=seed)
     for step in run:
         for name, optimizer in optimizers.items():
             set_rate(optimizer, cosine(step.progress, RATES[name]))
         loss = learn(judge, optimizers, *dataset.batch(run.random))
         if step.number % 10 == 0:
             run.note(loss=loss)
-    found = exam(judge.eval(), seeds[:CHUNK])
+    found = exam(judge.eval(), seeds[:chunk], drawn(seeds[:chunk], folder, chunk))
     write(judge, out, minutes=f"{minutes:g}", steps=str(run.steps), pictures=str(pictures), seed=str(seed))
     return found
 
@@ -113,9 +115,9 @@ def learn(
 class JudgeDataset:
     """The pictures of scenes in memory, with the answers and the places."""
 
-    def __init__(self, seeds: range) -> None:
+    def __init__(self, seeds: range, pictures: NDArray[np.uint8]) -> None:
         scenes = [compose(seed) for seed in seeds]
-        self.pictures = drawn(seeds)
+        self.pictures = pictures
         self.answers = torch.tensor([answers(scene) for scene in scenes])
         self.places = torch.zeros(len(seeds), len(KINDS), CELLS, CELLS, dtype=torch.bool)
         for row, scene in enumerate(scenes):
@@ -136,14 +138,14 @@ class JudgeDataset:
         return given, self.answers[chosen], places
 
 
-def drawn(seeds: range) -> NDArray[np.uint8]:
-    """Pictures (n, SIDE, SIDE, 3) of the scenes of these seeds, drawn once and kept in runs/."""
+def drawn(seeds: range, folder: Path, chunk: int) -> NDArray[np.uint8]:
+    """Pictures (n, SIDE, SIDE, 3) of the scenes of these seeds, drawn once and kept in files of a chunk."""
     parts = []
-    for first in range(seeds.start, seeds.stop, CHUNK):
-        path = FOLDER / f"{first}.npy"
+    for first in range(seeds.start, seeds.stop, chunk):
+        path = folder / f"{first}.npy"
         if not path.exists():
             buffer = io.BytesIO()
-            np.save(buffer, np.stack([small(seed) for seed in range(first, first + CHUNK)]))
+            np.save(buffer, np.stack([small(seed) for seed in range(first, first + chunk)]))
             write_whole(path, buffer.getvalue())
         parts.append(np.load(path)[: seeds.stop - first])
     return np.concatenate(parts)
@@ -185,9 +187,9 @@ def worsenings(picture: Picture, random: np.random.Generator) -> Iterator[Pictur
         yield Image.open(buffer).convert("RGB")
 
 
-def exam(judge: Judge, seeds: range) -> float:
+def exam(judge: Judge, seeds: range, pixels: NDArray[np.uint8]) -> float:
     """The share of the attributes named by the fullest captions that it finds in unspoilt pictures."""
-    pictures = [Image.fromarray(pixels) for pixels in drawn(seeds)]
+    pictures = [Image.fromarray(picture) for picture in pixels]
     found = [
         name in seen
         for seed, seen in zip(seeds, shown(pictures, judge), strict=True)

@@ -62,10 +62,8 @@ def test_a_judge_is_the_same_after_writing_and_reading(tmp_path: Path) -> None:
     assert judge.shown(pictures, judge.read(tmp_path / "again.safetensors")) == judge.shown(pictures)
 
 
-def test_a_judge_learns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_judge, "FOLDER", tmp_path)
-    monkeypatch.setattr(train_judge, "CHUNK", 8)
-    train_judge.train_judge(0.02, 16, 1, tmp_path / "twin.safetensors")
+def test_a_judge_learns(tmp_path: Path) -> None:
+    train_judge.train_judge(0.02, 16, 1, tmp_path / "twin.safetensors", folder=tmp_path, chunk=8)
     assert judge.read(tmp_path / "twin.safetensors").width == judge.WIDTHS[1]
     assert (tmp_path / "twin" / "log.jsonl").read_text().count("loss") >= 1
 

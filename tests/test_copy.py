@@ -27,10 +27,10 @@ from weaviate_server import Server
 # A copy in batches of five, which says after each how far it is.
 SMALL_BATCHES = """
 import sys, phosphene, phosphene.maintenance.copying as transfer
-transfer.BATCH = 5
 with phosphene.open(sys.argv[1]) as a, phosphene.open(sys.argv[2], space=a.space, create=True) as b:
     say = lambda done, total: print(done, flush=True)
-    transfer.copy(transfer.CopySide(a.store, a.folder), transfer.CopySide(b.store, b.folder), say)
+    one, other = transfer.CopySide(a.store, a.folder), transfer.CopySide(b.store, b.folder)
+    transfer.copy(one, other, say, batch_size=5)
 """
 
 
@@ -280,7 +280,9 @@ def test_the_command_says_what_it_copied(old: Path, tmp_path: Path) -> None:
         "without_file": 0,
         "passed_over": 0,
     }
-    assert second.stdout.startswith("copied 0, unchanged 30, files 0; read back and the same, checksum ")
+    assert second.stdout.startswith(
+        "copied 0, unchanged 30, files 0; everything was read back and is the same; checksum "
+    )
     assert told["checksum"] in second.stdout
 
 
@@ -305,9 +307,8 @@ def test_ctrl_c_says_how_far_it_came_and_the_next_copy_goes_on(
         upsert(store, images)
 
     with monkeypatch.context() as patched:
-        patched.setattr(transfer, "BATCH", 5)
         patched.setattr(LanceStore, "upsert", interrupted)
-        stopped = run("copy", old, tmp_path / "new")
+        stopped = run("copy", old, tmp_path / "new", "--batch-size", "5")
 
     assert stopped.exit_code == 130
     assert "10 images were copied; the same command goes on from there" in stopped.stderr

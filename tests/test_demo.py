@@ -8,7 +8,6 @@ from click.testing import Result
 from PIL import Image
 
 from command import run
-from phosphene.cli.commands import demo
 from pictures import frame_count
 
 PICTURES = 120  # enough for percentiles
@@ -18,10 +17,8 @@ PICTURES = 120  # enough for percentiles
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Result]]:
     """The demo's folder, and what two runs of it said, in words and as JSON."""
     folder = tmp_path_factory.mktemp("demo") / "first light"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(demo, "PICTURES", PICTURES)
-        patch.setattr(demo, "SIDE", 96)
-        runs = [run("demo", folder, *words) for words in ([], ["--json"])]
+    small = ("--pictures", str(PICTURES), "--side", "96")
+    runs = [run("demo", folder, *small, *words) for words in ([], ["--json"])]
     return folder, runs
 
 

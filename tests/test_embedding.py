@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -225,17 +226,17 @@ def test_finding_a_space_does_not_import_torch(folder: Path) -> None:
     assert told.split() == [identify(resolve(f"local-dir:{folder}")).id, "False"]
 
 
-def test_a_large_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_home: Path) -> None:
+def test_a_large_file_is_read_once(tmp_path: Path, own_home: Path) -> None:
     from phosphene.embedding import identity
 
-    monkeypatch.setattr(identity, "REMEMBERED", 10)
+    digest = partial(identity.sha256, remembered_from=10)
     file = tmp_path / "large"
     file.write_bytes(b"first bytes")
-    assert identity.sha256(file) == hashlib.sha256(b"first bytes").hexdigest()
+    assert digest(file) == hashlib.sha256(b"first bytes").hexdigest()
     remembered = (own_home / "digests.json").read_text()
-    assert identity.sha256(file) in remembered
+    assert digest(file) in remembered
     file.write_bytes(b"other, longer bytes")
-    assert identity.sha256(file) == hashlib.sha256(b"other, longer bytes").hexdigest()
+    assert digest(file) == hashlib.sha256(b"other, longer bytes").hexdigest()
 
 
 # ── damaged and dangerous files ───────────────────────────────────────────────────────────

@@ -375,10 +375,9 @@ def test_endless_words_are_cut(tokenizer: Any) -> None:
     )
 
 
-def test_words_are_not_kept_for_ever(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(truncation, "MAX_WORDS", 10)
+def test_words_are_not_kept_for_ever(tokenizer: Any) -> None:
     tokenizer([f"word{chr(97 + number)}{chr(98 + number)}" for number in range(20)])
-    forget(tokenizer)
+    forget(tokenizer, max_words=10)
     assert len(tokenizer.cache) == len(tokenizer.all_special_ids)
 
 

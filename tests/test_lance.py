@@ -22,8 +22,8 @@ from phosphene.errors import PhospheneError, StoreError
 from phosphene.filters import GENERATED, IMPORTED, Filter, Not, all_of, with_ids
 from phosphene.records import Image, Space
 from phosphene.store.lance import problems
-from phosphene.store.lance import store as lance
 from phosphene.store.lance.store import LanceStore
+from phosphene.store.lance.upkeep import GRACE, Upkeep
 from phosphene.vectors import unit
 
 QUERY = unit(np.arange(8) - 2.0)
@@ -68,9 +68,8 @@ def test_threads_that_share_a_store_make_no_duplicates(tmp_path: Path) -> None:
     assert len(found) == len(set(found)) == 35
 
 
-def test_a_writer_says_for_whom_it_waited_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = LanceStore.create(tmp_path, SPACE)
-    monkeypatch.setattr(problems, "LOCK_TIMEOUT", 0.1)
+def test_a_writer_says_for_whom_it_waited_in_vain(tmp_path: Path) -> None:
+    store = LanceStore.create(tmp_path, SPACE, upkeep=Upkeep(lock_timeout=0.1))
 
     with problems.lock(tmp_path), pytest.raises(StoreError, match=r"write\.lock") as caught:
         store.upsert(made(1))
@@ -205,10 +204,9 @@ def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
 
 # LanceDB warns of so short a time to keep old versions, rightly; in use it is a minute or more.
 @pytest.mark.filterwarnings("ignore:optimize.cleanup_older_than=0:UserWarning")
-def test_many_small_writes_do_not_pile_up_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lance, "FRAGMENTS", 4)
-    monkeypatch.setattr(lance, "GRACE", dict.fromkeys(lance.GRACE, timedelta(microseconds=1)))
-    store = LanceStore.create(tmp_path, SPACE)
+def test_many_small_writes_do_not_pile_up_files(tmp_path: Path) -> None:
+    soon = dict.fromkeys(GRACE, timedelta(microseconds=1))
+    store = LanceStore.create(tmp_path, SPACE, upkeep=Upkeep(fragments=4, grace=soon))
 
     for number in range(20):
         store.upsert(made(2, start=2 * number))
@@ -249,7 +247,7 @@ def wide(count: int, start: int = 0) -> list[Image]:
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Oracle]:
     """A store with an index of 2,500 images and 500 that came later, and the oracle of both."""
     folder, oracle = tmp_path_factory.mktemp("indexed"), Oracle(WIDE)
-    store = LanceStore.create(folder, WIDE, exact_up_to=2000)
+    store = LanceStore.create(folder, WIDE, upkeep=Upkeep(exact_up_to=2000))
     for images in (wide(2000), wide(500, 2000), wide(500, 2500)):
         assert store.info().exact == (store.count() <= 2000)
         store.upsert(images)
@@ -261,7 +259,7 @@ def test_above_its_number_a_store_asks_an_index_and_misses_next_to_nothing(
     indexed: tuple[Path, Oracle],
 ) -> None:
     folder, oracle = indexed
-    store = LanceStore.open(folder, exact_up_to=2000)
+    store = LanceStore.open(folder, upkeep=Upkeep(exact_up_to=2000))
     queries = vectors_like_embeddings(50, WIDE.dimension, seed=99)
 
     found = [{hit.image.id for hit in store.near(query, 10)} for query in queries]
@@ -283,7 +281,7 @@ def test_a_filter_that_leaves_few_is_exact_in_spite_of_the_index(
     indexed: tuple[Path, Oracle], where: Filter
 ) -> None:
     folder, oracle = indexed
-    store = LanceStore.open(folder, exact_up_to=2000)
+    store = LanceStore.open(folder, upkeep=Upkeep(exact_up_to=2000))
 
     for query in vectors_like_embeddings(10, WIDE.dimension, seed=98):
         found, true = store.near(query, 10, where), oracle.near(query, 10, where)
@@ -292,7 +290,7 @@ def test_a_filter_that_leaves_few_is_exact_in_spite_of_the_index(
 
 
 def test_a_write_after_the_index_was_built_is_in_the_very_next_search(tmp_path: Path) -> None:
-    store = LanceStore.create(tmp_path, SPACE, exact_up_to=1000)
+    store = LanceStore.create(tmp_path, SPACE, upkeep=Upkeep(exact_up_to=1000))
     store.upsert(made(1100))
     moved = replace(made(1)[0], caption="moved", vector=QUERY)
     new = replace(made(1, start=5000)[0], vector=QUERY)
@@ -306,7 +304,7 @@ def test_a_write_after_the_index_was_built_is_in_the_very_next_search(tmp_path: 
 
 
 def test_the_index_is_built_again_when_it_has_fallen_behind(tmp_path: Path) -> None:
-    store = LanceStore.create(tmp_path, SPACE, exact_up_to=1000)
+    store = LanceStore.create(tmp_path, SPACE, upkeep=Upkeep(exact_up_to=1000))
     indices = tmp_path / "images.lance" / "_indices"
 
     store.upsert(made(1100))

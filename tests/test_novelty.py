@@ -94,14 +94,12 @@ def test_the_baseline_is_kept_until_the_number_of_imported_images_changes(tmp_pa
     assert Baseline.of(store, cache).similarities.max() == pytest.approx(1, abs=1e-6)
 
 
-def test_a_large_library_is_sampled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(novelty, "SAMPLE", 50)
-    monkeypatch.setattr(novelty, "BLOCK", 32)
+def test_a_large_library_is_sampled(tmp_path: Path) -> None:
     store, vectors = filled(300)
     scores = vectors @ vectors.T
     np.fill_diagonal(scores, -1)
 
-    sampled = Baseline.of(store, tmp_path / "novelty.npz").similarities
+    sampled = Baseline.of(store, tmp_path / "novelty.npz", sample=50, block=32).similarities
 
     assert len(sampled) == 50
     assert np.isin(sampled.round(5), scores.max(axis=1).round(5)).all()

@@ -14,6 +14,7 @@ from phosphene.errors import Damage, StoreError
 from phosphene.records import Image
 from phosphene.store.lance import durable
 from phosphene.store.lance.store import LanceStore
+from phosphene.store.lance.upkeep import Upkeep
 
 Cut = Callable[[Path], object]
 
@@ -181,19 +182,19 @@ def test_captions_whose_new_version_is_lost_are_those_of_before(tmp_path: Path) 
 
 
 def test_a_damaged_index_is_not_asked_and_built_again(tmp_path: Path) -> None:
-    store = LanceStore.create(tmp_path / "store", SPACE, exact_up_to=1000)
+    store = LanceStore.create(tmp_path / "store", SPACE, upkeep=Upkeep(exact_up_to=1000))
     store.upsert(made(1100))
     indices = tmp_path / "store/images.lance/_indices"
     for file in indices.rglob("*.idx"):
         os.truncate(file, 100)
 
     with pytest.warns(Damage):
-        store = LanceStore.open(tmp_path / "store", exact_up_to=1000)
+        store = LanceStore.open(tmp_path / "store", upkeep=Upkeep(exact_up_to=1000))
     assert store.info().exact
     assert store.near(made(1100)[7].vector, 1)[0].image == made(1100)[7]
     store.upsert(made(10, start=2000))
 
-    store = LanceStore.open(tmp_path / "store", exact_up_to=1000)
+    store = LanceStore.open(tmp_path / "store", upkeep=Upkeep(exact_up_to=1000))
     assert not store.damaged
     assert not store.info().exact
     assert store.count() == 1110

@@ -26,8 +26,8 @@ from phosphene.render.canvas import bend, blank, dots, fitted_size, strokes
 from phosphene.render.colours import CARD, GLOW, ROOM, TEXT
 from phosphene.render.fonts import shorten, width, wrap, write
 from phosphene.render.sheet import (
-    AT_MOST,
     LONGEST,
+    MAX_TILES,
     MOST_PIXELS,
     TILE,
     Row,
@@ -379,7 +379,7 @@ def test_a_sheet_of_many_pictures_fits_into_every_format() -> None:
 
 
 def test_as_many_pictures_as_are_allowed_fit_on_a_sheet() -> None:
-    lines = AT_MOST // 71 + 1
+    lines = MAX_TILES // 71 + 1
 
     assert measures(71, lines, TILE).tile >= 64
 

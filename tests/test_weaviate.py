@@ -448,11 +448,8 @@ def test_every_command_runs_on_a_server(url: str, drawn: Path, tmp_path: Path) -
 
 
 @pytest.mark.timeout(900)  # a minute where nothing else runs
-def test_the_demo_runs_on_a_server(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("phosphene.cli.commands.demo.PICTURES", 24)
-    monkeypatch.setattr("phosphene.cli.commands.demo.SIDE", 96)
-
-    told = run(url, "demo", str(tmp_path / "demo"))
+def test_the_demo_runs_on_a_server(url: str, tmp_path: Path) -> None:
+    told = run(url, "demo", str(tmp_path / "demo"), "--pictures", "24", "--side", "96")
 
     assert (told["images"], told["generated"]) == (28, 4)
     assert not (tmp_path / "demo" / "library").exists()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ORIGINS = click.Choice(["imported", "generated", "all"])
-MOST = 1_000_000  # of anything that is counted: more would be a slip, and stores count in 32 bits
+MAX_COUNT = 1_000_000  # of anything that is counted: more would be a slip, and stores count in 32 bits
 SEEDS = 2**53  # JSON's readers, jq among them, hold whole numbers below it exactly
 
 
@@ -33,7 +33,7 @@ class Number(click.FloatRange):
         return super().convert(number, param, ctx)
 
 
-COUNT, FROM_ZERO, FROM_TWO = (click.IntRange(least, MOST) for least in (1, 0, 2))
+COUNT, FROM_ZERO, FROM_TWO = (click.IntRange(least, MAX_COUNT) for least in (1, 0, 2))
 SEED = click.IntRange(0, SEEDS - 1)
 ZERO_TO_ONE = Number(0, 1)
 SHARE = Number(0, 1, min_open=True)

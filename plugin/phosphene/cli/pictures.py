@@ -62,7 +62,7 @@ def write_generated(output: Output, image: "Image", picture: "Picture", path: Pa
 
 def check_sheet(out: Path | None, count: int) -> None:
     """Raise UsageError for a sheet of more pictures than one can show: before they are looked for."""
-    from phosphene.render.sheet import AT_MOST
+    from phosphene.render.sheet import MAX_TILES
 
-    if out and count > AT_MOST:
-        raise click.UsageError(f"-o shows at most {AT_MOST:,} pictures, not {count:,}: give a smaller -n")
+    if out and count > MAX_TILES:
+        raise click.UsageError(f"-o shows at most {MAX_TILES:,} pictures, not {count:,}: give a smaller -n")

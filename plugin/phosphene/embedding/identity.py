@@ -42,10 +42,13 @@ def check_safetensors(file: Path) -> None:
         raise ModelError(message, "download it again") from error
 
 
-def sha256(file: Path) -> str:
-    """The sha256 of a file. For a large file it is remembered, with the file's path, size and mtime."""
+def sha256(file: Path, *, remembered_from: int = REMEMBERED) -> str:
+    """The sha256 of a file.
+
+    For a file of at least `remembered_from` bytes it is remembered, with the file's path, size and mtime.
+    """
     stat = file.stat()
-    if stat.st_size < REMEMBERED:
+    if stat.st_size < remembered_from:
         return _digest(file)
     memory = home() / "digests.json"
     key, state = str(file.resolve()), [stat.st_size, stat.st_mtime_ns]

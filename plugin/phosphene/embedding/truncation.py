@@ -24,9 +24,9 @@ def readable(text: str, tokenizer: Callable[..., Any]) -> str:
     return ENDLESS.sub(r"\1\2", text) if isinstance(tokenizer, SimpleTokenizer) else text
 
 
-def forget(tokenizer: Callable[..., Any]) -> None:
-    """Empty the cache of open_clip's own tokenizer if it has become too large."""
-    if isinstance(tokenizer, SimpleTokenizer) and len(tokenizer.cache) > MAX_WORDS:
+def forget(tokenizer: Callable[..., Any], *, max_words: int = MAX_WORDS) -> None:
+    """Empty the cache of open_clip's own tokenizer if it holds more than `max_words`."""
+    if isinstance(tokenizer, SimpleTokenizer) and len(tokenizer.cache) > max_words:
         for word in list(tokenizer.cache)[len(tokenizer.all_special_ids) :]:
             del tokenizer.cache[word]
 

@@ -62,12 +62,15 @@ class Baseline:
         self.similarities = similarities
 
     @classmethod
-    def of(cls, store: Store, cache: Path) -> "Baseline":
-        """Compute it, or read it from the cache if the number of imported images is still the same."""
+    def of(cls, store: Store, cache: Path, *, sample: int = SAMPLE, block: int = BLOCK) -> "Baseline":
+        """Compute it, or read it from the cache if the number of imported images is still the same.
+
+        It is computed from a `sample` of the images, which are compared with a `block` of vectors at once.
+        """
         count = store.count(IMPORTED)
         if (kept := _cached(cache, count)) is not None:
             return cls(kept)
-        measured = cls(_similarities(store))
+        measured = cls(_similarities(store, sample, block))
         _write_cache(cache, count, measured.similarities)
         return measured
 
@@ -93,14 +96,14 @@ def _as_nearest(hit: Hit, baseline: Baseline) -> Nearest:
     return Nearest(hit.image.id, hit.score, baseline.percentile(hit.score))
 
 
-def _similarities(store: Store) -> NDArray[np.float32]:
-    sample = _sample(store)
+def _similarities(store: Store, most: int, together: int) -> NDArray[np.float32]:
+    sample = _sample(store, most)
     if len(sample) < 2:
         return np.zeros(0, dtype=np.float32)
     rows = {image.id: row for row, image in enumerate(sample)}
     queries = np.stack([image.vector for image in sample])
     best = np.full(len(sample), -1.0, dtype=np.float32)
-    for block in batched(store.iterate(IMPORTED, vectors=True), BLOCK):
+    for block in batched(store.iterate(IMPORTED, vectors=True), together):
         scores = queries @ np.stack([image.vector for image in block]).T
         for column, image in enumerate(block):
             if image.id in rows:
@@ -109,11 +112,11 @@ def _similarities(store: Store) -> NDArray[np.float32]:
     return np.sort(best)
 
 
-def _sample(store: Store) -> list[Image[Vector]]:
-    """At most SAMPLE imported images, which are always the same for the same library."""
+def _sample(store: Store, most: int) -> list[Image[Vector]]:
+    """At most `most` imported images, which are always the same for the same library."""
     ids = sorted(image.id for image in store.iterate(IMPORTED))
-    if len(ids) > SAMPLE:
-        chosen = np.random.default_rng(0).choice(len(ids), SAMPLE, replace=False)
+    if len(ids) > most:
+        chosen = np.random.default_rng(0).choice(len(ids), most, replace=False)
         ids = [ids[place] for place in chosen]
     return store.get(ids, vectors=True)
 

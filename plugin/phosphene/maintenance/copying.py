@@ -56,8 +56,10 @@ class Copied:
     seconds: float
 
 
-def copy(source: CopySide, target: CopySide, on_progress: OnCount | None = None) -> Copied:
-    """Copy all images. Images that only the target has stay there.
+def copy(
+    source: CopySide, target: CopySide, on_progress: OnCount | None = None, *, batch_size: int = BATCH
+) -> Copied:
+    """Copy all images, a batch in one commit. Images that only the target has stay there.
 
     Raises LibraryError if the spaces differ, and StoreError if an image of the target differs from its
     original at the end.
@@ -67,7 +69,7 @@ def copy(source: CopySide, target: CopySide, on_progress: OnCount | None = None)
     held, total = digests(target.store), source.store.count()
     wanted: dict[str, bytes] = {}
     copied = files = without_file = 0
-    for batch in batched(_moved(source, target), BATCH):
+    for batch in batched(_moved(source, target), batch_size):
         fresh = {image.id: digest(image) for image in batch}
         wanted |= fresh
         written = [_carry(image, source.folder, target.folder) for image in batch if _carried(image)]

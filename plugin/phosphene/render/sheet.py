@@ -11,14 +11,14 @@ from phosphene.render.colours import GLOW, LINE, QUIET, TEXT
 from phosphene.render.fonts import shorten, write
 from phosphene.render.tiles import Line, Measures, Tile, draw_line
 
-__all__ = ["AT_MOST", "LARGE", "TILE", "Row", "Tile", "contact_sheet", "family", "rows"]
+__all__ = ["LARGE", "MAX_TILES", "TILE", "Row", "Tile", "contact_sheet", "family", "rows"]
 
-ROW_AT_MOST = 8  # relatives shown in one row of a family
+MAX_IN_ROW = 8  # relatives shown in one row of a family
 TILE, LARGE = 256, 358  # sides of a place for a picture: on a contact sheet, in the middle of a family
 SIDES = (TILE, 192, 128, 96, 64, 48)  # of many pictures each is smaller
 LONGEST = 16_383  # pixels that a WebP may be wide or high; JPEG allows 65,535
 MOST_PIXELS = 64_000_000  # Pillow takes 4 bytes for each, and WebP's encoder about as much again
-AT_MOST = 5_000  # pictures of a contact sheet
+MAX_TILES = 5_000  # pictures of a contact sheet
 IN_A_ROW = 12  # columns of `rows` before they are broken
 
 
@@ -158,8 +158,8 @@ def _way(canvas: Picture, ends: tuple[str, str], across: int, top: int, by: Meas
 
 def _few(label: str, tiles: Sequence[Tile]) -> Row:
     """A row of relatives, and how many more there are."""
-    hidden = len(tiles) - ROW_AT_MOST
-    return Row(f"{label} (and {hidden} more)" if hidden > 0 else label, tiles[:ROW_AT_MOST])
+    hidden = len(tiles) - MAX_IN_ROW
+    return Row(f"{label} (and {hidden} more)" if hidden > 0 else label, tiles[:MAX_IN_ROW])
 
 
 def _join(canvas: Picture, touching: Sequence[Sequence[Position]]) -> None:

@@ -8,17 +8,25 @@ from phosphene.cli.options import Settings, command
 @command("copy")
 @click.argument("source", metavar="A")
 @click.argument("target", metavar="B")
-def copy(settings: Settings, source: str, target: str) -> None:
-    """Copy a library into another, a folder or a server's.
+@click.option(
+    "--batch-size",
+    default=500,
+    show_default=True,
+    type=click.IntRange(1, 10_000),
+    help="How many images are written at once.",
+)
+def copy(settings: Settings, source: str, target: str, batch_size: int) -> None:
+    """Copy a library into another. Both may be folders or collections of a server.
 
       phosphene copy photos.lib weaviate://localhost/Photos
       phosphene copy weaviate://localhost/Photos backup.lib
 
-    Images come with their vectors, thumbnails, recipes and parents, and no model loads; B is made
-    where it is not there yet. Generated pictures are copied as files; added ones stay where they
-    are. What is there already is passed over, so that a copy that was stopped goes on. In the end
-    everything is read back and compared: the checksum is of ids, properties and vectors.
-    A generator that was trained for A stays there.
+    Images are copied with their vectors, thumbnails, recipes and parents, and no model is loaded. B
+    is made if it does not exist. The files of generated pictures are copied. The files of added
+    pictures stay where they are, and so does a generator that was trained for A.
+
+    Images that B has already are skipped, so a copy that was stopped goes on when you run it again.
+    At the end everything is read back and compared. The checksum covers ids, properties and vectors.
     """
     import phosphene
     from phosphene.maintenance.copying import CopySide
@@ -35,14 +43,16 @@ def copy(settings: Settings, source: str, target: str) -> None:
             settings.kept = f"{done:,} images were copied; the same command goes on from there"
             advance(done, total)
 
-        done = transfer(CopySide(old.store, old.folder), CopySide(new.store, new.folder), tell)
+        done = transfer(
+            CopySide(old.store, old.folder), CopySide(new.store, new.folder), tell, batch_size=batch_size
+        )
     if done.without_file:
         output.note(f"{done.without_file:,} generated pictures have no file on this machine, only thumbnails")
     if done.passed_over:
-        output.note(f"passed over {done.passed_over:,} of what `{source}` holds: no images")
+        output.note(f"skipped {done.passed_over:,} entries of `{source}` that are not images")
     output.summary(
         f"copied {done.copied:,}, unchanged {done.unchanged:,}, files {done.files:,};"
-        f" read back and the same, checksum {done.checksum}",
+        f" everything was read back and is the same; checksum {done.checksum}",
         {
             "copied": done.copied,
             "unchanged": done.unchanged,

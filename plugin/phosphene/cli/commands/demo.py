@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 PROMPT = "a red house in the snow at night"
 START, END = "a house in the snow at night", "a boat on a sunny sea"
 SEED = 7  # fixed, so that a second run makes the same pictures and changes nothing
-PICTURES, SIDE = 1000, 256  # how many landscapes, and how many pixels wide and high
 FILES = (
     "search.png",
     "search-again.png",
@@ -44,6 +43,7 @@ FILES = (
 )
 CAPTIONS = b"Landscapes drawn by phosphene"  # the captions file of drawn pictures begins so
 DRAWN = re.compile(r"\d{7}\.png|\.\d{7}\.png\..*\.part")  # drawn pictures, and one that was not finished
+SIDES = click.IntRange(64, 1024)
 SHOWN = 12  # hits of the second search
 
 
@@ -53,6 +53,8 @@ class Telling:
 
     settings: Settings
     folder: Path
+    pictures: int  # how many landscapes are drawn
+    side: int  # how many pixels wide and high they are
     number: int = 0
     started: float = field(default_factory=time.monotonic)
 
@@ -82,8 +84,22 @@ class Telling:
 
 @command("demo")
 @click.argument("folder", default="demo", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--pictures",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(24, 10_000),
+    help="How many to draw.",
+)
+@click.option(
+    "--side",
+    default=256,
+    show_default=True,
+    type=SIDES,
+    help="Their width and height in pixels.",
+)
 @FORCE
-def demo(settings: Settings, folder: Path) -> None:
+def demo(settings: Settings, folder: Path, pictures: int, side: int) -> None:
     """See all of it on 1,000 drawn landscapes, and on one page.
 
       phosphene demo
@@ -97,7 +113,7 @@ def demo(settings: Settings, folder: Path) -> None:
     """
     from phosphene.config import expanded
 
-    telling = Telling(settings, expanded(folder))
+    telling = Telling(settings, expanded(folder), pictures, side)
     claim(telling)
     settings.kept = "what is done stays; the same command goes on from there"
     draw(telling)
@@ -137,10 +153,16 @@ def draw(telling: Telling) -> None:
     from phosphene.config import cores
     from phosphene.landscape.scenes import SEEDS, write
 
-    folder, seeds = telling.folder / "pictures", SEEDS["demo"][:PICTURES]
-    with telling.step(f"draw {PICTURES:,} landscapes into {nearby(folder)}") as advance:
-        done = iter(range(1, PICTURES + 1))
-        write(folder, seeds, size=SIDE, workers=cores(), on_picture=lambda _: advance(next(done), PICTURES))
+    folder, seeds = telling.folder / "pictures", SEEDS["demo"][: telling.pictures]
+    with telling.step(f"draw {len(seeds):,} landscapes into {nearby(folder)}") as advance:
+        done = iter(range(1, len(seeds) + 1))
+        write(
+            folder,
+            seeds,
+            size=telling.side,
+            workers=cores(),
+            on_picture=lambda _: advance(next(done), len(seeds)),
+        )
 
 
 def add(telling: Telling, library: "Library") -> None:

@@ -45,11 +45,9 @@ class BuiltinGenerator:
 
     image_encoder = None  # it reads vectors of its library's own space
 
-    def __init__(
-        self, pipeline: RetrievalPipeline, weights: str, name: str, *, bfloat16: bool = False
-    ) -> None:
+    def __init__(self, pipeline: RetrievalPipeline, weights: str, *, bfloat16: bool = False) -> None:
         self.pipeline = pipeline
-        self._capabilities = _capabilities(pipeline, weights, name, "bfloat16" if bfloat16 else "float32")
+        self._capabilities = _capabilities(pipeline, weights, "bfloat16" if bfloat16 else "float32")
 
     @property
     def capabilities(self) -> Capabilities:
@@ -170,11 +168,11 @@ def batch_key(request: Request) -> BatchKey:
     )
 
 
-def _capabilities(pipeline: RetrievalPipeline, weights: str, name: str, precision: str) -> Capabilities:
+def _capabilities(pipeline: RetrievalPipeline, weights: str, precision: str) -> Capabilities:
     config, networks = pipeline.config, pipeline.networks.values()
     bytes_in_memory = sum(each.nbytes for network in networks for each in network.state_dict().values())
     return Capabilities(
-        name=name,
+        name="retrieval",
         weights=weights,
         reads=frozenset({"prompt_vector", "vectors", "pictures"}),
         space=config["space"],
@@ -226,7 +224,7 @@ def open_generator(folder: Path, device: str = "auto", *, bfloat16: bool = False
     pipeline.to(pick_device(device))
     for network in pipeline.networks.values():
         torch.nn.Module.to(network, memory_format=torch.channels_last)  # a quarter faster on a CPU
-    return BuiltinGenerator(pipeline, weights, f"builtin/{folder.parent.name}", bfloat16=bfloat16)
+    return BuiltinGenerator(pipeline, weights, bfloat16=bfloat16)
 
 
 def cast(network: Module, dtype: torch.dtype) -> Module:

@@ -13,9 +13,12 @@ from phosphene.errors import StoreError
 LOCK_TIMEOUT = 600  # seconds to wait for the write of another process; building an index takes longest
 
 
-def lock(folder: Path) -> FileLock:
-    """The lock that one writer holds at a time. The system releases it when the process dies."""
-    return FileLock(folder / "write.lock", timeout=LOCK_TIMEOUT)
+def lock(folder: Path, timeout: float = LOCK_TIMEOUT) -> FileLock:
+    """The lock that one writer holds at a time. The system releases it when the process dies.
+
+    Another writer waits for at most `timeout` seconds.
+    """
+    return FileLock(folder / "write.lock", timeout=timeout)
 
 
 @contextmanager
@@ -36,7 +39,7 @@ def _hint(error: Exception, folder: Path) -> str:
     """The hint for an error. LanceDB distinguishes kinds of errors only by their texts."""
     text = str(error)
     if isinstance(error, Timeout):
-        return f"wait for the other process, which has been writing for {LOCK_TIMEOUT} s, or end it"
+        return "wait for the other process, which is still writing, or end it"
     if re.search("No space left|File too large|quota", text):
         return "free some space on that disk; everything that was stored before is intact"
     if re.search("Permission denied|Read-only", text):

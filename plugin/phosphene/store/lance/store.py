@@ -18,7 +18,6 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import timedelta
 from math import isqrt
 from pathlib import Path
 from typing import Any, Self
@@ -26,7 +25,6 @@ from typing import Any, Self
 import lancedb
 import numpy as np
 import pyarrow as pa
-from lancedb.index import IvfFlat
 
 from phosphene.errors import StoreError
 from phosphene.filters import EVERYTHING, OF_FORMAT_1, Filter, split_ids, with_ids
@@ -39,38 +37,24 @@ from phosphene.store.lance.conditions import among, condition
 from phosphene.store.lance.problems import lock, store_errors
 from phosphene.store.lance.rows import hits_of, images_of, raw_rows, rows_of, rows_of_thumbnails
 from phosphene.store.lance.tables import Tables
+from phosphene.store.lance.upkeep import Upkeep
 from phosphene.store.properties import checked_vector
 from phosphene.vectors import Vector, unit
 
-# Up to this many images a search compares with every image, which takes 0.1 s for 512 dimensions on 2 idle
-# cores. Above it, IVF_FLAT answers in a tenth of that (bench/stores.py). It is built in 8 s, and HNSW took 90
-# s.
-EXACT_UP_TO = 100_000
 # A query visits one of two cells of the index. 20 of 316 cells hold 80 % of the nearest images, a third of
 # the cells 99 %, and half of them nearly all, for a few ms more (bench/stores.py).
 VISITED = 2
-STALE = 0.25  # the index is built again when more than this share of the images is not in it
-# The samples of k-means for each cell, and its rounds. LanceDB's defaults, 256 and 50, take three times as
-# long, and the cells are hardly better: a third of them holds 99.6 % instead of 99.4 %.
-SAMPLES, ROUNDS = 32, 20
-
-# Files are merged when there are more than 32 and one more for every 2,000 images, because each file costs a
-# query 0.2 ms. With 512 images in a commit, an image is rewritten four times at most, in a store of any size.
-FRAGMENTS, IMAGES_PER_FRAGMENT = 32, 2_000
-# Replaced files are kept this long, because a reader may still be reading an old version.
-GRACE = {"images": timedelta(minutes=10), "thumbnails": timedelta(minutes=1)}  # only images are iterated over
-
-
+DEFAULT = Upkeep()
 BATCH = 1024  # images that an iteration reads at once
 
 
 class LanceStore:
     """A Store in a folder. Many processes may read and write it at once."""
 
-    def __init__(self, folder: Path, *, exact_up_to: int = EXACT_UP_TO) -> None:
+    def __init__(self, folder: Path, *, upkeep: Upkeep = DEFAULT) -> None:
         self._folder = folder
-        self._exact_up_to = exact_up_to
-        self._tables = Tables(folder)
+        self._upkeep = upkeep
+        self._tables = Tables(folder, upkeep.lock_timeout)
         with store_errors(folder, "read"):
             self._schema: pa.Schema = self._tables.images.schema
         described = (self._schema.metadata or {}).get(b"space")
@@ -99,23 +83,20 @@ class LanceStore:
             return any((folder / "images.lance" / "_versions").glob("*.manifest"))
 
     @classmethod
-    def open(cls, folder: Path, *, exact_up_to: int = EXACT_UP_TO) -> Self:
-        """Open the store in `folder`. Raises StoreError if there is none or it is damaged.
-
-        `exact_up_to` is the number of images above which an index is built.
-        """
+    def open(cls, folder: Path, *, upkeep: Upkeep = DEFAULT) -> Self:
+        """Open the store in `folder`. Raises StoreError if there is none or it is damaged."""
         if not cls.is_in(folder):
             raise StoreError(f"There is no store in `{folder}`.", hint="name the folder of a library")
-        return cls(folder, exact_up_to=exact_up_to)
+        return cls(folder, upkeep=upkeep)
 
     @classmethod
-    def create(cls, folder: Path, space: Space, *, exact_up_to: int = EXACT_UP_TO) -> Self:
+    def create(cls, folder: Path, space: Space, *, upkeep: Upkeep = DEFAULT) -> Self:
         """Make a store in `folder`, or open the existing one, whatever its space is."""
         if cls.is_in(folder):
-            return cls(folder, exact_up_to=exact_up_to)
+            return cls(folder, upkeep=upkeep)
         with store_errors(folder, "created"):
             folder.mkdir(parents=True, exist_ok=True)
-            with lock(folder):
+            with lock(folder, upkeep.lock_timeout):
                 if not cls.is_in(folder):
                     database = lancedb.connect(folder)
                     database.create_table("thumbnails", schema=image_schema.blobs(), exist_ok=True)
@@ -123,7 +104,7 @@ class LanceStore:
                         {"space": json.dumps(asdict(space))}
                     )
                     database.create_table("images", schema=described)
-        store = cls(folder, exact_up_to=exact_up_to)
+        store = cls(folder, upkeep=upkeep)
         store._tables.flush()
         return store
 
@@ -143,7 +124,7 @@ class LanceStore:
             if len(thumbnails):
                 _merge(self._tables.thumbnails, thumbnails)
             _merge(self._tables.images, rows)
-            self._tidy()
+            self._upkeep.tidy(self._tables)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Delete images and their thumbnails. Returns how many images there were."""
@@ -171,7 +152,7 @@ class LanceStore:
             with self._tables.writing():
                 self._tables.images.checkout_latest()
                 self._tables.images.update(where=condition(OF_FORMAT_1), values={"origin": "imported"})
-                self._tidy()
+                self._upkeep.tidy(self._tables)
         return True
 
     def holds_old_rows(self) -> bool:
@@ -243,7 +224,7 @@ class LanceStore:
     def info(self) -> StoreInfo:
         """Facts about this store."""
         with store_errors(self._folder, "read"):
-            few = self.count() <= self._exact_up_to
+            few = self.count() <= self._upkeep.exact_up_to
             exact = few or not self._tables.indexed or not self._tables.images.list_indices()
         return StoreInfo("lancedb", exact, writable=os.access(self._folder, os.W_OK))
 
@@ -278,7 +259,7 @@ class LanceStore:
             search = search.distance_type("cosine").select(columns).limit(count)
             if where != EVERYTHING:
                 search = search.where(condition(where))
-            if not self._tables.indexed or self._at_most(where) <= self._exact_up_to:
+            if not self._tables.indexed or self._at_most(where) <= self._upkeep.exact_up_to:
                 search = search.bypass_vector_index()
             else:  # a maximum of 0 allows more cells until there are enough images
                 search = search.minimum_nprobes(isqrt(self.count()) // VISITED).maximum_nprobes(0)
@@ -293,31 +274,12 @@ class LanceStore:
         """An upper bound for the number of images that match, which is exact only if it has to be."""
         only, _, _ = split_ids(where)
         bound = self.count() if only is None else len(only)
-        return bound if bound <= self._exact_up_to or where == EVERYTHING else self.count(where)
-
-    def _tidy(self) -> None:
-        """Merge files if there are many, and rebuild the index if too many images are not in it."""
-        for table in (self._tables.images, self._tables.thumbnails):
-            shape = table.stats()
-            allowed = FRAGMENTS + shape["num_rows"] // IMAGES_PER_FRAGMENT
-            if shape["fragment_stats"]["num_fragments"] > allowed:
-                table.optimize(cleanup_older_than=GRACE[table.name])
-        rows, indices = self._tables.images.count_rows(), self._tables.images.list_indices()
-        missing = indices[0].num_unindexed_rows if indices else rows
-        if rows > self._exact_up_to and missing > rows * STALE:
-            self._tables.images.create_index(image_schema.VECTOR, config=_index(rows))
+        return bound if bound <= self._upkeep.exact_up_to or where == EVERYTHING else self.count(where)
 
     def _after(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
         """The next batch, or None after the last."""
         with store_errors(self._folder, "read"):
             return next(batches, None)
-
-
-def _index(rows: int) -> IvfFlat:
-    """An index of √rows cells. A cell then has as many images as there are cells."""
-    return IvfFlat(
-        distance_type="cosine", num_partitions=isqrt(rows), sample_rate=SAMPLES, max_iterations=ROUNDS
-    )
 
 
 def _merge(table: Any, rows: pa.Table) -> None:

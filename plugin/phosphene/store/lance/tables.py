@@ -22,7 +22,7 @@ from phosphene.errors import Damage
 from phosphene.files import aside_in
 from phosphene.store import image_schema
 from phosphene.store.lance.durable import Durable
-from phosphene.store.lance.problems import lock, store_errors
+from phosphene.store.lance.problems import LOCK_TIMEOUT, lock, store_errors
 from phosphene.store.lance.versions import Fragment, Recovered, mend, recover, view
 
 NAMES = ("images", "thumbnails")
@@ -31,8 +31,8 @@ NAMES = ("images", "thumbnails")
 class Tables:
     """The tables in a folder. `indexed` is false if the index of the images is damaged."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, lock_timeout: float = LOCK_TIMEOUT) -> None:
+        self._folder, self._lock_timeout = folder, lock_timeout
         self._paths = {name: folder / f"{name}.lance" for name in NAMES}
         self._durable = [Durable(path) for path in self._paths.values()]
         self._view: weakref.finalize[[Path], Tables] | None = None  # removes the folder of `_viewed`
@@ -47,7 +47,7 @@ class Tables:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the lock for writing. At the end, everything that was written is on the disk."""
-        with store_errors(self._folder, "written"), lock(self._folder):
+        with store_errors(self._folder, "written"), lock(self._folder, self._lock_timeout):
             if self.damaged:
                 self._mend()
             yield
@@ -60,7 +60,7 @@ class Tables:
 
     def mend(self) -> None:
         """Read every row. Make what can be read the newest version, and move the rest aside."""
-        with store_errors(self._folder, "written"), lock(self._folder):
+        with store_errors(self._folder, "written"), lock(self._folder, self._lock_timeout):
             self._mend(readable)
             self.flush()
 
