@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,22 @@ def chromium() -> Path:
     """Debian's browser, for pages that a person would open."""
     need("chromium", CHROMIUM.exists(), "`apt-get install chromium`, or name one in PHOSPHENE_CHROMIUM")
     return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A function that returns a checkpoint of `tiny_checkpoints` by its builder's name, built once.
+
+    All tests share it, so copy it before you change it.
+    """
+
+    @cache
+    def built(name: str) -> Path:
+        from tiny_checkpoints import BUILDERS  # imports torch and diffusers
+
+        return BUILDERS[name](tmp_path_factory.mktemp("checkpoints") / name)
+
+    return built
 
 
 @pytest.fixture(scope="session")
