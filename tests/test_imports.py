@@ -59,6 +59,8 @@ LAYERS = (
     },
     {"explore", "maintenance.copying", "store.weaviate.location"},
     {"generation"},
+    {"generators.diffusers.families"},
+    {"catalogue"},
     {"generators", "render"},
     {"opening", "training.generator", "maintenance"},
     {"library"},

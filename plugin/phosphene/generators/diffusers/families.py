@@ -77,6 +77,7 @@ class Family:
     components: Mapping[str, str] = field(
         default_factory=dict
     )  # of other repositories: name → ORG/NAME/FOLDER
+    tiny_vae: str | None = None  # the repository of a TAESD for its latents
     note: str = ""
 
     @property
@@ -126,6 +127,7 @@ SD15 = Family(
     closeness=0.6,
     guidance_scale=7.5,
     schedulers=STEPWISE,
+    tiny_vae="madebyollin/taesd",
 )
 SDXL = Family(
     name="sdxl",
@@ -153,6 +155,7 @@ SDXL = Family(
     num_inference_steps=30,
     guidance_scale=5.0,
     schedulers=STEPWISE,
+    tiny_vae="madebyollin/taesdxl",
 )
 KANDINSKY22 = Family(
     name="kandinsky22",
@@ -196,6 +199,7 @@ UNCLIP = Family(
     num_inference_steps=20,
     guidance_scale=10.0,
     schedulers=STEPWISE,
+    tiny_vae="madebyollin/taesd",
 )
 UNCLIP_SMALL = Family(
     name="unclip-small",
@@ -214,6 +218,7 @@ UNCLIP_SMALL = Family(
     num_inference_steps=20,
     guidance_scale=10.0,
     schedulers=STEPWISE,
+    tiny_vae="madebyollin/taesd",
 )
 FLUX1 = Family(
     name="flux1",
@@ -244,6 +249,7 @@ FLUX1 = Family(
     num_inference_steps=28,
     guidance_scale=3.5,
     schedulers=FLOW,
+    tiny_vae="madebyollin/taef1",
 )
 
 FAMILIES: Mapping[str, Family] = {

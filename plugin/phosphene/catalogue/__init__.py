@@ -1,0 +1,23 @@
+"""The generators that people can get, what is known of each, and where those lie that are on this machine.
+
+`find` leads from a name to files. Nothing here loads a model, and nothing imports torch.
+"""
+
+from pathlib import Path
+
+from phosphene.catalogue import registrations, snapshots
+from phosphene.catalogue.snapshots import Beside as Beside
+from phosphene.catalogue.snapshots import beside as beside
+from phosphene.generators.diffusers.families import FAMILIES
+
+
+def find(name: str) -> Path | None:
+    """The file or the folder of a checkpoint on this machine, or None if it is not here.
+
+    A name is one that `phosphene models add` registered, or that of a family. The files of a family are those
+    in the hub's cache, whoever downloaded them.
+    """
+    if added := registrations.registered().get(name):
+        return added.path
+    family = FAMILIES.get(name)
+    return snapshots.pipeline(family.repository) if family else None
