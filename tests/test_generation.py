@@ -15,7 +15,6 @@ from PIL import Image as pillow
 import phosphene
 from command import lines, run
 from phosphene.errors import GenerationError, PluginError, Upgraded
-from phosphene.filters import IMPORTED
 from phosphene.generation import Generated, Reference, Request
 from phosphene.generation.choosing import choose, noise_seed, target_of
 from phosphene.generation.planning import Plan, words_of
@@ -65,7 +64,7 @@ def test_planning_reads_the_store_once_and_pictures_only_when_they_are_opened(li
     counting = Counting(library.store)
     planner = replace(library.generation, store=counting).planner
     request = Request(seed=1, num_inference_steps=1)
-    plan = planner.plan(parse("a red house"), request, where=IMPORTED, neighbours=3)
+    plan = planner.plan(parse("a red house"), request, {"neighbours": 3})
 
     assert counting.calls == {"near": 1}
     assert len(plan.request.references) == len(plan.parents) == 3

@@ -266,9 +266,8 @@ def test_ctrl_c_in_the_middle_of_storing_keeps_what_is_being_stored(
 
 def test_of_the_candidates_one_that_is_near_to_the_prompt_is_kept(library: Library) -> None:
     kept = library.generate(PROMPT, 4, candidates=4, seed=1, num_inference_steps=4)
-    plan = library.generation.planner.plan(
-        parse(PROMPT), Request(seed=1, num_inference_steps=4), where=IMPORTED, candidates=1
-    )
+    request = Request(seed=1, num_inference_steps=4)
+    plan = library.generation.planner.plan(parse(PROMPT), request, {"candidates": 1})
     plans = [
         replace(plan.with_seed(seed), candidate=candidate) for seed in range(1, 5) for candidate in range(4)
     ]

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from phosphene.generation.novelty import Novelty as Novelty
     from phosphene.generation.replaying import Replayed as Replayed
     from phosphene.generation.requests import Step as Step
+    from phosphene.generation.wishes import Wishes as Wishes
     from phosphene.ingest.progress import Added as Added
     from phosphene.ingest.progress import Progress as Progress
     from phosphene.library import Library as Library
@@ -76,6 +77,7 @@ _MODULES = {
     "phosphene.generation.novelty": ("Novelty",),
     "phosphene.generation.replaying": ("Replayed",),
     "phosphene.generation.requests": ("Step",),
+    "phosphene.generation.wishes": ("Wishes",),
     "phosphene.ingest.progress": ("Added", "Progress"),
     "phosphene.library": ("Library",),
     "phosphene.maintenance.missing": ("Missing",),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
+from typing import Unpack
 
 from PIL.Image import Image as Picture
 
@@ -17,12 +18,12 @@ from phosphene.explore.family import with_relatives
 from phosphene.explore.map import Map, map_of
 from phosphene.explore.walk import Stop, walk
 from phosphene.filters import of_origin
-from phosphene.generation import Fit, Generator, OnStep, Value
+from phosphene.generation import Generator, OnStep
 from phosphene.generation.making import GeneratedImage
 from phosphene.generation.replaying import Replayed
 from phosphene.generation.service import GenerationService
+from phosphene.generation.wishes import Wishes
 from phosphene.generators import open_generator
-from phosphene.images.sizes import Size
 from phosphene.ingest import Added, Progress, add
 from phosphene.journal import Journal
 from phosphene.maintenance.missing import Missing, missing
@@ -162,41 +163,20 @@ class Library:
         prompt: str | Sequence[str] | Query,
         count: int = 4,
         *,
-        neighbours: int | None = None,
-        origin: Origin | None = "imported",
-        seed: int | None = None,
-        negative: Sequence[str] = (),
-        init: Path | str | None = None,
-        strength: float | None = None,
-        mask: Path | str | None = None,
-        fit: Fit = "crop",
-        size: Size | None = None,
-        num_inference_steps: int | None = None,
-        guidance_scale: float | None = None,
-        candidates: int | None = None,
         into: "Library | None" = None,
         on_step: OnStep | None = None,
-        **options: Value,
+        **wishes: Unpack[Wishes],
     ) -> list[GeneratedImage]:
         """Make pictures from a prompt and the images nearest to it, and keep them with their lineage.
 
-        The nearest `neighbours` of an `origin` lead each of the `count` pictures (None: 6, or as many as the
-        generator takes). Picture i has the seed `seed + i`. `negative` are queries to steer away from. `init`
-        (a file or an id) is the picture to start from, and `strength` in (0, 1] says how far to depart from
-        it. The white part of the `mask` is repainted. `fit` says how an init image of other proportions is
-        fitted. Of so many `candidates` of each picture the one nearest to the prompt is kept. `options` are
-        the generator's own, such as `image_guidance_scale`. What is None is the generator's default.
+        The nearest images lead each of the `count` pictures. `Wishes` lists what else can be asked for.
 
         The pictures are kept in the library `into`, which must be of the same space, or else in this one.
         Making the same picture again changes nothing. An `on_step` that returns False stops. Raises
         GenerationError for what the generator cannot do.
         """
-        return self.generation.generate(
-            as_query(prompt), count, seed=seed, into=self._target(into), on_step=on_step, options=options,
-            fit=fit, strength=strength, size=size, num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale, where=of_origin(origin), neighbours=neighbours,
-            negative=negative, init=init, mask=mask, candidates=candidates,
-        )  # fmt: skip
+        target = self._target(into)
+        return self.generation.generate(as_query(prompt), count, wishes, into=target, on_step=on_step)
 
     def walk(
         self,

@@ -6,16 +6,16 @@ The store is read once for each plan, see `neighbours`.
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from phosphene.errors import GenerationError, InitImageWarning, QueryError
-from phosphene.filters import IMPORTED, Filter
+from phosphene.filters import IMPORTED, Filter, of_origin
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.checks import completed
 from phosphene.generation.fitting import fit_warnings
 from phosphene.generation.init_images import InitImage, InitImages
 from phosphene.generation.neighbours import nearest, references
 from phosphene.generation.requests import Reference, Request
+from phosphene.generation.wishes import Wishes
 from phosphene.images import open_mask
 from phosphene.query import Query, parse
 from phosphene.recipes.bounds import MAX_CANDIDATES
@@ -61,24 +61,14 @@ class Planner:
         """The capabilities of the generator. The first access loads it."""
         return self.load_capabilities()
 
-    def plan(
-        self,
-        query: Query,
-        request: Request,
-        *,
-        where: Filter,
-        neighbours: int | None = None,
-        negative: Sequence[str] = (),
-        init: Path | str | None = None,
-        mask: Path | str | None = None,
-        candidates: int | None = None,
-    ) -> Plan:
-        """A plan for a query. `request` holds the numbers and options that the user gave.
+    def plan(self, query: Query, request: Request, wishes: Wishes) -> Plan:
+        """A plan for a query. `request` holds the numbers and options that the user wishes.
 
         Raises ImageError or QueryError for an init image or a mask that cannot be opened, QueryError for a
         negative that means the same as the prompt, and GenerationError for a request that the generator does
         not allow.
         """
+        init, mask, negative = wishes.get("init"), wishes.get("mask"), wishes.get("negative", ())
         init_image = None if init is None else self.init_images.open(init)  # fails before a model is loaded
         mask_image = None if mask is None else self.init_images.open(mask, open_mask)
         target = rounded(self.vector(query))
@@ -90,8 +80,14 @@ class Planner:
             init=init_image.picture if init_image else None,
             mask=mask_image.picture if mask_image else None,
         )
-        prompt = query.without_folders
-        plan = self.at(target, prompt, request, neighbours=neighbours, where=where, candidates=candidates)
+        plan = self.at(
+            target,
+            query.without_folders,
+            request,
+            where=of_origin(wishes.get("origin", "imported")),
+            neighbours=wishes.get("neighbours"),
+            candidates=wishes.get("candidates"),
+        )
         _warn(plan.request)
         return replace(
             plan,

@@ -1,20 +1,19 @@
 """Generating for one library: plan, make, keep. This is what `Library` delegates to."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from phosphene.embedding import Embedder
 from phosphene.explore.walk import Stop
-from phosphene.generation import Fit, Generator, OnStep, Request, Value
+from phosphene.generation import Generator, OnStep
 from phosphene.generation.init_images import InitImages
 from phosphene.generation.keeping import Keeper
 from phosphene.generation.making import GeneratedImage, Maker
 from phosphene.generation.planning import Planner, walk_plans
 from phosphene.generation.replaying import Replayed, recipe_in, replay
-from phosphene.images.sizes import Size
+from phosphene.generation.wishes import Wishes, request_of
 from phosphene.journal import Journal
 from phosphene.picture_loader import PictureLoader
 from phosphene.query import Query, parse
@@ -65,33 +64,18 @@ class GenerationService:
         self,
         query: Query,
         count: int,
+        wishes: Wishes,
         *,
-        seed: int | None,
         into: "GenerationService",
         on_step: OnStep | None,
-        options: Mapping[str, Value],
-        fit: Fit,
-        strength: float | None,
-        size: Size | None,
-        num_inference_steps: int | None,
-        guidance_scale: float | None,
-        **selection: Any,
     ) -> list[GeneratedImage]:
         """Make `count` pictures of consecutive seeds and keep them in the target library `into`.
 
-        `selection` is what `Planner.plan` takes besides. The init image and the mask are remembered in
-        both libraries, so that a replay finds them.
+        The init image and the mask are remembered in both libraries, so that a replay finds them.
         """
-        request = Request(
-            seed=random_seed(count) if seed is None else seed,
-            fit=fit,
-            strength=strength,
-            size=size,
-            num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale,
-            options={name: value for name, value in options.items() if value is not None},
-        )
-        plan = self.planner.plan(query, request, **selection)
+        seed = wishes.get("seed")
+        request = request_of(wishes, random_seed(count) if seed is None else seed)
+        plan = self.planner.plan(query, request, wishes)
         for library in (self,) if into is self else (self, into):
             library.init_images.remember(plan.init)
             library.init_images.remember(plan.mask)

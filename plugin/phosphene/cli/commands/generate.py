@@ -153,7 +153,7 @@ def generate(
     output = settings.output
     with settings.open(generator=generator) as library, target_library(settings, library, into) as target:
         target.generation.keeper.check()  # a library that is only read says so before any model loads
-        wishes |= _typed(library, options)
+        wishes["options"] = _typed(library, options)
         with counting_kept(settings, target), output.progress("generating") as advance:
             made = library.generate(
                 query, origin=origin_of(origin), into=target, on_step=on_step(advance), **wishes

@@ -1,0 +1,46 @@
+"""The wishes of a user for a generation: the keyword arguments of `Library.generate`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypedDict
+
+from phosphene.generation.requests import Request, Value
+from phosphene.images.sizes import Size
+from phosphene.recipes.bounds import Fit
+from phosphene.records import Origin
+
+# The wishes that a request takes as they are.
+REQUESTED = ("fit", "strength", "size", "num_inference_steps", "guidance_scale")
+BUILT_IN = ("image_guidance_scale", "neighbour_strength")  # options of the built-in generator
+
+
+class Wishes(TypedDict, total=False):
+    """What `Library.generate` takes besides a prompt. None stands for a default, as leaving it out does."""
+
+    neighbours: (
+        int | None
+    )  # how many images lead each picture; by default 6, or as many as the generator takes
+    origin: Origin | None  # of the neighbours; by default `imported`, and None for all images
+    seed: int | None  # of the first picture; those after it have the next ones. By default random
+    negative: Sequence[str]  # queries to steer away from
+    init: Path | str | None  # the picture to start from: a file or an id
+    strength: float | None  # how far to depart from `init`, in (0, 1]
+    mask: Path | str | None  # its white part is repainted
+    fit: Fit | None  # how `init` is fitted to the size; by default `crop`
+    size: Size | None  # width and height in pixels
+    num_inference_steps: int | None
+    guidance_scale: float | None  # how closely the prompt is followed
+    candidates: int | None  # so many are made of each picture, and the nearest to the prompt is kept
+    image_guidance_scale: float | None  # of the built-in generator: how closely neighbours are followed
+    neighbour_strength: float | None  # of the built-in generator: how far to depart from their pictures
+    options: Mapping[str, Value]  # of the generator's own, by their names
+
+
+def request_of(wishes: Wishes, seed: int) -> Request:
+    """The numbers and options of a request. A wish of another name is an option of the generator."""
+    given: dict[str, Any] = {name: value for name, value in wishes.items() if value is not None}
+    own = {
+        name: value for name, value in given.items() if name in BUILT_IN or name not in Wishes.__annotations__
+    }
+    options = {**own, **given.get("options", {})}
+    return Request(seed=seed, options=options, **{name: given[name] for name in REQUESTED if name in given})
