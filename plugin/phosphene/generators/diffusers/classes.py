@@ -1,0 +1,69 @@
+"""The classes that the components of a checkpoint may have.
+
+A checkpoint names its classes, and a stranger may have made it. So the names are looked up in this table, and
+only what stands here is imported.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+# A network has weights. A processor prepares pictures, and has only settings, as a scheduler has.
+ComponentKind = Literal["network", "tokenizer", "scheduler", "processor"]
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentClass:
+    """A class by the module that has it.
+
+    `prefixes` are what weights may have before their names, because versions of transformers differ in it.
+    """
+
+    name: str
+    module: str
+    kind: ComponentKind
+    prefixes: tuple[str, ...] = ()
+
+    @property
+    def stem(self) -> str:
+        """The name of its file of weights without the ending."""
+        return "model" if self.module == "transformers" else "diffusion_pytorch_model"
+
+    def load(self) -> Any:
+        """Import the class."""
+        return getattr(import_module(self.module), self.name)
+
+
+def _all(
+    module: str, kind: ComponentKind, *names: str, prefixes: tuple[str, ...] = ()
+) -> dict[str, ComponentClass]:
+    return {name: ComponentClass(name, module, kind, prefixes) for name in names}
+
+
+NORMALIZER = "diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer"
+CLIP_TEXT, CLIP_VISION = ("text_model.",), ("vision_model.",)
+CURRENT: Mapping[str, ComponentClass] = {
+    **_all("diffusers", "network", "UNet2DConditionModel", "FluxTransformer2DModel"),
+    **_all("diffusers", "network", "AutoencoderKL", "AutoencoderTiny", "VQModel"),
+    **_all(NORMALIZER, "network", "StableUnCLIPImageNormalizer"),
+    **_all("transformers", "network", "CLIPTextModel", "CLIPTextModelWithProjection", prefixes=CLIP_TEXT),
+    **_all("transformers", "network", "CLIPVisionModelWithProjection", prefixes=CLIP_VISION),
+    **_all("transformers", "network", "T5EncoderModel"),
+    **_all("transformers", "tokenizer", "CLIPTokenizer", "T5Tokenizer"),
+    **_all("transformers", "processor", "CLIPImageProcessor"),
+    **_all("diffusers", "scheduler", "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LCMScheduler"),
+    **_all("diffusers", "scheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler"),
+    **_all("diffusers", "scheduler", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler"),
+    **_all("diffusers", "scheduler", "HeunDiscreteScheduler", "FlowMatchEulerDiscreteScheduler"),
+}
+# Names that transformers has given up, which older checkpoints have.
+FORMER_NAMES: Mapping[str, str] = {
+    "CLIPFeatureExtractor": "CLIPImageProcessor",
+    "CLIPTokenizerFast": "CLIPTokenizer",
+    "T5TokenizerFast": "T5Tokenizer",
+}
+CLASSES: Mapping[str, ComponentClass] = {
+    **CURRENT,
+    **{former: CURRENT[name] for former, name in FORMER_NAMES.items()},
+}

@@ -1,0 +1,228 @@
+"""Loads the components of a checkpoint: networks, tokenizers, schedulers and what prepares pictures.
+
+A stranger may have made their files. Classes come from `classes`, settings are checked first, weights are
+safetensors, and nothing in the files can name code, another file or a place on the hub.
+"""
+
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phosphene.embedding import plain
+from phosphene.errors import ModelError
+from phosphene.generators.diffusers.classes import CLASSES, ComponentClass
+from phosphene.generators.diffusers.headers import Header, Shape, faults, read_header, summary, weight_files
+
+if TYPE_CHECKING:
+    import torch
+
+SETTINGS = {
+    "network": "config.json",
+    "scheduler": "scheduler_config.json",
+    "processor": "preprocessor_config.json",
+    "tokenizer": "tokenizer_config.json",
+}
+# Settings that would name code or other files. diffusers' and transformers' own notes begin with `_`.
+NAMING_CODE = ("auto_map", "implementation", "custom_pipelines", "trust_remote_code")
+MOST_LAYERS, LARGEST, LONGEST, DEEPEST = 1024, 1_000_000, 4096, 4  # no known checkpoint comes near them
+IDLE = ("position_ids", "inv_freq")  # weights that old files have and that nothing reads
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """A component in a folder of its own. Its settings are checked, and nothing is loaded yet.
+
+    A tokenizer's settings stay in its files, of which `plain` makes a copy without anything that names code.
+    """
+
+    name: str
+    kind: ComponentClass
+    folder: Path
+    config: Mapping[str, Any]
+    header: Header | None = None  # only of a network
+
+
+def find(folder: Path, name: str, class_name: str) -> Component:
+    """The component `name` of the checkpoint in `folder`. Raises ModelError if it cannot be used."""
+    if class_name not in CLASSES:
+        raise ModelError(
+            f"`{folder}` has a `{name}` of the class `{class_name[:80]}`, which phosphene does not load.",
+            hint="use a checkpoint that has only classes of diffusers and transformers",
+        )
+    kind, place = CLASSES[class_name], folder / name
+    file = place / SETTINGS[kind.kind]
+    if not file.is_file():
+        raise ModelError(f"`{file}` is missing.", hint="download the checkpoint again")
+    config = {} if kind.kind == "tokenizer" else checked(plain.settings(file), file)
+    header = read_header(*weight_files(place, kind.stem)) if kind.kind == "network" else None
+    return Component(name, kind, place, config, header)
+
+
+def checked(config: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    """The settings of a network or a scheduler, without those that name code.
+
+    Raises ModelError for values that no network has, because building one of them could take forever.
+    """
+    if config.get("quantization_config"):
+        raise ModelError(
+            f"`{file}` is of a quantised network, which phosphene reads only as GGUF.",
+            hint="get the checkpoint in half or full precision, or as GGUF",
+        )
+    kept = {
+        key: value
+        for key, value in config.items()
+        if not key.startswith("_") and not any(word in key for word in NAMING_CODE)
+    }
+    for key, value in _leaves(kept):
+        if not _bounded(key, value):
+            raise ModelError(
+                f"`{file}` has an odd value of `{key[:80]}`: {ascii(value)[:80]}.",
+                hint="download the checkpoint again",
+            )
+    return kept
+
+
+def whole(components: Mapping[str, Component], place: Path) -> None:
+    """Raise ModelError if a network lacks weights, or has weights of another shape or of another network.
+
+    diffusers and transformers would fill them with random numbers and go on.
+    """
+    found = [f"{name} ({'; '.join(wrong)})" for name, each in components.items() if (wrong := lacks(each))]
+    if found:
+        raise ModelError(
+            f"The checkpoint `{place}` is not whole: {', '.join(found)}.",
+            hint="download the checkpoint again",
+        )
+
+
+def lacks(component: Component) -> list[str]:
+    """What is wrong with the weights of a network, by its header alone."""
+    if component.header is None:
+        return []
+    wanted, names = _wanted(component)
+    stored = {
+        names.get(name, name): shape
+        for name, shape in _renamed(component.header.shapes, names, component.kind.prefixes).items()
+    }
+    wrong = faults(wanted, stored)
+    if component.kind.module != "transformers":  # whose files often have the weights of other models, too
+        spare = [name for name in stored if name not in wanted and not name.endswith(IDLE)]
+        wrong += summary("unexpected", spare)
+    return wrong
+
+
+def load(component: Component, dtype: "torch.dtype") -> Any:
+    """Load a component. Its weights have to be whole. Raises ModelError if its files do not fit."""
+    made, config = component.kind.load(), dict(component.config)
+    if component.kind.kind == "scheduler":
+        return made.from_config(config)
+    if component.kind.kind == "processor":
+        return made.from_dict(config)
+    if component.kind.kind == "tokenizer":
+        with plain.tokenizer_of(component.folder) as folder:
+            return made.from_pretrained(str(folder), local_files_only=True)
+    return _network(component, dtype).eval().requires_grad_(False)
+
+
+def _network(component: Component, dtype: "torch.dtype") -> Any:
+    """A network with its weights. Raises ModelError if weights are missing that the header check missed."""
+    assert component.header is not None
+    made = component.kind.load()
+    if component.kind.module == "transformers":
+        weights = _weights(component.header)
+        config = made.config_class.from_dict(dict(component.config))
+        network, report = made.from_pretrained(
+            None, config=config, state_dict=weights, dtype=dtype, output_loading_info=True
+        )
+    else:
+        network, report = made.from_pretrained(
+            str(component.folder),
+            torch_dtype=dtype,
+            variant=_variant(component.header),
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    if missing := sorted(report["missing_keys"]):
+        raise ModelError(
+            f"`{component.folder}` is not whole: {'; '.join(summary('missing', missing))}.",
+            hint="download the checkpoint again",
+        )
+    return network
+
+
+def _weights(header: Header) -> "dict[str, torch.Tensor]":
+    from safetensors.torch import load_file
+
+    return {name: weight for file in header.files for name, weight in load_file(file).items()}
+
+
+def _variant(header: Header) -> str | None:
+    """`fp16` for a file such as `model.fp16.safetensors`."""
+    parts = header.files[0].name.split(".")
+    return next((part[:4] for part in parts[1:-1] if part[:4] in ("fp16", "bf16")), None)
+
+
+def _wanted(component: Component) -> tuple[dict[str, Shape], dict[str, str]]:
+    """The shapes of the weights that a network has, and the name under which each of its names stands there.
+
+    Weights that are tied to each other have several names, and files have any of them.
+    """
+    import torch
+
+    made, config = component.kind.load(), dict(component.config)
+    with torch.device("meta"):  # shapes without memory
+        if component.kind.module == "transformers":
+            network = made(made.config_class.from_dict(config))
+        else:
+            network = made.from_config(config)
+    first: dict[int, str] = {}
+    weights = network.state_dict(keep_vars=True)
+    names = {name: first.setdefault(id(weight), name) for name, weight in weights.items()}
+    return {name: tuple(weights[name].shape) for name in first.values()}, names
+
+
+def _renamed(
+    stored: Mapping[str, Shape], known: Container[str], prefixes: tuple[str, ...]
+) -> dict[str, Shape]:
+    """The stored shapes under the names that the installed versions of the libraries have for them."""
+    return {_name(name, known, prefixes): shape for name, shape in stored.items()}
+
+
+def _name(stored: str, known: Container[str], prefixes: tuple[str, ...]) -> str:
+    if stored in known:
+        return stored
+    for prefix in prefixes:
+        for name in (stored.removeprefix(prefix), prefix + stored):
+            if name in known:
+                return name
+    parts = stored.split(".")
+    if len(parts) > 1 and parts[-2] in FORMER_ATTENTION:
+        return ".".join([*parts[:-2], FORMER_ATTENTION[parts[-2]], parts[-1]])
+    return stored
+
+
+# The names of the layers of attention in VAEs of 2022, which diffusers still reads.
+FORMER_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+
+
+def _leaves(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """All numbers and texts in settings, with the nearest key. What lies too deep is a leaf as a whole."""
+    if depth < DEEPEST and isinstance(value, dict):
+        for name, each in value.items():
+            yield from _leaves(each, str(name), depth + 1)
+    elif depth < DEEPEST and isinstance(value, list) and len(value) <= LONGEST:
+        for each in value:
+            yield from _leaves(each, key, depth + 1)
+    else:
+        yield key, value
+
+
+def _bounded(key: str, value: Any) -> bool:
+    """Whether a value is one that settings of a network can have, so that building it costs little."""
+    if isinstance(value, bool) or value is None:
+        return True
+    if isinstance(value, int):
+        return abs(value) <= (MOST_LAYERS if "layers" in key else LARGEST)
+    return isinstance(value, float) or (isinstance(value, str) and len(value) <= LONGEST)
