@@ -490,7 +490,7 @@ def test_a_token_that_could_be_guessed_is_a_wrong_call() -> None:
     for token in ("short", "with/slash-0123456789"):
         ended = run("serve", "--token", token)
         assert ended.exit_code == 2
-        assert "16 or more" in ended.stderr
+        assert "at least 16 of" in ended.stderr
 
 
 def test_limits_hold_together() -> None:

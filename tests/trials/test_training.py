@@ -135,7 +135,7 @@ def test_an_interrupted_training_keeps_what_it_says(number: signal.Signals, code
     with signalled(number, log.exists):
         result = clip(trial, "-o", "out", "--steps", 500)
     assert result.exit_code == code
-    assert "what was learnt is in out/training; the same command goes on from there" in result.stderr
+    assert "the last checkpoint is in out/training; the same command goes on from there" in result.stderr
     assert 0 < torch.load(checkpoint, weights_only=True)["steps"] < 500
 
 
@@ -144,7 +144,7 @@ def test_an_interrupt_while_pictures_are_read_says_that_nothing_is_learnt_yet(tr
         result = clip(trial, "-o", "out", "--steps", 500)
     assert result.exit_code == 130
     learnt = Path("out/training/checkpoint.pt").exists()
-    assert ("nothing was learnt yet" in result.stderr) is not learnt
+    assert ("there is no checkpoint yet" in result.stderr) is not learnt
     assert clip(trial, "-o", "out", "--steps", 1).exit_code == 0
 
 

@@ -1,7 +1,7 @@
-"""The command line: parse, call the Library, show.
+"""The command line. It parses arguments, calls the Library and prints the results.
 
-Only click is imported here, and by the modules below; everything else loads inside the command
-that needs it, so that `phosphene --help` answers at once.
+This module and those beside it import only click at the top. Each command imports what else it
+needs when it runs, so `phosphene --help` answers at once.
 """
 
 import sys
@@ -38,24 +38,24 @@ from phosphene.cli.streams import fill, plain, prepare
 
 
 class Commands(click.Group):
-    """A group that lists its commands in the order they were added, and says faults in sentences."""
+    """A group that lists its commands in the order they were added, and reports errors as sentences."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands as a newcomer meets them, rather than by the alphabet."""
+        """List the commands in the order a newcomer meets them, not alphabetically."""
         return list(self.commands)
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run as a program does: with streams that take any text."""
+        """Run the program, after preparing both streams for any text."""
         prepare()
         return super().main(*args, **extra)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """Read the options of the group; `--help` and `--version` are answered here."""
+        """Read the options of the group, and answer `--help` and `--version`."""
         with told(Settings()):
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what the library raises becomes `Error: …` and `hint: …`."""
+        """Run the command, and print what the library raises as `Error: …` and `hint: …`."""
         settings = ctx.ensure_object(Settings)
         if plain():
             ctx.color = False  # click itself does not honour NO_COLOR
@@ -75,9 +75,9 @@ def phosphene() -> None:
       phosphene -L photos.lib search ./one-like-this.jpg
       phosphene -L drawn.lib generate a red house in the snow at night
 
-    -L, --json, -q and --device may stand before or after the command. Results go to stdout,
-    everything else to stderr; the exit code is 0 when done, 1 after an error, 2 for a wrong call
-    and 130 after Ctrl-C.
+    -L, --json, -q and --device may stand before or after the command. Results go to stdout, and
+    everything else goes to stderr. The exit code is 0 after success, 1 after an error, 2 if the
+    command was called wrongly, and 130 after Ctrl-C.
     """
 
 
@@ -107,7 +107,7 @@ for _command in (
 
 
 def help_pages() -> Iterator[tuple[str, str]]:
-    """Every command's name and `--help`, as docs/commands.md shows them."""
+    """Yield every command's name and `--help`, as docs/commands.md shows them."""
 
     def pages(command: click.Command, name: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
         settings = {**command.context_settings, "terminal_width": 100}
@@ -121,6 +121,6 @@ def help_pages() -> Iterator[tuple[str, str]]:
 
 
 def main() -> None:
-    """The console script."""
+    """Run the console script `phosphene`."""
     fill()
     sys.exit(phosphene(prog_name="phosphene"))

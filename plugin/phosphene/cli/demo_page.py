@@ -1,4 +1,4 @@
-"""The demo's page: what the demo did, told with the very pictures it found and made."""
+"""The demo's page. It tells what the demo did, and shows the pictures that it found and generated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ SMALL, LARGE, FULL = 160, 320, 1600  # pixels of the longer side
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What there is to tell. `again` ranks every image of the library for the same prompt."""
+    """What the demo did. `again` has every image of the library, ranked for the same prompt."""
 
     folder: Path
     library: Library
@@ -31,7 +31,7 @@ class Story:
 
     @property
     def ranks(self) -> list[int]:
-        """Where the new pictures come among all."""
+        """The ranks of the new pictures among all."""
         new = {entry.image.id for entry in self.made}
         return [rank for rank, hit in enumerate(self.again, start=1) if hit.image.id in new]
 
@@ -41,23 +41,23 @@ class Story:
 
 
 def write_story(story: Story) -> Path:
-    """Write index.html, whole or not at all; it holds everything that it shows."""
+    """Write index.html, whole or not at all. Every picture is embedded in the file itself."""
     state = story.library.status()
     text = page(
         story.prompt.capitalize(),
-        "Words and pictures share one space. A search finds what the words mean, a diffusion model makes "
-        "new pictures from what was found, and the library takes them in.",
+        "Words and pictures share one vector space. A search finds the pictures nearest to a prompt. A "
+        "diffusion model makes new pictures from them, and the library stores these too.",
         [_drawn(story), _found(story), _made(story), _again(story), _noise(story), _walk(story), _map(story)],
         opening=[_picture(story, entry.image, LARGE) for entry in story.made],
         facts=[
-            ("landscapes, drawn", f"{state.imported:,}"),
-            ("generated", f"{state.generated:,}"),
-            ("numbers to a picture", f"{state.dimension:,}"),
+            ("drawn landscapes", f"{state.imported:,}"),
+            ("generated pictures", f"{state.generated:,}"),
+            ("numbers in each vector", f"{state.dimension:,}"),
             ("downloads", "0"),
         ],
-        footer="Now with your own pictures: `phosphene -L photos.lib add ~/Pictures`, then "
+        footer="Try it with your own pictures: run `phosphene -L photos.lib add ~/Pictures`, then "
         "`phosphene -L photos.lib search dog on a beach`.\n\n"
-        "Every picture on this page was drawn by a program or made by a model.",
+        "A program drew or a model generated every picture on this page.",
     )
     path = story.folder / "index.html"
     write(path, text.encode(errors="replace"))
@@ -72,9 +72,9 @@ def _drawn(story: Story) -> Section:
     place = "a collection of Weaviate" if story.library.store.info().kind == "weaviate" else "a folder"
     return Section(
         "A library of landscapes",
-        f"A program drew {len(every):,} landscapes and wrote captions for each. A small CLIP, trained on "
-        "other drawings of this kind, turned every picture into a vector, and the vectors went into a store "
-        f"that is {place}.",
+        f"A program drew {len(every):,} landscapes and wrote captions for each. A small CLIP, which was "
+        "trained on other drawings of this kind, turned every picture into a vector. The vectors are stored "
+        f"in {place}.",
         _command(story, "add", quote(nearby(story.folder / "pictures")), "--model landscape"),
         [_picture(story, image, LARGE) for image in every[:: max(1, len(every) // SAMPLE)][:SAMPLE]],
     )
@@ -83,8 +83,8 @@ def _drawn(story: Story) -> Section:
 def _found(story: Story) -> Section:
     return Section(
         "Search by meaning",
-        "The prompt becomes a vector of the same space. Its nearest pictures are the hits; the score is the "
-        "cosine of the angle between the two. Captions play no part in it.",
+        "The same CLIP turns the prompt into a vector. The hits are the pictures with the nearest vectors, "
+        "and the score is the cosine similarity. The search does not read captions.",
         _command(story, "search", story.prompt, "--origin imported"),
         hits=[_hit(story, hit) for hit in story.first],
     )
@@ -92,9 +92,9 @@ def _found(story: Story) -> Section:
 
 def _made(story: Story) -> Section:
     return Section(
-        "Generate from what was found",
-        "The six nearest pictures are the parents. A diffusion model starts from the two nearest of them, "
-        "all but drowned in noise, and is led by the vectors of all six and by that of the prompt. "
+        "Generate from the nearest pictures",
+        "The six nearest pictures are the parents. A diffusion model starts from the two nearest ones, with "
+        "much noise added. The vectors of all six and the vector of the prompt steer it. "
         f"{_novelty(story)}",
         _command(story, "generate", story.prompt, f"--seed {story.made[0].seed}"),
         lineages=[_lineage(story, entry) for entry in story.made],
@@ -102,15 +102,15 @@ def _made(story: Story) -> Section:
 
 
 def _novelty(story: Story) -> str:
-    """How near the new pictures came to the old ones, in figures."""
+    """Say in figures how similar the new pictures are to the drawn ones."""
     known = [entry.novelty for entry in story.made if entry.novelty]
     shares = [novelty.percentile for novelty in known if novelty.percentile is not None]
     if not shares:
         return ""
     nearest = max(novelty.similarity for novelty in known)
     return (
-        f"The nearest that any of the four came to a drawn picture is a similarity of {nearest:.3f}: nearer "
-        f"than {max(shares):.0f} % of the drawn ones are to their own nearest."
+        f"The highest similarity of any of the four to a drawn picture is {nearest:.3f}. "
+        f"{max(shares):.0f} % of the drawn pictures are less similar to their own nearest one."
     )
 
 
@@ -119,8 +119,8 @@ def _again(story: Story) -> Section:
     ranks = ", ".join(map(str, story.ranks))
     return Section(
         "And find them again",
-        "What was made went into the same store, with its lineage. The same search now ranks "
-        f"{len(story.again):,} pictures; the new ones come in at {ranks}.",
+        "The new pictures are in the same store, with their lineage. The same search now ranks "
+        f"{len(story.again):,} pictures, and the new ones have the ranks {ranks}.",
         _command(story, "search", story.prompt, f"-n {len(story.shown())}"),
         hits=[_hit(story, hit) for hit in story.shown()],
     )
@@ -129,11 +129,11 @@ def _again(story: Story) -> Section:
 def _noise(story: Story) -> Section:
     return Section(
         "Into noise and out of it",
-        "The model learned from pictures that sink into noise. To generate, it walks that path back: at "
-        "every step it says what clean picture it sees, and goes a little way towards it.",
+        "The model learned from pictures with more and more noise. To generate, it goes the other way: at "
+        "every step it predicts the clean picture, and removes a little of the noise.",
         figures=[
             film(story.folder / "noising.webp", "a drawn picture becomes noise"),
-            film(story.folder / "denoising.webp", "what the model saw at each step", mark=True),
+            film(story.folder / "denoising.webp", "the model's prediction at each step", mark=True),
         ],
     )
 
@@ -142,9 +142,9 @@ def _walk(story: Story) -> Section:
 
     start, end = story.ends
     return Section(
-        "A walk between two ideas",
-        "The shortest way between two vectors is a great circle. At each stop stands the nearest drawn "
-        "picture and, below it, one that was generated from that very place.",
+        "A walk between two prompts",
+        "The shortest way between two unit vectors is an arc of a great circle. The upper row shows the "
+        "nearest drawn picture at each stop, and the lower row a picture that was generated there.",
         _command(story, "walk", f'"{start}" "{end}"', "--generate"),
         [
             film(story.folder / "walk.webp", f"from {start} to {end}", mark=True),
@@ -156,10 +156,10 @@ def _walk(story: Story) -> Section:
 def _map(story: Story) -> Section:
     return Section(
         "The whole library",
-        "The two directions along which the vectors differ most, with pictures instead of dots. The new "
-        "ones are framed and tied to their parents.",
+        "The map shows pictures instead of dots. Its axes are the two directions along which the vectors "
+        "vary most (PCA). The new pictures have a frame, and lines lead to their parents.",
         _command(story, "map"),
-        [_sheet(story, "map.png", "what is alike lies together")],
+        [_sheet(story, "map.png", "similar pictures lie together")],
     )
 
 
@@ -186,7 +186,7 @@ def _lineage(story: Story, entry: GeneratedImage) -> Lineage:
 
 
 def _parents(story: Story, image: Image) -> list[Figure]:
-    """Small pictures of the neighbours that conditioned it; their captions are the alternative text."""
+    """Small pictures of the neighbours that conditioned it, with their captions as alternative texts."""
     parents = story.library.store.get([parent.id for parent in image.parents])
     return [
         figure(story.library.picture(parent, side=SMALL), side=SMALL, alt=parent.caption)

@@ -1,4 +1,4 @@
-"""Faults and warnings as people read them: a sentence, a blank line, a hint; never a traceback."""
+"""Errors and warnings for people. They read a sentence and a hint, and never a traceback."""
 
 import errno
 import sys
@@ -17,7 +17,7 @@ from phosphene.interrupt import Terminated
 
 
 class CommandError(click.ClickException):
-    """`Error: …` and `hint: …` on stderr, exit 1."""
+    """An error that prints `Error: …` and `hint: …` to stderr and exits with 1."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -31,26 +31,26 @@ class CommandError(click.ClickException):
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C: a line on what was kept, exit 130 as shells expect."""
+    """Ctrl-C. It prints a line that says what was kept, and exits with 130 as shells expect."""
 
     exit_code = 128 + SIGINT
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print the line, below the `^C` that the terminal left."""
+        """Print the line below the `^C` of the terminal."""
         say(f"\nInterrupted: {self.message}", err=True)
 
 
 class Ended(Interrupted):
-    """The same after SIGTERM: exit 143."""
+    """SIGTERM. It prints the same line and exits with 143."""
 
     exit_code = 128 + SIGTERM
 
 
 @contextmanager
 def told(settings: Settings) -> Iterator[None]:
-    """Turn what the library and the system raise into the two above, and show our warnings.
+    """Turn the exceptions of the library and the system into the errors above, and show our warnings.
 
-    What a wrong call repeats of the user's words is made visible, too.
+    Control characters in the user's own words, which usage errors repeat, become escapes.
     """
     try:
         with warnings.catch_warnings():
@@ -67,20 +67,20 @@ def told(settings: Settings) -> Iterator[None]:
         end = Ended if isinstance(error, Terminated) else Interrupted
         raise end(settings.kept) from error
     except OSError as error:
-        if error.errno == errno.EPIPE:  # the reader has gone, as with `| head`: click ends quietly
+        if error.errno == errno.EPIPE:  # the reader is gone, as with `| head`, and click exits quietly
             raise
         raise CommandError(_system(error)) from error
 
 
 def _take_warnings() -> None:
-    """Say ours in a sentence. Those of other packages are for developers, who ask with `-W`."""
+    """Print phosphene's warnings as sentences. Developers see those of other packages with `-W`."""
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     warnings.simplefilter("always", PhospheneWarning)
     said: set[str] = set()
 
     def warn(message: Warning | str, *_: object, **__: object) -> None:
-        if str(message) not in said:  # once, though a picture is shown twice
+        if str(message) not in said:  # a picture that is shown twice warns once
             said.add(str(message))
             say(
                 styled("Warning", fg="yellow", bold=True), f": {one_line(str(message), sys.stderr)}", err=True
@@ -91,6 +91,6 @@ def _take_warnings() -> None:
 
 def _system(error: OSError) -> str:
     if isinstance(error, FileNotFoundError) and not error.filename:
-        return "the current folder is not there any more"  # what os.getcwd says of it
+        return "the current folder does not exist any more"  # os.getcwd raises this without a name
     reason = error.strerror or str(error) or type(error).__name__
     return f"`{error.filename}`: {reason}" if error.filename else reason

@@ -1,4 +1,4 @@
-"""What commands share: the common options, the settings they fill, and kinds of value."""
+"""The options that commands share, the settings that they fill, and the types of their values."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ORIGINS = click.Choice(["imported", "generated", "all"])
-MAX_COUNT = 1_000_000  # of anything that is counted: more would be a slip, and stores count in 32 bits
-SEEDS = 2**53  # JSON's readers, jq among them, hold whole numbers below it exactly
+MAX_COUNT = 1_000_000  # a larger number is a typing error, and stores count in 32 bits
+SEEDS = 2**53  # JSON readers such as jq keep whole numbers below it exact
 
 
 class Number(click.FloatRange):
-    """A number in a range; `nan` and `inf` are none, though Python reads them."""
+    """A number in a range. `nan` and `inf` are refused, although Python reads them."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Read a finite number."""
@@ -37,28 +37,28 @@ COUNT, FROM_ZERO, FROM_TWO = (click.IntRange(least, MAX_COUNT) for least in (1, 
 SEED = click.IntRange(0, SEEDS - 1)
 ZERO_TO_ONE = Number(0, 1)
 SHARE = Number(0, 1, min_open=True)
-INPUT = click.Path(path_type=Path)  # whether it is there, and a picture, the library says
+INPUT = click.Path(path_type=Path)  # the library checks that it exists and is a picture
 WRITTEN = (".png", ".jpg", ".jpeg", ".webp")
 
 
 @dataclass(slots=True)
 class Settings:
-    """The common options, wherever on the command line they stood."""
+    """The values of the common options, which may stand before or after the command."""
 
     library: str | None = None
     json: bool = False
     quiet: bool = False
     device: str = "auto"
     force: bool = False
-    kept: str = "nothing was changed"  # what stays if Ctrl-C comes now
+    kept: str = "nothing was changed"  # what to say about finished work if Ctrl-C comes now
 
     @property
     def output(self) -> Output:
-        """How this command speaks."""
+        """The output of this command."""
         return Output(json=self.json, quiet=self.quiet)
 
     def claim(self, *outs: Path | None, reads: Iterable[Path] = ()) -> None:
-        """Make sure, before the work begins, that these files may be written; `reads` are the inputs.
+        """Check before the work begins that these files may be written. `reads` are the input files.
 
         Raises OutputError as `outputs.claim` does.
         """
@@ -72,7 +72,7 @@ class Settings:
     def open(
         self, *, model: str | None = None, create: bool = False, generator: str | None = None
     ) -> "Library":
-        """The library that this command works on."""
+        """Open the library that this command works on."""
         import phosphene
 
         with self.output.fetching("fetching the model") as count:
@@ -87,19 +87,19 @@ class Settings:
 
 
 def origin_of(choice: str) -> "Origin | None":
-    """What the library calls one of ORIGINS."""
+    """The library's own value for one of ORIGINS."""
     return None if choice == "all" else cast("Origin", choice)
 
 
 def input_files(*named: Path | str | None) -> list[Path]:
-    """The files that options name. An id counts as the name of a file that does not exist."""
+    """The files that options name. An id is taken for the name of a file that does not exist."""
     from phosphene.config import expanded
 
     return [expanded(name) for name in named if name is not None]
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    """Keep a common option; the command is read after its group, so the later one wins."""
+    """Keep a common option. The command is parsed after its group, so the later value wins."""
     settings = context.ensure_object(Settings)
     if value is not None:
         setattr(settings, str(parameter.name), value)
@@ -117,19 +117,19 @@ COMMON = (
         help="A folder or weaviate://HOST/Collection."
         "  [default: PHOSPHENE_LIBRARY, or one in your data folder]",
     ),
-    _common("--json", is_flag=True, default=None, help="One JSON object per line on stdout."),
-    _common("-q", "--quiet", is_flag=True, default=None, help="Print ids only, and no notes."),
-    _common("--device", type=click.Choice(DEVICES), help="Where the models run.  [default: auto]"),
+    _common("--json", is_flag=True, default=None, help="Print one JSON object per line."),
+    _common("-q", "--quiet", is_flag=True, default=None, help="Print only ids, and no notes."),
+    _common("--device", type=click.Choice(DEVICES), help="The device that runs the models.  [default: auto]"),
 )
 
 
 class PictureFile(click.ParamType[Path]):
-    """A picture to write; its ending says the format, and is wrong before any work is done."""
+    """A picture file to write. Its ending names the format and is checked before any work is done."""
 
     name = "FILE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Take a path with a known ending."""
+        """Read a path with a known ending."""
         path = Path(value)
         if path.suffix.lower() not in WRITTEN:
             self.fail(f"{value!r} does not end in {', '.join(WRITTEN)}", param, ctx)
@@ -137,14 +137,14 @@ class PictureFile(click.ParamType[Path]):
 
 
 class NamedValue(click.ParamType[tuple[str, str]]):
-    """`NAME=VALUE`."""
+    """A name and a value, written `NAME=VALUE`."""
 
     name = "NAME=VALUE"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
-        """Split at the first equals sign; names may be written with hyphens."""
+        """Split at the first equals sign. A name may be written with hyphens."""
         name, equals, text = str(value).partition("=")
         if not name or not equals:
             self.fail(f"{value!r} is not NAME=VALUE", param, ctx)
@@ -154,7 +154,7 @@ class NamedValue(click.ParamType[tuple[str, str]]):
 GENERATOR = click.option(
     "--generator",
     metavar="NAME",
-    help="A family of generators, perhaps of a plugin.  [default: the library's own]",
+    help="The generator to use, perhaps from a plugin.  [default: the library's own]",
 )
 FORCE = click.option(
     "--force",
@@ -162,25 +162,25 @@ FORCE = click.option(
     default=None,
     callback=_remember,
     expose_value=False,
-    help="Overwrite files that phosphene did not make, too.",
+    help="Also overwrite files that phosphene did not make.",
 )
 
 
 def written(help: str, default: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The options of a command that writes a picture: -o and --force."""
+    """Add the options -o and --force to a command that writes a picture."""
     out = click.option("-o", "--out", type=PictureFile(), default=default, show_default=True, help=help)
     return lambda function: out(FORCE(function))
 
 
 def helpful(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep the lines of a docstring's indented paragraphs, its examples, when it becomes the help."""
+    """Keep the line breaks of a docstring's indented examples when it becomes the help."""
     paragraphs = cleandoc(function.__doc__ or "").split("\n\n")
     function.__doc__ = "\n\n".join(f"\b\n{text}" if text.startswith("  ") else text for text in paragraphs)
     return function
 
 
 def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
-    """Make a command that takes the common options; its function gets the Settings first."""
+    """Make a command with the common options. Its function gets the Settings as the first argument."""
 
     def wrap(function: Callable[..., None]) -> click.Command:
         made = click.command(name)(click.make_pass_decorator(Settings, ensure=True)(helpful(function)))
@@ -194,7 +194,7 @@ SIZE = re.compile(r"([1-9][0-9]{0,4})(?:[xX]([1-9][0-9]{0,4}))?")
 
 
 class SizeType(click.ParamType[tuple[int, int]]):
-    """`WIDTHxHEIGHT` in pixels, or one number for a square."""
+    """A size in pixels, written `WIDTHxHEIGHT`, or one number for a square."""
 
     name = "WxH"
 
@@ -204,5 +204,5 @@ class SizeType(click.ParamType[tuple[int, int]]):
         """Read `96`, `96x64` or `96X64`."""
         found = SIZE.fullmatch(str(value))
         if found is None:
-            self.fail(f"{value!r} is no size; write WIDTHxHEIGHT in pixels, e.g. 64x64", param, ctx)
+            self.fail(f"{value!r} is not a size. Write WIDTHxHEIGHT in pixels, such as 64x64.", param, ctx)
         return int(found[1]), int(found[2] or found[1])

@@ -1,8 +1,8 @@
-"""How commands speak: results on stdout, everything else on stderr.
+"""The output of commands. Results go to stdout and everything else goes to stderr.
 
-Results are a table in a terminal, tab-separated lines in a pipe (so that paths stay whole and
-`grep` and `cut` work), one JSON object per line with `--json`, and bare ids with `-q`. All of it
-is printed by `streams.say`, which lets no terminal obey what strangers wrote.
+Results are a table in a terminal, and tab-separated lines in a pipe, where paths stay whole and
+`grep` and `cut` work. With `--json` they are one JSON object per line, and with `-q` only ids.
+`streams.say` prints all texts, and escapes what a terminal would obey.
 """
 
 import json
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from phosphene.generation import Step
 
 Record = Mapping[str, Any]
-Advance = Callable[[int, int | None], None]  # done, total (None: not known yet)
-PARTS = 100  # of a progress bar where shares are told: per cent
+Advance = Callable[[int, int | None], None]  # takes done and total; a total of None is not known yet
+PARTS = 100  # the length of a progress bar that shows per cent
 CAPTION_WIDTH = 48
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A key of the records and how people see it."""
+    """A column of a listing. It shows one key of the records."""
 
     key: str
     heading: str
@@ -38,13 +38,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """How one command speaks."""
+    """The output of one command."""
 
     json: bool = False
     quiet: bool = False
 
     def rows(self, records: Sequence[Record], columns: Sequence[Column], key: str = "id") -> None:
-        """Print a listing; with `-q` only what names each record, its `key`."""
+        """Print a listing. With `-q` it prints only the value of `key` in each record."""
         if self.json:
             for record in records:
                 self.record(record)
@@ -59,7 +59,7 @@ class Output:
                 write("\t".join(_cell(record, column) for column in columns) + "\n")
 
     def fields(self, record: Record, shown: Mapping[str, object] | None = None) -> None:
-        """Print one object: all of it as JSON, or `shown` (by default the same) as lines."""
+        """Print one object, as JSON or as lines. The lines have the fields of `shown`, if it is given."""
         if self.json:
             self.record(record)
             return
@@ -70,34 +70,34 @@ class Output:
             write(f"{key:<{width}}  {text}\n" if sys.stdout.isatty() else f"{key}\t{text}\n")
 
     def summary(self, text: str, record: Record) -> None:
-        """Print what was done, in a sentence or as one JSON object."""
+        """Print the outcome as a sentence or as one JSON object."""
         if self.json:
             self.record(record)
         elif not self.quiet:
             say(text)
 
     def record(self, record: Record) -> None:
-        """Print one JSON line, in ASCII: a name that is no valid Unicode survives as an escape."""
+        """Print one line of JSON in ASCII, so that a name that is not valid Unicode survives as an escape."""
         write(json.dumps(record) + "\n")
 
     def note(self, text: str) -> None:
-        """Say something that is no result."""
+        """Print a note to stderr, unless the command is quiet."""
         if not self.quiet:
             say(text, err=True)
 
     def wrote(self, path: Path) -> None:
-        """Name a file that was written besides the results."""
+        """Note that the command wrote a file."""
         self.note(f"wrote {one_line(str(path), sys.stderr, path=True)}")
 
     def confirm(self, question: str) -> None:
-        """Ask on a terminal, and stop on a no; where nobody can answer, name `--yes`."""
+        """Ask on a terminal and stop if the answer is no. Without a terminal, ask for `--yes`."""
         if not sys.stdin.isatty():
-            raise click.UsageError(f"{question} Nobody can answer here: say so with --yes")
+            raise click.UsageError(f"{question} There is no terminal to ask on. Pass --yes to confirm.")
         click.confirm(visible(question), abort=True, err=True)
 
     @contextmanager
     def progress(self, what: str) -> Iterator[Advance]:
-        """A bar on stderr in a terminal, nothing anywhere else."""
+        """Show a progress bar if stderr is a terminal."""
         if self.quiet or not sys.stderr.isatty():
             yield lambda done, total: None
             return
@@ -112,40 +112,40 @@ class Output:
 
     @contextmanager
     def fetching(self, what: str) -> Iterator[Callable[[int], None]]:
-        """What is told how many bytes have come, and shows a bar from the first ones on."""
+        """Yield a function that counts downloaded bytes. The first ones bring up a progress bar."""
         with ExitStack() as bar:
             advance: Advance | None = None
-            come = 0
+            fetched = 0
 
             def count(more: int) -> None:
-                nonlocal advance, come
-                come += more
+                nonlocal advance, fetched
+                fetched += more
                 advance = advance or bar.enter_context(self.progress(what))
-                advance(come, None)
+                advance(fetched, None)
 
             yield count
 
 
 def on_step(advance: Advance) -> "Callable[[Step], None]":
-    """Move a progress bar with the steps of a generator."""
+    """Return a function that moves a progress bar with the steps of a generator."""
     return lambda step: advance(round(step.share * PARTS), PARTS)
 
 
 def shortened(text: str, width: int = CAPTION_WIDTH) -> str:
-    """The text cut at a word, with an ellipsis, to at most `width` letters."""
+    """Cut the text between words to at most `width` characters, with an ellipsis."""
     if len(text) <= width:
         return text
     return text[: width - 1].rsplit(" ", 1)[0].rstrip(" ,.;") + "…"
 
 
 def nearby(place: Path | str) -> str:
-    """A path as short as it can be written from here; a URL as it is."""
+    """Shorten a path relative to the current folder. A URL stays as it is."""
     if isinstance(place, str) and "://" in place:
         return place
     path = Path(place)
     try:
         folder = Path.cwd()
-    except OSError:  # it was deleted, or cannot be read
+    except OSError:  # the current folder was deleted or cannot be read
         return str(path)
     return str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
 
@@ -156,7 +156,7 @@ def _cell(record: Record, column: Column) -> str:
 
 
 def _table(records: Sequence[Record], columns: Sequence[Column]) -> Iterator[str | Styled]:
-    """Aligned lines under dim headings. A path comes last and whole: the terminal may wrap it."""
+    """Yield aligned lines under dim headings. A path comes last and stays whole. The terminal wraps it."""
     from rich.cells import cell_len
 
     lines = [[_cell(record, column) for column in columns] for record in records]

@@ -1,4 +1,4 @@
-"""Pictures on the command line: shown in the terminal, and written as sheets."""
+"""Pictures on the command line. They are shown in the terminal or written to files."""
 
 import io
 import os
@@ -22,7 +22,7 @@ PROTOCOLS: dict[str, Any] = {
     "default": "auto",
     "show_default": True,
     "type": click.Choice(["auto", "kitty", "iterm2", "blocks", "off"]),
-    "help": "Pictures in the terminal; auto shows none in a pipe.",
+    "help": "How to show pictures in the terminal. auto shows none in a pipe.",
 }
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
@@ -30,7 +30,7 @@ FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 def preview(
     output: Output, protocol: str, load: "Callable[[], Sequence[Picture]]", labels: Sequence[str] = ()
 ) -> None:
-    """Show pictures beside each other where the terminal can, or as asked; never among JSON or ids."""
+    """Show pictures side by side if the terminal can, or by the given protocol. JSON and ids get none."""
     if protocol == "off" or output.json or output.quiet or (protocol == "auto" and not sys.stdout.isatty()):
         return
     from phosphene.render.terminal import columns, detect, inline
@@ -41,7 +41,7 @@ def preview(
 
 
 def write_picture(output: Output, picture: "Picture", path: Path) -> None:
-    """Write a picture in the format of its file's ending, with the mark of phosphene, and name it."""
+    """Write a picture with phosphene's mark, in the format of the file's ending, and print its name."""
     from phosphene.outputs import mark, write
 
     file = io.BytesIO()
@@ -51,18 +51,18 @@ def write_picture(output: Output, picture: "Picture", path: Path) -> None:
 
 
 def write_generated(output: Output, image: "Image", picture: "Picture", path: Path) -> None:
-    """Write a generated picture with its recipe and the marks that say a model made it, and name it."""
+    """Write a generated picture with its recipe and the marks of a model's work, and print its name."""
     from phosphene.outputs import write
     from phosphene.recipes.marks import marked
 
-    assert image.recipe is not None, "what was generated has a recipe"
+    assert image.recipe is not None, "a generated image has a recipe"
     write(path, marked(picture, image.recipe, FORMATS[path.suffix.lower()]))
     output.wrote(path)
 
 
 def check_sheet(out: Path | None, count: int) -> None:
-    """Raise UsageError for a sheet of more pictures than one can show: before they are looked for."""
+    """Raise UsageError, before the search, if a sheet cannot show so many pictures."""
     from phosphene.render.sheet import MAX_TILES
 
     if out and count > MAX_TILES:
-        raise click.UsageError(f"-o shows at most {MAX_TILES:,} pictures, not {count:,}: give a smaller -n")
+        raise click.UsageError(f"-o shows at most {MAX_TILES:,} pictures, not {count:,}. Pass a smaller -n.")

@@ -1,4 +1,4 @@
-"""What `check` and `repair` find wrong with a library."""
+"""The report of `check` and `repair` on the faults of a library."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ FINDINGS = (Column("part", "part"), Column("message", "what is wrong", path=True
 
 
 def folder_of(settings: Settings) -> Path | None:
-    """The folder of a library with a LanceDB store, or None for another store."""
+    """The folder of a library with a LanceDB store, or None if it has another store."""
     from phosphene.opening import locate
     from phosphene.store.lance.location import LanceLocation
 
@@ -23,7 +23,7 @@ def folder_of(settings: Settings) -> Path | None:
 
 
 def show_findings(settings: Settings, findings: "Sequence[Finding]") -> None:
-    """Print findings as a listing; with `-q` only what is wrong."""
+    """Print findings as a listing. With `-q` it has only the messages."""
     records = [
         {"part": finding.part, "message": finding.message, "about": list(finding.about)}
         for finding in findings

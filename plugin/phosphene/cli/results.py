@@ -1,4 +1,4 @@
-"""Results that several commands print: their columns for people and their records for `--json`."""
+"""Results that several commands print, with columns for people and records for `--json`."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ GENERATED = (
 
 
 def hit_records(library: "Library", hits: "Sequence[Hit]") -> list[dict[str, Any]]:
-    """The records of hits, best first."""
+    """The records of hits, with the best one first."""
     return [
         {
             "rank": rank,
@@ -49,7 +49,7 @@ def hit_records(library: "Library", hits: "Sequence[Hit]") -> list[dict[str, Any
 
 
 def labels(hits: "Sequence[Hit]") -> list[str]:
-    """Labels of hits in the terminal: rank, score, and a star if the image was generated."""
+    """Labels of hits in the terminal, with rank, score, and a star if the image was generated."""
     star = {"generated": " *", "imported": ""}
     return [f"{rank}  {hit.score:.3f}{star[hit.image.origin]}" for rank, hit in enumerate(hits, start=1)]
 

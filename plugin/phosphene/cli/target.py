@@ -1,4 +1,4 @@
-"""The target library: where a command keeps the pictures that it generates."""
+"""The target library, in which a command keeps the pictures that it generates."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -21,7 +21,7 @@ INTO = click.option(
 def target_library(
     settings: Settings, library: "Library", into: str | None
 ) -> "AbstractContextManager[Library]":
-    """Open the library of --into, or make it in the same space. Without --into it is `library` itself."""
+    """Open the library of --into, or make it in the same space. Without --into, return `library`."""
     import phosphene
 
     if into is None:

@@ -1,1 +1,1 @@
-"""The commands, a file for each. None imports another: what they share lies in `phosphene.cli`."""
+"""The commands, one in each file. None imports another. What they share is in `phosphene.cli`."""

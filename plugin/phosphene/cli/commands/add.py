@@ -17,31 +17,31 @@ if TYPE_CHECKING:
 
 @command("add")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path())
-@click.option("--model", metavar="NAME", help="The model of a new library, see below.")
+@click.option("--model", metavar="NAME", help="The model of a new library (see above).")
 def add(settings: Settings, sources: Sequence[str], model: str | None) -> None:
-    """Add pictures: folders, files, COCO captions files, or what a plugin reads.
+    """Add pictures from folders, files, COCO captions files, or a plugin's source.
 
       phosphene -L photos.lib add ~/Pictures
       phosphene -L drawn.lib add drawings/ --model landscape
       phosphene -L weaviate://localhost/Photos add ~/Pictures
       phosphene -L coco.lib add annotations/captions_val2017.json
 
-    The first `add` makes the library. What is already there and unchanged is skipped; a file
-    that is no picture is named and skipped. The lines of a .txt file beside a picture are its
-    captions, and so is what a captions.json (COCO's format) in a folder says of its pictures.
-    One that cannot be read is named, and the pictures are added without it. The exit code is 1
-    where nothing could be added and nothing was there.
+    The first `add` makes the library. Pictures that have not changed are skipped, and so are files
+    that are not pictures, whose names are printed. Captions come from the lines of a .txt file beside
+    the picture, and from a captions.json (COCO's format) in its folder. If captions cannot be read,
+    their file is named and the pictures are added without them. The exit code is 1 if nothing could
+    be added and nothing was there before.
 
-    A SOURCE such as `scheme:…` is read by the plugin of that name; `phosphene doctor` lists the plugins.
+    A plugin reads a SOURCE of the form `scheme:…`. `phosphene doctor` lists the plugins.
 
-    A library is made with one model and keeps it: `landscape` (built in, for the landscapes that
-    phosphene draws), NAME/TAG (open_clip's pretrained tags), hf-hub:ORG/NAME, local-dir:FOLDER or
-    NAME@FILE. Without --model it is a CLIP model for photographs.
+    A library is made with one model and keeps it. NAME is `landscape` (built in, for the landscapes
+    that phosphene draws), NAME/TAG (a pretrained tag of open_clip), hf-hub:ORG/NAME, local-dir:FOLDER
+    or NAME@FILE. Without --model it is a CLIP model for photographs.
     """
     from phosphene.sources import scan
 
     with scan(sources) as items:
-        first = next(items)  # where there is no picture, no library is made either
+        first = next(items)  # raises if there is no picture, before a library is made
         added = _added(settings, chain([first], items), model)
     for failure in added.failures:
         settings.output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")

@@ -1,4 +1,4 @@
-"""`phosphene check`: what is wrong with a library."""
+"""`phosphene check` reports what is wrong with a library."""
 
 import click
 
@@ -9,15 +9,15 @@ from phosphene.cli.report import folder_of, show_findings
 @command("check")
 @click.option("--deep", is_flag=True, help="Also read every file and compare its sha256.")
 def check(settings: Settings, deep: bool) -> None:
-    """Say whether a library is whole: manifest, store, journal, files, generated pictures.
+    """Check a library's manifest, store, journal, files and generated pictures.
 
       phosphene check
       phosphene -L photos.lib check --deep
       phosphene -L photos.lib check --json
 
-    Every row of the store is read: ids, vectors, thumbnails. Files are compared by their sizes.
-    Nothing is written and no model loads. The exit code is 1 where something is wrong; most of
-    it `phosphene repair` brings back.
+    It reads the id, vector and thumbnail of every image in the store, and compares files by size. It
+    writes nothing and loads no model. The exit code is 1 if something is wrong. `phosphene repair` can
+    mend most faults.
     """
     from phosphene.maintenance.check import check as check_parts
     from phosphene.maintenance.check import check_folder
@@ -34,5 +34,5 @@ def check(settings: Settings, deep: bool) -> None:
         output.note("nothing is wrong")
         return
     if folder:
-        output.note("`phosphene repair` brings back what it can, and deletes nothing")
+        output.note("`phosphene repair` mends what it can, and deletes nothing")
     raise click.exceptions.Exit(1)

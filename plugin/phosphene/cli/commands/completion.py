@@ -1,4 +1,4 @@
-"""`phosphene completion`: the completion script of a shell."""
+"""`phosphene completion` prints the completion script of a shell."""
 
 import click
 
@@ -15,7 +15,7 @@ def completion(shell: str) -> None:
       phosphene completion bash >> ~/.bashrc
       phosphene completion fish > ~/.config/fish/completions/phosphene.fish
 
-    A new shell then completes commands and options with the tab key.
+    In a new shell, the Tab key then completes commands and options.
     """
     from click.shell_completion import get_completion_class
 

@@ -1,4 +1,4 @@
-"""`phosphene copy`: from one library into another."""
+"""`phosphene copy` copies one library into another."""
 
 import click
 

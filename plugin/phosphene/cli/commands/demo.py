@@ -1,6 +1,6 @@
-"""`phosphene demo`: the whole story on drawn landscapes, from nothing, in under a minute.
+"""`phosphene demo` shows everything on drawn landscapes, in about a minute and without a download.
 
-Every step asks the Library as anyone could, and prints what it gave; `story` makes a page of it.
+Every step calls the Library as anyone could, and prints the result. `demo_page` makes a page of all.
 """
 
 import re
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PROMPT = "a red house in the snow at night"
 START, END = "a house in the snow at night", "a boat on a sunny sea"
-SEED = 7  # fixed, so that a second run makes the same pictures and changes nothing
+SEED = 7  # a fixed seed, so that a second run makes the same pictures and changes nothing
 FILES = (
     "search.png",
     "search-again.png",
@@ -41,15 +41,15 @@ FILES = (
     "map.png",
     "index.html",
 )
-CAPTIONS = b"Landscapes drawn by phosphene"  # the captions file of drawn pictures begins so
-DRAWN = re.compile(r"\d{7}\.png|\.\d{7}\.png\..*\.part")  # drawn pictures, and one that was not finished
+CAPTIONS = b"Landscapes drawn by phosphene"  # the beginning of the captions file of drawn pictures
+DRAWN = re.compile(r"\d{7}\.png|\.\d{7}\.png\..*\.part")  # drawn pictures, also an unfinished one
 SIDES = click.IntRange(64, 1024)
-SHOWN = 12  # hits of the second search
+SHOWN = 12  # how many hits of the second search are shown
 
 
 @dataclass(slots=True)
 class Telling:
-    """The demo while it runs: where it writes, how it speaks, and since when."""
+    """The demo while it runs, with its folder, its settings and its start time."""
 
     settings: Settings
     folder: Path
@@ -60,7 +60,7 @@ class Telling:
 
     @contextmanager
     def step(self, what: str) -> Iterator[Advance]:
-        """One numbered step with a progress bar; its line says how long it took."""
+        """Run a numbered step with a progress bar, and say how long it took."""
         self.number += 1
         since = time.monotonic()
         with self.settings.output.progress(what) as advance:
@@ -69,11 +69,11 @@ class Telling:
 
     @property
     def aloud(self) -> bool:
-        """Whether people read along; `--json` has one object at the end instead."""
+        """Whether people read along. `--json` prints only one object at the end."""
         return not (self.settings.json or self.settings.quiet)
 
     def say(self, *parts: str) -> None:
-        """Tell those who read along."""
+        """Print for people who read along."""
         if self.aloud:
             say(*parts)
 
@@ -89,7 +89,7 @@ class Telling:
     default=1000,
     show_default=True,
     type=click.IntRange(24, 10_000),
-    help="How many to draw.",
+    help="How many landscapes to draw.",
 )
 @click.option(
     "--side",
@@ -100,22 +100,22 @@ class Telling:
 )
 @FORCE
 def demo(settings: Settings, folder: Path, pictures: int, side: int) -> None:
-    """See all of it on 1,000 drawn landscapes, and on one page.
+    """Show everything on 1,000 drawn landscapes, and on one page.
 
       phosphene demo
       phosphene demo /tmp/first-light
       phosphene -L weaviate://localhost/Demo demo
 
-    Draws them, searches them, generates four more, finds those again, walks and maps. Takes
-    about a minute and 2 GB of memory, no download and no server. Writes pictures, a library,
-    sheets, animations and index.html into FOLDER (default: demo); with -L the library is that
-    one. A second run changes nothing.
+    The demo draws landscapes, searches them, generates four more, finds those again, walks between
+    two prompts and draws a map. It takes about a minute and 2 GB of memory, and needs no download and
+    no server. It writes pictures, a library, sheets, animations and index.html into FOLDER (default:
+    demo). With -L it uses that library instead. A second run changes nothing.
     """
     from phosphene.config import expanded
 
     telling = Telling(settings, expanded(folder), pictures, side)
     claim(telling)
-    settings.kept = "what is done stays; the same command goes on from there"
+    settings.kept = "finished work stays; the same command goes on from there"
     draw(telling)
     settings.library = settings.library or str(telling.folder / "library")
     with settings.open(model="landscape", create=True) as library:
@@ -132,7 +132,7 @@ def demo(settings: Settings, folder: Path, pictures: int, side: int) -> None:
 
 
 def claim(telling: Telling) -> None:
-    """Make sure that nothing of somebody else's lies where the demo writes."""
+    """Make sure that the demo overwrites nothing of anybody else's."""
     from phosphene.outputs import claim_folder
 
     telling.settings.claim(*(telling.folder / name for name in FILES))
@@ -140,7 +140,7 @@ def claim(telling: Telling) -> None:
 
 
 def is_drawn(folder: Path) -> bool:
-    """Whether the demo drew the pictures of a folder: its captions say so; until then, their names."""
+    """Whether the demo drew the pictures of a folder, by its captions file or by the file names."""
     captions = folder / "captions.json"
     if captions.is_file():
         with captions.open("rb") as file:
@@ -149,7 +149,7 @@ def is_drawn(folder: Path) -> bool:
 
 
 def draw(telling: Telling) -> None:
-    """Draw what is not there yet, with a COCO captions file beside."""
+    """Draw the landscapes that do not exist yet, with a COCO captions file beside them."""
     from phosphene.config import cores
     from phosphene.landscape.scenes import SEEDS, write
 
@@ -166,7 +166,7 @@ def draw(telling: Telling) -> None:
 
 
 def add(telling: Telling, library: "Library") -> None:
-    """Add them with their captions."""
+    """Add the landscapes with their captions."""
     with telling.step(f"add them to {nearby(library.url)}") as advance:
         captions = telling.folder / "pictures" / "captions.json"
         added = library.add([captions], on_progress=lambda progress: advance(progress.done, progress.total))
@@ -174,7 +174,7 @@ def add(telling: Telling, library: "Library") -> None:
 
 
 def search(telling: Telling, library: "Library") -> "list[Hit]":
-    """The nearest drawn pictures to the prompt."""
+    """Find the drawn pictures nearest to the prompt."""
     with telling.step(f"search “{PROMPT}”"):
         hits = library.search(PROMPT, 10, origin="imported")
     _show_hits(telling, library, hits, "search.png", PROMPT)
@@ -182,7 +182,7 @@ def search(telling: Telling, library: "Library") -> "list[Hit]":
 
 
 def generate(telling: Telling, library: "Library") -> "list[GeneratedImage]":
-    """Four pictures from the six nearest."""
+    """Generate four pictures from the six nearest ones."""
     what = "generate four pictures from the six nearest, and store them"
     with telling.step(what) as advance, counting_kept(telling.settings, library):
         made = library.generate(PROMPT, 4, neighbours=6, seed=SEED, on_step=on_step(advance))
@@ -193,7 +193,7 @@ def generate(telling: Telling, library: "Library") -> "list[GeneratedImage]":
 
 
 def search_again(telling: Telling, library: "Library", made: "Sequence[GeneratedImage]") -> "list[Hit]":
-    """The same search over every image: where the new ones come."""
+    """Search all images for the same prompt, and say which ranks the new ones have."""
     with telling.step("search again, now among drawn and generated"):
         hits = library.search(PROMPT, library.status().images)
     new = {entry.image.id for entry in made}
@@ -207,7 +207,7 @@ def search_again(telling: Telling, library: "Library", made: "Sequence[Generated
 
 
 def films(telling: Telling, library: "Library", hit: "Hit", made: "GeneratedImage") -> None:
-    """A picture falling into noise, and a generation, made again, coming out of it."""
+    """Film a picture that turns into noise, and a generated one that comes out of noise."""
     from phosphene.render import animate, noising
     from phosphene.render.canvas import enlarged
     from phosphene.render.walk import FILM_SIDE
@@ -225,7 +225,7 @@ def films(telling: Telling, library: "Library", hit: "Hit", made: "GeneratedImag
 
 
 def walk(telling: Telling, library: "Library") -> None:
-    """From one prompt to another, with a picture found and one generated at every stop."""
+    """Walk from one prompt to another, with the nearest and a generated picture at every stop."""
     from phosphene.render import walk_film, walk_sheet
 
     with telling.step(f"walk from “{START}” to “{END}”") as advance:
@@ -237,7 +237,7 @@ def walk(telling: Telling, library: "Library") -> None:
 
 
 def atlas(telling: Telling, library: "Library") -> None:
-    """Everything on one map."""
+    """Draw a map of the whole library."""
     from phosphene.render import draw_map
 
     with telling.step("draw a map of the library"):
@@ -252,17 +252,17 @@ def tell(
     made: "Sequence[GeneratedImage]",
     again: "Sequence[Hit]",
 ) -> Path:
-    """One page with all of it."""
+    """Write the page that shows everything."""
     from phosphene.cli.demo_page import Story, write_story
 
-    with telling.step("tell it all on one page"):
+    with telling.step("show everything on one page"):
         page = write_story(Story(telling.folder, library, PROMPT, (START, END), first, made, again))
     telling.settings.output.wrote(page)
     return page
 
 
 def end(telling: Telling, before: "Status", after: "Status", page: Path) -> None:
-    """What has changed, what it took, and where to look."""
+    """Say what has changed, what it took, and where the page is."""
     changed = before != after
     seconds, memory = time.monotonic() - telling.started, peak_memory()
     telling.settings.output.summary(
@@ -282,7 +282,7 @@ def end(telling: Telling, before: "Status", after: "Status", page: Path) -> None
 
 
 def peak_memory() -> int:
-    """The most memory that this process and its children held, in bytes; 0 where nobody counts it."""
+    """The most memory in bytes that this process or a child held, or 0 on Windows, which has no count."""
     if sys.platform == "win32":
         return 0
     import resource
@@ -293,7 +293,7 @@ def peak_memory() -> int:
 
 
 def _show_hits(telling: Telling, library: "Library", hits: "Sequence[Hit]", name: str, title: str) -> None:
-    """A search's hits as `phosphene search -o` shows them."""
+    """Show the hits of a search as `phosphene search -o` does."""
     from phosphene.render import search_sheet
 
     output = telling.settings.output

@@ -1,4 +1,4 @@
-"""`phosphene doctor`: what is on this machine, what is not, and how to get it."""
+"""`phosphene doctor` lists what is installed on this machine, and how to get what is missing."""
 
 import sys
 from collections.abc import Iterator
@@ -23,10 +23,10 @@ PACKAGES = (
     "pillow",
     "numpy",
 )
-TIGHT = 2 * 2**30  # bytes: a model for photographs is 0.6 GB, and downloads need room for a copy
+LITTLE_SPACE = 2 * 2**30  # bytes; a model for photographs is 0.6 GB, and a download needs room for a copy
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-PATIENCE = 120  # seconds for a package to load on a slow disk
-# Loaded in a child process: on a processor without AVX2, LanceDB dies by a signal instead of raising.
+TIMEOUT = 120  # seconds, enough to import a package from a slow disk
+# This runs in a child process, because without AVX2 LanceDB dies by a signal instead of raising.
 STORE = """
 import sys, lancedb
 table = lancedb.connect(sys.argv[1]).create_table("try", [{"id": "a", "vector": [1.0, 0.0]}])
@@ -43,7 +43,7 @@ print(", ".join(found))
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One thing that was looked at; `bad` ones keep phosphene from working, `note`s do not."""
+    """One line of the report. phosphene cannot work if one is `bad`, but it can if one is a `note`."""
 
     what: str
     state: Literal["ok", "note", "bad"]
@@ -57,12 +57,12 @@ COLUMNS = (Column("state", "state"), Column("what", "what"), Column("found", "fo
 @command("doctor")
 @click.pass_context
 def doctor(context: click.Context, settings: Settings) -> None:
-    """Look what works on this machine, and how to mend the rest.
+    """Check what works on this machine, and say how to mend the rest.
 
       phosphene doctor
       phosphene -L photos.lib doctor --json
 
-    Exits 1 where something is missing that phosphene cannot do without.
+    The exit code is 1 if phosphene cannot work without something that is missing.
     """
     output = settings.output
     with output.progress("looking") as advance:
@@ -79,11 +79,11 @@ def doctor(context: click.Context, settings: Settings) -> None:
 
 
 def examine(settings: Settings) -> Iterator[Diagnosis]:
-    """Look at one thing after the other."""
+    """Yield the lines of the report as each check ends."""
     yield Diagnosis("phosphene", "ok", f"{__version__} on Python {sys.version.split()[0]}")
     yield from _packages()
     yield from _extras()
-    yield _child("devices", DEVICES, "install a torch for this machine: https://pytorch.org")
+    yield _child("devices", DEVICES, "install a build of torch for this machine: https://pytorch.org")
     yield _store()
     yield from _models()
     yield from _plugins()
@@ -121,13 +121,13 @@ def _store() -> Diagnosis:
     with tempfile.TemporaryDirectory() as folder:
         found = _child("store", STORE, "`pip install --force-reinstall lancedb`", folder)
     if found.found.startswith("died"):
-        fix = "LanceDB needs a processor with AVX2 (most since 2013): use another machine"
+        fix = "LanceDB needs a processor with AVX2, which most have had since 2013. Use another machine"
         return Diagnosis("store", "bad", found.found, fix)
     return found if found.state == "bad" else Diagnosis("store", "ok", "LanceDB writes and reads")
 
 
 def _child(what: str, code: str, fix: str, *arguments: str) -> Diagnosis:
-    """Run code in a process of its own, so that it may die."""
+    """Run code in a process of its own, which a crash ends alone."""
     import subprocess
 
     try:
@@ -135,10 +135,10 @@ def _child(what: str, code: str, fix: str, *arguments: str) -> Diagnosis:
             [sys.executable, "-W", "ignore", "-c", code, *arguments],
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
         )
     except subprocess.TimeoutExpired:
-        return Diagnosis(what, "bad", f"no answer within {PATIENCE} s", fix)
+        return Diagnosis(what, "bad", f"no answer within {TIMEOUT} s", fix)
     if ended.returncode < 0:
         return Diagnosis(what, "bad", f"died by signal {-ended.returncode}", fix)
     if ended.returncode:
@@ -160,7 +160,7 @@ def _models() -> Iterator[Diagnosis]:
 
 
 def _plugins() -> Iterator[Diagnosis]:
-    """The plugins of other packages. A broken one keeps only itself from working."""
+    """Check the plugins of other packages. A broken plugin is a note, because the rest still works."""
     from phosphene.embedding import EMBEDDERS
     from phosphene.generators import GENERATORS
     from phosphene.opening import OPENERS
@@ -185,7 +185,7 @@ def _library(settings: Settings) -> Diagnosis:
     try:
         if not _is_there(name):
             fix = f"`phosphene -L {quote(name)} add PATH…` makes one"
-            return Diagnosis("library", "note", f"none yet in {name}", fix)
+            return Diagnosis("library", "note", f"none in {name} yet", fix)
         with settings.open() as library:
             state = library.status()
     except PhospheneError as error:
@@ -209,17 +209,16 @@ def _space(settings: Settings) -> Diagnosis:
 
     try:
         folder = locate(settings.library).folder
-    except PhospheneError:  # the library's own finding says it
+    except PhospheneError:  # the line on the library reports it
         folder = home().absolute()
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    said = f"{free / 2**30:.1f} GiB where the library lies ({folder})"
-    if free < TIGHT:
-        return Diagnosis(
-            "free space", "note", said, "make room: `phosphene -L FOLDER` may lie on another disk"
-        )
-    return Diagnosis("free space", "ok", said)
+    found = f"{free / 2**30:.1f} GiB on the disk of the library ({folder})"
+    if free < LITTLE_SPACE:
+        fix = "make room, or choose a folder on another disk with `phosphene -L FOLDER`"
+        return Diagnosis("free space", "note", found, fix)
+    return Diagnosis("free space", "ok", found)
 
 
 def _terminal() -> Diagnosis:
@@ -229,7 +228,7 @@ def _terminal() -> Diagnosis:
 
     how = detect(sys.stdout, os.environ)
     return Diagnosis(
-        "terminal", "ok", f"shows pictures as {how}" if how else "no pictures: not a terminal, or NO_COLOR"
+        "terminal", "ok", f"shows pictures as {how}" if how else "no pictures (not a terminal, or NO_COLOR)"
     )
 
 

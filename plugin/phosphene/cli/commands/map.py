@@ -1,4 +1,4 @@
-"""`phosphene map`: draw a map of a library."""
+"""`phosphene map` draws a map of a library."""
 
 from pathlib import Path
 
@@ -23,8 +23,8 @@ def map(settings: Settings, out: Path, limit: int) -> None:
       phosphene map
       phosphene -L photos.lib map -o photos-map.png --limit 500
 
-    Similar pictures lie together. The axes are the two along which the vectors vary most (PCA).
-    All generated pictures are on the map, each with a frame, and at most --limit of the others.
+    Similar pictures lie together. The axes are the two directions along which the vectors vary most
+    (PCA). The map shows all generated pictures, each with a frame, and at most --limit others.
     """
     from phosphene.render import draw_map
 

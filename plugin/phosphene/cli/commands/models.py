@@ -1,4 +1,4 @@
-"""Commands on models: models list, models fetch, models trust."""
+"""`phosphene models list`, `fetch` and `trust` deal with the models that make vectors."""
 
 import click
 
@@ -17,12 +17,12 @@ COLUMNS = (
 @click.pass_context
 @helpful
 def models(context: click.Context) -> None:
-    """List the models that make vectors, or bring one here.
+    """List the models that make vectors, or download one.
 
       phosphene models
       phosphene models fetch ViT-B-32-256/datacomp_s34b_b86k
 
-    Every library keeps to one of them, which is chosen with `phosphene add --model NAME`.
+    Every library uses one of them. `phosphene add --model NAME` chooses it when it makes the library.
     """
     if context.invoked_subcommand is None:
         context.invoke(listing)
@@ -34,9 +34,9 @@ def listing(settings: Settings) -> None:
 
       phosphene models list --json
 
-    It lists the built-in model, some for photographs, and what plugins bring. Any other model of
-    open_clip works as well; `phosphene add --help` says how to name it. What a plugin's model needs,
-    and whether that is here, only the plugin knows.
+    The list has the built-in model, some models for photographs, and the models of plugins. Any other
+    model of open_clip works too, and `phosphene add --help` explains how to name it. For a plugin's
+    model the columns dimension and here are empty, because only the plugin knows them.
     """
     from phosphene.embedding.weights import known
     from phosphene.plugins import installed
@@ -54,34 +54,35 @@ def listing(settings: Settings) -> None:
 @command("fetch")
 @click.argument("name")
 def fetch(settings: Settings, name: str) -> None:
-    """Download a model from the hub, to use it later without a network.
+    """Download a model from the hub, so that you can use it later without a network.
 
       phosphene models fetch ViT-B-32-256/datacomp_s34b_b86k
       phosphene models fetch hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K
 
-    HF_ENDPOINT names another hub, HF_HOME another folder.
+    The environment variable HF_ENDPOINT names another hub, and HF_HOME names another folder.
     """
     from phosphene.embedding.weights import fetch as download
 
     output = settings.output
-    settings.kept = "what has come stays; the same command goes on from there"
+    settings.kept = "the downloaded part stays; the same command goes on from there"
     with output.fetching(f"fetching {name}") as count:
         weights = download(name, on_progress=count)
     record = {"model": weights.name, "file": str(weights.file), "dimension": weights.dimension}
-    output.summary(f"{weights.name} is here: {weights.file}", record)
+    output.summary(f"{weights.name} is on this machine: {weights.file}", record)
 
 
 @command("trust")
 @click.argument("name")
 def trust(settings: Settings, name: str) -> None:
-    """Say that libraries may load a model that you have.
+    """Allow libraries to load a model of yours.
 
       phosphene models trust local-dir:my-clip
       phosphene models trust hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K
 
-    A library that somebody gave you may name any folder or repository as its model. Such a name is
-    not followed: a model is loaded if it is built in, if open_clip lists it, or if you named it,
-    here or once as --model. It is known again by what is in it, wherever a library says that it lies.
+    A library from somebody else may name any folder or repository as its model. phosphene does not
+    follow such a name. It loads a model if it is built in, if open_clip lists it, or if you named it
+    with this command or once with --model. It recognises that model by its content, wherever a
+    library says that it is.
     """
     from phosphene.embedding import consent, open_embedder
 

@@ -1,4 +1,4 @@
-"""`phosphene remove`: take images out of a library."""
+"""`phosphene remove` takes images out of a library."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,18 +8,21 @@ import click
 from phosphene.cli.options import INPUT, Settings, command
 from phosphene.cli.streams import visible
 
-NAMED = 5  # folders that a note names
+MAX_FOLDERS = 5  # how many folders a note names
 
 
 @command("remove")
 @click.argument("ids", metavar="[ID]...", nargs=-1)
-@click.option("--missing", is_flag=True, help="Every image whose file is gone.")
+@click.option("--missing", is_flag=True, help="Remove every image whose file is gone.")
 @click.option(
-    "--under", type=INPUT, metavar="FOLDER", help="With --missing: also where folders below FOLDER are gone."
+    "--under",
+    type=INPUT,
+    metavar="FOLDER",
+    help="With --missing, also remove images whose folder below FOLDER is gone.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 def remove(settings: Settings, ids: Sequence[str], missing: bool, under: Path | None, yes: bool) -> None:
-    """Take images out of the library; their files stay where they are.
+    """Take images out of the library. Their files stay where they are.
 
       phosphene remove 5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11
       phosphene -L photos.lib remove --missing --yes
@@ -27,15 +30,14 @@ def remove(settings: Settings, ids: Sequence[str], missing: bool, under: Path | 
 
     Pictures that were generated from a removed one keep its id among their parents.
 
-    --missing takes a picture only where its folder is there, can be read and is not empty. Otherwise
-    its drive may not be mounted, and it is kept and counted. Where you know that such folders below
-    FOLDER are gone for good, say so with --under FOLDER. A folder that cannot be read is never
-    taken for gone.
+    --missing removes an image only if its folder exists, can be read and is not empty. Otherwise a
+    drive may not be mounted, so the image is kept and counted. If you know that folders below FOLDER
+    are gone for good, pass --under FOLDER. A folder that cannot be read never counts as gone.
     """
     if bool(ids) == missing:
-        raise click.UsageError("name the images to remove, or give --missing")
+        raise click.UsageError("Pass either the ids of images or --missing.")
     if under and not missing:
-        raise click.UsageError("--under goes with --missing")
+        raise click.UsageError("--under works only with --missing. Pass both.")
     with settings.open() as library:
         if missing:
             found = library.missing(under=under and under.expanduser().absolute())
@@ -51,14 +53,15 @@ def remove(settings: Settings, ids: Sequence[str], missing: bool, under: Path | 
 
 
 def _say_unsure(settings: Settings, folders: Mapping[Path, int]) -> None:
-    """Name the folders whose pictures were kept, since nobody can say whether they are gone."""
+    """Name the folders whose pictures were kept, because they may only be unmounted."""
     if not folders:
         return
     settings.output.note(
-        f"not found, but kept: {sum(folders.values()):,}. Their folders are missing, empty or unreadable."
-        " Is a drive not mounted? Say with --under FOLDER which ones are gone for good"
+        f"kept {sum(folders.values()):,} images whose files were not found, because their folders are"
+        " missing, empty or unreadable. Is a drive not mounted? If such folders are gone for good, name"
+        " them with --under FOLDER."
     )
-    for folder, count in list(folders.items())[:NAMED]:
+    for folder, count in list(folders.items())[:MAX_FOLDERS]:
         settings.output.note(f"  {visible(str(folder))}: {count:,}")
-    if len(folders) > NAMED:
-        settings.output.note(f"  and {len(folders) - NAMED:,} more folders")
+    if len(folders) > MAX_FOLDERS:
+        settings.output.note(f"  and {len(folders) - MAX_FOLDERS:,} more folders")

@@ -1,4 +1,4 @@
-"""`phosphene repair`: bring back what is damaged or lost in a library."""
+"""`phosphene repair` brings back what is damaged or lost in a library."""
 
 from functools import partial
 
@@ -10,21 +10,21 @@ from phosphene.cli.streams import visible
 
 
 @command("repair")
-@click.option("--model", metavar="NAME", help="The model of a library without manifest and store.")
+@click.option("--model", metavar="NAME", help="The model of a library that lost its manifest and store.")
 def repair(settings: Settings, model: str | None) -> None:
-    """Bring back what is damaged or lost in a library, as far as that can be done.
+    """Bring back what is damaged or lost in a library, as far as possible.
 
       phosphene repair
       phosphene -L photos.lib repair
       phosphene -L photos.lib repair --model landscape
 
-    The store falls back to its newest whole version; what that lacks is added again from the
-    files that the journal knows. Generated pictures come back from the recipes in their files,
-    with ids, prompts and parents. The journal and the manifest are written again from the store,
-    and thumbnails from the pictures.
+    The store goes back to its newest undamaged version. Images that this version lacks are added
+    again from the files that the journal lists. Generated pictures come back from the recipes in
+    their files, with ids, prompts and parents. The journal and the manifest are written again from
+    the store, and the thumbnails from the pictures.
 
-    Nothing is deleted: what is damaged is moved to the folder `set-aside` of the library. It is
-    safe to stop it and to run it again. The exit code is 1 where something is still wrong.
+    Nothing is deleted. Damaged files are moved to the folder `set-aside` of the library. You can stop
+    the command at any time and run it again. The exit code is 1 if something is still wrong.
     """
     from phosphene.embedding import open_embedder
     from phosphene.errors import LibraryError
@@ -34,9 +34,9 @@ def repair(settings: Settings, model: str | None) -> None:
     if folder is None:
         raise LibraryError(
             f"`{settings.library}` cannot be repaired here, because its store is not a LanceDB folder",
-            hint="`phosphene check` says what is wrong with it; a server has backups of its own",
+            hint="`phosphene check` says what is wrong with it. A server has backups of its own",
         )
-    settings.kept = "what was repaired is kept; the same command goes on from there"
+    settings.kept = "finished repairs are kept; the same command goes on from there"
     with output.progress("repairing") as advance:
         result = bring_back(
             folder,
@@ -55,4 +55,4 @@ def repair(settings: Settings, model: str | None) -> None:
 def _summary(done: int, left: int) -> str:
     if not done and not left:
         return "nothing to repair: the library is whole"
-    return "the library is whole again" if not left else f"repaired what could be; {left:,} faults are left"
+    return "the library is whole again" if not left else f"{left:,} faults cannot be repaired"

@@ -1,4 +1,4 @@
-"""`phosphene replay`: make a generated picture again and compare the two."""
+"""`phosphene replay` makes a generated picture again and compares the two."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,12 +32,12 @@ def replay(
       phosphene replay pictures/5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11.png
       phosphene replay 5f0c2a44 -o again.png
 
-    The library must hold the picture's parents. Nothing is stored in it. The init image and the
-    mask are looked for in the library and where they lay on this machine. The file of -o holds the
-    recipe and the marks of a generated picture: a PNG in its text chunks, a JPEG or WebP in its
-    EXIF and XMP. The same machine and the same versions give the same pixels if the picture was
-    made alone (--candidates 1). If it was made beside other candidates, or on another machine, a
-    pixel may differ by one grey level.
+    The library must hold the picture's parents. Nothing is stored in it. The init image and the mask
+    are looked for in the library, and in the places on this machine that the recipe names. The file
+    of -o holds the recipe and the marks of a generated picture: a PNG holds them in its text chunks,
+    a JPEG or WebP in its EXIF and XMP. On the same machine with the same versions, a picture that was
+    made alone (--candidates 1) comes out with the same pixels. If it was made beside other candidates
+    or on another machine, a pixel may differ by one grey level.
     """
     from phosphene.query.terms import file_or_id
 
@@ -65,7 +65,7 @@ def _record(again: "Replayed") -> dict[str, Any]:
 
 def _comparison(again: "Replayed") -> str:
     if again.original is None:
-        return "there is nothing to compare with: the file of the first picture is gone"
+        return "the file of the first picture is gone, so there is nothing to compare with"
     weights = "" if again.same_weights else "; the first picture was made by another generator"
     if again.identical:
         return f"the same, pixel for pixel{weights}"

@@ -1,4 +1,4 @@
-"""Commands on the schema of a Weaviate collection: schema show, check, apply."""
+"""`phosphene schema show`, `check` and `apply` deal with the schema of a Weaviate collection."""
 
 import json
 from shlex import quote
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MODULE = click.option("--module", is_flag=True, help="Let Weaviate's multi2vec-clip embed the thumbnails.")
 ADDRESS = click.argument("address", metavar="[ADDRESS]", required=False)
-UNNAMED = "weaviate://localhost/Image"  # the schema as it is in its file
+UNNAMED = "weaviate://localhost/Image"  # gives the schema exactly as it is in its file
 
 
 def _value(value: Any) -> str:
@@ -43,7 +43,7 @@ def schema() -> None:
       phosphene schema check weaviate://localhost/Photos
       phosphene schema apply "weaviate://localhost/Photos?replicas=3"
 
-    phosphene has one schema, a file that Weaviate accepts as it is. The address may also come from -L.
+    phosphene has one schema, in a file that Weaviate accepts unchanged. -L can name the address, too.
     """
 
 
@@ -51,12 +51,12 @@ def schema() -> None:
 @ADDRESS
 @MODULE
 def show(settings: Settings, address: str | None, module: bool) -> None:
-    """Print the schema that is posted to the server.
+    """Print the schema that phosphene sends to the server.
 
       phosphene schema show
       phosphene schema show "weaviate://localhost/Photos?replicas=3" --module
 
-    This asks no server. Without an address the collection is called Image.
+    The command contacts no server. Without an address the collection is called Image.
     """
     from phosphene.store.weaviate.address import Address, is_address
     from phosphene.store.weaviate.collection import wanted
@@ -76,8 +76,8 @@ def check(context: click.Context, settings: Settings, address: str | None, modul
       phosphene schema check weaviate://localhost/Photos
       phosphene -L weaviate://localhost/Photos schema check --json
 
-    Further properties of the collection do not count as differences. The number of replicas and the
-    module count only if the address or --module asks for them.
+    Additional properties of the collection are not differences. The number of replicas and the module
+    are compared only if the address or --module asks for them.
     """
     from phosphene.store.weaviate.address import Address
     from phosphene.store.weaviate.collection import CollectionSchema, schema_diff
@@ -136,7 +136,7 @@ def apply(settings: Settings, address: str | None, module: bool) -> None:
 
 
 def _named(settings: Settings, given: str | None) -> str:
-    """The address given to the command, or else the library of the common options."""
+    """The address that the command was given, or otherwise the library of -L."""
     from phosphene.config import default_library
     from phosphene.store.weaviate.address import is_address
 
@@ -144,7 +144,7 @@ def _named(settings: Settings, given: str | None) -> str:
     if not is_address(text):
         raise LibraryError(
             f"`{masked(text)}` is not an address of Weaviate, and only its collections have a schema",
-            hint="name an address such as `weaviate://HOST/Collection`, here or with -L",
+            hint="pass an address such as `weaviate://HOST/Collection`, here or with -L",
         )
     return text
 
@@ -169,7 +169,7 @@ def _said(place: "Address", changed: "list[Difference]", fixed: "list[Difference
 
 
 def _stuck(text: str, fixed: "list[Difference]") -> LibraryError:
-    """The error for settings that Weaviate never changes, with the way around them."""
+    """The error for settings that Weaviate never changes. Its hint has the steps to a new collection."""
     old = urlsplit(text)
     new = old._replace(path=old.path.rstrip("/") + "2")
     settings = "; ".join(f"{each}: {_value(each.found)}, not {_value(each.wanted)}" for each in fixed)

@@ -1,4 +1,4 @@
-"""`phosphene search`: find the pictures nearest to a query."""
+"""`phosphene search` finds the pictures nearest to a query."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,17 +40,19 @@ def search(
       phosphene search id:5f0c2a44-... --json
       phosphene search a boat --diversity 0.5
 
-    A term is a text, a picture or id:ID. It is a picture if it begins like a path (./ / ~/) or ends
-    like the name of a picture (.jpg, .png …). Pictures on the web are not fetched. + and - stand
-    alone between terms. N: before a term is its weight, unless a number follows, as in 16:9.
+    A term is a text, a picture or id:ID. A term is a picture if it begins like a path (./ / ~/) or
+    ends like a picture's name (.jpg, .png …). Pictures on the web are not fetched. Write + and - as
+    words of their own between terms. N: before a term gives it the weight N, unless a number follows,
+    as in 16:9.
 
-    The score is the cosine similarity, at most 1. Compare it only within one search. With --diversity
-    the hits are chosen one by one, each near to the query and unlike those before it.
+    The score is the cosine similarity, which is at most 1. Compare scores only within one search.
+    With --diversity the hits are chosen one by one, so that each is near to the query and unlike
+    those before it.
 
-    In a pipe the columns are rank, score, origin, caption and file, separated by tabs. A file is its
-    path, byte by byte. Control characters are written as escapes such as \x1b, and in captions so
-    are marks that change the direction of text. On a terminal everything that cannot be printed is
-    an escape. --json writes everything as it is.
+    In a pipe the columns are rank, score, origin, caption and file, separated by tabs. Control
+    characters become escapes such as \x1b, and in captions marks that change the direction of text
+    do, too. Apart from that, a path is printed byte by byte. On a terminal everything that is not
+    printable becomes an escape. --json keeps all characters.
     """
     from phosphene.query import parse
     from phosphene.render import search_sheet
@@ -65,6 +67,6 @@ def search(
         preview(output, protocol, lambda: [*library.thumbnails(ids).values()], labels(hits))
         output.rows(hit_records(library, hits), HITS)
         if not hits:
-            output.note("nothing found: the library holds no such images")
+            output.note("nothing found, because the library holds no such images")
         if out:
             write_picture(output, search_sheet(hits, library.picture, title=" ".join(query)), out)

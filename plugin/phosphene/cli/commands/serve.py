@@ -1,4 +1,4 @@
-"""`phosphene serve`: the CLIP module of a Weaviate server."""
+"""`phosphene serve` runs the CLIP module of a Weaviate server."""
 
 import re
 
@@ -8,15 +8,15 @@ from phosphene.cli.options import COUNT, Number, Settings, command
 
 PORT = click.IntRange(0, 65535)
 MILLISECONDS = Number(0)
-NAME = re.compile(r"[A-Za-z0-9_.-]+|\[?[0-9A-Fa-f:.]+\]?")  # a name or an address, without a port
-TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")  # needs no escaping in a URL, and is too long to guess
+NAME = re.compile(r"[A-Za-z0-9_.-]+|\[?[0-9A-Fa-f:.]+\]?")  # a host's name or address without a port
+TOKEN = re.compile(r"[A-Za-z0-9._~-]{16,}")  # these need no escaping in a URL, and 16 are hard to guess
 MIB = 1 << 20
 
 
 def _check(context: click.Context, parameter: click.Parameter, value: str) -> str:
     if value and not TOKEN.fullmatch(value):
         raise click.BadParameter(
-            "A token has 16 or more of the characters A-Z a-z 0-9 . _ ~ -; try `openssl rand -hex 16`."
+            "A token needs at least 16 of the characters A-Z a-z 0-9 . _ ~ -. Try `openssl rand -hex 16`."
         )
     return value
 
@@ -38,10 +38,10 @@ def _names(context: click.Context, parameter: click.Parameter, value: tuple[str,
     metavar="NAME",
     multiple=True,
     callback=_names,
-    help="A name that clients may use for the service, beside --host and localhost. Can be repeated.",
+    help="A name that clients may use for the service, besides --host and localhost. Can be repeated.",
 )
 @click.option(
-    "--port", type=PORT, default=8080, show_default=True, help="The port to listen on; 0 takes a free one."
+    "--port", type=PORT, default=8080, show_default=True, help="The port to listen on. 0 takes a free one."
 )
 @click.option("--model", metavar="NAME", help="The model to serve, written as for `add`.")
 @click.option(
@@ -49,31 +49,43 @@ def _names(context: click.Context, parameter: click.Parameter, value: tuple[str,
     default="",
     envvar="PHOSPHENE_TOKEN",
     callback=_check,
-    help="Serve only below /k/TOKEN. Better set PHOSPHENE_TOKEN: lists of processes show options.",
+    help="Serve only below /k/TOKEN. PHOSPHENE_TOKEN is safer, because process lists show options.",
 )
 @click.option(
-    "--batch-size", type=COUNT, default=32, show_default=True, help="Pictures or texts in one forward pass."
+    "--batch-size",
+    type=COUNT,
+    default=32,
+    show_default=True,
+    help="How many pictures or texts are in one forward pass.",
 )
 @click.option(
     "--batch-wait-ms",
     type=MILLISECONDS,
     default=4.0,
     show_default=True,
-    help="Milliseconds that a forward pass waits for more items.",
+    help="How many milliseconds a forward pass waits for more items.",
 )
 @click.option(
-    "--max-items", type=COUNT, default=256, show_default=True, help="Texts and pictures in one request."
+    "--max-items",
+    type=COUNT,
+    default=256,
+    show_default=True,
+    help="How many texts and pictures may be in one request.",
 )
 @click.option(
     "--max-queue",
     type=COUNT,
     default=512,
     show_default=True,
-    help="Texts and pictures of all requests that may wait for their vectors.",
+    help="How many texts and pictures of all requests may wait for their vectors.",
 )
-@click.option("--max-body-mib", type=COUNT, default=32, show_default=True, help="Largest request, in MiB.")
+@click.option("--max-body-mib", type=COUNT, default=32, show_default=True, help="The largest request in MiB.")
 @click.option(
-    "--max-megapixels", type=COUNT, default=64, show_default=True, help="Largest picture, in million pixels."
+    "--max-megapixels",
+    type=COUNT,
+    default=64,
+    show_default=True,
+    help="The largest picture in millions of pixels.",
 )
 def serve(
     settings: Settings,
@@ -95,11 +107,10 @@ def serve(
       CLIP_INFERENCE_API=http://127.0.0.1:8090 ENABLE_MODULES=multi2vec-clip weaviate-server …
 
     The texts and pictures of many requests go through the model together, and get the same vectors
-    as from `add`. A request that is too large is refused with 413, and one that finds a full queue
-    with 429. Pages in browsers are refused, and so are clients that use a name for the service other
-    than --host, --allow-host or localhost. The log is JSON on stderr; with -q it has no requests.
-    Prometheus reads /metrics. Ctrl-C and SIGTERM stop the service after it has answered the requests
-    that have begun.
+    as from `add`. The service answers 413 if a request is too large, and 429 if its queue is full. It
+    refuses pages in browsers, and clients that use a name for it other than --host, --allow-host or
+    localhost. The log is JSON on stderr. With -q it leaves out requests. Prometheus can read /metrics.
+    After Ctrl-C or SIGTERM the service answers the requests that have begun, and then stops.
     """
     from phosphene.extras import require
 

@@ -1,4 +1,4 @@
-"""`phosphene show`: an image with its recipe, its parents and its descendants."""
+"""`phosphene show` prints an image with its recipe, its parents and its descendants."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 @command("show")
 @click.argument("id")
 @click.option("--preview", "protocol", **PROTOCOLS)
-@written("Also write a sheet of it with its parents and descendants.")
+@written("Also write a sheet with the image, its parents and its descendants to this file.")
 def show(settings: Settings, id: str, protocol: str, out: Path | None) -> None:
-    """Show an image, its recipe, parents and descendants.
+    """Show an image with its recipe, parents and descendants.
 
       phosphene show 5f0c2a44-3a51-5c7e-9a70-6f1c0f3f0d11
       phosphene show 5f0c2a44 -o family.png
       phosphene show 5f0c2a44 --json | jq .recipe
 
-    The parents of a generated picture are the neighbours that led it; init is the picture that it
-    started from. The first eight letters of an id are enough if no other id begins with them.
+    The parents of a generated picture are the neighbours that it was generated from. `init` is the
+    picture that it started from. The first eight characters of an id are enough if no other id
+    begins with them.
     """
     settings.claim(out)
     with settings.open() as library:
@@ -69,12 +70,12 @@ def _described(library: "Library", shown: "Shown") -> dict[str, Any]:
 
 
 def _uri(library: "Library", image: "Image | str") -> str | None:
-    """The file of a relative; None for one that was removed, so that only its id is known."""
+    """The file of a relative, or None if it was removed and only its id is known."""
     return None if isinstance(image, str) else library.where(image)
 
 
 def _lines(record: Mapping[str, Any]) -> dict[str, object]:
-    """The record for people, with one line per caption, setting, parent and descendant."""
+    """The record as lines for people. Every caption, setting, parent and descendant gets a line."""
     lines: dict[str, object] = {"id": record["id"], "origin": record["origin"]}
     place = nearby(record["uri"])
     lines["file"] = place if "://" in place else Path(place)
@@ -93,7 +94,7 @@ def _lines(record: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _made_with(recipe: Mapping[str, Any] | None) -> dict[str, object]:
-    """The settings that a generated picture was made with; none if its recipe is not valid."""
+    """The settings of a generated picture. There are none if its recipe is not valid."""
     from phosphene.errors import ImageError
     from phosphene.recipes import check
     from phosphene.recipes.formats import current

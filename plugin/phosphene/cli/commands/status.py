@@ -1,16 +1,16 @@
-"""`phosphene status`: how many images a library holds, and in which space."""
+"""`phosphene status` counts the images of a library and names its model."""
 
 from phosphene.cli.options import Settings, command
 
 
 @command("status")
 def status(settings: Settings) -> None:
-    """Say what is in the library.
+    """Show the library's store and model, and count its images.
 
       phosphene status
       phosphene -L photos.lib status --json
 
-    Loads no model.
+    The command loads no model.
     """
     with settings.open() as library:
         state = library.status()

@@ -1,4 +1,4 @@
-"""Commands that train small models: train clip, train diffusion."""
+"""`phosphene train clip` and `phosphene train diffusion` train small models."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,32 +19,34 @@ STAGES = {"autoencoder": 0.1, "latent_encoder": 0.05, "denoiser": 0.85}  # share
 @click.group("train")
 @helpful
 def train() -> None:
-    """Train a small model of your own, on a CPU in minutes to hours.
+    """Train a small model of your own on a CPU, in minutes to hours.
 
       phosphene train clip drawings/ -o my-clip --minutes 30
       phosphene -L drawn.lib train diffusion --minutes 120
 
-    Run the same command again to continue a training that was stopped. A loss curve and a log are
-    written beside the model.
+    Run the same command again to continue a training that was stopped. A loss curve and a log appear
+    beside the model.
     """
 
 
 @command("clip")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path())
-@click.option("-o", "--out", type=INPUT, metavar="FOLDER", required=True, help="Where the model is written.")
-@click.option("--minutes", type=LENGTH, help="How long to train.  [default: 30, if there is no --steps]")
+@click.option(
+    "-o", "--out", type=INPUT, metavar="FOLDER", required=True, help="Write the model to this folder."
+)
+@click.option("--minutes", type=LENGTH, help="How long to train.  [default: 30, unless --steps is given]")
 @click.option("--steps", type=STEPS, help="How long to train, in steps of 192 pictures.")
 @click.option(
     "--from",
     "start",
     type=INPUT,
     metavar="FOLDER",
-    help="A model to continue from; `landscape` is the built-in one.",
+    help="Continue from this model. `landscape` is the built-in one.",
 )
 @click.option(
     "--locked", is_flag=True, help="Train only the text tower of --from, so that stored vectors stay valid."
 )
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Where randomness starts from.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="The seed of all random choices.")
 @FORCE
 def clip(
     settings: Settings,
@@ -56,17 +58,17 @@ def clip(
     locked: bool,
     seed: int,
 ) -> None:
-    """Train a small CLIP on pictures with captions, read as `add` reads them.
+    """Train a small CLIP on pictures with captions.
 
       phosphene train clip coco/captions.json -o my-clip --minutes 30
       phosphene train clip drawings/ --from landscape -o better
       phosphene -L my.lib add coco/captions.json --model local-dir:my-clip
 
-    The result is a folder that open_clip can read. The command prints how often a held-out caption
-    finds its own picture among all that were held out.
+    SOURCE is written as for `add`. The result is a folder that open_clip can read. The command prints
+    how often a held-out caption finds its own picture among all held-out pictures.
     """
     if locked and start is None:
-        raise click.UsageError("--locked needs --from, the model whose vectors of pictures stay valid.")
+        raise click.UsageError("--locked keeps the picture tower of a model. Name that model with --from.")
     from phosphene.extras import require
 
     require("train")
@@ -96,7 +98,7 @@ def clip(
     recall = trained.recall
     output.summary(
         f"wrote {out}: trained on {trained.examples:,} pictures; of {recall.count:,} held-out captions "
-        f"{recall.first:.0%} find their own picture first, {recall.ten:.0%} among ten",
+        f"{recall.first:.0%} find their own picture first, and {recall.ten:.0%} among the first ten",
         {
             "folder": str(out),
             "examples": trained.examples,
@@ -117,17 +119,17 @@ def clip(
     "--out",
     type=INPUT,
     metavar="FOLDER",
-    help="Where the generator is written.  [default: the library]",
+    help="Write the generator to this folder.  [default: the library's own]",
 )
 @click.option(
     "--from",
     "start",
     type=INPUT,
     metavar="FOLDER",
-    help="A generator to continue from; `landscape` is the built-in one.",
+    help="Continue from this generator. `landscape` is the built-in one.",
 )
 @click.option("--licence", default="", help="The licence of the weights, as an SPDX identifier.")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Where randomness starts from.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="The seed of all random choices.")
 @FORCE
 def diffusion(
     settings: Settings,
@@ -137,14 +139,14 @@ def diffusion(
     licence: str,
     seed: int,
 ) -> None:
-    """Train a generator on a library: its pictures, captions and stored vectors.
+    """Train a generator on a library's pictures, captions and stored vectors.
 
       phosphene -L drawn.lib train diffusion --minutes 120
       phosphene -L drawn.lib train diffusion --minutes 60 --from landscape -o better
 
-    Any library, with any model, can have a generator for its vectors, and `generate` finds it by itself.
-    A training may continue from a generator of another model: it keeps all weights but those that read
-    vectors. The generator learns to make pictures like those in the library, at 256 pixels.
+    The generator learns to make pictures like those in the library, 256 pixels wide and high.
+    `generate` uses it from then on. It works for a library of any model. --from can name a generator
+    for another model: the training keeps all of its weights except those that read vectors.
     """
     from phosphene.extras import require
 
@@ -183,7 +185,7 @@ def diffusion(
 
 @contextmanager
 def keeping(settings: Settings, run: Path) -> Iterator[None]:
-    """Say what is kept in the folder of a training that Ctrl-C or SIGTERM ends."""
+    """Let SIGTERM end a training as Ctrl-C does, and say what its folder keeps."""
     from phosphene.interrupt import terminable
 
     try:
@@ -192,9 +194,9 @@ def keeping(settings: Settings, run: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         learnt = any(run.rglob("checkpoint.pt"))
         settings.kept = (
-            f"what was learnt is in {run}; the same command goes on from there"
+            f"the last checkpoint is in {run}; the same command goes on from there"
             if learnt
-            else "nothing was learnt yet; the same command begins again"
+            else "there is no checkpoint yet; the same command begins again"
         )
         raise
 

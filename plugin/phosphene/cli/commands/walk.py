@@ -1,4 +1,4 @@
-"""`phosphene walk`: walk from one query to another, with pictures on the way."""
+"""`phosphene walk` walks from one query to another and shows the pictures on the way."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,13 +21,15 @@ STOPS = (
     Column("caption", "nearest picture"),
     FILE,
 )
-STEPS = click.IntRange(2, 1000)  # a sheet of so many stops has pictures of 96 pixels
+STEPS = click.IntRange(2, 1000)  # with 1,000 stops the pictures of the sheet are 96 pixels wide
 
 
 @command("walk")
 @click.argument("start", metavar="A")
 @click.argument("end", metavar="B")
-@click.option("--steps", type=STEPS, default=8, show_default=True, help="How many stops, both ends included.")
+@click.option(
+    "--steps", type=STEPS, default=8, show_default=True, help="How many stops to make, including both ends."
+)
 @click.option("--generate", is_flag=True, help="Also generate a picture at every stop.")
 @click.option("--keep", is_flag=True, help="Store the generated pictures.")
 @INTO
@@ -52,8 +54,8 @@ def walk(
       phosphene walk ./cat.jpg "a lion" --steps 12 --generate -o lion.png
 
     The walk follows the great circle between the vectors of the two queries. The sheet shows the
-    nearest picture of the library at every stop. With --generate, a picture that was made at that
-    stop is shown below it. All of these start from the same noise; its seed is printed. An
+    nearest picture of the library at every stop. With --generate, it also shows a picture that was
+    generated at that stop. All of these start from the same noise, and its seed is printed. An
     animation is written beside the sheet, under the same name with the ending .webp.
     """
     if keep and not generate:
@@ -62,7 +64,7 @@ def walk(
         raise click.UsageError("--into names where --keep stores pictures. Pass --keep, too.")
     if out.suffix.lower() == ".webp":
         raise click.UsageError(
-            "-o names the sheet, and the animation beside it ends in .webp. Choose another ending."
+            "-o names the sheet, and only the animation beside it ends in .webp. Choose another ending."
         )
     from phosphene.query import parse
     from phosphene.render import walk_film, walk_sheet
@@ -90,7 +92,7 @@ def walk(
 
 
 def stop_record(library: "Library", stop: "Stop", target: "Library") -> dict[str, Any]:
-    """The record of a stop; `generated` is null if nothing was stored."""
+    """The record of a stop. `generated` is None if nothing was stored."""
     image = stop.hit.image if stop.hit else None
     return {
         "step": stop.index + 1,
