@@ -73,7 +73,7 @@ ALLOWED = {("records", "vectors")}
 # draws; a network, its training and the generator that uses it; the stores with what is common to all stores.
 FAMILIES = (
     ("cli", "cli.commands", "explore", "maintenance", "render"),
-    ("nets", "training", "generators.retrieval"),
+    ("nets", "training", "generators.retrieval", "generators.diffusers"),
     ("store", "store.lance", "store.weaviate"),
 )
 # What every kind of model has: how it is loaded, what identifies its weights, and a saved state of it.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from phosphene.embedding import ImageEncoder
+from phosphene.generation import Reads
 from phosphene.generators.diffusers.families import Family
 
 if TYPE_CHECKING:
@@ -34,3 +35,9 @@ class Checkpoint:
     size_on_disk: int | None = None  # bytes
     size_in_memory: int | None = None  # bytes
     licence: str = ""
+
+    @property
+    def reads(self) -> frozenset[Reads]:
+        """The parts of a request that it uses. Without its adapter, a family reads only words."""
+        whole = self.family.adapter is None or self.reads_vectors
+        return self.family.reads if whole else self.family.reads - {"vectors"}

@@ -1,0 +1,52 @@
+"""Batches of requests that differ only in their seeds.
+
+A batch repeats everything as rows: the prompt, the pictures and the vectors. diffusers' own way to make
+several pictures, `num_images_per_prompt`, gives other pictures than single calls in many pipelines: those for
+inpainting encode the picture with the first seed only.
+"""
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from phosphene.generation import Request
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBatch:
+    """Requests that are alike but for their seeds and the numbers of their tries."""
+
+    requests: Sequence[Request]
+
+    def __len__(self) -> int:
+        return len(self.requests)
+
+    @property
+    def request(self) -> Request:
+        """What all requests have in common."""
+        return self.requests[0]
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seed of each row."""
+        return [request.seed for request in self.requests]
+
+
+def batches(requests: Sequence[Request], size: int) -> Iterator[RequestBatch]:
+    """The requests in order, in batches of at most `size`."""
+    for _, group in groupby(requests, key=batch_key):
+        alike = list(group)
+        for start in range(0, len(alike), size):
+            yield RequestBatch(alike[start : start + size])
+
+
+def batch_key(request: Request) -> Hashable:
+    """What the requests of one batch share. Pictures are the same only if they are the same objects."""
+    return (
+        (request.prompt, request.negative_prompt),
+        tuple((each.id, each.vector.tobytes(), each.norm, each.weight) for each in request.references),
+        (request.lane, request.closeness),
+        (id(request.init), id(request.mask), request.fit, request.strength, request.size),
+        (request.num_inference_steps, request.guidance_scale),
+        tuple(sorted(request.options.items())),
+    )

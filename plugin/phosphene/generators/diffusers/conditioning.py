@@ -1,0 +1,83 @@
+"""How each family takes the vectors of references: one function per way.
+
+All of these models read the raw output of their image encoder, so a reference counts as its unit vector
+times its norm. References of weight 0 are left out.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from phosphene.generation import Reference, Request
+from phosphene.generation.checks import VECTOR_LANES
+from phosphene.generators.diffusers.checkpoint import Checkpoint
+from phosphene.generators.diffusers.families import Conditioning
+
+# From the checkpoint, a pipeline, a completed request and the number of rows to arguments of the pipeline.
+Conditioner = Callable[[Checkpoint, Any, Request, int], dict[str, Any]]
+
+
+def arguments(checkpoint: Checkpoint, pipeline: Any, request: Request, rows: int) -> dict[str, Any]:
+    """The arguments by which a pipeline follows the references of a request."""
+    way = checkpoint.family.conditioning
+    return (
+        CONDITIONS[way](checkpoint, pipeline, request, rows)
+        if way and checkpoint.reads >= {"vectors"}
+        else {}
+    )
+
+
+def ip_adapter(checkpoint: Checkpoint, pipeline: Any, request: Request, rows: int) -> dict[str, Any]:
+    """IP-Adapter (Ye et al. 2023) of Stable Diffusion: references are read by an attention of their own.
+
+    References of equal weights share one softmax, as they do in the paper. Otherwise each has a softmax of
+    its own, and their outputs are added by their weights. One row of embeddings serves all rows of a batch.
+    """
+    used = references(request)
+    shares, vectors = weights(used), raw(checkpoint, used)[None]
+    closeness = (request.closeness or 0) if used else 0.0
+    found: dict[str, Any] = {}
+    if len(set(shares.tolist())) == 1:
+        pipeline.set_ip_adapter_scale(closeness)
+    else:
+        pipeline.set_ip_adapter_scale([(closeness * shares).tolist()])
+        found["cross_attention_kwargs"] = {"ip_adapter_masks": [everywhere(checkpoint, request, len(used))]}
+    guided = (request.guidance_scale or 0) > 1 and pipeline.unet.config.time_cond_proj_dim is None
+    found["ip_adapter_image_embeds"] = [
+        torch.cat([torch.zeros_like(vectors), vectors]) if guided else vectors
+    ]
+    return found
+
+
+def everywhere(checkpoint: Checkpoint, request: Request, count: int) -> Tensor:
+    """A mask (1, count, height, width) per reference, by which each of them counts in the whole picture."""
+    assert request.size is not None, "the request is completed"
+    width, height = (side // 8 for side in request.size)  # the size of the latents
+    return torch.ones(1, count, height, width, device=checkpoint.device, dtype=checkpoint.dtype)
+
+
+def references(request: Request) -> list[Reference]:
+    """The references whose vectors count."""
+    if request.lane not in (None, *VECTOR_LANES):
+        return []
+    return [reference for reference in request.references if reference.weight > 0]
+
+
+def raw(checkpoint: Checkpoint, used: list[Reference]) -> Tensor:
+    """The raw embeddings (k, d) of references. Without any, a row of zeros stands for them."""
+    assert checkpoint.dimension is not None, "the checkpoint reads vectors"
+    none = np.zeros((1, checkpoint.dimension), dtype=np.float32)
+    stacked = torch.from_numpy(np.stack([each.raw for each in used]) if used else none)
+    return stacked.to(checkpoint.device, checkpoint.dtype)
+
+
+def weights(used: list[Reference]) -> Tensor:
+    """The weights (k,) of references, whose sum is 1."""
+    given = torch.tensor([reference.weight for reference in used] or [1.0])
+    return given / given.sum()
+
+
+CONDITIONS: Mapping[Conditioning, Conditioner] = {"ip_adapter": ip_adapter}

@@ -1,0 +1,237 @@
+"""Pretrained families of diffusers behind the Generator seam, with tiny checkpoints in their true formats."""
+
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image as pillow
+from PIL.Image import Image as Picture
+
+from phosphene.generation import Generator, Mode, Request, Step
+from phosphene.generators.diffusers.families import FAMILIES
+from phosphene.generators.diffusers.generator import DiffusersGenerator
+from phosphene.testing.generators import GeneratorTests
+from tiny_checkpoints import SIDE
+from tiny_families import ADAPTERS, Folder, bare, generator, picture, references
+
+BY_VECTORS = ("sd15", "sdxl")
+EVERY_MODE = [(family, mode) for family in BY_VECTORS for mode in sorted(FAMILIES[family].pipelines)]
+Open = Callable[..., DiffusersGenerator]
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here may connect to anything."""
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a test of a local checkpoint opened a connection")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(scope="module")
+def opened(checkpoint: Folder) -> Open:
+    """A function that opens the generator of a family, with its adapter if it has one."""
+    return cache(lambda family, adapter=True: generator(checkpoint, family, adapter=adapter))
+
+
+@pytest.fixture(scope="module", params=BY_VECTORS)
+def family(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def made(opened: Open, family: str) -> DiffusersGenerator:
+    return opened(family)
+
+
+@pytest.fixture
+def request_of(made: DiffusersGenerator) -> Request:
+    """A request with three neighbours."""
+    return a_request(made)
+
+
+def a_request(made: DiffusersGenerator, mode: Mode = "text-to-image", **changes: Any) -> Request:
+    assert made.image_encoder is not None
+    mask = pillow.new("L", (SIDE, SIDE), 0)
+    mask.paste(255, (9, 9, 40, 64))
+    request = Request(
+        seed=1,
+        prompt="a dog on a beach at night",
+        negative_prompt="rain" if made.capabilities.negative_prompt else "",
+        space=made.capabilities.space,
+        references=references(made.image_encoder, 3),
+        init=None if mode == "text-to-image" else picture(9),
+        mask=mask if mode == "inpainting" else None,
+        num_inference_steps=3,
+    )
+    return replace(request, **changes)
+
+
+def pixels(made: Generator, *requests: Request) -> list[NDArray[np.int16]]:
+    return [np.asarray(each.picture(), dtype=np.int16) for each in made.generate(requests)]
+
+
+def apart(first: Any, second: Any) -> int:
+    """The largest difference of two pictures, in grey levels."""
+    return int(np.abs(np.asarray(first, dtype=np.int16) - np.asarray(second, dtype=np.int16)).max())
+
+
+class TestConformance(GeneratorTests):
+    @pytest.fixture
+    def generator(self, made: DiffusersGenerator) -> DiffusersGenerator:
+        return made
+
+
+@pytest.mark.parametrize(("family_name", "mode"), EVERY_MODE)
+def test_a_batch_gives_what_single_requests_give(opened: Open, family_name: str, mode: Mode) -> None:
+    made = opened(family_name)
+    requests = [replace(a_request(made, mode), seed=seed) for seed in (1, 2, 3)]
+
+    together = pixels(made, *requests)
+
+    assert apart(together[0], together[1]) > 8
+    for request, of_batch in zip(requests, together, strict=True):
+        [alone] = pixels(made, request)
+        assert apart(alone, of_batch) <= 1
+
+
+def test_a_picture_is_the_one_of_the_bare_pipeline(checkpoint: Folder, opened: Open) -> None:
+    """The words, the scheduler and the decoder are those of diffusers, where it does nothing wrong."""
+    made = opened("sdxl", adapter=False)
+    request = replace(a_request(made), references=())
+
+    [ours] = pixels(made, request)
+
+    theirs = bare(checkpoint, "sdxl", adapter=False)(
+        request.prompt,
+        negative_prompt=request.negative_prompt,
+        num_inference_steps=3,
+        guidance_scale=made.capabilities.guidance_scale,
+        width=SIDE,
+        height=SIDE,
+        generator=torch.Generator().manual_seed(1),
+    ).images[0]
+    assert apart(ours, theirs) == 0
+
+
+def test_neighbours_change_the_picture_and_closeness_says_how_much(
+    made: DiffusersGenerator, request_of: Request
+) -> None:
+    plain, near, nearer = pixels(
+        made, *(replace(request_of, closeness=closeness) for closeness in (0.0, 0.3, 1.0))
+    )
+
+    assert 0 < np.abs(near - plain).mean() < np.abs(nearer - plain).mean()
+
+
+def test_no_neighbours_with_an_adapter_are_like_no_adapter(
+    opened: Open, family: str, made: DiffusersGenerator, request_of: Request
+) -> None:
+    if family not in ADAPTERS:
+        pytest.skip("has no adapter")
+    without = replace(request_of, references=())
+
+    [plain] = pixels(opened(family, adapter=False), without)
+
+    assert apart(pixels(made, without)[0], plain) == 0
+    assert apart(pixels(made, replace(request_of, closeness=0.0))[0], plain) == 0
+    assert apart(pixels(made, replace(request_of, lane="words"))[0], plain) == 0
+
+
+def test_a_neighbour_of_weight_zero_is_left_out(made: DiffusersGenerator, request_of: Request) -> None:
+    first, second, third = request_of.references
+
+    [left_out] = pixels(made, replace(request_of, references=(first, replace(second, weight=0.0), third)))
+
+    assert apart(left_out, pixels(made, replace(request_of, references=(first, third)))[0]) == 0
+    assert apart(left_out, pixels(made, request_of)[0]) > 0
+
+
+@pytest.mark.parametrize("given", [(1.0, 1.0, 1.0), (3.0, 2.0, 1.0)])
+def test_the_order_of_neighbours_does_not_matter(
+    made: DiffusersGenerator, request_of: Request, given: tuple[float, ...]
+) -> None:
+    near = tuple(
+        replace(each, weight=weight) for each, weight in zip(request_of.references, given, strict=True)
+    )
+
+    [forwards], [backwards] = (
+        pixels(made, replace(request_of, references=order)) for order in (near, near[::-1])
+    )
+
+    assert apart(forwards, backwards) <= 1
+
+
+def test_a_heavier_neighbour_counts_more(made: DiffusersGenerator, request_of: Request) -> None:
+    first, second, _ = request_of.references
+
+    def with_weights(*weights: float) -> NDArray[np.int16]:
+        near = tuple(replace(each, weight=w) for each, w in zip((first, second), weights, strict=True))
+        return pixels(made, replace(request_of, references=near))[0]
+
+    [alone] = pixels(made, replace(request_of, references=(first,)))
+    mostly, little = with_weights(9.0, 1.0), with_weights(1.0, 9.0)
+    assert np.abs(mostly - alone).mean() < np.abs(little - alone).mean()
+
+
+def test_a_stopped_call_keeps_what_is_finished_and_leaves_the_pipeline_usable(
+    made: DiffusersGenerator, request_of: Request
+) -> None:
+    requests = [replace(request_of, prompt=prompt) for prompt in ("first", "second", "third")]
+    [before] = pixels(made, requests[1])
+
+    steps: list[int] = []
+
+    def stop_in_the_second(step: Step) -> bool:
+        steps.append(step.index)
+        return step.share < 0.5
+
+    finished = list(made.generate(requests, on_step=stop_in_the_second))
+
+    assert len(finished) == 1 and steps == [1, 2, 3, 1, 2]
+    assert finished[0].picture().size == (SIDE, SIDE)
+    assert apart(pixels(made, requests[1])[0], before) == 0
+
+
+def test_the_last_preview_is_the_picture(made: DiffusersGenerator, request_of: Request) -> None:
+    for name in made.capabilities.options["scheduler"].choices:
+        previews: list[Picture] = []
+        asked = replace(request_of, options={"scheduler": name})
+        [result] = made.generate([asked], on_step=partial(_keep_last_preview, previews))
+        assert result.settings["scheduler"] == name
+        if name != "ddim":  # the configs of many checkpoints let it end a little before the clean picture
+            assert apart(previews[-1], result.picture()) <= 1, name
+
+
+def _keep_last_preview(previews: list[Picture], step: Step) -> None:
+    if step.index == step.total:
+        previews += step.preview()
+
+
+def test_pixels_outside_of_a_mask_stay_as_they_are(made: DiffusersGenerator) -> None:
+    if "inpainting" not in made.capabilities.modes:
+        pytest.skip("cannot inpaint")
+    request = a_request(made, "inpainting")
+    assert request.init is not None and request.mask is not None
+
+    [painted] = pixels(made, request)
+
+    kept = np.asarray(request.mask) == 0
+    original = np.asarray(request.init, dtype=np.int16)
+    assert (painted[kept] == original[kept]).all()
+    assert np.abs(painted - original)[~kept].mean() > 8
+
+
+def test_a_size_of_other_proportions(made: DiffusersGenerator, request_of: Request) -> None:
+    weighted = [replace(each, weight=place + 1.0) for place, each in enumerate(request_of.references)]
+
+    [result] = made.generate([replace(request_of, size=(128, 64), references=tuple(weighted))])
+
+    assert result.picture().size == (128, 64)

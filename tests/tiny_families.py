@@ -1,0 +1,82 @@
+"""Generators of the tiny checkpoints, as tests open them."""
+
+from collections.abc import Callable
+from functools import cache, partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image as pillow
+from PIL.Image import Image as Picture
+
+from phosphene.embedding import ImageEncoder, open_embedder
+from phosphene.generation import Reference
+from phosphene.generators.diffusers.checkpoint import Checkpoint
+from phosphene.generators.diffusers.families import FAMILIES
+from phosphene.generators.diffusers.generator import DiffusersGenerator
+from tiny_checkpoints import SIDE
+
+Folder = Callable[[str], Path]  # what the fixture `checkpoint` is
+ADAPTERS = {"sd15": "ip_adapter_sd15", "sdxl": "ip_adapter_sdxl", "flux1": "ip_adapter_flux1"}
+
+
+@cache
+def picture(seed: int, side: int = SIDE) -> Picture:
+    """A picture of soft random colours."""
+    small = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    return pillow.fromarray(small).resize((side, side), pillow.Resampling.BICUBIC)
+
+
+def image_encoder(folders: Folder) -> ImageEncoder:
+    """The tiny CLIP, as the embedder of a library."""
+    return open_embedder(f"local-dir:{folders('open_clip_folder')}", device="cpu")
+
+
+def _picture(seed: int, side: int | None) -> Picture:
+    return picture(seed)
+
+
+def references(encoder: ImageEncoder, count: int) -> tuple[Reference, ...]:
+    """References to `picture(0)` and so on, with their vectors and norms."""
+    pictures = [picture(seed) for seed in range(count)]
+    embedded = encoder.pictures([encoder.prepare(each) for each in pictures])
+    return tuple(
+        Reference(f"n{place}", vector, float(norm), picture=partial(_picture, place))
+        for place, (vector, norm) in enumerate(zip(embedded.vectors, embedded.norms, strict=True))
+    )
+
+
+def bare(folders: Folder, family: str, *, adapter: bool = True) -> Any:
+    """The pipeline of a family as a user of diffusers loads it, with its adapter and image encoder."""
+    diffusers: Any = import_module("diffusers")
+    class_name = FAMILIES[family].pipelines["text-to-image"]
+    pipeline = getattr(diffusers, class_name).from_pretrained(folders(family), local_files_only=True)
+    if adapter and family in ADAPTERS:
+        file = folders(ADAPTERS[family])
+        pipeline.load_ip_adapter(
+            str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None
+        )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def generator(
+    folders: Folder, family: str, *, adapter: bool = True, batch_size: int = 4
+) -> DiffusersGenerator:
+    """The generator of a tiny checkpoint. It reads vectors of the tiny CLIP."""
+    encoder = image_encoder(folders)
+    checkpoint = Checkpoint(
+        family=FAMILIES[family],
+        components=bare(folders, family, adapter=adapter).components,
+        weights="0" * 64,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        size=(SIDE, SIDE),
+        reads_vectors=adapter,
+        space=encoder.space.id,
+        dimension=encoder.space.dimension,
+        image_encoder=encoder,
+    )
+    return DiffusersGenerator(checkpoint, batch_size=4)
