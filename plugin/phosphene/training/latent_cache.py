@@ -63,7 +63,7 @@ def build_dataset(
     """
     asked = [image for image in images if image.vector is not None]
     kept = LatentDataset.load(folder / DATASET, on_note)
-    known = _encoded(asked, encoder, folder, _known(encoder, kept, folder))
+    known = encode_images(asked, encoder, folder, kept)
     seen = [image for image in asked if image.id in known]
     check_count(len(seen))
     ids, captions = [image.id for image in seen], [image.captions for image in seen]
@@ -76,6 +76,30 @@ def build_dataset(
     dataset.save(folder / DATASET)
     (folder / LATENTS).unlink(missing_ok=True)
     return dataset
+
+
+def encode_images(
+    images: Iterable[Image], encoder: PictureEncoder, folder: Path, kept: LatentDataset | None = None
+) -> LatentsById:
+    """The latents of all images whose files can be read, or that were encoded before.
+
+    Earlier attempts left theirs in `folder` or in a `kept` dataset. Ctrl-C keeps what is encoded so far.
+    """
+    asked, made, saved = list(images), _known(encoder, kept, folder), time.monotonic()
+    rest = batched((image for image in asked if image.id not in made), BATCH_SIZE)
+    with uninterrupted() as interrupts, ThreadPoolExecutor(cores()) as threads:
+        for block in rest:
+            read = list(threads.map(lambda image: _read(image, encoder.size), block))
+            seen = {image.id: pixels for image, pixels in zip(block, read, strict=True) if pixels is not None}
+            made |= zip(seen, encoder.encode(list(seen.values())) if seen else (), strict=True)
+            if interrupts or time.monotonic() - saved > SAVE_EVERY:
+                _save(made, encoder, folder)
+                saved = time.monotonic()
+            if interrupts:
+                break
+    if interrupts:
+        raise KeyboardInterrupt  # in case the signal's own handler has not raised it
+    return made
 
 
 def check_count(count: int) -> None:
@@ -96,27 +120,6 @@ def _known(encoder: PictureEncoder, kept: LatentDataset | None, folder: Path) ->
     if part.keys() >= {"encoder", "ids", "latents"} and str(part["encoder"]) == encoder.digest:
         known |= zip(part["ids"].tolist(), part["latents"], strict=True)
     return known
-
-
-def _encoded(
-    images: Sequence[Image], encoder: PictureEncoder, folder: Path, known: LatentsById
-) -> LatentsById:
-    """The known latents and those of the other images. Ctrl-C keeps what has been encoded so far."""
-    rest = batched((image for image in images if image.id not in known), BATCH_SIZE)
-    made, saved = dict(known), time.monotonic()
-    with uninterrupted() as interrupts, ThreadPoolExecutor(cores()) as threads:
-        for block in rest:
-            read = list(threads.map(lambda image: _read(image, encoder.size), block))
-            seen = {image.id: pixels for image, pixels in zip(block, read, strict=True) if pixels is not None}
-            made |= zip(seen, encoder.encode(list(seen.values())) if seen else (), strict=True)
-            if interrupts or time.monotonic() - saved > SAVE_EVERY:
-                _save(made, encoder, folder)
-                saved = time.monotonic()
-            if interrupts:
-                break
-    if interrupts:
-        raise KeyboardInterrupt  # in case the signal's own handler has not raised it
-    return made
 
 
 def _save(known: Mapping[str, NDArray[np.float16]], encoder: PictureEncoder, folder: Path) -> None:

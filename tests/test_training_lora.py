@@ -1,0 +1,138 @@
+"""Trains LoRAs on tiny checkpoints: what they learn, that Ctrl-C costs nothing, and what is refused."""
+
+import json
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image as pillow
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from phosphene.errors import ModelError
+from phosphene.generators.diffusers.checkpoint import Checkpoint
+from phosphene.generators.diffusers.families import FAMILIES
+from phosphene.records import Image
+from phosphene.training.budget import Budget
+from phosphene.training.log import read_log
+from phosphene.training.lora import LoraSettings, run_beside, train_lora
+from phosphene.training.run import CHECKPOINT, LOG
+
+diffusers: Any = import_module("diffusers")
+
+CheckpointFolder = Callable[[str], Path]
+COLOURS = ("red", "green", "blue", "white", "black", "yellow")
+QUICK = LoraSettings(trigger="plain", rank=4, learning_rate=1e-2, batch_size=2)
+
+
+def opened(folder: Path, family: str) -> Checkpoint:
+    """A tiny checkpoint, loaded by diffusers."""
+    pipeline = getattr(diffusers, FAMILIES[family].pipelines["text-to-image"]).from_pretrained(folder)
+    return Checkpoint(
+        family=FAMILIES[family],
+        components=pipeline.components,
+        weights="0" * 64,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        size=(64, 64),
+    )
+
+
+def images(folder: Path, *, captions: bool = True) -> list[Image]:
+    """A plain picture of each colour."""
+    found = []
+    for name in COLOURS:
+        path = folder / f"{name}.png"
+        pillow.new("RGB", (80, 64), name).save(path)
+        words = (f"the colour {name}",) if captions else ()
+        found.append(Image(name, "", str(path), " ".join(words), words, "imported", 80, 64, "", 1.0))
+    return found
+
+
+def latents(checkpoint: Checkpoint, lora: Path | None = None, weight: float = 1.0) -> Tensor:
+    """A picture's latents, as bare diffusers makes them with the LoRA's file."""
+    kind = getattr(diffusers, checkpoint.family.pipelines["text-to-image"])
+    pipeline = kind(**checkpoint.components)
+    pipeline.set_progress_bar_config(disable=True)
+    if lora is not None:
+        pipeline.load_lora_weights(str(lora.parent), weight_name=lora.name, adapter_name="learnt")
+        pipeline.set_adapters(["learnt"], [weight])
+    made: Tensor = pipeline(
+        "plain, the colour red",
+        num_inference_steps=2,
+        height=64,
+        width=64,
+        generator=torch.Generator().manual_seed(1),
+        output_type="latent",
+    ).images
+    return made
+
+
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+def test_a_lora_lowers_the_loss_and_changes_pictures_in_a_fresh_pipeline(
+    checkpoint: CheckpointFolder, tmp_path: Path, family: str
+) -> None:
+    file, trained = tmp_path / "plain.safetensors", opened(checkpoint(family), family)
+    assert train_lora(images(tmp_path), trained, file, Budget(steps=40), QUICK) == len(COLOURS)
+    losses = [line["loss"] for line in read_log(run_beside(file) / LOG)]
+    assert min(losses[3:]) < losses[0]
+    base = latents(opened(checkpoint(family), family))
+    with_lora = latents(opened(checkpoint(family), family), file)
+    assert (with_lora - base).abs().max() > 0.01
+    torch.testing.assert_close(with_lora, latents(trained), atol=2e-2, rtol=0)  # the file has half precision
+    assert torch.equal(latents(opened(checkpoint(family), family), file, weight=0.0), base)
+    with safe_open(file, "pt") as header:
+        assert header.metadata()["modelspec.trigger_phrase"] == "plain"
+
+
+def test_an_interrupted_training_ends_with_the_same_bits(
+    checkpoint: CheckpointFolder, tmp_path: Path
+) -> None:
+    whole, halves = tmp_path / "whole.safetensors", tmp_path / "halves.safetensors"
+    train_lora(images(tmp_path), opened(checkpoint("sd15"), "sd15"), whole, Budget(steps=7), QUICK)
+
+    def interrupt(progress: Any) -> None:
+        if progress.step == 3:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_lora(
+            images(tmp_path),
+            opened(checkpoint("sd15"), "sd15"),
+            halves,
+            Budget(steps=7),
+            QUICK,
+            on_step=interrupt,
+        )
+    assert not halves.exists() and (run_beside(halves) / CHECKPOINT).exists()
+    train_lora(images(tmp_path), opened(checkpoint("sd15"), "sd15"), halves, Budget(steps=7), QUICK)
+    first, second = load_file(whole), load_file(halves)
+    assert {"resumed": 4} in map(json.loads, (run_beside(halves) / LOG).read_text().splitlines())
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_pictures_without_captions_need_a_trigger_word(checkpoint: CheckpointFolder, tmp_path: Path) -> None:
+    bare, file = images(tmp_path, captions=False), tmp_path / "bare.safetensors"
+    loaded = opened(checkpoint("sd15"), "sd15")
+    with pytest.raises(ModelError, match="6 of 6 pictures have no caption") as caught:
+        train_lora(bare, loaded, file, Budget(steps=1), replace(QUICK, trigger=""))
+    assert "--trigger" in (caught.value.hint or "")
+    assert train_lora(bare, loaded, file, Budget(steps=1), QUICK) == len(COLOURS)
+
+
+def test_too_few_pictures_and_other_families_are_refused(
+    checkpoint: CheckpointFolder, tmp_path: Path
+) -> None:
+    loaded, file = opened(checkpoint("sd15"), "sd15"), tmp_path / "few.safetensors"
+    with pytest.raises(ModelError, match="4 or more pictures"):
+        train_lora(images(tmp_path)[:3], loaded, file, Budget(steps=1), QUICK)
+    with pytest.raises(ModelError, match="cannot train a LoRA for `flux1`"):
+        train_lora([], replace(loaded, family=FAMILIES["flux1"]), file, Budget(steps=1), QUICK)
+    assert not file.exists()
