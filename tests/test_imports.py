@@ -62,7 +62,7 @@ LAYERS = (
     {"generators.diffusers.families"},
     {"catalogue"},
     {"generators", "render"},
-    {"opening", "training.generator", "maintenance"},
+    {"opening", "training.generator", "training.lora", "maintenance"},
     {"library"},
     {"server"},
     {"cli", "testing"},
@@ -70,10 +70,10 @@ LAYERS = (
 # The one arrow inside the lowest layers that points up: an alias of a numpy type.
 ALLOWED = {("records", "vectors")}
 # Folders whose modules may share names, because they hold the same idea: a command with what it computes and
-# draws; a network, its training and the generator that uses it; the stores with what is common to all stores.
+# draws; a network, its training, their command and the generators; the stores with what is common to them.
 FAMILIES = (
     ("cli", "cli.commands", "explore", "maintenance", "render"),
-    ("nets", "training", "generators.retrieval", "generators.diffusers"),
+    ("nets", "training", "generators.retrieval", "generators.diffusers", "cli.commands.train"),
     ("store", "store.lance", "store.weaviate"),
 )
 # What every kind of model has: how it is loaded, what identifies its weights, and a saved state of it.

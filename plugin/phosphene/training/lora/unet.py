@@ -1,13 +1,5 @@
-"""Teach a pretrained model a library's pictures: train a LoRA for it (Hu et al. 2021).
+"""The UNet of a checkpoint and the LoRA in it that learns: its weights, its optimizer, and one step."""
 
-A LoRA changes the attention layers of the model's UNet by matrices of a low rank. Its file has a few
-megabytes and works with the checkpoint that it was trained on, and often with others of its family.
-
-The run is kept beside the file, in `FILE.training`: latents, checkpoint, log, loss curve and sheets of
-samples. The same call continues one that was killed, and takes the steps that it would have taken.
-"""
-
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,18 +9,13 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from phosphene.errors import ModelError
-from phosphene.files import write_whole
 from phosphene.generators.diffusers.checkpoint import Checkpoint
-from phosphene.records import Image
-from phosphene.training.budget import Budget, TrainingProgress, checked, cosine, set_rate
+from phosphene.training.budget import Budget
 from phosphene.training.checkpoint import Stateful
-from phosphene.training.lora_dataset import LoraDataset, lora_dataset
-from phosphene.training.run import OnNote, Run, alone
-from phosphene.training.trainer import EVERY, OnTrainingProgress
+from phosphene.training.lora.encoding import LoraDataset
+from phosphene.training.run import OnNote, Run
 
 LAYERS = ("to_q", "to_k", "to_v", "to_out.0")  # of every attention, as diffusers' own training script has it
-FAMILIES = ("sd15", "sdxl")  # whose UNet is trained here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,48 +46,6 @@ class LoraWeights:
         from peft import set_peft_model_state_dict
 
         set_peft_model_state_dict(self.unet, state_dict)
-
-
-def train_lora(
-    images: Iterable[Image],
-    checkpoint: Checkpoint,
-    file: Path,
-    budget: Budget,
-    settings: LoraSettings | None = None,
-    *,
-    seed: int = 0,
-    on_step: OnTrainingProgress | None = None,
-    on_note: OnNote | None = None,
-    on_sheet: Callable[[], bytes] | None = None,
-    sheet_every: float = 600.0,
-) -> int:
-    """Train a LoRA on a library's images, write it to `file`, and return the number of pictures.
-
-    The LoRA stays in the UNet of the `checkpoint`. Every `sheet_every` seconds `on_sheet` draws pictures with
-    it as a PNG, which is written beside the log. Raises ModelError for a family that this cannot train, for
-    too few pictures, for pictures without words, and if the run beside the file has other settings.
-    """
-    settings = settings or LoraSettings()
-    check_family(checkpoint)
-    folder = run_beside(file)
-    with alone(folder):
-        size = settings.size or min(checkpoint.size)
-        dataset = lora_dataset(list(images), checkpoint, folder, size=size, trigger=settings.trigger)
-        trainer = LoraTrainer(checkpoint, dataset, settings, seed)
-        run = trainer.run(folder, budget, on_note)
-        drawn = run.seconds
-        for step in run:
-            set_rate(trainer.optimizer, cosine(step.progress, settings.learning_rate))
-            loss = checked(trainer.step(run.random), step.number)
-            if step.number % EVERY == 0:
-                run.note(loss=loss)
-            if on_step:
-                on_step(TrainingProgress(step.progress, step.number, loss))
-            if on_sheet and run.seconds - drawn > sheet_every:
-                drawn = run.seconds
-                write_whole(folder / f"sheet-{step.number:06d}.png", on_sheet())
-        write_whole(file, saved(trainer.weights, settings))
-    return len(dataset)
 
 
 class LoraTrainer:
@@ -180,21 +125,6 @@ class LoraTrainer:
         ids = torch.tensor([[side, side, 0, 0, side, side]] * len(rows), device=device)
         added = {"text_embeds": self.dataset.pooled[rows].to(device), "time_ids": ids}
         return {"encoder_hidden_states": texts, "added_cond_kwargs": added}
-
-
-def check_family(checkpoint: Checkpoint) -> None:
-    """Raise ModelError for a family whose LoRAs cannot be trained here."""
-    name = checkpoint.family.name
-    if name not in FAMILIES:
-        raise ModelError(
-            f"phosphene cannot train a LoRA for `{name}`.",
-            hint=f"use a checkpoint of {' or '.join(FAMILIES)}",
-        )
-
-
-def run_beside(file: Path) -> Path:
-    """The folder of a LoRA's training, which is `FILE.training`."""
-    return file.with_name(f"{file.name}.training")
 
 
 def saved(weights: LoraWeights, settings: LoraSettings) -> bytes:
