@@ -13,8 +13,9 @@ from phosphene.errors import MissingExtraError
 # The modules that phosphene imports from the packages of each extra.
 MODULES: Mapping[str, tuple[str, ...]] = {
     "serve": ("fastapi", "h11", "prometheus_client", "pydantic_core", "starlette", "uvicorn"),
+    "peft": ("peft",),
     "testing": ("pytest",),
-    "train": ("timm",),
+    "train": ("peft", "timm"),
 }
 
 
