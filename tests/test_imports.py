@@ -70,7 +70,7 @@ LAYERS = (
 # The one arrow inside the lowest layers that points up: an alias of a numpy type.
 ALLOWED = {("records", "vectors")}
 # Folders whose modules may share names, because they hold the same idea: a command with what it computes and
-    ("nets", "training", "generators.retrieval", "generators.diffusers", "cli.commands.train"),
+# draws; a network, its training, their command and the generators; the stores with what is common to them.
 FAMILIES = (
     ("cli", "cli.commands", "explore", "maintenance", "render"),
     ("nets", "training", "generators.retrieval", "generators.diffusers", "cli.commands.train"),
