@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import phosphene
+from hub_server import HubServer
 from installing import install_plugins
 from parts import need
 from phosphene.config import cores
@@ -94,6 +95,17 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
         return BUILDERS[name](tmp_path_factory.mktemp("checkpoints") / name)
 
     return built
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
+    """A hub without repositories, which phosphene asks for downloads."""
+    server = HubServer()
+    server.start()
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from command import lines, process, run
+from hub_server import HubServer
 from phosphene.cli import help_pages, phosphene
 from phosphene.cli.output import shortened
 from phosphene.cli.streams import visible
@@ -587,3 +588,13 @@ def test_what_a_terminal_would_obey_is_shown(text: str, seen: str) -> None:
 def test_captions_are_cut_at_a_word() -> None:
     assert shortened("a red house in the snow", 14) == "a red house…"
     assert shortened("a red house", 14) == "a red house"
+
+
+def test_offline_a_model_that_is_not_here_is_an_error(hub: HubServer) -> None:
+    for words in (["--offline", "models", "fetch"], ["models", "fetch", "--offline"]):
+        result = run(*words, "hf-hub:tiny/clip")
+        assert result.exit_code == 1
+        assert "The network is not used, because `--offline`" in result.stderr
+        assert "hint: run `phosphene models fetch hf-hub:tiny/clip` with a network" in result.stderr
+    assert not hub.asked
+    assert "no repository" in run("models", "fetch", "hf-hub:tiny/clip").stderr  # it was for one command

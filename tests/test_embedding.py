@@ -1,15 +1,12 @@
 """Models are found by their names, downloaded and checked, and their vectors are open_clip's own."""
 
-import functools
 import hashlib
-import http.server
 import json
 import os
 import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +19,8 @@ from open_clip.model import CLIP
 from PIL import Image
 from safetensors.torch import load_file
 
+import phosphene
+from hub_server import HubServer
 from phosphene.embedding import DEFAULT_MODEL, model_names, open_embedder, weights
 from phosphene.embedding.identity import identify
 from phosphene.embedding.openclip import OpenClip
@@ -343,121 +342,59 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
 # ── the hub ───────────────────────────────────────────────────────────────────────────────
 
 
-class Hub(http.server.BaseHTTPRequestHandler):
-    """A server with the part of the hub's interface that a download needs, for one repository."""
-
-    def __init__(self, folder: Path, asked: list[str], *arguments: Any) -> None:
-        self.folder = folder
-        self.asked = asked
-        super().__init__(*arguments)
-
-    def do_HEAD(self) -> None:
-        self.answer()
-
-    def do_GET(self) -> None:
-        self.wfile.write(self.answer())
-
-    def answer(self) -> bytes:
-        self.asked.append(self.path)
-        parts = self.path.strip("/").split("/")
-        file = self.folder / parts[-1]
-        if parts[:3] != ["tiny", "clip", "resolve"] or not file.is_file():
-            code = "EntryNotFound" if parts[:2] == ["tiny", "clip"] else "RepoNotFound"
-            self.send_response(404)
-            self.send_header("X-Error-Code", code)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return b""
-        content = file.read_bytes()
-        self.send_response(200)
-        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
-        self.send_header("X-Repo-Commit", "0" * 40)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        return content
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        pass
-
-
 @pytest.fixture
-def hub(folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """The address of a hub with the repository `tiny/clip`, and the list of its requests."""
-    asked: list[str] = []
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Hub, folder, asked))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    server.server_close()
+def clip(hub: HubServer, folder: Path) -> HubServer:
+    """A hub with the repository `tiny/clip`."""
+    hub.repositories["tiny/clip"] = folder
+    return hub
 
 
-def fetched(endpoint: str, name: str) -> str:
-    """Fetch a model in a new process, which reads the hub's address anew. Returns bytes or the error."""
-    code = (
-        "import sys\nfrom phosphene.embedding.weights import fetch\nfrom phosphene.errors import ModelError\n"
-        "came = []\ntry:\n    fetch(sys.argv[1], on_progress=came.append)\n    print(sum(came))\n"
-        "except ModelError as error:\n    print(error.message, error.hint, sep='|')\n"
-    )
-    told = subprocess.run(
-        [sys.executable, "-c", code, name],
-        env={**os.environ, "HF_ENDPOINT": endpoint},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert told.stderr == ""
-    return told.stdout.strip()
+def refusal(name: str) -> str:
+    """The message and the hint of the error that comes from fetching a model."""
+    with pytest.raises(ModelError) as caught:
+        weights.fetch(name)
+    return f"{caught.value.message} {caught.value.hint}"
 
 
 def test_a_model_of_the_hub_is_fetched_once_and_is_the_same_space(
-    hub: tuple[str, list[str]], folder: Path, own_home: Path
+    clip: HubServer, folder: Path, own_home: Path
 ) -> None:
-    endpoint, asked = hub
     with pytest.raises(ModelError, match="not on this machine") as caught:
         resolve("hf-hub:tiny/clip")
     assert "models fetch hf-hub:tiny/clip" in caught.value.hint
-    assert int(fetched(endpoint, "hf-hub:tiny/clip")) > 4000
-    assert asked
+    came: list[int] = []
+    weights.fetch("hf-hub:tiny/clip", on_progress=came.append)
+    assert sum(came) == sum(file.stat().st_size for file in folder.iterdir())
     here, there = open_embedder("hf-hub:tiny/clip"), open_embedder(f"local-dir:{folder}")
     assert here.space.id == there.space.id
     np.testing.assert_array_equal(here.texts(TEXTS), there.texts(TEXTS))
     assert (own_home / "models").is_dir()
+    downloads = clip.downloaded()
+    weights.fetch("hf-hub:tiny/clip")
+    assert clip.downloaded() == downloads
 
 
-def test_a_new_library_fetches_its_model_and_reports_the_progress(
-    hub: tuple[str, list[str]], tmp_path: Path
-) -> None:
-    code = (
-        "import sys, phosphene\ncame = []\n"
-        "with phosphene.open(sys.argv[1], model='hf-hub:tiny/clip', create=True, on_fetch=came.append):\n"
-        "    print(sum(came))\n"
-    )
-    told = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "new.lib")],
-        env={**os.environ, "HF_ENDPOINT": hub[0]},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert int(told.stdout) > 4000
+def test_a_new_library_fetches_its_model_and_reports_the_progress(clip: HubServer, tmp_path: Path) -> None:
+    came: list[int] = []
+    with phosphene.open(tmp_path / "new.lib", model="hf-hub:tiny/clip", create=True, on_fetch=came.append):
+        assert sum(came) > 4000
 
 
-def test_a_tag_is_fetched_from_its_repository(
-    hub: tuple[str, list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tag_is_fetched_from_its_repository(clip: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(weights.TAGS, f"{SMALLEST}/tiny", "tiny/clip")
     with pytest.raises(ModelError, match="not on this machine"):
         resolve(f"{SMALLEST}/tiny")
-    fetched(hub[0], "hf-hub:tiny/clip")
+    weights.fetch("hf-hub:tiny/clip")
     assert resolve(f"{SMALLEST}/tiny").file.name == "open_clip_model.safetensors"
 
 
-def test_a_missing_repository_is_named(hub: tuple[str, list[str]]) -> None:
-    assert "no repository `tiny/elsewhere`" in fetched(hub[0], "hf-hub:tiny/elsewhere")
+def test_a_missing_repository_is_named(clip: HubServer) -> None:
+    assert "no repository `tiny/elsewhere`" in refusal("hf-hub:tiny/elsewhere")
 
 
-def test_without_a_network_the_error_says_what_to_do() -> None:
-    told = fetched("http://127.0.0.1:9", "hf-hub:tiny/clip")
+def test_without_a_network_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    told = refusal("hf-hub:tiny/clip")
     assert "could not be fetched" in told
     assert "local-dir:PATH" in told
 

@@ -48,7 +48,7 @@ LAYERS = (
         "recipes.formats",
     },
     {"images", "ingest.lock", "recipes.lineage", "manifest", "nets", "landscape"},
-    {"recipes"},
+    {"recipes", "hub"},
     {"sources", "embedding", "journal", "store"},
     {"maintenance.missing", "maintenance.status", "maintenance.upgrading", "picture_loader", "query"},
     {

@@ -7,6 +7,8 @@ from platformdirs import user_data_path
 
 from phosphene.errors import PhospheneError
 
+OFFLINE = "HF_HUB_OFFLINE"
+
 
 def home() -> Path:
     """The folder for models, and for the pictures of libraries on servers. `PHOSPHENE_HOME` moves it."""
@@ -49,3 +51,8 @@ def hub_cache() -> Path | None:
     """
     shared = {"HF_HOME", "HF_HUB_CACHE"} & set(os.environ)
     return None if shared or "PHOSPHENE_HOME" not in os.environ else home() / "models"
+
+
+def offline() -> bool:
+    """Whether the network must not be used: `--offline`, or the variable that all tools of the hub read."""
+    return os.environ.get(OFFLINE, "").lower() in ("1", "on", "yes", "true")

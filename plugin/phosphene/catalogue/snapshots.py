@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from phosphene.config import hub_cache
 from phosphene.generators.diffusers.families import Family
+from phosphene.hub import cached
 
 INDEX = "model_index.json"
 UNUSED = ("safety_checker",)  # components of pipelines that phosphene leaves out
@@ -54,14 +54,6 @@ def model(repository: str, folder: str = "") -> Path | None:
     """The folder of one model in a repository, if its files are here."""
     config = cached(repository, f"{folder}/config.json".lstrip("/"))
     return config.parent if config and _is_whole(config.parent) else None
-
-
-def cached(repository: str, file: str) -> Path | None:
-    """The path of a repository's file in the cache."""
-    from huggingface_hub import try_to_load_from_cache
-
-    found = try_to_load_from_cache(repository, file, cache_dir=hub_cache())
-    return Path(found) if isinstance(found, str) else None
 
 
 def _is_whole(folder: Path) -> bool:

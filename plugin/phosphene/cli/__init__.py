@@ -75,9 +75,9 @@ def phosphene() -> None:
       phosphene -L photos.lib search ./one-like-this.jpg
       phosphene -L drawn.lib generate a red house in the snow at night
 
-    -L, --json, -q and --device may stand before or after the command. Results go to stdout, and
-    everything else goes to stderr. The exit code is 0 after success, 1 after an error, 2 if the
-    command was called wrongly, and 130 after Ctrl-C.
+    -L, --json, -q, --device and --offline may stand before or after the command. Results go to
+    stdout, and everything else goes to stderr. The exit code is 0 after success, 1 after an error,
+    2 if the command was called wrongly, and 130 after Ctrl-C.
     """
 
 

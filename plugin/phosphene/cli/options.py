@@ -1,5 +1,6 @@
 """The options that commands share, the settings that they fill, and the types of their values."""
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -105,6 +106,16 @@ def _remember(context: click.Context, parameter: click.Parameter, value: Any) ->
         setattr(settings, str(parameter.name), value)
 
 
+def _go_offline(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    """Tell phosphene and the hub's other tools to use no network, until the command ends."""
+    if value:
+        from phosphene.config import OFFLINE
+
+        before = os.environ.get(OFFLINE)
+        os.environ[OFFLINE] = "1"
+        context.call_on_close(lambda: os.environ.update({OFFLINE: before or "0"}))
+
+
 def _common(*names: str, **settings: Any) -> click.Option:
     return click.Option(names, callback=_remember, expose_value=False, **settings)
 
@@ -120,6 +131,13 @@ COMMON = (
     _common("--json", is_flag=True, default=None, help="Print one JSON object per line."),
     _common("-q", "--quiet", is_flag=True, default=None, help="Print only ids, and no notes."),
     _common("--device", type=click.Choice(DEVICES), help="The device that runs the models.  [default: auto]"),
+    click.Option(
+        ["--offline"],
+        is_flag=True,
+        expose_value=False,
+        callback=_go_offline,
+        help="Download nothing. A model that is not on this machine is an error.",
+    ),
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from phosphene.config import home
-from phosphene.embedding.hub import TOKENIZERS
+from phosphene.embedding.repositories import TOKENIZERS
 from phosphene.embedding.weights import Weights
 from phosphene.errors import ModelError
 from phosphene.files import write_whole

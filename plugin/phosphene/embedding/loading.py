@@ -18,7 +18,7 @@ import torch
 from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from safetensors import SafetensorError
 
-from phosphene.embedding import hub, plain
+from phosphene.embedding import plain, repositories
 from phosphene.embedding.weights import Weights, tokenizer_folder
 from phosphene.errors import ModelError
 
@@ -74,7 +74,7 @@ def _towers(given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         vision["timm_model_pretrained"] = False
     with ExitStack() as folders:
         if name := text.get("hf_model_name"):
-            file = hub.find(name, plain.CONFIG, name)
+            file = repositories.find(name, plain.CONFIG, name)
             text |= {"hf_model_name": str(folders.enter_context(plain.text_model_of(file)))}
             text["hf_model_pretrained"] = False
         yield config

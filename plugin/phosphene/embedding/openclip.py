@@ -16,10 +16,10 @@ from PIL.Image import Image as Picture
 
 from phosphene.device import pick_device
 from phosphene.embedding.embedder import Cut, Embedded
-from phosphene.embedding.hub import NotDownloaded
 from phosphene.embedding.identity import identify
 from phosphene.embedding.loading import load_model, load_tokenizer
 from phosphene.embedding.preprocessing import Preprocessing
+from phosphene.embedding.repositories import NotDownloaded
 from phosphene.embedding.truncation import forget, readable
 from phosphene.embedding.weights import Weights, fetch, resolve
 from phosphene.records import Space

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from phosphene.embedding.hub import TOKENIZERS
+from phosphene.embedding.repositories import TOKENIZERS
 from phosphene.errors import ModelError
 
 MAX_SETTINGS = 4 << 20  # bytes of a settings file

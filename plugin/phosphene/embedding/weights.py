@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from phosphene.embedding import allowed, hub, plain
-from phosphene.embedding.hub import CONFIG, TOKENIZERS, WEIGHTS
+from phosphene.embedding import allowed, plain, repositories
 from phosphene.embedding.model_names import ModelName, notation, parse
+from phosphene.embedding.repositories import CONFIG, TOKENIZERS, WEIGHTS
 from phosphene.errors import ModelError, listed
 from phosphene.landscape import CLIP_FOLDER
 
@@ -73,7 +73,7 @@ def resolve(name: str) -> Weights:
     """Find a model's weights on this machine. Raises ModelError, whose hint says how to download them."""
     found = _found(name)
     for repository, file in _other_repositories(found):
-        hub.find(repository, file, name)
+        repositories.find(repository, file, name)
     return found
 
 
@@ -87,13 +87,13 @@ def fetch(name: str, *, on_progress: Callable[[int], None] | None = None) -> Wei
     if named.kind == "hub":
         needed: dict[str | None, bool] = {CONFIG: True, None: True}
         needed.update(dict.fromkeys(TOKENIZERS, False))
-        hub.fetch(named.model, needed, name, on_progress)
+        repositories.fetch(named.model, needed, name, on_progress)
     elif named.kind == "tag":
         repository, checkpoint, _ = _tag(named)
-        hub.fetch(repository, {checkpoint: True}, name, on_progress)
+        repositories.fetch(repository, {checkpoint: True}, name, on_progress)
     for repository, file in _other_repositories(_found(name)):
         beside: dict[str | None, bool] = dict.fromkeys(TOKENIZERS, False) if file == TOKENIZER else {}
-        hub.fetch(repository, {**beside, file: True}, name, on_progress)
+        repositories.fetch(repository, {**beside, file: True}, name, on_progress)
     return resolve(name)
 
 
@@ -112,11 +112,11 @@ def _found(name: str) -> Weights:
     if named.kind == "file":
         return _checkpoint(named, named.path, PREPROCESS)
     if named.kind == "hub":
-        config = hub.find(named.model, CONFIG, name)
-        hub.find(named.model, None, name)
+        config = repositories.find(named.model, CONFIG, name)
+        repositories.find(named.model, None, name)
         return _folder(name, config.parent)
     repository, file, preprocess = _tag(named)
-    return _checkpoint(named, hub.find(repository, file, name), preprocess)
+    return _checkpoint(named, repositories.find(repository, file, name), preprocess)
 
 
 def _other_repositories(weights: Weights) -> list[tuple[str, str]]:
@@ -133,7 +133,7 @@ def tokenizer_folder(weights: Weights) -> Path:
     """The folder with the files of a tokenizer: that of the weights, or that of another repository."""
     if weights.in_folder:
         return weights.file.parent
-    return hub.find(weights.config["text_cfg"]["hf_tokenizer_name"], TOKENIZER, weights.name).parent
+    return repositories.find(weights.config["text_cfg"]["hf_tokenizer_name"], TOKENIZER, weights.name).parent
 
 
 def architecture(name: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from phosphene.embedding.hub import TOKENIZERS
 from phosphene.embedding.identity import sha256
+from phosphene.embedding.repositories import TOKENIZERS
 from phosphene.generators.diffusers.components import Component
 
 
