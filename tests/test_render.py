@@ -16,7 +16,7 @@ from phosphene.render.animation import (
     BLEND,
     BLENDS,
     HOLD,
-    MOST_FRAMES,
+    MAX_FRAMES,
     STAY,
     animate,
     crossfade,
@@ -333,7 +333,7 @@ def test_the_same_picture_again_is_one_frame_that_stays_longer() -> None:
 def test_a_crossfade_has_as_many_frames_as_it_says_and_few_on_a_long_way(count: int) -> None:
     film = crossfade(range(count), lambda place: flat((place % 256, 0, 0), (2, 2)))
 
-    assert sum(1 for _ in film.frames) == len(film.milliseconds) <= max(MOST_FRAMES, 2 * count)
+    assert sum(1 for _ in film.frames) == len(film.milliseconds) <= max(MAX_FRAMES, 2 * count)
 
 
 def test_a_crossfade_holds_two_pictures_at_a_time() -> None:

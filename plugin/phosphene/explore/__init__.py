@@ -1,1 +1,1 @@
-"""Looking at a library as a whole: walks between ideas and maps of the space."""
+"""Ways to look at a library as a whole: walks between queries, maps, and families of images."""

@@ -1,4 +1,4 @@
-"""The relatives of an image: what it was made from, and what was made from it."""
+"""The relatives of an image, which are its parents and its descendants."""
 
 from phosphene.filters import GENERATED
 from phosphene.recipes.lineage import descendants
@@ -7,7 +7,7 @@ from phosphene.store import Store
 
 
 def with_relatives(store: Store, image: Image) -> Shown:
-    """An image with its parents, in the order of its recipe, and everything that was made from it."""
+    """An image with its parents, in the order of its recipe, and all of its descendants."""
     known = {parent.id: parent for parent in store.get([parent.id for parent in image.parents])}
     parents = tuple(known.get(parent.id, parent.id) for parent in image.parents)
     return Shown(image, parents, tuple(descendants(image.id, store.iterate(GENERATED))))

@@ -1,4 +1,4 @@
-"""The map of a library: its images projected on the two axes along which their vectors vary most."""
+"""The map of a library, which projects images on the two axes along which their vectors vary most."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ from phosphene.vectors import Vectors, principal_axes
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """An image on a map: x grows to the right and y upwards, both lie in [0, 1] on one scale."""
+    """An image on a map. x grows to the right and y upwards. Both lie in [0, 1] and have one scale."""
 
     id: str
     x: float
     y: float
     origin: Origin = "imported"
-    parents: tuple[str, ...] = ()  # the ids of the images that it was made from
+    parents: tuple[str, ...] = ()  # the ids of its parents
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def project(ids: Sequence[str], vectors: Vectors) -> Map:
     along[:, : len(axes)] = centred @ axes.T
     low, high = along.min(axis=0), along.max(axis=0)
     extent = float((high - low).max())
-    # Equal vectors differ only by rounding. That difference must not fill the map.
+    # Equal vectors differ only by rounding errors, which must not fill the map.
     scale = 1 / extent if extent > 1e-5 else 0.0
     spread = (along - (low + high) / 2) * scale + 0.5
     total = float((centred**2).sum())

@@ -1,4 +1,4 @@
-"""A walk from one idea to another, along the great circle between their vectors."""
+"""A walk from one query to another, along the great circle between their vectors."""
 
 from dataclasses import dataclass, field
 
@@ -14,19 +14,19 @@ from phosphene.vectors import Vector, Vectors, slerp
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A waypoint, and what there is to see at it."""
+    """A waypoint with the nearest image and, perhaps, a generated picture."""
 
     index: int
     t: float  # 0 at the start, 1 at the end
     vector: Vector = field(repr=False, compare=False)
-    hit: Hit | None = None  # the nearest imported image; None in an empty library
+    hit: Hit | None = None  # the nearest imported image, or None in an empty library
     made: Picture | None = field(default=None, repr=False, compare=False)  # generated from the vector
-    seed: int | None = None  # of the noise that `made` started from
-    kept: Image | None = None  # the record of `made`, where it was stored
+    seed: int | None = None  # the seed of the noise that `made` started from
+    kept: Image | None = None  # the record of `made` if it was stored
 
 
 def walk(store: Store, start: Vector, end: Vector, steps: int) -> list[Stop]:
-    """`steps` stops from `start` to `end` (unit vectors (d,)) with the nearest imported image at each.
+    """Take `steps` stops from `start` to `end` (unit vectors (d,)), and find the nearest image at each.
 
     Raises VectorError as `waypoints` does.
     """
@@ -38,10 +38,10 @@ def walk(store: Store, start: Vector, end: Vector, steps: int) -> list[Stop]:
 
 
 def waypoints(start: Vector, end: Vector, steps: int) -> Vectors:
-    """`steps` unit vectors (steps, d) at equal angles, both ends among them.
+    """`steps` unit vectors (steps, d) at equal angles, including both ends.
 
-    Raises VectorError for fewer than two steps, and for ends that are opposite.
+    Raises VectorError for fewer than two steps, and for opposite ends.
     """
     if steps < 2:
-        raise VectorError(f"a walk of {steps} steps goes nowhere; it needs 2 or more")
+        raise VectorError(f"a walk of {steps} steps goes nowhere, because it needs at least 2")
     return np.stack([slerp(start, end, index / (steps - 1)) for index in range(steps)])

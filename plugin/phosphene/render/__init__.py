@@ -1,4 +1,4 @@
-"""Drawings: contact sheets, maps, walks and families, as pictures and animations.
+"""Draws contact sheets, maps, walks and families as pictures and animations.
 
     import phosphene
     from phosphene import render
@@ -17,9 +17,9 @@
         shown = library.show(hits[0].image.id)
         render.family_sheet(shown, library.picture).save("family.png")
 
-These functions take results and a function that opens pictures, and give pictures of Pillow. They know no
-library. `phosphene.render.page` makes a page of HTML and `phosphene.render.terminal` shows pictures in a
-terminal.
+These functions take results and a function that opens pictures. They return pictures of Pillow, and need
+no library. `phosphene.render.page` makes an HTML page, and `phosphene.render.terminal` shows pictures in
+a terminal.
 """
 
 from phosphene.render.animation import Film, animate, crossfade, noising

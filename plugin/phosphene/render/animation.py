@@ -1,4 +1,4 @@
-"""Animations: pictures one after another, as WebP, PNG or GIF."""
+"""Animations, which show pictures one after another, as WebP, PNG or GIF."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from phosphene.outputs import mark, write
 from phosphene.render.canvas import fitted
 from phosphene.render.colours import ROOM
 
-STAY, BLEND, HOLD = 400, 100, 1500  # milliseconds: a picture, a blended frame, the last picture
+STAY, BLEND, HOLD = 400, 100, 1500  # milliseconds for a picture, a blended frame and the last picture
 BLENDS = 6  # frames between two pictures
-MOST_FRAMES = 1200  # of a crossfade: writing a WebP of 1,200 frames of 384 pixels takes half a minute
+MAX_FRAMES = 1200  # in a crossfade; a WebP of 1,200 frames of 384 pixels takes half a minute to write
 FORMATS: dict[str, tuple[str, dict[str, Any]]] = {
     ".webp": ("WEBP", {"quality": 80, "method": 4}),  # a sixth of the size of a PNG
     ".png": ("PNG", {"disposal": 1}),
@@ -35,10 +35,11 @@ class Film:
     milliseconds: Sequence[int]  # how long each frame is shown
 
     def save(self, path: Path | str) -> Path:
-        """Write the animation, which repeats for ever, as a WebP, PNG or GIF: the ending of the name decides.
+        """Write the animation as an endless WebP, PNG or GIF. The ending of the name decides which.
 
-        Frames of another shape than the first one are fitted into it. Of a WebP, only one frame at a time
-        is in memory. Raises PhospheneError if there are no frames, or for another ending.
+        Frames of another shape than the first one are fitted into its size. When it writes a WebP, only
+        one frame at a time is in memory. Raises PhospheneError if there are no frames, or for another
+        ending.
         """
         path = Path(path)
         check_ending(path)
@@ -56,9 +57,9 @@ class Film:
 def animate(
     frames: Iterable[Picture], path: Path | str, *, milliseconds: int = 100, hold_last: int = 1500
 ) -> Path:
-    """Write frames as an animation that repeats for ever; the last one is shown `hold_last` milliseconds.
+    """Write frames as an endless animation, and return its path. The last one stays `hold_last` milliseconds.
 
-    Raises PhospheneError as `Film.save` does, and for a wrong ending before the first frame is made.
+    Raises PhospheneError as `Film.save` does. A wrong ending raises it before the first frame is made.
     """
     check_ending(Path(path))
     every = list(frames)
@@ -66,7 +67,7 @@ def animate(
 
 
 class Reel(Picture):
-    """Frames as one picture of many. Pillow seeks through them, and only one is in memory at a time."""
+    """A picture of many frames, which Pillow seeks through. Only one frame at a time is in memory."""
 
     def __init__(self, frames: Iterator[Picture], count: int) -> None:
         super().__init__()
@@ -75,7 +76,7 @@ class Reel(Picture):
         self.seek(0)
 
     def seek(self, frame: int) -> None:
-        """Make the next frames up to this one. Pillow asks for them in order."""
+        """Make the frames up to this one. Pillow asks for them in order."""
         if frame >= self.n_frames:
             raise EOFError("no more frames")
         while self._place < frame:
@@ -94,10 +95,10 @@ def check_ending(path: Path) -> None:
 
 
 def noising(picture: Picture, *, steps: int = 24, seed: int = 0) -> Iterator[Picture]:
-    """A picture that turns into noise step by step: a diffusion model learns to undo this.
+    """Turn a picture into noise step by step, which a diffusion model learns to undo.
 
-    This is the path x = (1 - σ) x0 + σ ε of rectified flow (Liu et al. 2022). The values lie in [-1, 1],
-    ε is normal noise, the same at every step, and σ grows from 0 to 1 in `steps` steps.
+    The steps follow the path x = (1 - σ) x0 + σ ε of rectified flow (Liu et al. 2022). The values lie in
+    [-1, 1]. The normal noise ε is the same at every step, and σ grows from 0 to 1 in `steps` steps.
     """
     clean = np.asarray(picture.convert("RGB"), dtype=np.float32) / 127.5 - 1
     noise = np.random.default_rng(seed).standard_normal(clean.shape, dtype=np.float32)
@@ -107,13 +108,13 @@ def noising(picture: Picture, *, steps: int = 24, seed: int = 0) -> Iterator[Pic
 
 
 def crossfade(keys: Sequence[Hashable], picture_of: Callable[[int], Picture]) -> Film:
-    """An animation that stops at every picture and blends into the next one.
+    """Make an animation that stops at every picture and blends into the next one.
 
     `picture_of(i)` opens the picture of `keys[i]`, and is called in order. Equal keys in a row are one
-    picture that stays longer. Many pictures are blended in fewer steps.
+    picture that stays longer. If there are many pictures, they are blended in fewer steps.
     """
     runs = [list(run) for _, run in groupby(range(len(keys)), key=lambda place: keys[place])]
-    between = max(1, min(BLENDS, MOST_FRAMES // max(1, len(runs)) - 1))
+    between = max(1, min(BLENDS, MAX_FRAMES // max(1, len(runs)) - 1))
     stays = [len(run) * STAY + (len(run) - 1) * between * BLEND for run in runs]
     milliseconds = [part for stay in stays for part in (stay, *[BLEND] * between)][: -between or None]
     if stays:
@@ -122,7 +123,7 @@ def crossfade(keys: Sequence[Hashable], picture_of: Callable[[int], Picture]) ->
 
 
 def _faded(places: Sequence[int], picture_of: Callable[[int], Picture], between: int) -> Iterator[Picture]:
-    """The frames of a crossfade. Only two of its pictures are in memory at a time."""
+    """Yield the frames of a crossfade. Only two of its pictures are in memory at a time."""
     here: Picture | None = None
     for there in _alike(picture_of(place) for place in places):
         if here:
@@ -132,7 +133,7 @@ def _faded(places: Sequence[int], picture_of: Callable[[int], Picture], between:
 
 
 def _alike(frames: Iterable[Picture]) -> Iterator[Picture]:
-    """All frames in the size of the first one: others are fitted into it."""
+    """Fit all frames into the size of the first one."""
     room: tuple[int, int] | None = None
     for picture in frames:
         room = room or picture.size

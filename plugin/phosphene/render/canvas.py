@@ -1,4 +1,4 @@
-"""Putting pictures on a canvas: fitted, with round corners, and marked where generated."""
+"""The canvas of a drawing. It takes fitted pictures with round corners, lines, dots and badges."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -12,8 +12,8 @@ from phosphene.images import resized
 from phosphene.render.colours import CARD, GLOW, ROOM, Paint
 from phosphene.render.fonts import width, write
 
-FINE = 4  # round shapes are drawn this many times larger, then shrunk: Pillow's have jagged edges
-SMOOTH = 3  # the same for a whole canvas of lines or dots, where memory counts
+FINE = 4  # round shapes are drawn this many times larger and then shrunk, as Pillow's have jagged edges
+SMOOTH = 3  # the same factor for lines and dots, which may cover a whole canvas and take more memory
 BADGE = "generated"
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -26,7 +26,7 @@ def blank(width: int, height: int) -> Picture:
 
 
 def fitted_size(size: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]:
-    """The largest width and height of this shape within the room, each at least one pixel."""
+    """The largest width and height with these proportions that fit the room. Each is at least 1."""
     scale = min(room[0] / size[0], room[1] / size[1])
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
@@ -37,12 +37,12 @@ def fitted(picture: Picture, room: tuple[int, int]) -> Picture:
 
 
 def enlarged(picture: Picture, side: int) -> Picture:
-    """The picture with a longer side of `side` pixels, whether it was smaller or larger."""
+    """The picture, enlarged or shrunk until its longer side has `side` pixels."""
     return resized(picture, fitted_size(picture.size, (side, side)), Resampling.BICUBIC)
 
 
 def place(canvas: Picture, picture: Picture, box: Box, *, radius: int, card: bool = True) -> None:
-    """Draw a picture in the middle of a box; a `card` shows the box where the picture leaves room."""
+    """Draw a picture in the middle of a box. With `card`, the rest of the box gets the colour of a card."""
     left, top, right, bottom = box
     shown = fitted(picture, (right - left, bottom - top))
     if card and shown.size != (right - left, bottom - top):
@@ -59,7 +59,7 @@ def slab(canvas: Picture, box: Box, colour: Paint, radius: int) -> None:
 
 
 def frame(canvas: Picture, box: Box, *, radius: int, thick: int) -> None:
-    """Draw the ring of what was generated, a little outside of a box with round corners."""
+    """Draw the frame of a generated picture, a little outside of a box with round corners."""
     left, top, right, bottom = box
     outer = (left - thick - 1, top - thick - 1, right + thick + 1, bottom + thick + 1)
     size = (outer[2] - outer[0], outer[3] - outer[1])
@@ -67,7 +67,7 @@ def frame(canvas: Picture, box: Box, *, radius: int, thick: int) -> None:
 
 
 def badge(canvas: Picture, corner: tuple[int, int], size: int) -> int:
-    """Draw the badge of what was generated, in letters of `size` pixels; returns its width."""
+    """Draw the badge of a generated picture in letters of `size` pixels, and return the badge's width."""
     x, y = corner
     wide, high = round(width(BADGE, size)) + size, round(size * 1.6)
     slab(canvas, (x, y, x + wide, y + high), GLOW, high // 2)
@@ -83,7 +83,7 @@ def strokes(
     thick: float,
     opacity: float = 1.0,
 ) -> None:
-    """Draw lines through the places of each path."""
+    """Draw a line through the positions of each path."""
     box = _around(canvas, [place for path in paths for place in path], thick)
     if box is None:
         return
@@ -95,7 +95,7 @@ def strokes(
 
 
 def dots(canvas: Picture, centres: Sequence[Position], colour: Paint, *, radius: float) -> None:
-    """Draw a filled circle at each place."""
+    """Draw a filled circle at each position."""
     box = _around(canvas, centres, radius)
     if box is None:
         return
@@ -106,7 +106,7 @@ def dots(canvas: Picture, centres: Sequence[Position], colour: Paint, *, radius:
 
 
 def bend(start: Position, end: Position, parts: int = 24) -> list[Position]:
-    """A curve that leaves `start` and reaches `end` upright: a cubic Bézier with level middle."""
+    """A cubic Bézier curve that leaves `start` and reaches `end` vertically."""
     (x0, y0), (x1, y1) = start, end
     middle = (y0 + y1) / 2
     curve = []
@@ -118,7 +118,7 @@ def bend(start: Position, end: Position, parts: int = 24) -> list[Position]:
 
 
 def _around(canvas: Picture, places: Sequence[Position], reach: float) -> Box | None:
-    """The part of a canvas that holds the places and what is `reach` pixels from them, if any."""
+    """The part of a canvas within `reach` pixels of the places. None if there are none on the canvas."""
     if not places:
         return None
     across, down = zip(*places, strict=True)
@@ -129,14 +129,14 @@ def _around(canvas: Picture, places: Sequence[Position], reach: float) -> Box | 
 
 
 def _fine(box: Box) -> tuple[Picture, ImageDraw.ImageDraw]:
-    """A mask (mode L) for a box that is drawn `SMOOTH` times larger, and a pen for it."""
+    """A mask (mode L) that is `SMOOTH` times larger than the box, and a pen to draw on it."""
     fine = Image.new("L", ((box[2] - box[0]) * SMOOTH, (box[3] - box[1]) * SMOOTH), 0)
     return fine, ImageDraw.Draw(fine)
 
 
 @lru_cache(maxsize=256)
 def _rounded(size: tuple[int, int], radius: int, thick: int = 0) -> Picture:
-    """A mask (mode L) of a box with round corners, filled, or a ring that is `thick` pixels wide."""
+    """A mask (mode L) of a box with round corners. With `thick`, it is a ring that many pixels wide."""
     large = Image.new("L", (size[0] * FINE, size[1] * FINE), 0)
     box = (0, 0, large.width - 1, large.height - 1)
     fill, outline = (0, 255) if thick else (255, None)

@@ -1,7 +1,8 @@
-"""Text on pictures, in the typeface that Pillow brings (Aileron), which is ASCII and little more.
+"""Text on pictures, in the typeface that comes with Pillow.
 
-Characters it lacks come from whatever fonts this machine has, and are simplified (é to e) or
-become `?` where none has them, so that no caption ever draws a row of empty boxes.
+That typeface, Aileron, has little more than ASCII. Other characters come from the fonts of this
+machine. If none has a character, it is simplified (é to e) or becomes `?`, so that a caption never
+draws a row of empty boxes.
 """
 
 import unicodedata
@@ -17,8 +18,8 @@ from PIL.ImageFont import FreeTypeFont
 
 from phosphene.render.colours import Paint
 
-# Names that Pillow looks up in the system's font folders: Linux, Windows, macOS; Chinese,
-# Japanese and Korean last.
+# Pillow looks these names up in the font folders of Linux, Windows and macOS. The fonts for Chinese,
+# Japanese and Korean come last.
 FALLBACKS = (
     "DejaVuSans.ttf",
     "NotoSans-Regular.ttf",
@@ -30,14 +31,14 @@ FALLBACKS = (
     "msyh.ttc",
     "PingFang.ttc",
 )
-NO_CHARACTER = "\uffff"  # assigned to nothing, so it draws a font's empty box
-FINE = 3  # text is drawn this many times larger, then shrunk: small letters are spaced evenly so
+NO_CHARACTER = "\uffff"  # no font has it, so it draws the font's empty box
+FINE = 3  # text is drawn this many times larger and then shrunk, which spaces small letters evenly
 
 
 def write(
     canvas: Picture, place: tuple[float, float], text: str, size: int, colour: Paint, align: str = "left"
 ) -> None:
-    """Draw one line of text; `place` is on its baseline, at its left, middle or right end."""
+    """Draw one line of text. `place` is the left, middle or right point of its baseline, by `align`."""
     left = place[0] - width(text, size) * {"left": 0.0, "middle": 0.5, "right": 1.0}[align]
     corner = (floor(left) - 1, floor(place[1]) - 2 * size)
     room = (ceil(width(text, size)) + size, 3 * size)
@@ -51,12 +52,12 @@ def write(
 
 
 def width(text: str, size: int) -> float:
-    """How many pixels wide one line of text is."""
+    """The width of one line of text in pixels."""
     return sum(font.getlength(part) for font, part in _runs(text, size)) / FINE
 
 
 def wrap(text: str, size: int, room: float, lines: int) -> list[str]:
-    """Break a text into at most `lines` lines of `room` pixels; what is too much becomes `…`."""
+    """Break a text into at most `lines` lines of `room` pixels. A longer text ends with `…`."""
     text = text[: int(room) * lines + 1]  # no character is narrower than a pixel
     words = (piece for word in text.split() for piece in _pieces(word, size, room))
     broken: list[str] = []
@@ -72,7 +73,7 @@ def wrap(text: str, size: int, room: float, lines: int) -> list[str]:
 
 
 def shorten(text: str, size: int, room: float) -> str:
-    """Cut one line of text to `room` pixels, with an ellipsis where something is lost."""
+    """Cut one line of text to `room` pixels. A text that is cut ends with `…`."""
     if len(text) <= room and width(text, size) <= room:
         return text
     text = text[: int(room)]  # no character is narrower than a pixel
@@ -82,7 +83,7 @@ def shorten(text: str, size: int, room: float) -> str:
 
 
 def _pieces(word: str, size: int, room: float) -> Iterator[str]:
-    """A word, in pieces where it alone is wider than the room."""
+    """Yield a word, in pieces if it is wider than the room."""
     while width(word, size) > room and len(word) > 1:
         end = max(count for count in range(1, len(word)) if count == 1 or width(word[:count], size) <= room)
         yield word[:end]
@@ -92,7 +93,7 @@ def _pieces(word: str, size: int, room: float) -> Iterator[str]:
 
 @lru_cache(maxsize=4096)
 def _runs(text: str, size: int) -> tuple[tuple[FreeTypeFont, str], ...]:
-    """The text in stretches that one font can draw, in fonts of `FINE` times the size."""
+    """Split the text into runs that one font can draw. The fonts have `FINE` times the size."""
     faces = _faces(size)
     chosen = [_choose(character, size) for character in unicodedata.normalize("NFC", text)]
     return tuple(
@@ -119,7 +120,7 @@ def _has(face: FreeTypeFont, character: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _faces(size: int) -> tuple[FreeTypeFont, ...]:
-    """Pillow's own typeface, then those of the fallbacks that this machine has."""
+    """Pillow's own typeface, followed by the fallbacks that this machine has."""
     own = ImageFont.load_default(size * FINE)
     assert isinstance(own, FreeTypeFont), "Pillow was built without FreeType"
     return (own, *_installed(size))
@@ -129,5 +130,5 @@ def _installed(size: int) -> Iterator[FreeTypeFont]:
     for name in FALLBACKS:
         try:
             yield ImageFont.truetype(name, size * FINE)
-        except OSError:  # not on this machine
+        except OSError:  # this machine does not have it
             continue

@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from phosphene.render.canvas import Box, Position
 
 GAP = 0.07  # between pictures, as a share of a cell
-SMALLEST = 50  # pixels: smaller pictures would show nothing
+SMALLEST = 50  # pixels; nobody could see what a smaller picture shows
 
 Boxes = dict[str, Box]  # where the picture of an image lies, in pixels
 
@@ -25,14 +25,14 @@ class Grid:
     cell: float
     columns: int
     rows: int
-    middle: tuple[float, float]  # of the points; it lies in the middle of the grid
+    middle: tuple[float, float]  # the middle of the points, which lies in the middle of the grid
 
     @classmethod
     def under(cls, spots: Sequence[Position], size: int, *, titled: bool) -> "Grid":
         """The grid for points at `spots`, on a sheet `size` pixels wide.
 
-        It has as few and as large cells as the number of points allows. Both counts of cells are odd, so
-        that there is a cell in the middle.
+        The more points there are, the more cells it has, and the smaller they are. The numbers of rows and
+        columns are odd, so that there is a cell in the middle.
         """
         margin = size // 24
         most = min(31, size // SMALLEST)
@@ -49,7 +49,7 @@ class Grid:
         return self.top + round(self.rows * self.cell) + self.margin + round(self.size / 40)
 
     def pixel(self, spot: Position) -> Position:
-        """The place on the sheet of a point of the map, whose x and y lie in [0, 1]."""
+        """The position on the sheet of a point of the map, whose x and y lie in [0, 1]."""
         across, up = spot[0] - self.middle[0], spot[1] - self.middle[1]
         scale = self.columns * self.cell
         return (
@@ -73,7 +73,7 @@ class Cells:
         self.taken = np.zeros((grid.rows, grid.columns), dtype=bool)
 
     def nearest(self, places: Mapping[str, Position], side: int) -> Boxes:
-        """Give each image the nearest free square of `side` times `side` cells, while there are any."""
+        """Give each image the nearest free square of `side` times `side` cells, until none is free."""
         boxes: Boxes = {}
         for id, spot in places.items():
             free = ~sliding_window_view(self.taken, (side, side)).any(axis=(2, 3))

@@ -10,9 +10,9 @@ from phosphene.render.colours import GLOW, QUIET, TEXT
 from phosphene.render.fonts import shorten, width, write
 from phosphene.render.grid import Boxes, Cells, Grid
 
-RADIUS = 5  # pixels: the corners of a picture
-LARGE_UP_TO = 16  # so many generated pictures, or fewer, are drawn at twice the side
-ALL_UP_TO = 64  # so many pictures, or fewer, move aside until all are seen; of more, a cell shows one
+RADIUS = 5  # pixels, of a picture's corners
+LARGE_UP_TO = 16  # up to this number, generated pictures are drawn with twice the side
+ALL_UP_TO = 64  # up to this number, pictures move aside so that all are shown
 
 Parents = Mapping[str, Sequence[str]]
 
@@ -24,11 +24,11 @@ def draw_map(
     size: int = 1600,
     title: str = "",
 ) -> Picture:
-    """Draw a map `size` pixels wide, with a dot for every point and pictures where they find room.
+    """Draw a map `size` pixels wide, with a dot for every point, and pictures if there is room for them.
 
-    The map is a grid. A cell shows the image that is nearest to its middle, so that no picture covers
-    another. Generated images are placed first and framed; their parents follow, with a line to each.
-    `thumbnails` takes the ids of the images that are shown, and of no others, and gives their pictures;
+    The map is a grid. A cell shows the image nearest to its middle, so that no picture covers another.
+    Generated images come first and get a frame. Their parents follow, with a line to each.
+    `thumbnails` takes the ids of the images that are shown, and returns their pictures.
     `Library.thumbnails` is such a function.
     """
     parents = {point.id: point.parents for point in drawn.points if point.origin == "generated"}

@@ -1,7 +1,8 @@
-"""A story told in pictures: one HTML file that holds everything it shows.
+"""An HTML page of pictures and text, in one file that holds everything it shows.
 
-It asks nothing of the network (its own content policy forbids it), runs no script, follows the
-reader's light or dark, and shows films as stills to those who want less motion.
+The page loads nothing from the network, which its content policy forbids, and runs no script. It
+follows the reader's choice of light or dark, and shows stills instead of films to readers who want
+less motion.
 """
 
 import re
@@ -25,22 +26,22 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """An encoded picture, or a film with a `still` of it, and what to say of it."""
+    """An encoded picture or film with its caption."""
 
     data: bytes
     mime: str
     size: tuple[int, int]  # width, height
     caption: str = ""
-    alt: str = ""  # what it shows, for those who do not see it; the caption where empty
+    alt: str = ""  # the alternative text; if empty, the caption is used
     score: float | None = None
-    mark: bool = False  # generated
-    wide: bool = False  # over the whole width of the page
-    still: bytes = b""  # of a film, as WebP
+    mark: bool = False  # whether it was generated
+    wide: bool = False  # whether it takes the whole width of the page
+    still: bytes = b""  # the still of a film as WebP
 
 
 @dataclass(frozen=True, slots=True)
 class HitRow:
-    """A row in a table of hits: a small figure, a note (its file) and, if generated, its parents."""
+    """A row in a table of hits. A generated picture has its parents beside it."""
 
     figure: Figure
     note: str = ""
@@ -57,11 +58,11 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A chapter. An empty line in `text` begins a paragraph; `code` stands in backticks."""
+    """A section of the page. An empty line in `text` begins a paragraph, and backticks mark code."""
 
     title: str
     text: str = ""
-    command: str = ""  # what was typed
+    command: str = ""  # the command that shows the same in a terminal
     figures: Sequence[Figure] = ()
     hits: Sequence[HitRow] = ()
     lineages: Sequence[Lineage] = ()
@@ -77,14 +78,14 @@ def figure(
     mark: bool = False,
     wide: bool = False,
 ) -> Figure:
-    """A picture as WebP, its longer side at most `side` pixels."""
+    """A picture as WebP. Its longer side has at most `side` pixels."""
     shown = picture.convert("RGB")
     shown.thumbnail((side, side), Resampling.LANCZOS)
     return Figure(_webp(shown), "image/webp", shown.size, caption, alt, score, mark, wide)
 
 
 def film(path: Path, caption: str = "", *, alt: str = "", mark: bool = False, wide: bool = False) -> Figure:
-    """An animation as it lies on the disk; its last frame is the still."""
+    """An animation from a file. Its last frame is the still."""
     with Image.open(path) as animation:
         mime, size = Image.MIME[animation.format or "WEBP"], animation.size
         animation.seek(getattr(animation, "n_frames", 1) - 1)
@@ -101,7 +102,7 @@ def page(
     facts: Sequence[tuple[str, str]] = (),
     footer: str = "",
 ) -> str:
-    """The whole page. `opening` pictures stand under the title, then `facts`: what, how many."""
+    """The whole page. Under its title come the `opening` pictures and the `facts`, names with values."""
     style = files("phosphene.render").joinpath("page.css").read_text(encoding="utf-8")
     body = "\n".join(_section(section) for section in sections)
     return f"""<!doctype html>
@@ -197,7 +198,7 @@ def _image(shown: Figure, address: str = "", **kinds: bool) -> str:
 
 
 def _kind(**kinds: bool) -> str:
-    """The class attribute of an element: the names of what is true of it."""
+    """The class attribute of an element, with the names of all kinds that are true."""
     names = " ".join(name for name, true in kinds.items() if true)
     return f' class="{names}"' if names else ""
 

@@ -1,4 +1,4 @@
-"""Sheets of results: of a search, of generated images, and of an image with its relatives."""
+"""Sheets that show the hits of a search, generated images, or an image with its relatives."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from phosphene.render.tiles import OpenImage, Tile
 if TYPE_CHECKING:
     from phosphene.generation.making import GeneratedImage
 
-NOTES = {"init": "init", "neighbour": ""}  # what is written below a parent
+NOTES = {"init": "init", "neighbour": ""}  # the notes below parents, by their roles
 
 
 def search_sheet(hits: Sequence[Hit], picture: OpenImage, *, title: str = "") -> Picture:
@@ -47,7 +47,7 @@ def generated_sheet(made: "Sequence[GeneratedImage]", *, title: str = "") -> Pic
 def family_sheet(shown: Shown, picture: OpenImage, *, title: str = "") -> Picture:
     """An image between its parents and its descendants. A parent that was removed has no picture."""
     made_from = zip(shown.parents, shown.image.parents, strict=True)
-    init_first = sorted(made_from, key=lambda each: each[1].role != "init")  # a row shows eight at most
+    init_first = sorted(made_from, key=lambda each: each[1].role != "init")  # a row shows only eight
     parents = [_relative(image, picture, parent) for image, parent in init_first]
     descendants = [_relative(child, picture) for child in shown.descendants]
     return family(parents, _relative(shown.image, picture), descendants, title=title)

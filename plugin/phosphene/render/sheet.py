@@ -1,4 +1,4 @@
-"""Many pictures as one: contact sheets, rows that belong together, a family."""
+"""Sheets, which show many pictures as one: contact sheets, labelled rows and families."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from phosphene.render.tiles import Line, Measures, Tile, draw_line
 __all__ = ["LARGE", "MAX_TILES", "TILE", "Row", "Tile", "contact_sheet", "family", "rows"]
 
 MAX_IN_ROW = 8  # relatives shown in one row of a family
-TILE, LARGE = 256, 358  # sides of a place for a picture: on a contact sheet, in the middle of a family
-SIDES = (TILE, 192, 128, 96, 64, 48)  # of many pictures each is smaller
-LONGEST = 16_383  # pixels that a WebP may be wide or high; JPEG allows 65,535
+TILE, LARGE = 256, 358  # the side of a tile on a contact sheet, and in the middle of a family
+SIDES = (TILE, 192, 128, 96, 64, 48)  # the more tiles there are, the smaller they get
+LONGEST = 16_383  # pixels, the limit for a WebP's width and height; JPEG allows 65,535
 MOST_PIXELS = 64_000_000  # Pillow takes 4 bytes for each, and WebP's encoder about as much again
-MAX_TILES = 5_000  # pictures of a contact sheet
+MAX_TILES = 5_000  # pictures on a contact sheet
 IN_A_ROW = 12  # columns of `rows` before they are broken
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Tiles that belong together, and the words above them."""
+    """Tiles that belong together, with a label above them."""
 
     label: str
     tiles: Line
@@ -33,7 +33,7 @@ class Row:
 def contact_sheet(
     tiles: Sequence[Tile], *, title: str = "", columns: int | None = None, tile: int = TILE
 ) -> Picture:
-    """All tiles in reading order; `tile` is the side of a picture's place in pixels, smaller for many."""
+    """A sheet of all tiles in reading order. `tile` is the side of a tile in pixels, or less for many."""
     across = columns or balanced_columns(len(tiles), most=max(6, round(len(tiles) ** 0.5)))
     lines = [tiles[start : start + across] for start in range(0, len(tiles), across)]
     by = measures(across, len(lines), tile)
@@ -44,9 +44,9 @@ def contact_sheet(
 def rows(
     parts: Sequence[Row], *, title: str = "", ends: tuple[str, str] | None = None, tile: int = 192
 ) -> Picture:
-    """Labelled rows under each other, column by column; long ones are broken, all at the same columns.
+    """A sheet of labelled rows with aligned columns. Long rows are all broken at the same columns.
 
-    `ends` names where the columns lead from and to; a line with a dot for each joins the two.
+    `ends` names the first and the last column. A line with a dot for each column joins the names.
     """
     count = max((len(part.tiles) for part in parts), default=1)
     across = balanced_columns(count, most=max(IN_A_ROW, round(count**0.5)))
@@ -62,7 +62,7 @@ def rows(
 def family(
     parents: Sequence[Tile], image: Tile, descendants: Sequence[Tile], *, title: str = "", tile: int = TILE
 ) -> Picture:
-    """Parents above, the image between, what it went into below, joined by lines."""
+    """A sheet with the parents above the image and its descendants below, joined by lines."""
     large, small = Measures(round(tile * 1.4)), Measures(round(tile * 0.62))
     parts = [
         (_few("made from", parents), small),
@@ -70,7 +70,7 @@ def family(
         (_few("went into", descendants), small),
     ]
     parts = [(part, by) for part, by in parts if part.tiles]
-    margin, joint = large.margin, round(tile * 0.4)  # a joint is the height that the lines have
+    margin, joint = large.margin, round(tile * 0.4)  # a joint is the height of the lines
     across = max([large.tile, *(by.across(len(part.tiles)) for part, by in parts)])
     heights = [_height(part, by) for part, by in parts]
     top = margin + large.title_room(title)
@@ -88,14 +88,14 @@ def family(
 
 
 def balanced_columns(count: int, most: int = 6) -> int:
-    """The columns, `most` or fewer, that leave the last line of a sheet nearly full."""
+    """The number of columns, `most` or fewer, that leaves the last line of a sheet nearly full."""
     return -(-count // -(-count // most)) if count else 1
 
 
 def measures(across: int, lines: int, tile: int) -> Measures:
-    """The largest sizes, from `tile` downward, with which so many columns and lines fit on a sheet.
+    """The largest sizes, at most those of `tile`, with which so many columns and lines fit on a sheet.
 
-    Raises PhospheneError where they fit with none.
+    Raises PhospheneError if they do not fit with any size.
     """
     for side in (tile, *(side for side in SIDES if side < tile)):
         by = Measures(side)
@@ -107,7 +107,7 @@ def measures(across: int, lines: int, tile: int) -> Measures:
 
 
 def _broken(parts: Sequence[Row], count: int, across: int) -> list[Row]:
-    """Rows of at most `across` tiles; the label of a broken one says which of the `count` they are."""
+    """Break rows into parts of at most `across` tiles, whose labels say which of the `count` they show."""
     if count <= across:
         return list(parts)
     return [
@@ -118,7 +118,7 @@ def _broken(parts: Sequence[Row], count: int, across: int) -> list[Row]:
 
 
 def _stack(parts: Sequence[Row], by: Measures, across: int, title: str, head: int) -> Picture:
-    """Rows under each other; `head` is left free between the title and the first."""
+    """Draw rows under each other, and leave `head` pixels free between the title and the first row."""
     top = by.margin + by.title_room(title) + head
     high = sum(_height(part, by) + by.gap for part in parts) - (by.gap if parts else 0)
     canvas = blank(2 * by.margin + by.across(across), top + high + by.margin)
@@ -145,7 +145,7 @@ def _title(canvas: Picture, title: str, by: Measures) -> None:
 
 
 def _way(canvas: Picture, ends: tuple[str, str], across: int, top: int, by: Measures) -> None:
-    """Name both ends of the columns; a line with a dot over each column joins them."""
+    """Name both ends of the columns, and join the names by a line with a dot over each column."""
     left, right = by.margin, canvas.width - by.margin
     room = (right - left) / 2 - by.gap
     write(canvas, (left, top + by.text), shorten(ends[0], by.text, room), by.text, TEXT)
@@ -157,13 +157,13 @@ def _way(canvas: Picture, ends: tuple[str, str], across: int, top: int, by: Meas
 
 
 def _few(label: str, tiles: Sequence[Tile]) -> Row:
-    """A row of relatives, and how many more there are."""
+    """A row of the first relatives. Its label counts those that are not shown."""
     hidden = len(tiles) - MAX_IN_ROW
     return Row(f"{label} (and {hidden} more)" if hidden > 0 else label, tiles[:MAX_IN_ROW])
 
 
 def _join(canvas: Picture, touching: Sequence[Sequence[Position]]) -> None:
-    """Lines from each generation to the next; `touching` has the upper and lower ends of each."""
+    """Draw lines from each generation to the next. `touching` has the upper and lower ends of each."""
     joints = zip(touching[1::2], touching[2::2], strict=False)
     paths = [bend(upper, lower) for above, below in joints for upper in above for lower in below]
     strokes(canvas, paths, GLOW, thick=2, opacity=0.5)

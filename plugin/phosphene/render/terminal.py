@@ -1,7 +1,7 @@
-"""Pictures in a terminal: by kitty's or iTerm2's protocol, else in half blocks of colour.
+"""Pictures in a terminal, by kitty's or iTerm2's protocol, or in half blocks of colour.
 
-Which of them is told from the environment alone: asking the terminal would wait for an answer
-and may eat a keystroke. Nothing here prints; it gives the text to print.
+The environment variables alone decide between them, because asking the terminal would mean waiting
+for an answer and might swallow a keystroke. Nothing here prints. The functions return the text to print.
 
 kitty: https://sw.kovidgoyal.net/kitty/graphics-protocol/
 iTerm2: https://iterm2.com/documentation-images.html
@@ -21,7 +21,7 @@ from PIL.Image import Resampling
 
 from phosphene.render.canvas import fitted
 
-How = Literal["kitty", "iterm2", "blocks", "coarse"]  # coarse: half blocks of 256 colours
+How = Literal["kitty", "iterm2", "blocks", "coarse"]  # coarse means half blocks of 256 colours
 
 TERMS: dict[str, How] = {"xterm-kitty": "kitty", "xterm-ghostty": "kitty"}
 PROGRAMS: dict[str, How] = {
@@ -32,21 +32,21 @@ PROGRAMS: dict[str, How] = {
     "vscode": "blocks",
     "Apple_Terminal": "coarse",
 }
-SEVERAL = ("screen", "tmux")  # terminals within a terminal: a protocol would not get through
-CELL = (10, 20)  # pixels of a character, for the protocols; they scale the picture to the columns
+SEVERAL = ("screen", "tmux")  # a protocol would not get through these terminals within a terminal
+CELL = (10, 20)  # pixels of a character; the protocols then scale the picture to the columns
 CHUNK = 4096  # bytes of base64 that kitty takes at once
 GAP = 2  # columns between pictures
-# The fewest characters that show what a picture is.
+# A picture needs at least this many columns to be recognised.
 NARROWEST: dict[How, int] = {"kitty": 12, "iterm2": 12, "blocks": 18, "coarse": 18}
 
 Rgb = list[int]  # red, green, blue
-Half = Rgb | None  # None: nothing is drawn there
-LEVELS = (0, 95, 135, 175, 215, 255)  # of xterm's colours 16 to 231; 232 to 255 are greys
+Half = Rgb | None  # None is transparent
+LEVELS = (0, 95, 135, 175, 215, 255)  # the levels of xterm's colours 16 to 231; 232 to 255 are greys
 PALETTE = np.array([*product(LEVELS, repeat=3), *((grey,) * 3 for grey in range(8, 248, 10))])
 
 
 def detect(stream: TextIO, environment: Mapping[str, str]) -> How | None:
-    """How this stream shows pictures; None where it does not: a file, a pipe, a plain terminal."""
+    """How this stream shows pictures, or None for a file, a pipe or a plain terminal."""
     term = environment.get("TERM", "")
     if not stream.isatty() or term in ("", "dumb") or not _can_write("▀", stream):
         return None
@@ -55,7 +55,7 @@ def detect(stream: TextIO, environment: Mapping[str, str]) -> How | None:
 
 
 def columns() -> int:
-    """How wide the terminal is, in characters; 80 where it does not say."""
+    """The width of the terminal in characters, or 80 if it is not known."""
     return get_terminal_size().columns
 
 
@@ -64,8 +64,8 @@ def inline(
 ) -> str:
     """The text that shows pictures beside each other, in as many lines as they need.
 
-    `room` is the terminal's width and `widest` a picture's, in characters; under each picture
-    stands its label, cut to its width.
+    `room` is the width of the terminal and `widest` the largest width of a picture, both in characters.
+    Labels stand under their pictures and are cut to their width.
     """
     most = max(1, (room + GAP) // (NARROWEST[how] + GAP))
     lines = -(-len(pictures) // most)
@@ -81,7 +81,7 @@ def inline(
 
 
 def _protocol(term: str, environment: Mapping[str, str]) -> How:
-    """From the surest sign to the weakest: a variable may come from a terminal further out."""
+    """Try the surest sign first, because a variable may come from a terminal around this one."""
     if environment.get("TMUX"):
         return "blocks"
     if term.startswith(SEVERAL):
@@ -97,7 +97,7 @@ def _protocol(term: str, environment: Mapping[str, str]) -> How:
 
 
 def _plain(label: str) -> str:
-    """The label without what a terminal would obey: a caption may hold escapes."""
+    """The label without control characters, which a caption may hold and a terminal would obey."""
     return "".join(character if character.isprintable() else " " for character in label)
 
 
@@ -110,7 +110,7 @@ def _can_write(character: str, stream: TextIO) -> bool:
 
 
 def _strip(pictures: Sequence[Picture], wide: int) -> Picture:
-    """Pictures beside each other on one transparent one, `wide` characters each."""
+    """One transparent picture with all pictures beside each other, each `wide` characters wide."""
     box = (wide * CELL[0], wide * CELL[0])
     shown = [fitted(picture, box) for picture in pictures]
     rows = -(-max(picture.height for picture in shown) // CELL[1])
@@ -125,7 +125,7 @@ def _strip(pictures: Sequence[Picture], wide: int) -> Picture:
 def _kitty(strip: Picture, wide: int) -> str:
     payload = standard_b64encode(_png(strip)).decode()
     chunks = [payload[start : start + CHUNK] for start in range(0, len(payload), CHUNK)]
-    first = f"a=T,f=100,q=2,c={wide},"  # transmit and show, PNG, no answer, this many columns
+    first = f"a=T,f=100,q=2,c={wide},"  # means: show at once, a PNG, no answer, this many columns
     escapes = (
         f"\x1b_G{first if index == 0 else ''}m={int(index < len(chunks) - 1)};{chunk}\x1b\\"
         for index, chunk in enumerate(chunks)
@@ -154,7 +154,7 @@ def _coarse(strip: Picture, wide: int) -> str:
 
 
 def _half_blocks(strip: Picture, wide: int, code: Callable[[Rgb], str]) -> str:
-    """Two pixels in one character: an upper half block in one colour on the other."""
+    """Show two pixels in each character, as an upper half block in one colour on another."""
     small = strip.resize((wide, strip.height // CELL[1] * 2), Resampling.BOX)
     halves = [[pixel[:3] if pixel[3] > 127 else None for pixel in row] for row in np.asarray(small).tolist()]
     lines = (
@@ -165,7 +165,7 @@ def _half_blocks(strip: Picture, wide: int, code: Callable[[Rgb], str]) -> str:
 
 
 def _characters(pairs: Iterable[tuple[Half, Half]], code: Callable[[Rgb], str]) -> str:
-    """One line of text; equal characters share one change of colours."""
+    """One line of text. The colours change only between characters that differ."""
     line = ""
     for (upper, lower), same in groupby(pairs):
         count = len(list(same))

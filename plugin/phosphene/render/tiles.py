@@ -1,7 +1,7 @@
-"""A tile: a picture with what there is to say of it below; and a line of tiles beside each other.
+"""Tiles, which are pictures with captions, and lines of tiles beside each other.
 
-Pictures are fitted into their places, never cropped. What was generated wears a frame and a
-badge, so that it is known without colour too.
+Pictures are fitted into their tiles and never cropped. Generated pictures have a frame and a badge, so
+that they can be told apart without colour, too.
 """
 
 from collections.abc import Sequence
@@ -28,13 +28,13 @@ class OpenImage(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A picture and what to say of it. `picture` is None where there is none any more."""
+    """A picture with its caption and facts. `picture` is None if it does not exist any more."""
 
     picture: Picture | None
     caption: str = ""
     score: float | None = None
-    mark: bool = False  # generated
-    note: str = ""  # a word or two: a rank, a seed
+    mark: bool = False  # whether it was generated
+    note: str = ""  # a word or two, such as a rank or a seed
 
 
 Line = Sequence[Tile | None]  # None leaves a place empty
@@ -42,38 +42,38 @@ Line = Sequence[Tile | None]  # None leaves a place empty
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """The sizes of a sheet in pixels, all from the side of its tiles."""
+    """The sizes of a sheet in pixels, which all follow from the side of its tiles."""
 
     tile: int
 
     @property
     def text(self) -> int:
-        """Captions."""
+        """The size of captions."""
         return max(11, self.tile // 17)
 
     @property
     def heading(self) -> int:
-        """The title."""
+        """The size of the title."""
         return max(16, self.tile // 9)
 
     @property
     def leading(self) -> int:
-        """From one line of text to the next."""
+        """The distance from one line of text to the next."""
         return round(self.text * 1.45)
 
     @property
     def gap(self) -> int:
-        """Between tiles."""
+        """The distance between tiles."""
         return max(10, self.tile // 10)
 
     @property
     def margin(self) -> int:
-        """Around everything."""
+        """The margin of the sheet."""
         return max(16, self.tile // 6)
 
     @property
     def radius(self) -> int:
-        """Of a picture's corners."""
+        """The radius of a picture's corners."""
         return max(4, self.tile // 26)
 
     @property
@@ -101,7 +101,7 @@ class Measures:
         return max([*heights, self.tile // 2])
 
     def line_room(self, line: Line) -> int:
-        """The height of a line of tiles: pictures and what is written below them."""
+        """The height of a line of tiles with the texts below the pictures."""
         present = [tile for tile in line if tile]
         lines = max((len(self.caption(tile)) for tile in present), default=0)
         lines += any(_has_facts(tile) for tile in present)
@@ -113,7 +113,7 @@ class Measures:
 
 
 def draw_line(canvas: Picture, line: Line, corner: tuple[int, int], by: Measures) -> None:
-    """Draw tiles beside each other; their pictures share one height, their texts begin level."""
+    """Draw tiles beside each other. Their pictures have boxes of one height, so their texts line up."""
     x, top = corner
     high = by.picture_room(line)
     facts = any(tile and _has_facts(tile) for tile in line)
@@ -146,7 +146,7 @@ def _draw_picture(canvas: Picture, tile: Tile, box: Box, by: Measures) -> None:
 
 
 def _draw_facts(canvas: Picture, tile: Tile, x: int, baseline: int, by: Measures) -> None:
-    """Write the badge and the note at the left, the score at the right."""
+    """Write the badge and the note on the left, and the score on the right."""
     score = "" if tile.score is None else f"{tile.score:.3f}"
     write(canvas, (x + by.tile, baseline), score, by.text, QUIET, "right")
     left = x

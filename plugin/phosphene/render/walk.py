@@ -1,4 +1,4 @@
-"""Drawing a walk: as a sheet, and as an animation."""
+"""Draws a walk as a sheet or as an animation."""
 
 from collections.abc import Sequence
 
@@ -11,15 +11,15 @@ from phosphene.render.canvas import enlarged
 from phosphene.render.sheet import TILE, Row, rows
 from phosphene.render.tiles import OpenImage, Tile
 
-FILM_SIDE = 384  # pixels of the longer side of an animation
+FILM_SIDE = 384  # pixels on the longer side of an animation
 
 
 def walk_sheet(
     stops: Sequence[Stop], ends: tuple[str, str], picture: OpenImage, *, title: str = ""
 ) -> Picture:
-    """The nearest image of every stop in a row and, if there are any, the generated pictures below.
+    """A sheet with the nearest image of every stop, and below them the generated pictures if there are any.
 
-    `ends` are the two queries that the walk leads between. The rows of a long walk are broken.
+    `ends` are the two queries at the ends of the walk. The rows of a long walk are broken.
     """
     found = {stop.hit.image.id: stop.hit.image for stop in stops if stop.hit}
     pictures = {id: picture(image, side=TILE) for id, image in found.items()}

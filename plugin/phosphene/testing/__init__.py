@@ -1,6 +1,6 @@
-"""Conformance suites: the tests that every implementation of a seam passes, for pytest.
+"""Conformance suites for pytest, with the tests that every implementation of a seam must pass.
 
-A suite is a class. A package derives its own class from it, and gives it one fixture:
+A suite is a class. A package derives its own class from it and adds one fixture:
 
     from phosphene.testing.sources import SourceTests
 
@@ -12,9 +12,9 @@ A suite is a class. A package derives its own class from it, and gives it one fi
             return toy("toy:5")
 
 The suites are `sources.SourceTests`, `embedders.EmbedderTests`, `stores.StoreTests` and
-`generators.GeneratorTests`. Each says at its class what its fixture is called and what it returns.
+`generators.GeneratorTests`. The docstring of each class names the fixture and what it returns.
 
-They need the extra `testing`, which installs pytest. Without it, importing this package raises
+The suites need the extra `testing`, which installs pytest. Without it, importing this package raises
 MissingExtraError.
 """
 
@@ -24,7 +24,7 @@ extras.require("testing")
 
 import pytest  # noqa: E402
 
-# A failing assertion of a suite shows its values, as one in a test file does.
+# pytest shows the values of a failing assertion in a suite, as it does in a test file.
 pytest.register_assert_rewrite(
     *(f"{__name__}.{suite}" for suite in ("sources", "embedders", "stores", "generators"))
 )

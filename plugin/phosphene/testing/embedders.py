@@ -1,4 +1,4 @@
-"""The conformance suite of embedders: what every Embedder promises, see `phosphene.testing`."""
+"""The conformance suite of embedders, which tests the promises of the Protocol Embedder."""
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
@@ -15,11 +15,11 @@ TEXTS = ["a red house", "two boats at night", "snow", "ünïcödé 雪 🏠", ""
 LONG = "a small red house beside the frozen lake " * 1000
 SIZES = ((64, 64), (120, 40), (17, 64), (1, 1), (300, 200))  # width and height in pixels
 THREADS = 4
-CLOSE = 1e-4  # between numbers of vectors: a batch may round otherwise than a single one
+CLOSE = 1e-4  # the tolerance for numbers in vectors, because a batch may round differently
 
 
 def pictures() -> list[Picture]:
-    """RGB pictures of several shapes and sizes, always the same ones."""
+    """RGB pictures of several shapes and sizes. They are the same in every call."""
     noise = np.random.default_rng(0)
     return [
         pillow.fromarray(noise.integers(0, 256, (height, width, 3), dtype=np.uint8))
@@ -28,10 +28,10 @@ def pictures() -> list[Picture]:
 
 
 class EmbedderTests:
-    """What is promised at the Protocol `phosphene.embedding.Embedder`.
+    """The tests of the promises that the Protocol `phosphene.embedding.Embedder` makes.
 
-    The fixture `embedder` returns the embedder. Where opening takes long, define it outside of the class,
-    with `scope="module"`.
+    The fixture `embedder` returns the embedder. If opening takes long, define the fixture outside of the
+    class with `scope="module"`.
     """
 
     # ── the space ─────────────────────────────────────────────────────────────────────────
@@ -52,7 +52,7 @@ class EmbedderTests:
     def test_the_same_text_has_the_same_vector(self, embedder: Embedder) -> None:
         assert np.array_equal(embedder.texts(TEXTS), embedder.texts(TEXTS))
 
-    def test_a_text_has_its_vector_whatever_stands_beside_it(self, embedder: Embedder) -> None:
+    def test_a_text_has_the_same_vector_in_any_batch(self, embedder: Embedder) -> None:
         alone = np.concatenate([embedder.texts([text]) for text in TEXTS])
         assert_close(embedder.texts(TEXTS), alone)
         assert_close(embedder.texts(TEXTS[::-1])[::-1], alone)
@@ -63,14 +63,14 @@ class EmbedderTests:
     def test_a_short_text_is_not_cut(self, embedder: Embedder) -> None:
         assert embedder.cut(TEXTS[0]) is None
 
-    def test_a_long_text_counts_as_the_part_that_is_used(self, embedder: Embedder) -> None:
+    def test_a_long_text_has_the_vector_of_the_part_that_is_used(self, embedder: Embedder) -> None:
         assert_unit(embedder.texts([LONG]), 1, embedder)
         cut = embedder.cut(LONG)
         if cut is not None:
             assert cut.text == LONG and LONG.startswith(cut.used) and len(cut.used) < len(LONG)
             assert embedder.cut(cut.used) is None
             whole, used = embedder.texts([LONG, cut.used])
-            assert whole @ used > 0.9  # `used` ends with a whole word, the context perhaps within one
+            assert whole @ used > 0.9  # `used` ends with a whole word, but the model may cut within one
 
     # ── pictures ──────────────────────────────────────────────────────────────────────────
 
@@ -97,7 +97,7 @@ class EmbedderTests:
         assert_unit(embedded.vectors, 0, embedder)
         assert embedded.norms.shape == (0,)
 
-    def test_a_picture_has_its_vector_whatever_stands_beside_it(self, embedder: Embedder) -> None:
+    def test_a_picture_has_the_same_vector_in_any_batch(self, embedder: Embedder) -> None:
         prepared = [embedder.prepare(picture) for picture in pictures()]
         together = embedder.pictures(prepared)
         alone = [embedder.pictures([pixels]) for pixels in prepared]
@@ -119,18 +119,18 @@ class EmbedderTests:
 
 
 def assert_unit(vectors: Vectors, count: int, embedder: Embedder) -> None:
-    """These are `count` vectors of the embedder's space, each of length one."""
+    """Assert that these are `count` unit vectors of the embedder's space."""
     assert vectors.shape == (count, embedder.space.dimension)
     assert vectors.dtype == np.float32
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=CLOSE)
 
 
 def assert_close(vectors: Vectors, expected: Vectors) -> None:
-    """The vectors are the same, but for rounding."""
+    """Assert that the vectors are the same except for rounding."""
     np.testing.assert_allclose(vectors, expected, atol=CLOSE)
 
 
 def assert_different(vectors: Vectors) -> None:
-    """No two of the vectors are the same."""
+    """Assert that no two of the vectors are the same."""
     for first, second in combinations(vectors, 2):
         assert np.linalg.norm(first - second) > CLOSE

@@ -1,4 +1,4 @@
-"""Images for tests of stores, always the same ones, and a plain store in memory to compare with."""
+"""Example images for tests of stores, and a simple store in memory to compare with."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ SPACE = Space(id="tiny:0123", name="tiny", dimension=8)
 
 
 class Oracle:
-    """A plain Store in memory that takes no shortcuts. It checks nothing but the dimension of vectors."""
+    """A simple Store in memory without shortcuts. It checks only the dimension of vectors."""
 
     def __init__(self, space: Space = SPACE) -> None:
         self.space = space
@@ -48,14 +48,14 @@ class Oracle:
         diversity: float = 0.0,
         vectors: bool = False,
     ) -> list[Hit[Any]]:
-        """The nearest images, by comparing all of them."""
+        """The nearest images, found by comparing all of them."""
         if diversity:
             return self._diverse(vector, count, where, 1 - diversity)
         hits = [Hit(image, float(image.vector @ vector)) for image in self.iterate(where)]
         return sorted(hits, key=lambda hit: -hit.score)[:count]
 
     def _diverse(self, vector: Vector, count: int, where: Filter, share: float) -> list[Hit[Vector]]:
-        """Maximal marginal relevance, exactly as it is defined: every choice compares all pairs."""
+        """Maximal marginal relevance, exactly by its definition. Every choice compares all pairs."""
         pool, taken = self.near(vector, 5 * count, where), list[Hit[Vector]]()
 
         def value(hit: Hit[Vector]) -> float:
@@ -76,7 +76,7 @@ class Oracle:
         return {image.id: image.thumbnail for image in self.get(ids) if image.thumbnail is not None}
 
     def count(self, where: Filter = EVERYTHING) -> int:
-        """How many images match."""
+        """The number of images that match."""
         return len(list(self.iterate(where)))
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -100,13 +100,13 @@ def vectors_like_embeddings(count: int, dimension: int, seed: int = 0) -> Vector
 
 
 def made(count: int, *, start: int = 0, dimension: int = SPACE.dimension) -> list[Image[Vector]]:
-    """The images with the numbers from `start` to before `start + count`. Every third one is generated."""
+    """`count` images with the numbers from `start` on. Every third one is generated."""
     vectors = vectors_like_embeddings(count, dimension, seed=start)
     return [image(start + place, vector) for place, vector in enumerate(vectors)]
 
 
 def image(number: int, vector: Vector) -> Image[Vector]:
-    """The image of a number, with a vector (d,)."""
+    """The image with this number and this vector (d,)."""
     generated = number % 3 == 2
     return Image(
         id=f"00000000-0000-5000-8000-{number:012}",

@@ -1,4 +1,4 @@
-"""The conformance suite of generators: what every Generator promises, see `phosphene.testing`."""
+"""The conformance suite of generators, which tests the promises of the Protocol Generator."""
 
 import json
 from dataclasses import replace
@@ -14,11 +14,11 @@ from phosphene.generation import Generator, Mode, Reference, Request, Step
 from phosphene.generation.checks import completed
 from phosphene.vectors import unit
 
-SMALL = 4  # neighbours of a request, where the generator takes so many
+SMALL = 4  # neighbours of a request, if the generator takes that many
 
 
 def request_for(generator: Generator, mode: Mode = "text-to-image", **changes: Any) -> Request:
-    """A small request that the generator allows, with something in each of its lanes."""
+    """A small request that the generator allows. It fills every lane."""
     can, random = generator.capabilities, np.random.default_rng(7)
     vectors = unit(random.standard_normal((SMALL + 1, can.dimension or 8)).astype(np.float32))
     init = pillow.fromarray(random.integers(0, 256, (can.size[1], can.size[0], 3), dtype=np.uint8))
@@ -42,10 +42,10 @@ def request_for(generator: Generator, mode: Mode = "text-to-image", **changes: A
 
 
 class GeneratorTests:
-    """What is promised at the Protocol `phosphene.generation.Generator`.
+    """The tests of the promises that the Protocol `phosphene.generation.Generator` makes.
 
-    The fixture `generator` returns the generator. Where opening takes long, define it outside of the class,
-    with `scope="module"`. The requests follow from the generator's capabilities.
+    The fixture `generator` returns the generator. If opening takes long, define the fixture outside of
+    the class with `scope="module"`. The requests follow from the generator's capabilities.
     """
 
     def test_its_capabilities_agree_with_each_other(self, generator: Generator) -> None:
@@ -73,7 +73,7 @@ class GeneratorTests:
         assert len(pictures) > 1
 
     def test_pictures_come_in_order_and_depend_on_their_own_request_alone(self, generator: Generator) -> None:
-        """In a batch a grey level may be rounded otherwise."""
+        """In a batch, a value may round to the next grey level."""
         requests = [request_for(generator, mode, seed=seed) for mode in _modes(generator) for seed in (1, 2)]
         together = [made.picture() for made in generator.generate(requests)]
         assert len(together) == len(requests)
@@ -86,13 +86,13 @@ class GeneratorTests:
         again = _only(generator, request_for(generator, options=settings))
         assert made.picture().tobytes() == again.tobytes()
 
-    def test_a_vector_that_it_guesses_is_of_length_one(self, generator: Generator) -> None:
+    def test_a_vector_that_it_guesses_has_length_one(self, generator: Generator) -> None:
         [made] = generator.generate([request_for(generator)])
         if made.vector is not None:
             assert made.vector.shape == (generator.capabilities.dimension,)
             assert abs(float(np.linalg.norm(made.vector)) - 1) < 1e-3
 
-    def test_progress_ends_at_the_whole_and_can_be_previewed(self, generator: Generator) -> None:
+    def test_progress_ends_at_one_and_can_be_previewed(self, generator: Generator) -> None:
         steps: list[Step] = []
         list(generator.generate([request_for(generator)], on_step=steps.append))
         assert [step.share for step in steps] == sorted(step.share for step in steps)
@@ -115,7 +115,7 @@ class GeneratorTests:
             ({"mask": pillow.new("L", (8, 8), 255)}, "mask"),
         ],
     )
-    def test_what_it_does_not_allow_is_refused_before_anything_is_made(
+    def test_wrong_requests_are_refused_before_anything_is_made(
         self, generator: Generator, changes: dict[str, Any], says: str
     ) -> None:
         steps: list[Step] = []
@@ -143,7 +143,7 @@ class GeneratorTests:
         with pytest.raises(GenerationError, match="at most"):
             list(generator.generate([request]))
 
-    def test_defaults_fill_what_a_request_leaves_out(self, generator: Generator) -> None:
+    def test_defaults_fill_the_gaps_of_a_request(self, generator: Generator) -> None:
         whole = completed(request_for(generator, num_inference_steps=None), generator.capabilities)
         assert whole.size == generator.capabilities.size
         assert whole.num_inference_steps == generator.capabilities.num_inference_steps
@@ -160,5 +160,5 @@ def _only(generator: Generator, request: Request) -> Picture:
 
 
 def _apart(first: Picture, second: Picture) -> int:
-    """The most that two pictures differ by, in grey levels."""
+    """The largest difference between two pictures in grey levels."""
     return int(np.abs(np.asarray(first, dtype=np.int16) - np.asarray(second, dtype=np.int16)).max())

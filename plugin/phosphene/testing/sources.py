@@ -1,4 +1,4 @@
-"""The conformance suite of sources: what every Source promises, see `phosphene.testing`."""
+"""The conformance suite of sources, which tests the promises of the Protocol Source."""
 
 import json
 import math
@@ -15,22 +15,22 @@ from phosphene.records import Failure
 from phosphene.sources import Item, Source, scan
 from phosphene.sources.uris import is_remote, scheme_of, to_path
 
-SEVERAL = 20  # items that are opened, so that a large source takes no longer
+SEVERAL = 20  # items that a test opens at most, so that a large source does not take long
 THREADS = 4
 
 
 class SourceTests:
-    """What is promised at the Protocols `phosphene.sources.Source` and `Item`.
+    """The tests of the promises that the Protocols `phosphene.sources.Source` and `Item` make.
 
-    The fixture `source` returns an open source of at least two pictures, a new one for each test.
-    `scheme` is the name under which the source is registered. It stays empty for files of this machine.
+    The fixture `source` returns an open source with at least two pictures, a new one for each test.
+    `scheme` is the name that the source is registered under. It is empty for files on this machine.
     """
 
     scheme = ""
 
     @pytest.fixture
     def opened(self, source: Source) -> Iterator[Source]:
-        """The source of this test, which is closed at its end."""
+        """The source of this test. It is closed when the test ends."""
         with closing(source):
             yield source
 
@@ -100,7 +100,7 @@ class SourceTests:
             assert isinstance(item.stamp, str)
             assert item.modified is None or math.isfinite(item.modified)
 
-    def test_failures_say_what_cannot_be_read_and_why(self, opened: Source) -> None:
+    def test_failures_have_a_uri_and_a_reason(self, opened: Source) -> None:
         for one in opened.items():
             if isinstance(one, Failure):
                 assert one.uri and one.reason
