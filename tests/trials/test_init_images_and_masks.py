@@ -1,11 +1,13 @@
 """The command line with init images that are not square, and with masks as drawing programs save them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from phosphene.recipes import in_picture
 from trial import Trial
 
 QUICK = ("-n", 1, "--seed", 1, "--candidates", 1, "--steps", 1, "-k", 0)
@@ -32,7 +34,17 @@ def test_the_sun_of_a_long_init_image_stays_round_and_the_warning_names_the_crop
     trial: Trial, size: tuple[int, int]
 ) -> None:
     Image.new("L", size, 0).save("keep.png")
-    words = ("generate", "a sun", *QUICK, "--init", sun(size, Path("long.png")), "--mask", "keep.png")
+    words = (
+        "generate",
+        "a sun",
+        *QUICK,
+        "--init",
+        sun(size, Path("long.png")),
+        "--mask",
+        "keep.png",
+        "--fit",
+        "crop",
+    )
     ended = trial.run(*words, "-q")
     assert ended.exit_code == 0, ended.output
     assert f"The init image is {size[0]}x{size[1]}, of which only the middle 256x256 is used" in ended.stderr
@@ -70,3 +82,67 @@ def test_a_mask_that_changes_nothing_is_an_error(trial: Trial, paint: tuple[int,
     assert ended.exit_code == 1
     assert "The mask is black everywhere, so nothing would be made anew" in ended.stderr
     assert "hint: paint the area to change white: white parts of a mask are made anew" in ended.stderr
+
+
+# ── pictures that keep their full size ────────────────────────────────────────────────────
+
+
+def pixels(file: str | Path) -> Any:
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+def test_a_rectangle_of_a_large_picture_is_repainted_and_no_pixel_outside_of_it_changes(trial: Trial) -> None:
+    start = sun((700, 420), Path("large.png"))
+    words = ("generate", "a tree", *QUICK, "--init", start, "--mask", "40,200,120,180")
+    [made] = trial.lines(*words)
+    here, there = pixels(made["uri"]), pixels(start)
+    assert here.shape == there.shape
+    inside = np.zeros(here.shape[:2], dtype=bool)
+    inside[200:380, 40:160] = True
+    assert np.array_equal(here[~inside], there[~inside])
+    assert (here[inside] != there[inside]).any(axis=-1).mean() > 0.8
+
+    recipe = in_picture(Path(made["uri"]))
+    assert recipe and recipe["mask"] == {"rectangle": [40, 200, 120, 180]}
+    assert recipe["region"] == [0, 16, 404, 420] and recipe["size"] == [256, 256]
+    [again] = trial.lines("replay", made["uri"])
+    assert (again["id"], again["identical"]) == (made["id"], True)
+
+
+def test_a_mask_in_a_file_of_any_size_keeps_the_full_size_and_replays(trial: Trial) -> None:
+    start = sun((300, 500), Path("tall.png"))
+    mask = Image.new("L", (30, 50), 0)
+    mask.paste(255, (0, 0, 30, 12))
+    mask.save("mask.png")
+    [made] = trial.lines("generate", "a tree", *QUICK, "--init", start, "--mask", "mask.png")
+    here, there = pixels(made["uri"]), pixels(start)
+    assert here.shape == there.shape and np.array_equal(here[130:], there[130:])
+    assert not np.array_equal(here[:100], there[:100])
+    [again] = trial.lines("replay", made["id"])
+    assert again["identical"]
+
+
+def test_a_file_whose_name_is_a_rectangle_is_the_file(trial: Trial) -> None:
+    start = sun((256, 256), Path("start.png"))
+    mask = Image.new("L", (256, 256), 0)
+    mask.paste(255, (0, 0, 256, 64))
+    mask.save("file.png")
+    Path("file.png").rename("0,128,256,128")
+    [made] = trial.lines("generate", "a tree", *QUICK, "--init", start, "--mask", "0,128,256,128")
+    assert np.array_equal(pixels(made["uri"])[64:], pixels(start)[64:])
+
+
+@pytest.mark.parametrize("rectangle", ["250,0,10,10", "0,0,0,10", "-5,0,10,10", "0,0,999999,1"])
+def test_a_rectangle_that_does_not_lie_on_the_picture_is_an_error(trial: Trial, rectangle: str) -> None:
+    start = sun((256, 256), Path("start.png"))
+    ended = trial.run("generate", "a tree", *QUICK, "--init", start, f"--mask={rectangle}")
+    assert ended.exit_code == 1
+    assert f"The rectangle {rectangle} does not lie on the init image, which is 256x256" in ended.stderr
+    assert "hint: give x, y, width and height in pixels" in ended.stderr
+
+
+def test_a_recipe_with_a_rectangle_needs_no_mask(trial: Trial) -> None:
+    start = sun((256, 256), Path("start.png"))
+    [made] = trial.lines("generate", "a tree", *QUICK, "--init", start, "--mask", "0,0,64,64")
+    ended = trial.run("replay", made["id"], "--mask", start)
+    assert ended.exit_code == 1 and "not a file, but a rectangle" in ended.stderr

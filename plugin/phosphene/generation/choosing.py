@@ -37,7 +37,8 @@ def choose(
         tries = list(islice(results, plan.candidates))
         if len(tries) < plan.candidates:
             return
-        yield plan, _best(plan, tries, embedder)
+        best = _best(plan, tries, embedder)
+        yield plan, replace(best, picture=plan.finished(best.picture))
 
 
 def candidate_requests(plan: Plan) -> list[Request]:

@@ -76,10 +76,34 @@ def fit_warnings(init: Picture, mask: Picture | None, fit: Fit, size: Size) -> I
             f"The init image is {init.width}x{init.height}, of which only the middle {width}x{height} is"
             " used. `--fit pad` keeps all of it."
         )
-    if mask is not None and _lightness(mask) == (255, 255):
-        yield f"The mask is white everywhere, so nothing of the init image is kept: {MASK_RULE}."
+    if mask is not None:
+        yield from mask_warnings(mask)
     if mask is not None and _lightness(mask) == (0, 0) and fit != "pad" and not has_proportions(init, size):
         yield f"The mask is black everywhere, so only the shape of the init image changes: {MASK_RULE}."
+
+
+def mask_warnings(mask: Picture) -> Iterator[str]:
+    """Warn of a mask that keeps nothing: in a sentence."""
+    if _lightness(mask) == (255, 255):
+        yield f"The mask is white everywhere, so nothing of the init image is kept: {MASK_RULE}."
+
+
+def check_proportions(init: Picture, mask: Picture) -> None:
+    """Raise GenerationError for a mask with other proportions than its picture."""
+    if not _alike(init, mask):
+        raise GenerationError(
+            f"The mask is {mask.width}x{mask.height} and the init image is {init.width}x{init.height}, so"
+            " their proportions differ.",
+            hint="draw the mask on the init image, in any size, or use `--fit stretch` to stretch both",
+        )
+
+
+def nothing_to_paint() -> GenerationError:
+    """The error for a mask without a white part."""
+    return GenerationError(
+        "The mask is black everywhere, so nothing would be made anew.",
+        hint=f"paint the area to change white: {MASK_RULE}",
+    )
 
 
 def check_mask(request: Request, size: Size) -> None:
@@ -91,12 +115,8 @@ def check_mask(request: Request, size: Size) -> None:
     init, mask = request.init, request.mask
     if mask is None or init is None:
         return
-    if request.fit != "stretch" and not _alike(init, mask):
-        raise GenerationError(
-            f"The mask is {mask.width}x{mask.height} and the init image is {init.width}x{init.height}, so"
-            " their proportions differ.",
-            hint="draw the mask on the init image, in any size, or use `--fit stretch` to stretch both",
-        )
+    if request.fit != "stretch":
+        check_proportions(init, mask)
     if fitted_mask(mask, size, request.fit).getbbox():
         return
     if painted(mask).getbbox():
@@ -105,10 +125,7 @@ def check_mask(request: Request, size: Size) -> None:
             hint="paint a larger area white, or use `--fit pad` to keep the whole mask",
         )
     if has_proportions(init, size) or mask.has_transparency_data:
-        raise GenerationError(
-            "The mask is black everywhere, so nothing would be made anew.",
-            hint=f"paint the area to change white: {MASK_RULE}",
-        )
+        raise nothing_to_paint()
 
 
 def _alike(first: Picture, second: Picture) -> bool:

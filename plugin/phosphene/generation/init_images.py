@@ -39,6 +39,11 @@ class InitImage:
     id: str | None = None  # if it is an image of the library
     similarity: float = 1.0  # cosine to the query, if it is an image of the library
 
+    @property
+    def named(self) -> dict[str, str]:
+        """How a recipe names it. It leaves out the path, which is private to the user who made it."""
+        return {"sha256": self.sha256, **({"id": self.id} if self.id else {})}
+
 
 @dataclass(frozen=True, slots=True)
 class InitImages:

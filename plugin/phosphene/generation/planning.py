@@ -4,19 +4,22 @@ The store is read once for each plan, see `neighbours`.
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+from PIL.Image import Image as Picture
 
 from phosphene.errors import GenerationError, InitImageWarning, QueryError
 from phosphene.filters import IMPORTED, Filter, of_origin
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.checks import completed
-from phosphene.generation.fitting import fit_warnings
+from phosphene.generation.fitting import fit_warnings, mask_warnings
 from phosphene.generation.init_images import InitImage, InitImages
+from phosphene.generation.masks import Mask, Masks
 from phosphene.generation.neighbours import nearest, references
+from phosphene.generation.regions import Region, region_of
 from phosphene.generation.requests import Reference, Request
 from phosphene.generation.wishes import Wishes
-from phosphene.images import open_mask
 from phosphene.query import Query, parse
 from phosphene.recipes.bounds import MAX_CANDIDATES
 from phosphene.recipes.lineage import rounded
@@ -37,9 +40,14 @@ class Plan:
     parents: Mapping[str, str]  # id → sha256
     negative: tuple[str, ...] = ()
     init: InitImage | None = None
-    mask: InitImage | None = None
+    mask: Mask | None = None
+    region: Region | None = None  # the part of the init image that is made anew, if it keeps its full size
     candidates: int = 1  # the number of tries, of which the best one is kept
     candidate: int = 0  # the number of the first try
+
+    def finished(self, picture: Picture) -> Picture:
+        """The finished picture, from what the generator made."""
+        return self.region.pasted(picture) if self.region else picture
 
     def with_seed(self, seed: int) -> "Plan":
         """The same plan with another seed."""
@@ -61,6 +69,11 @@ class Planner:
         """The capabilities of the generator. The first access loads it."""
         return self.load_capabilities()
 
+    @property
+    def masks(self) -> Masks:
+        """Finds the masks of init images."""
+        return Masks(self.init_images)
+
     def plan(self, query: Query, request: Request, wishes: Wishes) -> Plan:
         """A plan for a query. `request` holds the numbers and options that the user wishes.
 
@@ -68,18 +81,19 @@ class Planner:
         negative that means the same as the prompt, and GenerationError for a request that the generator does
         not allow.
         """
-        init, mask, negative = wishes.get("init"), wishes.get("mask"), wishes.get("negative", ())
+        init, named, negative = wishes.get("init"), wishes.get("mask"), wishes.get("negative", ())
         init_image = None if init is None else self.init_images.open(init)  # fails before a model is loaded
-        mask_image = None if mask is None else self.init_images.open(mask, open_mask)
+        mask = None if named is None else self.masks.open(named, init_image)
         target = rounded(self.vector(query))
         request = replace(
             request,
             prompt=words_of(query),
             negative_prompt=", ".join([*_texts(query, negative=True), *negative]),
             negative_vectors=self._negatives(negative, target),
-            init=init_image.picture if init_image else None,
-            mask=mask_image.picture if mask_image else None,
+            space=self.space.id,
+            vector=target,
         )
+        request, region = self.placed(request, init_image, mask, whole=wishes.get("fit") is None)
         plan = self.at(
             target,
             query.without_folders,
@@ -88,13 +102,30 @@ class Planner:
             neighbours=wishes.get("neighbours"),
             candidates=wishes.get("candidates"),
         )
-        _warn(plan.request)
+        _warn(plan.request, region)
         return replace(
             plan,
+            region=region,
             negative=tuple(parse(words).without_folders for words in negative),
             init=self._with_similarity(init_image, target),
-            mask=mask_image,
+            mask=mask,
         )
+
+    def placed(
+        self, request: Request, init: InitImage | None, mask: Mask | None, *, whole: bool
+    ) -> tuple[Request, Region | None]:
+        """The request with the init image and the mask.
+
+        If a picture with a mask is to stay `whole`, the request has only the region around the mask.
+        """
+        if init is None or mask is None or not whole:
+            placed = replace(
+                request, init=init.picture if init else None, mask=mask.picture if mask else None
+            )
+            return placed, None
+        size = completed(request, self.capabilities).size or self.capabilities.size
+        region = region_of(init.picture, mask.picture, size)
+        return replace(request, init=region.init, mask=region.init_mask), region
 
     def at(
         self,
@@ -178,8 +209,12 @@ def _texts(query: Query, *, negative: bool) -> list[str]:
     return [term.value for term in query.terms if term.kind == "text" and (term.weight < 0) == negative]
 
 
-def _warn(request: Request) -> None:
+def _warn(request: Request, region: Region | None) -> None:
     """Warn of an init image that is cropped, and of a mask that keeps everything or nothing."""
-    if request.init is not None and request.size is not None:
-        for sentence in fit_warnings(request.init, request.mask, request.fit, request.size):
-            warnings.warn(InitImageWarning(sentence), stacklevel=4)
+    sentences: Iterable[str] = ()
+    if region:
+        sentences = mask_warnings(region.mask)
+    elif request.init is not None and request.size is not None:
+        sentences = fit_warnings(request.init, request.mask, request.fit, request.size)
+    for sentence in sentences:
+        warnings.warn(InitImageWarning(sentence), stacklevel=4)

@@ -4,7 +4,6 @@ from typing import Any
 
 from phosphene.generation import Capabilities
 from phosphene.generation.choosing import Chosen
-from phosphene.generation.init_images import InitImage
 from phosphene.generation.planning import Plan
 from phosphene.recipes.formats import FORMAT
 from phosphene.recipes.lineage import encode
@@ -23,8 +22,8 @@ def recipe_of(plan: Plan, chosen: Chosen, capabilities: Capabilities) -> dict[st
             {"prompt": prompt, "vector": encode(vector)}
             for prompt, vector in zip(plan.negative, request.negative_vectors, strict=True)
         ],
-        "init": _named(plan.init),
-        "mask": _named(plan.mask),
+        "init": plan.init.named if plan.init else None,
+        "mask": dict(plan.mask.named) if plan.mask else None,
         "generator": capabilities.name,
         "weights": capabilities.weights,
         "sampler": capabilities.sampler,
@@ -37,6 +36,8 @@ def recipe_of(plan: Plan, chosen: Chosen, capabilities: Capabilities) -> dict[st
         "size": list(request.size or chosen.picture.size),
         "settings": dict(chosen.generated.settings),
     }
+    if plan.region:
+        recipe["region"] = list(plan.region.box)
     if "words" in capabilities.reads:
         recipe["words"] = {"prompt": request.prompt, "negative_prompt": request.negative_prompt}
     return recipe
@@ -58,10 +59,3 @@ def _parents(plan: Plan) -> list[dict[str, Any]]:
         init = {"id": plan.init.id, "sha256": plan.init.sha256, "weight": 1.0, "similarity": similarity}
         entries.append({**init, "role": "init"})
     return entries
-
-
-def _named(image: InitImage | None) -> dict[str, str] | None:
-    """How a recipe names a picture. It leaves out the path, which is private to the user who made it."""
-    if image is None:
-        return None
-    return {"sha256": image.sha256, **({"id": image.id} if image.id else {})}

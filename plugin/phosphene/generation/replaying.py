@@ -13,9 +13,11 @@ from phosphene.errors import GenerationError, ImageError, QueryError
 from phosphene.generation.checks import completed
 from phosphene.generation.init_images import InitImage
 from phosphene.generation.making import GeneratedImage, Maker
+from phosphene.generation.masks import Mask
 from phosphene.generation.planning import Plan, Planner
+from phosphene.generation.regions import Region, region_again
 from phosphene.generation.requests import OnStep, Reference, Request
-from phosphene.images import open_mask, open_picture
+from phosphene.images import open_picture
 from phosphene.picture_loader import PictureLoader
 from phosphene.query.terms import find
 from phosphene.recipes import HINT, Recipe, check, in_picture
@@ -86,17 +88,16 @@ def replay(
     """
     today = current(recipe)
     check_space(today, planner.space)
-    painted = (today["mask"] or {}).get("transparency") == "painted"
     init_image = planner.init_images.find_again(today, "init", init)
-    mask_image = planner.init_images.find_again(today, "mask", mask, open_picture if painted else open_mask)
-    for image in (init_image, mask_image):
+    found = planner.masks.find_again(today, init_image, mask)
+    for image in (init_image, found.file if found else None):
         planner.init_images.remember(image)
-    [made] = maker.make([plan_of(today, planner, init_image, mask_image)], on_step)
+    [made] = maker.make([plan_of(today, planner, init_image, found)], on_step)
     weights = maker.generator.capabilities.weights
     return compared(made, recipe, original, weights, maker.embedder)
 
 
-def plan_of(recipe: Recipe, planner: Planner, init: InitImage | None, mask: InitImage | None) -> Plan:
+def plan_of(recipe: Recipe, planner: Planner, init: InitImage | None, mask: Mask | None) -> Plan:
     """The plan that a valid recipe of today's format was made from.
 
     Raises GenerationError if the library lacks some of its parents, or if the generator does not allow what
@@ -104,7 +105,8 @@ def plan_of(recipe: Recipe, planner: Planner, init: InitImage | None, mask: Init
     """
     target = None if recipe["vector"] is None else decode(recipe["vector"])
     images = planner.store.get([entry["id"] for entry in neighbours(recipe)], vectors=True)
-    request = request_of(recipe, _references(recipe, planner, images, target), init, mask)
+    request = request_of(recipe, _references(recipe, planner, images, target))
+    request, region = _placed(recipe, request, init, mask)
     return Plan(
         recipe["prompt"],
         completed(request, planner.capabilities),
@@ -112,6 +114,7 @@ def plan_of(recipe: Recipe, planner: Planner, init: InitImage | None, mask: Init
         negative=tuple(entry["prompt"] for entry in recipe["negative"]),
         init=init,
         mask=mask,
+        region=region,
         candidate=recipe["candidate"],
     )
 
@@ -134,10 +137,8 @@ def check_space(recipe: Recipe, space: Space) -> None:
             )
 
 
-def request_of(
-    recipe: Recipe, references: tuple[Reference, ...], init: InitImage | None, mask: InitImage | None
-) -> Request:
-    """The request of a recipe of today's format."""
+def request_of(recipe: Recipe, references: tuple[Reference, ...]) -> Request:
+    """The request of a recipe of today's format, without its init image and mask."""
     words = recipe.get("words") or {}
     return Request(
         seed=recipe["seed"],
@@ -147,8 +148,6 @@ def request_of(
         vector=None if recipe["vector"] is None else decode(recipe["vector"]),
         negative_vectors=tuple(decode(negative["vector"]) for negative in recipe["negative"]),
         references=references,
-        init=init.picture if init else None,
-        mask=mask.picture if mask else None,
         fit=recipe["fit"],
         strength=recipe["strength"],
         size=(recipe["size"][0], recipe["size"][1]),
@@ -184,6 +183,18 @@ def largest_difference(first: Picture, second: Picture) -> int | None:
     if first.size != second.size:
         return None
     return int(np.abs(np.asarray(first, dtype=np.int16) - np.asarray(second, dtype=np.int16)).max())
+
+
+def _placed(
+    recipe: Recipe, request: Request, init: InitImage | None, mask: Mask | None
+) -> tuple[Request, Region | None]:
+    """The request with the init image and the mask of the recipe, or with the region of them."""
+    if init and mask and recipe.get("region"):
+        left, top, right, bottom = recipe["region"]
+        size = request.size or init.picture.size
+        region = region_again(init.picture, mask.picture, size, (left, top, right, bottom))
+        return replace(request, init=region.init, mask=region.init_mask), region
+    return replace(request, init=init.picture if init else None, mask=mask.picture if mask else None), None
 
 
 def _references(

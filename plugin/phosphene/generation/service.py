@@ -78,7 +78,7 @@ class GenerationService:
         plan = self.planner.plan(query, request, wishes)
         for library in (self,) if into is self else (self, into):
             library.init_images.remember(plan.init)
-            library.init_images.remember(plan.mask)
+            library.init_images.remember(plan.mask.file if plan.mask else None)
         plans = [plan.with_seed(request.seed + place) for place in range(count)]
         return self.maker.make(plans, on_step, keeper=into.keeper)
 

@@ -25,8 +25,8 @@ class Wishes(TypedDict, total=False):
     negative: Sequence[str]  # queries to steer away from
     init: Path | str | None  # the picture to start from: a file or an id
     strength: float | None  # how far to depart from `init`, in (0, 1]
-    mask: Path | str | None  # its white part is repainted
-    fit: Fit | None  # how `init` is fitted to the size; by default `crop`
+    mask: Path | str | None  # what of `init` is repainted: a file, an id, or a rectangle `x,y,w,h` in pixels
+    fit: Fit | None  # how `init` is fitted to the size. By default it is cropped, or kept whole with a mask
     size: Size | None  # width and height in pixels
     num_inference_steps: int | None
     guidance_scale: float | None  # how closely the prompt is followed

@@ -38,6 +38,7 @@ Guidance = Annotated[float, Field(ge=0, le=MAX_GUIDANCE)]
 Strength = Annotated[float, Field(gt=0, le=1)]
 Whole = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
+Edge = Annotated[int, Field(ge=-MAX_SIDE, le=2 * MAX_SIDE)]  # of a region, which may exceed its picture
 Encoded = Annotated[str, AfterValidator(_decodable)]
 Candidate = Annotated[Whole, Field(le=2 * MAX_CANDIDATES)]
 Steps = Annotated[int, Field(ge=1, le=MAX_STEPS)]
@@ -77,6 +78,12 @@ class InputPicture(StrictModel):
     transparency: Literal["kept", "painted"] = "kept"  # of a mask; older versions made it anew
 
 
+class RectangleMask(StrictModel):
+    """A mask that is white in a rectangle of the init image: x, y, width and height in pixels."""
+
+    rectangle: Annotated[list[Annotated[int, Field(ge=0, le=MAX_SIDE)]], Field(min_length=4, max_length=4)]
+
+
 class Words(StrictModel):
     """The words that a generator read, if it reads words."""
 
@@ -94,7 +101,7 @@ class Common(StrictModel):
     parents: list[ParentEntry]
     negative: list[Negative]
     init: InputPicture | None
-    mask: InputPicture | None
+    mask: InputPicture | RectangleMask | None
     generator: str
     weights: str
     seed: Whole
@@ -125,6 +132,7 @@ class Form(Common):
     settings: Annotated[dict[Name, Setting], Field(max_length=MAX_SETTINGS)]
     sampler: str = ""
     words: Words | None = None
+    region: Annotated[list[Edge], Field(min_length=4, max_length=4)] | None = None  # see `generation.regions`
 
 
 class OldForm(Common):

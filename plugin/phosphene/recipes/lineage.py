@@ -42,7 +42,7 @@ def identity(recipe: Mapping[str, Any]) -> str:
     kept["negative"] = [negative["vector"] for negative in recipe["negative"]]
     for source in ("init", "mask"):
         if recipe.get(source):
-            kept[source] = recipe[source]["sha256"]
+            kept[source] = recipe[source].get("sha256") or recipe[source]
     return json.dumps(kept, sort_keys=True, separators=(",", ":"))
 
 

@@ -9,7 +9,6 @@ import click
 from phosphene.cli.options import (
     FROM_ZERO,
     GENERATOR,
-    INPUT,
     ORIGINS,
     SEED,
     SHARE,
@@ -60,16 +59,15 @@ DEFAULT = "[default: the generator's]"
 )
 @click.option(
     "--mask",
-    metavar="FILE",
-    type=INPUT,
-    help="Which part of --init to repaint. White is repainted, black and transparent are kept.",
+    metavar="FILE|X,Y,W,H",
+    help="Which part of --init to repaint: a picture, whose white is repainted and whose black and"
+    " transparent parts are kept, or a rectangle in pixels of --init.",
 )
 @click.option(
     "--fit",
-    default="crop",
-    show_default=True,
     type=click.Choice(["crop", "pad", "stretch"]),
-    help="How --init is fitted to the size: crop takes the middle, pad keeps all and extends the edges.",
+    help="How --init is fitted to the size: crop takes the middle, pad keeps all and extends the edges."
+    "  [default: crop; with --mask, the picture keeps its full size]",
 )
 @click.option(
     "--candidates",
@@ -129,9 +127,13 @@ def generate(
       phosphene generate a boat + ./sea.jpg --negative trees -n 2 --seed 7
       phosphene generate a house at night --init house.png --strength 0.7
       phosphene generate a tree --init house.png --mask left-half.png --json
+      phosphene generate a boat --init photo.jpg --mask 640,480,300,200
 
     The prompt is a query as `search` takes it. The built-in generator starts from the pictures of
     the two nearest neighbours with much noise added, and the vectors of all neighbours lead it.
+
+    With --mask, a picture of any size keeps its size: only the region around the mask is made
+    anew, at the generator's size, and pasted back. No pixel outside of the mask changes.
 
     The column score is the cosine similarity of a picture to its prompt. The column nearest is its
     similarity to the nearest imported image. The number in brackets says how many per cent of the
