@@ -12,7 +12,13 @@ from pathlib import Path
 
 from installing import PLUGINS
 
-SUITES = {"toy_source": 15, "toy_embedder": 14, "toy_store": 50, "toy_generator": 15}  # tests, at least
+SUITES = {
+    "toy_source": 15,
+    "toy_embedder": 14,
+    "toy_store": 50,
+    "toy_generator": 15,
+    "toy_lanes": 60,
+}  # tests, at least
 
 
 def test_each_toy_plugin_passes_the_suite_of_its_seam(plugins: Path, tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from PIL import Image as pillow
 import phosphene
 from command import lines, run
 from phosphene.errors import GenerationError, PluginError, Upgraded
-from phosphene.generation import Generated, Reference, Request
+from phosphene.generation import Capabilities, Generated, Reference, Request
 from phosphene.generation.choosing import choose, noise_seed, target_of
 from phosphene.generation.planning import Plan, words_of
-from phosphene.generation.replaying import replay
+from phosphene.generation.replaying import plan_again
 from phosphene.library import Library
 from phosphene.query import parse
 from phosphene.recipes import in_picture
@@ -100,6 +100,8 @@ def plan_of(**parts: Any) -> Plan:
 class Guessing:
     """A generator whose candidates have given vectors."""
 
+    capabilities = Capabilities(name="guessing", weights="", reads=frozenset({"prompt_vector"}), size=(4, 4))
+
     def __init__(self, vectors: Any) -> None:
         self.vectors, self.finished, self.seeds = vectors, list[int](), list[int]()
 
@@ -171,7 +173,7 @@ def test_settings_that_the_generator_does_not_know_are_refused(library: Library)
         [made] = library.generate("a red house", 1, seed=3, **QUICK)
     recipe = {**(made.image.recipe or {}), "settings": {"execute": "rm"}}
     with pytest.raises(GenerationError, match="no option `execute`"):
-        replay(recipe, library.generation.planner, library.generation.maker, None)
+        plan_again(recipe, library.generation.planner)
 
 
 # ── a generator of a plugin, which reads only words ───────────────────────────────────────

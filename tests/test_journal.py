@@ -24,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from phosphene.errors import LibraryError, StoreError
 from phosphene.journal import Journal, Refused, Seen
 from phosphene.journal.database import Database
-from phosphene.journal.texts import MAX_TEXTS, TextVectors
+from phosphene.journal.kept_vectors import MAX_TEXTS, KeptVectors
 from phosphene.records import Failure
 from pictures import open_to_all
 
@@ -91,21 +91,22 @@ def test_forgetting_an_image_forgets_all_its_files(journal: Journal) -> None:
     assert journal.failures()
 
 
-def test_vectors_of_texts_are_kept_by_space(journal: Journal) -> None:
-    vector = np.arange(5, dtype=np.float32)
-    journal.texts.keep("a house", "here", vector)
-    journal.texts.keep("a house", "here", vector + 1)
-    journal.texts.keep("half a letter \ud83d", "here", vector)
-    kept = journal.texts.get("a house", "here")
-    assert kept is not None
+@pytest.mark.parametrize("table", ["texts", "pictures"])
+def test_vectors_are_kept_by_name_and_space(journal: Journal, table: str) -> None:
+    vectors, vector = getattr(journal, table), np.arange(5, dtype=np.float32)
+    assert vectors.get("a house", "here") is None
+    vectors.keep("a house", "here", vector)
+    vectors.keep("a house", "here", vector + 1)
+    vectors.keep("half a letter \ud83d", "here", vector)
+    kept = vectors.get("a house", "here")
     assert kept.dtype == np.float32
     assert np.array_equal(kept, vector + 1)
-    assert journal.texts.get("a house", "elsewhere") is None
-    assert journal.texts.get("half a letter \ud83d", "here") is not None
+    assert vectors.get("a house", "elsewhere") is None
+    assert vectors.get("half a letter \ud83d", "here") is not None
 
 
 def test_the_oldest_texts_go_first(tmp_path: Path) -> None:
-    texts = TextVectors(Database(tmp_path / "journal.sqlite"), limit=3)
+    texts = KeptVectors(Database(tmp_path / "journal.sqlite"), "texts", limit=3)
     for number in range(5):
         texts.keep(str(number), "here", np.ones(2, dtype=np.float32))
 

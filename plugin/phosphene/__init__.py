@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from phosphene.explore.map import Map as Map
     from phosphene.explore.map import Point as Point
     from phosphene.explore.walk import Stop as Stop
+    from phosphene.generation.comparison import Replayed as Replayed
     from phosphene.generation.making import GeneratedImage as GeneratedImage
     from phosphene.generation.novelty import Novelty as Novelty
-    from phosphene.generation.replaying import Replayed as Replayed
     from phosphene.generation.requests import Step as Step
     from phosphene.generation.wishes import Wishes as Wishes
     from phosphene.ingest.progress import Added as Added
@@ -75,7 +75,7 @@ _MODULES = {
     "phosphene.explore.walk": ("Stop",),
     "phosphene.generation.making": ("GeneratedImage",),
     "phosphene.generation.novelty": ("Novelty",),
-    "phosphene.generation.replaying": ("Replayed",),
+    "phosphene.generation.comparison": ("Replayed",),
     "phosphene.generation.requests": ("Step",),
     "phosphene.generation.wishes": ("Wishes",),
     "phosphene.ingest.progress": ("Added", "Progress"),

@@ -18,9 +18,9 @@ from phosphene.explore.family import with_relatives
 from phosphene.explore.map import Map, map_of
 from phosphene.explore.walk import Stop, walk
 from phosphene.filters import of_origin
-from phosphene.generation import Generator, OnStep
+from phosphene.generation import Generator, OnLane, OnStep
+from phosphene.generation.comparison import Replayed
 from phosphene.generation.making import GeneratedImage
-from phosphene.generation.replaying import Replayed
 from phosphene.generation.service import GenerationService
 from phosphene.generation.wishes import Wishes
 from phosphene.generators import open_generator
@@ -165,18 +165,21 @@ class Library:
         *,
         into: "Library | None" = None,
         on_step: OnStep | None = None,
+        on_lane: OnLane | None = None,
         **wishes: Unpack[Wishes],
     ) -> list[GeneratedImage]:
         """Make pictures from a prompt and the images nearest to it, and keep them with their lineage.
 
         The nearest images lead each of the `count` pictures. `Wishes` lists what else can be asked for.
+        `on_lane` is called with the way that neighbours take, before anything is made.
 
         The pictures are kept in the library `into`, which must be of the same space, or else in this one.
         Making the same picture again changes nothing. An `on_step` that returns False stops. Raises
         GenerationError for what the generator cannot do.
         """
-        target = self._target(into)
-        return self.generation.generate(as_query(prompt), count, wishes, into=target, on_step=on_step)
+        return self.generation.generate(
+            as_query(prompt), count, wishes, into=self._target(into), on_step=on_step, on_lane=on_lane
+        )
 
     def walk(
         self,
@@ -190,6 +193,7 @@ class Library:
         seed: int | None = None,
         into: "Library | None" = None,
         on_step: OnStep | None = None,
+        on_lane: OnLane | None = None,
     ) -> list[Stop]:
         """Walk along the great circle between two queries, with the nearest imported image at every stop.
 
@@ -201,7 +205,13 @@ class Library:
         if not generate:
             return stops
         return self.generation.along(
-            stops, (start, end), neighbours=neighbours, seed=seed, keeper=keeper, on_step=on_step
+            stops,
+            (start, end),
+            neighbours=neighbours,
+            seed=seed,
+            keeper=keeper,
+            on_step=on_step,
+            on_lane=on_lane,
         )
 
     def replay(
@@ -211,13 +221,14 @@ class Library:
         init: Path | str | None = None,
         mask: Path | str | None = None,
         on_step: OnStep | None = None,
+        on_lane: OnLane | None = None,
     ) -> Replayed:
         """Make a generated picture again, from its id or its file, and compare the two.
 
         `init` and `mask` name the files that the library does not find. Raises ImageError for a recipe that
         is not valid, and GenerationError if something that it names is gone.
         """
-        return self.generation.replay(source, init=init, mask=mask, on_step=on_step)
+        return self.generation.replay(source, init=init, mask=mask, on_step=on_step, on_lane=on_lane)
 
     def _target(self, into: "Library | None") -> GenerationService:
         """What keeps the pictures. Raises LibraryError if the library `into` is of another space."""

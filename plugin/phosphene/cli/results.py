@@ -62,6 +62,7 @@ def generated_record(library: "Library", made: "GeneratedImage") -> dict[str, An
         "uri": library.where(image),
         "prompt": image.caption,
         "seed": made.seed,
+        "lane": made.lane,
         "score": round(made.score, 6),
         "parents": [
             {

@@ -11,8 +11,8 @@ from phosphene.embedding import ImageEncoder
 from phosphene.generation.capabilities import Capabilities as Capabilities
 from phosphene.generation.capabilities import Option as Option
 from phosphene.generation.requests import Generated as Generated
-from phosphene.generation.requests import Lane as Lane
 from phosphene.generation.requests import Mode as Mode
+from phosphene.generation.requests import OnLane as OnLane
 from phosphene.generation.requests import OnStep as OnStep
 from phosphene.generation.requests import Reads as Reads
 from phosphene.generation.requests import Reference as Reference
@@ -20,6 +20,7 @@ from phosphene.generation.requests import Request as Request
 from phosphene.generation.requests import Step as Step
 from phosphene.generation.requests import Value as Value
 from phosphene.recipes.bounds import Fit as Fit
+from phosphene.recipes.bounds import Lane as Lane
 
 
 class Generator(Protocol):

@@ -72,7 +72,8 @@ class Capabilities:
 
     `reads` are the parts of a request that the generator uses. `space` and `dimension` describe the vectors
     that it understands. Both are None for a generator that reads no vectors. `model` is the name of an
-    embedding model that makes such vectors, such as `ViT-H-14/laion2b_s32b_b79k`.
+    embedding model that makes such vectors, such as `ViT-H-14/laion2b_s32b_b79k`. `fetch` is the command that
+    brings the files with which it would follow neighbours more closely, if they are not on this machine.
     """
 
     name: str  # its name in recipes
@@ -93,6 +94,7 @@ class Capabilities:
     candidates: int = 1  # the default number of candidates, of which one is kept
     sampler: str = ""  # the name that AUTOMATIC1111's web UI has for it
     options: Mapping[str, Option] = field(default_factory=dict)
+    fetch: str = ""
     licence: str = ""
     size_on_disk: int | None = None  # bytes
     size_in_memory: int | None = None  # bytes

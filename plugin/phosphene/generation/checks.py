@@ -9,11 +9,11 @@ import numpy as np
 from phosphene.errors import GenerationError
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.fitting import check_mask
-from phosphene.generation.requests import Lane, Request, Value
+from phosphene.generation.lanes import VECTOR_LANES
+from phosphene.generation.requests import Request, Value
 from phosphene.recipes.bounds import MAX_GUIDANCE, MAX_STEPS, MAX_WEIGHT, SEED_LIMIT, Fit
 from phosphene.vectors import Vector
 
-VECTOR_LANES: tuple[Lane, ...] = ("vectors", "embedded")
 IMAGE_TO_IMAGE = 0.6  # the default strength, which keeps the layout; inpainting has 1
 
 

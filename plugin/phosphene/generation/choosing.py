@@ -1,7 +1,8 @@
 """Makes several candidates of each picture and keeps the best one, as DALL-E did (Ramesh et al. 2021).
 
-This works for every generator. Some generators predict the vectors of their pictures. Then the prediction
-decides, and only the chosen candidate has to be finished. Otherwise all candidates are finished and embedded.
+This works for every generator. Some generators predict the vectors of their pictures in the library's space.
+Then the prediction decides, and only the chosen candidate has to be finished. Otherwise all candidates are
+finished and embedded.
 """
 
 import hashlib
@@ -37,7 +38,7 @@ def choose(
         tries = list(islice(results, plan.candidates))
         if len(tries) < plan.candidates:
             return
-        best = _best(plan, tries, embedder)
+        best = _best(plan, tries, embedder, generator.capabilities.space)
         yield plan, replace(best, picture=plan.finished(best.picture))
 
 
@@ -61,12 +62,12 @@ def noise_seed(seed: int, candidate: int) -> int:
 def target_of(plan: Plan) -> Vector | None:
     """The vector (d,) that a picture should be near to: the prompt or the neighbours, less the negatives.
 
-    None if a plan has no vectors.
+    None if a plan has no vectors of the library's space.
     """
     request = plan.request
     if request.vector is not None:
         target = request.vector
-    elif request.references:
+    elif request.references and request.vectors_space == request.space:
         weights = np.asarray([near.weight for near in request.references], dtype=np.float32)
         target = weights @ np.stack([near.vector for near in request.references])
     else:
@@ -77,12 +78,14 @@ def target_of(plan: Plan) -> Vector | None:
     return steer_away(target / length, list(request.negative_vectors))
 
 
-def _best(plan: Plan, tries: Sequence[Generated], embedder: Embedder) -> Chosen:
+def _best(plan: Plan, tries: Sequence[Generated], embedder: Embedder, space: str | None) -> Chosen:
+    """The try nearest to the plan's target. Vectors that the generator predicts are of its own `space`."""
     target = target_of(plan)
     if len(tries) == 1 or target is None:
         return Chosen(tries[0].picture(), tries[0], plan.candidate)
     pictures: list[Picture] = []
-    vectors = [one.vector for one in tries if one.vector is not None]
+    comparable = space == plan.request.space
+    vectors = [one.vector for one in tries if one.vector is not None and comparable]
     if len(vectors) < len(tries):
         pictures = [one.picture() for one in tries]
         vectors = list(embedder.pictures([embedder.prepare(picture) for picture in pictures]).vectors)

@@ -16,7 +16,7 @@ from typing import Any
 from PIL.Image import Image as Picture
 
 from phosphene.errors import GenerationError, ImageError, QueryError
-from phosphene.images import digest, image_id, open_picture
+from phosphene.images import digest, image_id, no_picture, open_picture, small_picture
 from phosphene.journal import Journal
 from phosphene.query.terms import file_or_id, find
 from phosphene.recipes import in_picture
@@ -25,6 +25,7 @@ from phosphene.records import Image
 from phosphene.sources import is_remote, to_path, to_uri
 from phosphene.store import Store
 from phosphene.store.invalid import is_id
+from phosphene.vectors import Vector
 
 OpenPicture = Callable[[Path], Picture]
 
@@ -35,7 +36,7 @@ class InitImage:
 
     sha256: str  # of the file's bytes
     picture: Picture
-    path: Path  # of the file; it is never written to a recipe
+    path: Path | None  # of the file, or None for a thumbnail; it is never written to a recipe
     id: str | None = None  # if it is an image of the library
     similarity: float = 1.0  # cosine to the query, if it is an image of the library
 
@@ -64,6 +65,23 @@ class InitImages:
             return self._of_file(found, read)
         return self._of_image(find(self.store, found), read)
 
+    def of_neighbour(self, image: Image[Vector], target: Vector) -> InitImage:
+        """The picture of a neighbour, with its cosine to `target` (d,): its file, or else its thumbnail.
+
+        Raises GenerationError if neither is left.
+        """
+        similarity = float(image.vector @ target)
+        for path in self._files(image):
+            with suppress(ImageError):
+                return InitImage(digest(path), open_picture(path), path, image.id, similarity)
+        if thumbnail := self._of_thumbnail(image.id):
+            return replace(thumbnail, similarity=similarity)
+        raise GenerationError(
+            f"The nearest neighbour `{image.id}` has no picture left to start from: its file is gone, and the"
+            " library has no thumbnail of it.",
+            hint="bring the file back, name another picture with `--init`, or use `--lane words`",
+        )
+
     def find_again(
         self,
         recipe: Mapping[str, Any],
@@ -86,6 +104,10 @@ class InitImages:
         for path in self._possible_paths(named):
             if _has_sha256(path, named["sha256"]):
                 return _as_in_recipe(self._of_file(path, read), recipe, role)
+        for id in self._possible_ids(named):
+            kept = self._of_thumbnail(id)
+            if kept and kept.sha256 == named["sha256"]:
+                return _as_in_recipe(kept, recipe, role)
         raise GenerationError(
             f"The {role} picture of the recipe was not found. Its file has the sha256 {named['sha256']}.",
             hint=f"name that file: `phosphene replay … --{role} FILE`",
@@ -93,7 +115,7 @@ class InitImages:
 
     def remember(self, image: InitImage | None) -> None:
         """Write the path of a picture to the journal, so that a replay finds it outside of the library."""
-        if image is not None:
+        if image is not None and image.path is not None:
             self.journal.inputs.remember(image.sha256, to_uri(image.path, self.folder))
 
     def _of_file(self, path: Path, read: OpenPicture) -> InitImage:
@@ -125,16 +147,26 @@ class InitImages:
 
     def _possible_paths(self, named: Mapping[str, Any]) -> Iterator[Path]:
         """The paths where a picture of a recipe may be."""
-        old = named.get("uri") or ""  # older versions wrote it
-        ids = [named.get("id", ""), image_id(named["sha256"]), PurePosixPath(old).stem]
-        ids = [id for id in ids if is_id(id)]
+        ids = self._possible_ids(named)
         for image in self.store.get(ids):
             yield from self._files(image)
         for id in ids:  # the file of an image stays when the image is removed from the library
             yield self.folder / "pictures" / f"{id}.png"
-        for uri in (self.journal.inputs.uri(named["sha256"]), old):
+        for uri in (self.journal.inputs.uri(named["sha256"]), named.get("uri")):  # older versions wrote it
             if uri and not is_remote(uri):
                 yield to_path(uri, self.folder)
+
+    def _possible_ids(self, named: Mapping[str, Any]) -> list[str]:
+        """The ids that the image of a picture in a recipe may have."""
+        old = PurePosixPath(named.get("uri") or "").stem
+        return [id for id in (named.get("id", ""), image_id(named["sha256"]), old) if is_id(id)]
+
+    def _of_thumbnail(self, id: str) -> InitImage | None:
+        """The stored thumbnail of an image, or None if there is none."""
+        content = self.store.thumbnails([id]).get(id, no_picture())
+        if content == no_picture():
+            return None
+        return InitImage(hashlib.sha256(content).hexdigest(), small_picture(content), None, id)
 
     def _files(self, image: Image) -> Iterator[Path]:
         """The paths on this machine where an image was added or written."""

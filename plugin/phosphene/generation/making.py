@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from PIL.Image import Image as Picture
 
 from phosphene.config import cores
 from phosphene.embedding import Embedder
-from phosphene.generation import Capabilities, Generator, OnStep
+from phosphene.generation import Capabilities, Generator, Lane, OnStep
 from phosphene.generation.choosing import Chosen, choose
 from phosphene.generation.keeping import Keeper
 from phosphene.generation.novelty import Baseline, Novelty, measure
@@ -47,6 +48,12 @@ class GeneratedImage:
         """The seed of the noise that it was made from."""
         assert self.image.recipe is not None, "a generated image has a recipe"
         return int(self.image.recipe["seed"])
+
+    @property
+    def lane(self) -> Lane:
+        """The way that neighbours took into it."""
+        assert self.image.recipe is not None, "a generated image has a recipe"
+        return cast("Lane", self.image.recipe["lane"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,22 @@
-"""Finds the neighbours of a prompt, and hands them to a generator as references.
+"""Finds the neighbours of a prompt, and opens their pictures.
 
-One call of `near` returns the neighbours with their vectors. Their thumbnails and files are read only when a
-generator opens the first picture.
+One call of `near` returns the neighbours with their vectors. Their thumbnails and files are read only when
+the first picture is opened.
 """
 
-from collections.abc import Sequence
-from functools import cache, cached_property, partial
+from collections.abc import Container, Sequence
+from functools import cache, cached_property
+from hashlib import sha256
 from pathlib import Path
 
 from PIL.Image import Image as Picture
 
 from phosphene.filters import Filter
-from phosphene.generation.requests import Reference
-from phosphene.images import no_picture, small_picture
+from phosphene.images import digest, no_picture, small_picture
 from phosphene.images.sizes import THUMBNAIL
 from phosphene.picture_loader import PictureLoader
 from phosphene.records import Image
+from phosphene.sources import to_path
 from phosphene.store import Store
 from phosphene.vectors import Vector, steer_away
 
@@ -34,43 +35,50 @@ def nearest(
     return [hit.image for hit in store.near(vector, count, where, vectors=True)]
 
 
-def references(
-    store: Store, folder: Path, images: Sequence[Image[Vector]], target: Vector
-) -> tuple[Reference, ...]:
-    """The images of the library in `folder` as a generator takes them, with their cosine to `target` (d,)."""
-    pictures = ReferencePictures(store, folder, images)
-    return tuple(
-        Reference(
-            image.id,
-            image.vector,
-            norm=image.norm or None,
-            similarity=float(image.vector @ target),
-            picture=partial(pictures.open, image.id),
-        )
-        for image in images
-    )
+class NeighbourPictures:
+    """Opens the pictures of some images, each file once. All thumbnails come from one call of the store.
 
+    Of the images in `from_thumbnails` only the thumbnail is used, as when their files were gone.
+    """
 
-class ReferencePictures:
-    """Opens the pictures of some images, each file once. All thumbnails come from one call of the store."""
-
-    def __init__(self, store: Store, folder: Path, images: Sequence[Image]) -> None:
+    def __init__(
+        self, store: Store, folder: Path, images: Sequence[Image], from_thumbnails: Container[str] = ()
+    ) -> None:
         self._pictures = PictureLoader(store, folder)
         self._images = {image.id: image for image in images}
-        self._full = cache(self._opened)
+        self._from_thumbnails = from_thumbnails
+        self.file = cache(self._file)
 
     def open(self, id: str, side: int | None) -> Picture | None:
         """The thumbnail if it is large enough for a longer side of `side` pixels, or else the full picture.
 
         None if there is none.
         """
-        small = self._thumbnails.get(id)
-        return small if side is not None and side <= THUMBNAIL else self._full(id)
+        small = self.thumbnail(id) if side is not None and side <= THUMBNAIL else None
+        return small or self.file(id) or self.thumbnail(id)
+
+    def sources(self, id: str) -> tuple[bool, ...]:
+        """Where a picture may come from, best first: whether each source is the thumbnail."""
+        return (True,) if id in self._from_thumbnails else (False, True)
+
+    def thumbnail(self, id: str) -> Picture | None:
+        """The stored thumbnail, or None if there is none."""
+        content = self._thumbnails.get(id)
+        return None if content is None else small_picture(content)
+
+    def sha256(self, id: str) -> str:
+        """What identifies the picture: the digest of its file, or that of its thumbnail if it has none."""
+        return self._images[id].sha256 or sha256(self._thumbnails.get(id, b"")).hexdigest()
 
     @cached_property
-    def _thumbnails(self) -> dict[str, Picture]:
+    def _thumbnails(self) -> dict[str, bytes]:
         kept = self._pictures.store.thumbnails(list(self._images))
-        return {id: small_picture(content) for id, content in kept.items() if content != no_picture()}
+        return {id: content for id, content in kept.items() if content != no_picture()}
 
-    def _opened(self, id: str) -> Picture | None:
-        return self._pictures.full(self._images[id]) or self._thumbnails.get(id)
+    def _file(self, id: str) -> Picture | None:
+        """The picture in the file, or None if that is gone, cannot be read, or holds another picture now."""
+        image = self._images[id]
+        picture = None if id in self._from_thumbnails else self._pictures.full(image)
+        if picture is None or not image.sha256 or image.origin == "generated":
+            return picture
+        return picture if digest(to_path(image.uri, self._pictures.folder)) == image.sha256 else None

@@ -4,31 +4,33 @@ The store is read once for each plan, see `neighbours`.
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from PIL.Image import Image as Picture
 
 from phosphene.errors import GenerationError, InitImageWarning, QueryError
 from phosphene.filters import IMPORTED, Filter, of_origin
+from phosphene.generation import Generator
 from phosphene.generation.capabilities import Capabilities
-from phosphene.generation.checks import completed
+from phosphene.generation.checks import check, completed
 from phosphene.generation.fitting import fit_warnings, mask_warnings
 from phosphene.generation.init_images import InitImage, InitImages
+from phosphene.generation.lanes import LaneChoice, counted, in_lane
 from phosphene.generation.masks import Mask, Masks
-from phosphene.generation.neighbours import nearest, references
+from phosphene.generation.neighbours import nearest
+from phosphene.generation.references import References
 from phosphene.generation.regions import Region, region_of
 from phosphene.generation.requests import Reference, Request
 from phosphene.generation.wishes import Wishes
 from phosphene.query import Query, parse
-from phosphene.recipes.bounds import MAX_CANDIDATES
+from phosphene.recipes.bounds import MAX_CANDIDATES, Lane
 from phosphene.recipes.lineage import rounded
 from phosphene.records import Image, Space
 from phosphene.store import Store
 from phosphene.vectors import Vector
 
 SAME_MEANING = 0.99  # texts with a higher cosine mean the same: `a house` and `a home` have 0.999
-NEIGHBOURS = 6  # the default number
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,21 @@ class Planner:
     space: Space
     init_images: InitImages
     vector: Callable[[str | Query], Vector]  # gives the unit vector (d,) of a query
-    load_capabilities: Callable[[], Capabilities]  # of the generator
+    load_generator: Callable[[], Generator]
 
     @property
     def capabilities(self) -> Capabilities:
         """The capabilities of the generator. The first access loads it."""
-        return self.load_capabilities()
+        return self.load_generator().capabilities
+
+    def lane(self, forced: Lane | None = None, *, init: bool = False) -> Lane:
+        """The lane that neighbours take, where `init` says whether the user has named a start picture.
+
+        Raises GenerationError if the `forced` lane is not possible.
+        """
+        encoder = self.load_generator().image_encoder
+        space = None if encoder is None else encoder.space.id
+        return LaneChoice(self.capabilities, self.space.id, space, init).lane(forced)
 
     @property
     def masks(self) -> Masks:
@@ -102,12 +113,13 @@ class Planner:
             neighbours=wishes.get("neighbours"),
             candidates=wishes.get("candidates"),
         )
-        _warn(plan.request, region)
+        if init_image:
+            _warn(plan.request, region)
         return replace(
             plan,
             region=region,
             negative=tuple(parse(words).without_folders for words in negative),
-            init=self._with_similarity(init_image, target),
+            init=self._with_similarity(init_image, target) if init_image else plan.init,
             mask=mask,
         )
 
@@ -139,20 +151,39 @@ class Planner:
     ) -> Plan:
         """A plan for a unit vector (d,). `prompt` is its name in the recipe.
 
-        Without a number of `neighbours` there are NEIGHBOURS, or as many as the generator takes.
+        Without a number of `neighbours` there are six, or as many as the generator takes in the lane.
         """
-        request = completed(replace(request, space=self.space.id, vector=target), self.capabilities)
-        if neighbours is None:
-            neighbours = min(NEIGHBOURS, self.capabilities.max_references)
-        images = nearest(self.store, target, neighbours, where, request.negative_vectors)
-        request = replace(request, references=self.references(images, target))
-        request = completed(request, self.capabilities)
-        count = self.capabilities.candidates if candidates is None else candidates
-        return Plan(prompt, request, {image.id: image.sha256 for image in images}, candidates=checked(count))
+        lane = self.lane(request.lane, init=request.init is not None)
+        request = replace(in_lane(request, lane, self.capabilities), space=self.space.id, vector=target)
+        check(request, self.capabilities)
+        count = counted(neighbours, lane, self.capabilities)
+        images = nearest(self.store, target, count, where, request.negative_vectors)
+        init = None
+        if lane == "start":
+            init = self.init_images.of_neighbour(images[0], target) if images else None
+            request = replace(request, init=init.picture if init else None)
+        else:
+            request = replace(request, references=self.references(images, target, lane))
+        tries = self.capabilities.candidates if candidates is None else candidates
+        return Plan(
+            prompt,
+            completed(request, self.capabilities),
+            {image.id: image.sha256 for image in images},
+            init=init,
+            candidates=checked(tries),
+        )
 
-    def references(self, images: Sequence[Image[Vector]], target: Vector) -> tuple[Reference, ...]:
-        """The images as a generator takes them, with their cosine to `target` (d,)."""
-        return references(self.store, self.init_images.folder, images, target)
+    def references(
+        self,
+        images: Sequence[Image[Vector]],
+        target: Vector,
+        lane: Lane | None = None,
+        from_thumbnails: Container[str] = (),
+    ) -> tuple[Reference, ...]:
+        """The images as a generator takes them in a lane, with their cosine to `target`. See `References`."""
+        found, kept = self.init_images, self.init_images.journal.pictures
+        encoder = self.load_generator().image_encoder if lane == "embedded" else None
+        return References(self.store, found.folder, kept, encoder).of(images, target, lane, from_thumbnails)
 
     def _negatives(self, negative: Sequence[str], target: Vector) -> tuple[Vector, ...]:
         vectors = tuple(rounded(self.vector(words)) for words in negative)

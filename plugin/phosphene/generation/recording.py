@@ -4,6 +4,7 @@ from typing import Any
 
 from phosphene.generation import Capabilities
 from phosphene.generation.choosing import Chosen
+from phosphene.generation.lanes import REFERENCE_LANES
 from phosphene.generation.planning import Plan
 from phosphene.recipes.formats import FORMAT
 from phosphene.recipes.lineage import encode
@@ -33,6 +34,8 @@ def recipe_of(plan: Plan, chosen: Chosen, capabilities: Capabilities) -> dict[st
         "guidance_scale": request.guidance_scale,
         "strength": request.strength if plan.init else None,
         "fit": request.fit,
+        "lane": request.lane,
+        "closeness": request.closeness if request.lane in REFERENCE_LANES else None,
         "size": list(request.size or chosen.picture.size),
         "settings": dict(chosen.generated.settings),
     }
@@ -51,6 +54,7 @@ def _parents(plan: Plan) -> list[dict[str, Any]]:
             "sha256": plan.parents[reference.id],
             "weight": round(reference.weight, 6),
             "similarity": round(reference.similarity, 6),
+            **({"picture": "thumbnail"} if reference.from_thumbnail else {}),
         }
         for reference in plan.request.references
     ]

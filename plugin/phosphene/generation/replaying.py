@@ -1,48 +1,30 @@
-"""Makes a picture again from its recipe, and compares it with the original."""
+"""Plans a picture again from its recipe."""
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL.Image import Image as Picture
 
-from phosphene.embedding import Embedder
 from phosphene.errors import GenerationError, ImageError, QueryError
 from phosphene.generation.checks import completed
 from phosphene.generation.init_images import InitImage
-from phosphene.generation.making import GeneratedImage, Maker
 from phosphene.generation.masks import Mask
 from phosphene.generation.planning import Plan, Planner
 from phosphene.generation.regions import Region, region_again
-from phosphene.generation.requests import OnStep, Reference, Request
+from phosphene.generation.requests import Reference, Request
 from phosphene.images import open_picture
 from phosphene.picture_loader import PictureLoader
 from phosphene.query.terms import find
 from phosphene.recipes import HINT, Recipe, check, in_picture
 from phosphene.recipes.formats import current
-from phosphene.recipes.lineage import decode, generated_id, neighbours, parents_of
+from phosphene.recipes.lineage import decode, neighbours
 from phosphene.records import Image, Space
 from phosphene.store import Store
 from phosphene.vectors import Vector
-
-
-@dataclass(frozen=True, slots=True)
-class Replayed:
-    """A picture that was made again from its recipe, and how near it is to the original."""
-
-    image: Image
-    picture: Picture
-    original: Picture | None  # None if its file is gone
-    cosine: float | None
-    largest_difference: int | None  # grey levels, 0 to 255, over all pixels and channels
-    same_weights: bool
-
-    @property
-    def identical(self) -> bool:
-        """Whether every pixel is the same."""
-        return self.largest_difference == 0
 
 
 def recipe_in(source: str | Path, store: Store, pictures: PictureLoader) -> tuple[Recipe, Picture | None]:
@@ -71,17 +53,14 @@ def recipe_in(source: str | Path, store: Store, pictures: PictureLoader) -> tupl
     return recipe, pictures.full(image)
 
 
-def replay(
+def plan_again(
     recipe: Recipe,
     planner: Planner,
-    maker: Maker,
-    original: Picture | None,
     *,
     init: Path | str | None = None,
     mask: Path | str | None = None,
-    on_step: OnStep | None = None,
-) -> Replayed:
-    """Make the picture of a valid recipe of any format again, and compare it with the original.
+) -> Plan:
+    """The plan that makes the picture of a valid recipe of any format again.
 
     `init` and `mask` name the files if the library does not know where they are. Raises GenerationError if
     something that the recipe names is gone, or if the generator does not allow what the recipe asks for.
@@ -92,9 +71,7 @@ def replay(
     found = planner.masks.find_again(today, init_image, mask)
     for image in (init_image, found.file if found else None):
         planner.init_images.remember(image)
-    [made] = maker.make([plan_of(today, planner, init_image, found)], on_step)
-    weights = maker.generator.capabilities.weights
-    return compared(made, recipe, original, weights, maker.embedder)
+    return plan_of(today, planner, init_image, found)
 
 
 def plan_of(recipe: Recipe, planner: Planner, init: InitImage | None, mask: Mask | None) -> Plan:
@@ -104,9 +81,14 @@ def plan_of(recipe: Recipe, planner: Planner, init: InitImage | None, mask: Mask
     the recipe asks for.
     """
     target = None if recipe["vector"] is None else decode(recipe["vector"])
+    lane = recipe.get("lane")
+    if lane is not None:
+        planner.lane(lane, init=init is not None and lane != "start")
     images = planner.store.get([entry["id"] for entry in neighbours(recipe)], vectors=True)
     request = request_of(recipe, _references(recipe, planner, images, target))
     request, region = _placed(recipe, request, init, mask)
+    if lane == "embedded":
+        request = replace(request, reference_space=planner.capabilities.space)
     return Plan(
         recipe["prompt"],
         completed(request, planner.capabilities),
@@ -148,6 +130,8 @@ def request_of(recipe: Recipe, references: tuple[Reference, ...]) -> Request:
         vector=None if recipe["vector"] is None else decode(recipe["vector"]),
         negative_vectors=tuple(decode(negative["vector"]) for negative in recipe["negative"]),
         references=references,
+        lane=recipe.get("lane"),
+        closeness=recipe.get("closeness"),
         fit=recipe["fit"],
         strength=recipe["strength"],
         size=(recipe["size"][0], recipe["size"][1]),
@@ -155,34 +139,6 @@ def request_of(recipe: Recipe, references: tuple[Reference, ...]) -> Request:
         guidance_scale=recipe["guidance_scale"],
         options=recipe["settings"],
     )
-
-
-def compared(
-    made: GeneratedImage, recipe: Recipe, original: Picture | None, weights: str, embedder: Embedder
-) -> Replayed:
-    """The new picture and how near it is to the original. `recipe` is the stored one, in its own format.
-
-    If the same weights made it, it counts as the same image, with the same recipe and the same id.
-    """
-    image, same = made.image, weights == recipe["weights"]
-    if same:
-        id = generated_id(recipe)
-        image = replace(image, id=id, uri=f"pictures/{id}.png", recipe=recipe, parents=parents_of(recipe))
-    return Replayed(
-        image,
-        made.picture,
-        original,
-        None if original is None else _cosine(embedder, made.picture, original),
-        None if original is None else largest_difference(made.picture, original),
-        same,
-    )
-
-
-def largest_difference(first: Picture, second: Picture) -> int | None:
-    """The largest difference of any pixel, in grey levels. None for pictures of different sizes."""
-    if first.size != second.size:
-        return None
-    return int(np.abs(np.asarray(first, dtype=np.int16) - np.asarray(second, dtype=np.int16)).max())
 
 
 def _placed(
@@ -217,13 +173,21 @@ def _references(
             else "add their pictures again, because the same files get the same ids",
         )
     direction = np.zeros(planner.space.dimension, dtype=np.float32) if target is None else target
-    found = {reference.id: reference for reference in planner.references(images, direction)}
+    thumbnails = {entry["id"] for entry in entries if entry.get("picture") == "thumbnail"}
+    references = planner.references(images, direction, recipe.get("lane"), thumbnails)
+    found = {reference.id: reference for reference in references}
+    _refuse_lost(entries, found)
     return tuple(
         replace(found[entry["id"]], weight=entry["weight"], similarity=entry["similarity"])
         for entry in entries
     )
 
 
-def _cosine(embedder: Embedder, first: Picture, second: Picture) -> float:
-    embedded = embedder.pictures([embedder.prepare(first), embedder.prepare(second)])
-    return float(embedded.vectors[0] @ embedded.vectors[1])
+def _refuse_lost(entries: Sequence[Mapping[str, Any]], found: Collection[str]) -> None:
+    """Raise GenerationError if the lane of the recipe needs pictures of neighbours that are lost."""
+    if lost := [entry["id"] for entry in entries if entry["id"] not in found]:
+        raise GenerationError(
+            f"{len(lost)} of the {len(entries)} neighbours in the recipe have no picture left, neither a file"
+            f" nor a thumbnail: {', '.join(lost)}.",
+            hint="bring their files back",
+        )

@@ -8,17 +8,13 @@ import numpy as np
 from PIL.Image import Image as Picture
 
 from phosphene.errors import GenerationError
-from phosphene.recipes.bounds import Fit
+from phosphene.recipes.bounds import Fit, Lane
 from phosphene.vectors import Vector
 
 Mode = Literal["text-to-image", "image-to-image", "inpainting"]
 # The parts of a request that a generator reads: the prompt as text, the prompt's vector, and the vectors and
 # the pictures of the references.
 Reads = Literal["words", "prompt_vector", "vectors", "pictures"]
-# The way that neighbours take into a picture, best first: by the vectors that the library has; by vectors
-# that the generator's own encoder makes of them; as a list of pictures; as the picture to start from; or not
-# at all, so that only words count.
-Lane = Literal["vectors", "embedded", "pictures", "start", "words"]
 Value = bool | int | float | str
 LoadPicture = Callable[[int | None], Picture | None]
 
@@ -36,7 +32,8 @@ class Reference:
 
     `picture(None)` opens the full picture. `picture(side)` opens any version that is large enough for a
     longer side of so many pixels, which may be the stored thumbnail. Both return None if no picture is left.
-    Nothing is read before they are called.
+    Nothing is read before they are called. `from_thumbnail` says that the lane took the thumbnail, because
+    the file is gone.
     """
 
     id: str
@@ -45,6 +42,7 @@ class Reference:
     weight: float = 1.0
     similarity: float = 1.0  # cosine to the prompt
     picture: LoadPicture = field(default=no_picture, repr=False, compare=False)
+    from_thumbnail: bool = False
 
     @property
     def raw(self) -> Vector:
@@ -109,6 +107,7 @@ class Step:
 
 
 OnStep = Callable[[Step], bool | None]
+OnLane = Callable[[Lane], None]  # is called with the lane that was taken, before anything is made
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from phosphene.embedding import Embedder
 from phosphene.explore.walk import Stop
-from phosphene.generation import Generator, OnStep
+from phosphene.generation import Generator, OnLane, OnStep
+from phosphene.generation.comparison import Replayed, compared
 from phosphene.generation.init_images import InitImages
 from phosphene.generation.keeping import Keeper
 from phosphene.generation.making import GeneratedImage, Maker
-from phosphene.generation.planning import Planner, walk_plans
-from phosphene.generation.replaying import Replayed, recipe_in, replay
+from phosphene.generation.planning import Plan, Planner, walk_plans
+from phosphene.generation.replaying import plan_again, recipe_in
 from phosphene.generation.wishes import Wishes, request_of
 from phosphene.journal import Journal
 from phosphene.picture_loader import PictureLoader
@@ -47,7 +48,7 @@ class GenerationService:
             self.store.space,
             self.init_images,
             self.vector,
-            lambda: self.load_generator().capabilities,
+            self.load_generator,
         )
 
     @property
@@ -68,6 +69,7 @@ class GenerationService:
         *,
         into: "GenerationService",
         on_step: OnStep | None,
+        on_lane: OnLane | None,
     ) -> list[GeneratedImage]:
         """Make `count` pictures of consecutive seeds and keep them in the target library `into`.
 
@@ -76,6 +78,7 @@ class GenerationService:
         seed = wishes.get("seed")
         request = request_of(wishes, random_seed(count) if seed is None else seed)
         plan = self.planner.plan(query, request, wishes)
+        _tell(on_lane, [plan])
         for library in (self,) if into is self else (self, into):
             library.init_images.remember(plan.init)
             library.init_images.remember(plan.mask.file if plan.mask else None)
@@ -91,6 +94,7 @@ class GenerationService:
         seed: int | None,
         keeper: Keeper | None,
         on_step: OnStep | None,
+        on_lane: OnLane | None,
     ) -> list[Stop]:
         """The stops of a walk with a generated picture each, all from the same noise.
 
@@ -99,6 +103,7 @@ class GenerationService:
         seed = random_seed() if seed is None else seed
         places = [(stop.t, stop.vector) for stop in stops]
         plans = walk_plans(self.planner, places, (parse(ends[0]), parse(ends[1])), neighbours, seed)
+        _tell(on_lane, plans)
         made = self.maker.make(plans, on_step, keeper=keeper)
         return [
             replace(stop, made=one.picture, seed=seed, kept=one.image if keeper else None)
@@ -112,10 +117,22 @@ class GenerationService:
         init: Path | str | None,
         mask: Path | str | None,
         on_step: OnStep | None,
+        on_lane: OnLane | None,
     ) -> Replayed:
         """Make the picture of a file or of an image's id again, and compare the two."""
         recipe, original = recipe_in(source, self.store, PictureLoader(self.store, self.folder))
-        return replay(recipe, self.planner, self.maker, original, init=init, mask=mask, on_step=on_step)
+        plan = plan_again(recipe, self.planner, init=init, mask=mask)
+        _tell(on_lane, [plan])
+        maker = self.maker
+        [made] = maker.make([plan], on_step)
+        return compared(made, recipe, original, maker.generator.capabilities.weights, maker.embedder)
+
+
+def _tell(on_lane: OnLane | None, plans: Sequence[Plan]) -> None:
+    """Call `on_lane` with the lane of the plans, which all have the same one."""
+    for lane in {plan.request.lane for plan in plans if plan.request.lane is not None}:
+        if on_lane is not None:
+            on_lane(lane)
 
 
 def random_seed(count: int = 1) -> int:

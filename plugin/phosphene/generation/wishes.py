@@ -6,11 +6,11 @@ from typing import Any, TypedDict
 
 from phosphene.generation.requests import Request, Value
 from phosphene.images.sizes import Size
-from phosphene.recipes.bounds import Fit
+from phosphene.recipes.bounds import Fit, Lane
 from phosphene.records import Origin
 
 # The wishes that a request takes as they are.
-REQUESTED = ("fit", "strength", "size", "num_inference_steps", "guidance_scale")
+REQUESTED = ("lane", "closeness", "fit", "strength", "size", "num_inference_steps", "guidance_scale")
 BUILT_IN = ("image_guidance_scale", "neighbour_strength")  # options of the built-in generator
 
 
@@ -22,6 +22,8 @@ class Wishes(TypedDict, total=False):
     )  # how many images lead each picture; by default 6, or as many as the generator takes
     origin: Origin | None  # of the neighbours; by default `imported`, and None for all images
     seed: int | None  # of the first picture; those after it have the next ones. By default random
+    lane: Lane | None  # the way that neighbours take, see `lanes`; by default the best possible one
+    closeness: float | None  # how closely the neighbours are followed, in [0, 1]
     negative: Sequence[str]  # queries to steer away from
     init: Path | str | None  # the picture to start from: a file or an id
     strength: float | None  # how far to depart from `init`, in (0, 1]

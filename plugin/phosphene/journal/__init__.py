@@ -15,7 +15,7 @@ from pathlib import Path
 from phosphene.journal.database import Database
 from phosphene.journal.entries import Refused, Seen
 from phosphene.journal.inputs import InputFiles
-from phosphene.journal.texts import TextVectors
+from phosphene.journal.kept_vectors import MAX_PICTURES, MAX_TEXTS, KeptVectors
 from phosphene.records import Failure
 
 __all__ = ["Journal", "Refused", "Seen"]
@@ -28,13 +28,15 @@ REMOVED = "CREATE TABLE IF NOT EXISTS removed (id TEXT PRIMARY KEY) WITHOUT ROWI
 class Journal:
     """The journal of one library. It is changed in short transactions, which a kill leaves done or not done.
 
-    `texts` are the vectors of texts that were searched for, and `inputs` the places of init images and masks.
-    `Database` describes damage, read-only files and errors.
+    `texts` are the vectors of texts that were searched for, `pictures` those of neighbours that a generator
+    embedded again, and `inputs` the places of init images and masks. `Database` describes damage, read-only
+    files and errors.
     """
 
     def __init__(self, path: Path, *, writing: bool = True) -> None:
         self._database = Database(path, writing=writing)
-        self.texts = TextVectors(self._database)
+        self.texts = KeptVectors(self._database, "texts", limit=MAX_TEXTS)
+        self.pictures = KeptVectors(self._database, "pictures", limit=MAX_PICTURES)
         self.inputs = InputFiles(self._database)
 
     @property

@@ -3,6 +3,10 @@
 from typing import Literal
 
 Fit = Literal["crop", "pad", "stretch"]  # how an init image is fitted, see `generation.fitting`
+# The way that neighbours take into a picture, best first: by the vectors that the library has; by vectors
+# that the generator's own encoder makes of them; as a list of pictures; as the picture to start from; or not
+# at all, so that only words count. See `generation.lanes`.
+Lane = Literal["vectors", "embedded", "pictures", "start", "words"]
 
 MAX_STEPS = 200  # of the solver; more than 50 make no visible difference
 MAX_CANDIDATES = 256  # for one picture

@@ -19,6 +19,7 @@ from phosphene.recipes.bounds import (
     MAX_WEIGHT,
     SEED_LIMIT,
     Fit,
+    Lane,
 )
 from phosphene.recipes.lineage import decode
 
@@ -36,6 +37,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Guidance = Annotated[float, Field(ge=0, le=MAX_GUIDANCE)]
 Strength = Annotated[float, Field(gt=0, le=1)]
+Closeness = Annotated[float, Field(ge=0, le=1)]
 Whole = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
 Edge = Annotated[int, Field(ge=-MAX_SIDE, le=2 * MAX_SIDE)]  # of a region, which may exceed its picture
@@ -60,6 +62,7 @@ class ParentEntry(StrictModel):
     weight: Annotated[Finite, Field(ge=0, le=MAX_WEIGHT)]
     similarity: Finite
     role: Literal["neighbour", "init"] = "neighbour"
+    picture: Literal["file", "thumbnail"] = "file"  # what the lane took, if it took pictures
 
 
 class Negative(StrictModel):
@@ -129,6 +132,8 @@ class Form(Common):
     guidance_scale: Guidance | None
     strength: Strength | None
     fit: Fit
+    lane: Lane | None = None  # older versions did not write it
+    closeness: Closeness | None = None
     settings: Annotated[dict[Name, Setting], Field(max_length=MAX_SETTINGS)]
     sampler: str = ""
     words: Words | None = None

@@ -38,7 +38,10 @@ def identity(recipe: Mapping[str, Any]) -> str:
     sha256 of its file, so it is left out of the parents.
     """
     kept = {key: value for key, value in recipe.items() if key not in FOR_PEOPLE and value is not None}
-    kept["parents"] = [{"id": parent["id"], "weight": parent["weight"]} for parent in neighbours(recipe)]
+    kept["parents"] = [
+        {key: parent[key] for key in ("id", "weight", "picture") if key in parent}
+        for parent in neighbours(recipe)
+    ]
     kept["negative"] = [negative["vector"] for negative in recipe["negative"]]
     for source in ("init", "mask"):
         if recipe.get(source):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from phosphene.cli.lane_options import lane_options, saying
 from phosphene.cli.options import (
     FROM_ZERO,
     GENERATOR,
@@ -43,6 +44,7 @@ DEFAULT = "[default: the generator's]"
     type=FROM_ZERO,
     help="How many images lead each picture.  [default: 6, or as many as the generator takes]",
 )
+@lane_options
 @click.option("--seed", type=SEED, help="The seed of picture i is this plus i.  [default: random]")
 @click.option(
     "--origin", default="imported", show_default=True, type=ORIGINS, help="Which images may be neighbours."
@@ -55,7 +57,9 @@ DEFAULT = "[default: the generator's]"
 )
 @click.option("--init", metavar="FILE|ID", help="Start from this picture. An ID may have `id:` before it.")
 @click.option(
-    "--strength", type=SHARE, help="How far to depart from --init.  [default: 0.6, or 1 with --mask]"
+    "--strength",
+    type=SHARE,
+    help="How far to depart from the start picture.  [default: 0.6, or 1 with --mask]",
 )
 @click.option(
     "--mask",
@@ -143,8 +147,8 @@ def generate(
     are kept in the library, or in the one of --into. A collection that another program made is
     only read, so it needs --into.
     """
-    if wishes["init"] is None and (wishes["mask"] or wishes["strength"]):
-        raise click.UsageError("--mask and --strength need a picture to start from. Pass it with --init.")
+    if wishes["init"] is None and wishes["mask"]:
+        raise click.UsageError("--mask needs a picture to lie on. Pass it with --init.")
     from phosphene.query import parse
     from phosphene.render import generated_sheet
 
@@ -158,7 +162,12 @@ def generate(
         wishes["options"] = _typed(library, options)
         with counting_kept(settings, target), output.progress("generating") as advance:
             made = library.generate(
-                query, origin=origin_of(origin), into=target, on_step=on_step(advance), **wishes
+                query,
+                origin=origin_of(origin),
+                into=target,
+                on_step=on_step(advance),
+                on_lane=saying(output, library),
+                **wishes,
             )
         preview(output, protocol, lambda: [one.picture for one in made])
         output.rows([generated_record(target, one) for one in made], GENERATED)

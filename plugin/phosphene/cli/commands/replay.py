@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from phosphene.cli.lane_options import saying
 from phosphene.cli.options import GENERATOR, INPUT, Settings, command, input_files, written
 from phosphene.cli.output import on_step
 from phosphene.cli.pictures import write_generated
 
 if TYPE_CHECKING:
-    from phosphene.generation.replaying import Replayed
+    from phosphene.generation.comparison import Replayed
 
 
 @command("replay")
@@ -43,7 +44,13 @@ def replay(
 
     settings.claim(out, reads=input_files(source, init, mask))
     with settings.open(generator=generator) as library, settings.output.progress("generating") as advance:
-        again = library.replay(file_or_id(source), init=init, mask=mask, on_step=on_step(advance))
+        again = library.replay(
+            file_or_id(source),
+            init=init,
+            mask=mask,
+            on_step=on_step(advance),
+            on_lane=saying(settings.output, library),
+        )
     shown = {"id": again.image.id, "prompt": again.image.caption, "comparison": _comparison(again)}
     settings.output.fields(_record(again), shown)
     if out:
@@ -56,19 +63,21 @@ def _record(again: "Replayed") -> dict[str, Any]:
         "id": again.image.id,
         "prompt": again.image.caption,
         "seed": again.image.recipe["seed"],
+        "lane": again.image.recipe.get("lane"),
         "cosine": None if again.cosine is None else round(again.cosine, 6),
         "largest_difference": again.largest_difference,
         "identical": again.identical,
         "same_weights": again.same_weights,
+        "differences": list(again.differences),
     }
 
 
 def _comparison(again: "Replayed") -> str:
     if again.original is None:
         return "the file of the first picture is gone, so there is nothing to compare with"
-    weights = "" if again.same_weights else "; the first picture was made by another generator"
+    why = "".join(f"; {difference}" for difference in again.differences)
     if again.identical:
-        return f"the same, pixel for pixel{weights}"
+        return f"the same, pixel for pixel{why}"
     if again.largest_difference is None:
-        return f"another size; cosine {again.cosine:.4f}{weights}"
-    return f"within {again.largest_difference} of 255 grey levels; cosine {again.cosine:.4f}{weights}"
+        return f"another size; cosine {again.cosine:.4f}{why}"
+    return f"within {again.largest_difference} of 255 grey levels; cosine {again.cosine:.4f}{why}"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from phosphene.cli.lane_options import saying
 from phosphene.cli.options import GENERATOR, SEED, Settings, command, written
 from phosphene.cli.output import Column, on_step
 from phosphene.cli.pictures import write_picture
@@ -83,6 +84,7 @@ def walk(
                 seed=seed,
                 into=target,
                 on_step=on_step(advance),
+                on_lane=saying(output, library),
             )
         output.rows([stop_record(library, stop, target) for stop in stops], STOPS)
         for chosen in {stop.seed for stop in stops if stop.seed is not None}:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from phosphene.generation import Reference, Request
-from phosphene.generation.checks import VECTOR_LANES
+from phosphene.generation.lanes import VECTOR_LANES
 from phosphene.generators.diffusers.checkpoint import Checkpoint
 from phosphene.generators.diffusers.families import Conditioning
 
