@@ -1,7 +1,9 @@
 """What many tests share: a home of their own, drawn pictures, and the parts of a real machine."""
 
 import os
+import shutil
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -106,6 +108,26 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     yield server
     server.stop()
+
+
+@pytest.fixture
+def copied(checkpoint: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Path]:
+    """A function that returns a copy of a checkpoint, which a test may change."""
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copytree(checkpoint(name), tmp_path / name))
+
+    return copy
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in the test may connect to anything."""
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a test of files on this machine opened a connection")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
 @pytest.fixture(scope="session")

@@ -24,9 +24,9 @@ class Beside:
     tiny_vae: Path | None = None  # the folder of an AutoencoderTiny
 
 
-def pipeline(repository: str) -> Path | None:
+def pipeline(repository: str, revision: str = "main") -> Path | None:
     """The folder of a pipeline of diffusers, if all components that phosphene uses are in it."""
-    index = cached(repository, INDEX)
+    index = cached(repository, INDEX, revision)
     if index is None:
         return None
     components = json.loads(index.read_bytes())

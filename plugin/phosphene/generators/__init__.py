@@ -5,6 +5,7 @@ from typing import Protocol
 
 from phosphene.errors import GenerationError
 from phosphene.generation import Generator
+from phosphene.generators.locating import Located, locate
 from phosphene.landscape import DIFFUSION_FOLDER
 from phosphene.plugins import Registry
 from phosphene.records import Space
@@ -34,13 +35,32 @@ GENERATORS: Registry[OpenGenerator] = Registry("generators", {DEFAULT: _retrieva
 def open_generator(name: str | None, folder: Path, space: Space, *, device: str = "auto") -> Generator:
     """Open a generator by its name, for the library in `folder` with vectors of `space`.
 
-    A name is `FAMILY` or `FAMILY:CHECKPOINT`. None stands for the family `retrieval`, which phosphene trains
-    itself. Plugins register an `OpenGenerator` as an entry point of the group `phosphene.generators`.
+    A name is one of these; None stands for `retrieval`, which phosphene trains itself.
 
-    Raises PluginError for an unknown name, and GenerationError if the family has no generator for the space.
+    - `NAME` or `NAME:CHECKPOINT` of a built-in generator or of a plugin. Plugins register an `OpenGenerator`
+      as an entry point of the group `phosphene.generators`.
+    - a family of `families.FAMILIES`, or a name of `phosphene models add`.
+    - the path of a folder of diffusers, or of a `.safetensors` file.
+    - `hf:ORG/NAME` or `hf:ORG/NAME@REVISION`, which `phosphene models fetch` has downloaded.
+
+    Raises PluginError for an unknown name, ModelError for a checkpoint that is missing, damaged or not whole,
+    and GenerationError if the generator cannot be used with the space.
     """
     family, _, checkpoint = (name or DEFAULT).partition(":")
+    if name and not GENERATORS.has(family) and (found := locate(name)):
+        return _open_checkpoint(found, folder, space, device)
     return GENERATORS.load(family)(checkpoint, folder=folder, space=space, device=device)
+
+
+def _open_checkpoint(found: Located, folder: Path, space: Space, device: str) -> Generator:
+    """Open a checkpoint of diffusers, or a folder that `phosphene train diffusion` wrote."""
+    from phosphene.generators.diffusers.generator import DiffusersGenerator
+    from phosphene.generators.diffusers.loading import load
+    from phosphene.generators.diffusers.recognition import class_in
+
+    if class_in(found.path) == "RetrievalPipeline":
+        return open_retrieval(str(found.path), folder=folder, space=space, device=device)
+    return DiffusersGenerator(load(found.path, space=space, family=found.family, device=device))
 
 
 def open_retrieval(checkpoint: str, *, folder: Path, space: Space, device: str) -> Generator:

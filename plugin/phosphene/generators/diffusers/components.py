@@ -26,6 +26,7 @@ SETTINGS = {
 # Settings that would name code or other files. diffusers' and transformers' own notes begin with `_`.
 NAMING_CODE = ("auto_map", "implementation", "custom_pipelines", "trust_remote_code")
 MOST_LAYERS, LARGEST, LONGEST, DEEPEST = 1024, 1_000_000, 4096, 4  # no known checkpoint comes near them
+IMAGE_ENCODER = "CLIPVisionModelWithProjection"
 IDLE = ("position_ids", "inv_freq")  # weights that old files have and that nothing reads
 
 
@@ -44,19 +45,21 @@ class Component:
 
 
 def find(folder: Path, name: str, class_name: str) -> Component:
-    """The component `name` of the checkpoint in `folder`. Raises ModelError if it cannot be used."""
+    """The component in a folder, which a checkpoint calls `name`. Raises ModelError if it cannot be used."""
     if class_name not in CLASSES:
         raise ModelError(
-            f"`{folder}` has a `{name}` of the class `{class_name[:80]}`, which phosphene does not load.",
+            f"`{folder.parent}` has a `{name}` of the class `{class_name[:80]}`, and phosphene loads none.",
             hint="use a checkpoint that has only classes of diffusers and transformers",
         )
-    kind, place = CLASSES[class_name], folder / name
-    file = place / SETTINGS[kind.kind]
+    kind = CLASSES[class_name]
+    file = folder / SETTINGS[kind.kind]
     if not file.is_file():
         raise ModelError(f"`{file}` is missing.", hint="download the checkpoint again")
     config = {} if kind.kind == "tokenizer" else checked(plain.settings(file), file)
-    header = read_header(*weight_files(place, kind.stem)) if kind.kind == "network" else None
-    return Component(name, kind, place, config, header)
+    if kind.name == IMAGE_ENCODER and "vision_config" in config:  # the folder has a whole CLIP
+        config = {"projection_dim": config["projection_dim"], **config["vision_config"]}
+    header = read_header(*weight_files(folder, kind.stem)) if kind.kind == "network" else None
+    return Component(name, kind, folder, config, header)
 
 
 def checked(config: Mapping[str, Any], file: Path) -> dict[str, Any]:
@@ -83,28 +86,39 @@ def checked(config: Mapping[str, Any], file: Path) -> dict[str, Any]:
     return kept
 
 
-def whole(components: Mapping[str, Component], place: Path) -> None:
-    """Raise ModelError if a network lacks weights, or has weights of another shape or of another network.
+def whole(components: Mapping[str, Component], place: Path) -> dict[str, Any]:
+    """The networks without their weights, by the names of their components.
 
+    Raises ModelError if a network lacks weights, or has weights of another shape or of another network.
     diffusers and transformers would fill them with random numbers and go on.
     """
-    found = [f"{name} ({'; '.join(wrong)})" for name, each in components.items() if (wrong := lacks(each))]
-    if found:
+    blanks = {name: blank(each) for name, each in components.items() if each.header}
+    wrong = {name: lacks(components[name], network) for name, network in blanks.items()}
+    if found := [f"{name} ({'; '.join(faults)})" for name, faults in wrong.items() if faults]:
         raise ModelError(
             f"The checkpoint `{place}` is not whole: {', '.join(found)}.",
             hint="download the checkpoint again",
         )
+    return blanks
 
 
-def lacks(component: Component) -> list[str]:
-    """What is wrong with the weights of a network, by its header alone."""
-    if component.header is None:
-        return []
-    wanted, names = _wanted(component)
-    stored = {
-        names.get(name, name): shape
-        for name, shape in _renamed(component.header.shapes, names, component.kind.prefixes).items()
-    }
+def blank(component: Component) -> Any:
+    """The network of a component, with shapes but without memory for its weights."""
+    import torch
+
+    made, config = component.kind.load(), dict(component.config)
+    with torch.device("meta"):
+        if component.kind.module == "transformers":
+            return made(made.config_class.from_dict(config))
+        return made.from_config(config)
+
+
+def lacks(component: Component, network: Any) -> list[str]:
+    """What is wrong with the stored weights of a network, by their header alone."""
+    assert component.header is not None
+    wanted, names = _wanted(network)
+    renamed = _renamed(component.header.shapes, names, component.kind.prefixes)
+    stored = {names.get(name, name): shape for name, shape in renamed.items()}
     wrong = faults(wanted, stored)
     if component.kind.module != "transformers":  # whose files often have the weights of other models, too
         spare = [name for name in stored if name not in wanted and not name.endswith(IDLE)]
@@ -164,19 +178,11 @@ def _variant(header: Header) -> str | None:
     return next((part[:4] for part in parts[1:-1] if part[:4] in ("fp16", "bf16")), None)
 
 
-def _wanted(component: Component) -> tuple[dict[str, Shape], dict[str, str]]:
+def _wanted(network: Any) -> tuple[dict[str, Shape], dict[str, str]]:
     """The shapes of the weights that a network has, and the name under which each of its names stands there.
 
     Weights that are tied to each other have several names, and files have any of them.
     """
-    import torch
-
-    made, config = component.kind.load(), dict(component.config)
-    with torch.device("meta"):  # shapes without memory
-        if component.kind.module == "transformers":
-            network = made(made.config_class.from_dict(config))
-        else:
-            network = made.from_config(config)
     first: dict[int, str] = {}
     weights = network.state_dict(keep_vars=True)
     names = {name: first.setdefault(id(weight), name) for name, weight in weights.items()}

@@ -5,31 +5,26 @@ The sums of large files are remembered under phosphene's home, see `embedding.id
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from phosphene.embedding.identity import sha256
 from phosphene.embedding.repositories import TOKENIZERS
 from phosphene.generators.diffusers.components import Component
+from phosphene.generators.diffusers.headers import Header
 
 
-def digest(components: Iterable[Component], more: Mapping[str, object]) -> str:
-    """The sha256 of the components' settings and files, and of what was loaded into them besides."""
-    parts = [[each.name, each.kind.name, dict(each.config), _files(each)] for each in components]
-    canonical = json.dumps([sorted(parts, key=str), more], sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+def digest(*parts: object) -> str:
+    """The sha256 of plain data."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def files_digest(files: Iterable[Path]) -> str:
-    """The sha256 of the contents of files, in their order."""
-    return hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()
+def contents(component: Component) -> list[object]:
+    """The class of a component, its settings, and the sha256 of its weights or of its vocabulary."""
+    vocabulary = TOKENIZERS if component.kind.kind == "tokenizer" else ()
+    files = [file for name in vocabulary if (file := component.folder / name).is_file()]
+    sums = file_sums(component.header) if component.header else [sha256(file) for file in files]
+    return [component.kind.name, dict(component.config), sums]
 
 
-def _files(component: Component) -> list[str]:
-    """The sums of the files of a network or of a tokenizer. Anything else is all in its settings."""
-    if component.header is not None:
-        return [sha256(file) for file in component.header.files]
-    if component.kind.kind == "tokenizer":
-        files = (component.folder / name for name in TOKENIZERS)
-        return [sha256(file) for file in files if file.is_file()]
-    return []
+def file_sums(header: Header) -> list[str]:
+    """The sha256 of each file."""
+    return [sha256(file) for file in header.files]

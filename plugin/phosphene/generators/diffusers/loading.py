@@ -1,136 +1,165 @@
-"""Loads a checkpoint of a family, whole or not at all."""
+"""Loads a checkpoint of a family, whole or not at all.
 
-import inspect
-from collections.abc import Mapping
+The headers of all files are checked before anything is loaded.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phosphene.config import expanded
 from phosphene.device import pick_device
+from phosphene.embedding import ImageEncoder
 from phosphene.errors import ModelError
 from phosphene.generators.diffusers import components as parts
+from phosphene.generators.diffusers.adapters import check_adapter, load_adapter
 from phosphene.generators.diffusers.checkpoint import Checkpoint
+from phosphene.generators.diffusers.companions import Companions, find_companions
 from phosphene.generators.diffusers.components import Component
 from phosphene.generators.diffusers.families import Family
-from phosphene.generators.diffusers.identity import digest, files_digest
-from phosphene.generators.diffusers.image_encoder import ClipImageEncoder, clip_image_encoder
+from phosphene.generators.diffusers.folder import CheckpointFolder, open_folder, pipeline_class
+from phosphene.generators.diffusers.identity import contents, digest, file_sums
 from phosphene.generators.diffusers.precision import pick_dtype
-from phosphene.generators.diffusers.recognition import family_of_folder, index_of
+from phosphene.generators.diffusers.spaces import dimension_read, image_encoder, space_read
 from phosphene.records import Space
 
 if TYPE_CHECKING:
     import torch
 
 IMAGE_ENCODER = "image_encoder"
-# A classifier that blackens pictures. Folders of Stable Diffusion have it, and single files do not.
-LEFT_OUT = ("safety_checker",)
 
 
-def load(path: Path, *, space: Space, family: Family | None = None, device: str = "auto") -> Checkpoint:
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """The device and the precision in which modules are loaded."""
+
+    device: "torch.device"
+    dtype: "torch.dtype"
+
+    def load(self, component: Component) -> Any:
+        """Load a component that is whole."""
+        with quiet():
+            return self.place(parts.load(component, self.dtype))
+
+    def place(self, module: Any) -> Any:
+        """The module on the device. Tokenizers and schedulers stay what they are."""
+        return module.to(self.device) if hasattr(module, "parameters") else module
+
+
+def load(
+    path: Path,
+    *,
+    space: Space,
+    family: Family | None = None,
+    device: str = "auto",
+    adapter: Path | None = None,
+) -> Checkpoint:
     """Load the checkpoint in a folder of diffusers.
 
     `space` is the library's. If its model is the one whose vectors the family reads, they can be used as they
-    are. `family` is the one that the user named, for checkpoints that look alike. Raises ModelError if the
-    checkpoint is damaged, not whole, of no known family, or needs code of its own.
+    are. `family` is the one that the user named, for checkpoints that look alike. `adapter` is the file of an
+    IP-Adapter; without it, one beside the checkpoint or in the hub's cache is used. Raises ModelError if a
+    file is damaged, a network is not whole, the family is unknown, or code would have to be run.
     """
-    chosen = family_of_folder(path, family)
-    found = _found(path, chosen)
-    parts.whole(found, path)
-    placed = pick_device(device)
-    dtype = pick_dtype(placed)
-    _quiet()
-    loaded = {name: _placed(parts.load(each, dtype), placed) for name, each in found.items()}
-    encoder = _encoder(found.get(IMAGE_ENCODER), loaded, chosen, space)
-    reads_vectors = chosen.conditioning in ("image_embeds", "noised_image_embeds")
+    saved = open_folder(expanded(path), family)
+    beside = find_companions(saved.path, saved.family, adapter)
+    networks = _checked(saved, beside)
+    target = _target(device)
+    with quiet():
+        loaded = {name: target.place(each) for name, each in saved.load(target.dtype).items()}
+        if beside.adapter:
+            load_adapter(beside.adapter, _denoiser(loaded))
+    encoder = _encoder(saved, beside, loaded, space, target)
+    dimension = dimension_read(saved.family, networks, beside.adapter)
+    read = space_read(saved.family, dimension, encoder, space)
     return Checkpoint(
-        family=chosen,
-        components=_complete(loaded, chosen),
-        weights=digest(found.values(), {}),
-        device=placed,
-        dtype=dtype,
-        size=_size(loaded, chosen),
-        reads_vectors=reads_vectors,
-        space=encoder.space.id if encoder else None,
-        dimension=encoder.space.dimension if encoder else None,
+        family=saved.family,
+        components={**dict.fromkeys(pipeline_class(saved.family)._optional_components), **loaded},
+        weights=_identity(saved, beside),
+        device=target.device,
+        dtype=target.dtype,
+        size=_size(loaded, saved.family),
+        reads_vectors=dimension is not None,
+        space=read.id if read else None,
+        dimension=dimension,
         image_encoder=encoder,
-        size_on_disk=sum(each.header.size for each in found.values() if each.header),
-        size_in_memory=sum(each.header.parameters for each in found.values() if each.header) * dtype.itemsize,
-        licence=chosen.licence,
+        tiny_vae=target.load(beside.tiny_vae) if beside.tiny_vae else None,
+        size_on_disk=saved.size + (beside.adapter.header.size if beside.adapter else 0),
+        size_in_memory=saved.parameters * target.dtype.itemsize,
+        licence=saved.family.licence,
     )
 
 
-def _found(folder: Path, family: Family) -> dict[str, Component]:
-    """The components of a folder, and the image encoder that may lie among them."""
-    named = {name: _class_name(value) for name, value in index_of(folder).items() if not name.startswith("_")}
-    found = {
-        name: parts.find(folder, name, class_name)
-        for name, class_name in named.items()
-        if class_name and name not in LEFT_OUT
-    }
-    if family.model and IMAGE_ENCODER not in found and (folder / IMAGE_ENCODER).is_dir():
-        found[IMAGE_ENCODER] = parts.find(folder, IMAGE_ENCODER, "CLIPVisionModelWithProjection")
-    if missing := sorted(_needed(family) - found.keys()):
-        raise ModelError(
-            f"The checkpoint `{folder}` has no {' and no '.join(f'`{name}`' for name in missing)}.",
-            hint="download the checkpoint again",
-        )
-    return found
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Let diffusers and transformers show no progress bars and no advice, because errors are ours to say."""
+    libraries = [import_module(f"{name}.utils.logging") for name in ("diffusers", "transformers")]
+    before = [library.get_verbosity() for library in libraries]
+    for library in libraries:
+        library.disable_progress_bar()
+        library.set_verbosity_error()
+    try:
+        yield
+    finally:
+        for library, level in zip(libraries, before, strict=True):
+            library.set_verbosity(level)
+            library.enable_progress_bar()
 
 
-def _class_name(value: Any) -> str | None:
-    """The class in an entry of the index, such as `["diffusers", "VQModel"]`. None for other entries."""
-    if isinstance(value, list) and len(value) == 2 and isinstance(value[1], str):
-        return value[1]
-    return None
+def _checked(saved: CheckpointFolder, beside: Companions) -> Mapping[str, Any]:
+    """The networks without weights. Raises ModelError unless they and their companions are whole."""
+    networks = saved.check()
+    others = {"image encoder": beside.image_encoder, "TAESD": beside.tiny_vae}
+    for component in filter(None, others.values()):
+        parts.whole({component.name: component}, component.folder)
+    if beside.adapter:
+        check_adapter(beside.adapter, _denoiser(networks), saved.family)
+    return networks
 
 
-def _pipeline(family: Family) -> Any:
-    return getattr(import_module("diffusers"), family.pipelines["text-to-image"])
+def _target(device: str) -> _Target:
+    chosen = pick_device(device)
+    return _Target(chosen, pick_dtype(chosen))
 
 
-def _needed(family: Family) -> set[str]:
-    """The components that the family's pipeline cannot do without."""
-    pipeline = _pipeline(family)
-    parameters = inspect.signature(pipeline.__init__).parameters.values()
-    named = {each.name for each in parameters if each.default is each.empty} - {"self"}
-    return named - set(pipeline._optional_components)
-
-
-def _complete(loaded: Mapping[str, Any], family: Family) -> dict[str, Any]:
-    """The components, with None for each that the family's pipeline takes but can do without."""
-    optional = dict.fromkeys(_pipeline(family)._optional_components)
-    return {**optional, **loaded}
-
-
-def _placed(component: Any, device: "torch.device") -> Any:
-    return component.to(device) if hasattr(component, "parameters") else component
+def _denoiser(networks: Mapping[str, Any]) -> Any:
+    return networks["unet"] if "unet" in networks else networks["transformer"]
 
 
 def _encoder(
-    found: Component | None, loaded: Mapping[str, Any], family: Family, space: Space
-) -> ClipImageEncoder | None:
-    """The image encoder of a family, if it is here, with the space of the vectors that it makes.
+    saved: CheckpointFolder, beside: Companions, loaded: Mapping[str, Any], space: Space, target: _Target
+) -> ImageEncoder | None:
+    """The image encoder of a family. One that is a component of the checkpoint is loaded already."""
+    found = saved.components.get(IMAGE_ENCODER) or beside.image_encoder
 
-    The identity of a space depends on the file of the weights, which has many forms. So a library whose model
-    has the family's own name for it is taken to be in the same space.
+    def network() -> Any:
+        assert found is not None
+        return loaded[IMAGE_ENCODER] if found.name in loaded else target.load(found)
+
+    encoder = image_encoder(saved.family, found, space, network, str(target.device))
+    if encoder is None and saved.family.conditioning == "image_embeds":
+        raise ModelError(
+            f"`{saved.path}` needs the image encoder of its family, which is not here.",
+            hint=f"run `phosphene models fetch {saved.family.name}`",
+        )
+    return encoder
+
+
+def _identity(saved: CheckpointFolder, beside: Companions) -> str:
+    """The sha256 of everything that decides the pictures.
+
+    An image encoder does where guidance is away from its vector of an empty picture.
     """
-    if found is None or found.header is None or family.model is None:
-        return None
-    network = loaded[IMAGE_ENCODER]
-    dimension = int(network.config.projection_dim)
-    own = Space(f"{family.model}:{files_digest(found.header.files)}", family.model, dimension)
-    same = (space.name, space.dimension) == (family.model, dimension)
-    return clip_image_encoder(network, space if same else own)
+    adapter = file_sums(beside.adapter.header) if beside.adapter else None
+    guides = beside.image_encoder if saved.family.conditioning == "image_embeds" else None
+    return digest(saved.identity, adapter, contents(guides) if guides else None)
 
 
 def _size(loaded: Mapping[str, Any], family: Family) -> tuple[int, int]:
-    """The default width and height: what the network was trained for, or what the family says."""
+    """The default width and height: those that the networks were trained for, or else the family's."""
     unet, vae = loaded.get("unet"), loaded.get("vae")
     side = unet.config.sample_size * 8 if unet is not None else vae.config.sample_size if vae else None
     return (side, side) if isinstance(side, int) else family.size
-
-
-def _quiet() -> None:
-    """Show no progress bars of diffusers and transformers."""
-    for library in ("diffusers", "transformers"):
-        import_module(f"{library}.utils.logging").disable_progress_bar()

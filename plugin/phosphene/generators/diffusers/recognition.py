@@ -34,6 +34,11 @@ def family_of_folder(folder: Path, asked: Family | None = None) -> Family:
     return (told or [family for family in found if family.name not in SIGNS])[0]
 
 
+def class_in(path: Path) -> str | None:
+    """The class of the pipeline in a folder, if the folder has an index."""
+    return str(index_of(path).get("_class_name")) if (path / INDEX).is_file() else None
+
+
 def index_of(folder: Path) -> dict[str, Any]:
     """The index of a checkpoint's folder. Raises ModelError if there is none."""
     if not (folder / INDEX).is_file():

@@ -1,0 +1,93 @@
+"""A checkpoint in a folder of diffusers: `model_index.json`, and a folder for each component."""
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from phosphene.errors import ModelError
+from phosphene.generators.diffusers import components as parts
+from phosphene.generators.diffusers.components import Component
+from phosphene.generators.diffusers.families import Family
+from phosphene.generators.diffusers.identity import contents
+from phosphene.generators.diffusers.recognition import family_of_folder, index_of
+
+if TYPE_CHECKING:
+    import torch
+
+# A classifier that blackens pictures. Folders of Stable Diffusion have it, and single files do not.
+LEFT_OUT = ("safety_checker",)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFolder:
+    """The components of a checkpoint in a folder. Nothing is loaded yet."""
+
+    path: Path
+    family: Family
+    components: Mapping[str, Component]
+
+    def check(self) -> dict[str, Any]:
+        """The networks without their weights. Raises ModelError unless all weights are there and fit."""
+        return parts.whole(self.components, self.path)
+
+    def load(self, dtype: "torch.dtype") -> dict[str, Any]:
+        """The components, loaded on the CPU."""
+        return {name: parts.load(each, dtype) for name, each in self.components.items()}
+
+    @property
+    def identity(self) -> object:
+        """What decides the pictures: the components' settings, and the sha256 of their files."""
+        return {name: contents(each) for name, each in self.components.items()}
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the weights are."""
+        return sum(each.header.parameters for each in self.components.values() if each.header)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the weights on disk."""
+        return sum(each.header.size for each in self.components.values() if each.header)
+
+
+def open_folder(path: Path, asked: Family | None = None) -> CheckpointFolder:
+    """The checkpoint in a folder. `asked` is the family that the user named, see `family_of_folder`.
+
+    Raises ModelError if it is of no known family, if its files are damaged, or if a component is missing.
+    """
+    family = family_of_folder(path, asked)
+    named = {name: _class_name(value) for name, value in index_of(path).items() if not name.startswith("_")}
+    found = {
+        name: parts.find(path / name, name, class_name)
+        for name, class_name in named.items()
+        if class_name and name not in LEFT_OUT
+    }
+    if missing := sorted(_needed(family) - found.keys()):
+        raise ModelError(
+            f"The checkpoint `{path}` has no {' and no '.join(f'`{name}`' for name in missing)}.",
+            hint="download the checkpoint again",
+        )
+    return CheckpointFolder(path, family, found)
+
+
+def pipeline_class(family: Family) -> Any:
+    """The class of diffusers that makes a family's pictures from words or vectors."""
+    return getattr(import_module("diffusers"), family.pipelines["text-to-image"])
+
+
+def _class_name(value: Any) -> str | None:
+    """The class in an entry of the index, such as `["diffusers", "VQModel"]`. None for other entries."""
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[1], str):
+        return value[1]
+    return None
+
+
+def _needed(family: Family) -> set[str]:
+    """The components that the family's pipeline cannot do without."""
+    pipeline = pipeline_class(family)
+    parameters = inspect.signature(pipeline.__init__).parameters.values()
+    named = {each.name for each in parameters if each.default is each.empty} - {"self"}
+    return named - set(pipeline._optional_components)
