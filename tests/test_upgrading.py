@@ -26,6 +26,7 @@ from phosphene.library import Library
 from phosphene.maintenance.upgrading import begin_writing
 from phosphene.manifest import FORMAT, Manifest
 from phosphene.store.lance.store import LanceStore
+from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.registry import IDS, REGISTRY
 from phosphene.store.weaviate.store import WeaviateStore
 from weaviate_server import Server
@@ -125,7 +126,9 @@ def test_its_pictures_replay_before_and_after_the_upgrade(folder: Path) -> None:
 
     assert len(before) == MADE
     assert [each.image.id for each in before] == ids
-    assert {each.largest_difference for each in [*before, after, alone, inpainted]} == {0}
+    assert after.picture.tobytes() == before[0].picture.tobytes()
+    for again in (*before, after, alone, inpainted):  # another processor may round to the next grey level
+        assert again.largest_difference is not None and again.largest_difference <= 1
 
 
 # ── upgrading ─────────────────────────────────────────────────────────────────────────────────
@@ -293,12 +296,16 @@ def test_a_collection_is_read_as_it_is_and_upgraded_whole(put: Callable[..., Put
         assert {image.origin for image in library.store.iterate(IMPORTED)} == {"imported"}
         assert collection.format == 1 and collection.origins() == ["generated", "training"]
 
-        with pytest.warns(Upgraded, match=COPY):
+        with pytest.warns(Upgraded) as warned:
             library.begin_writing()
 
         hits = library.store.near(vector, 20)
         assert (library.status().imported, library.status().generated) == (ADDED, MADE)
-        assert (library.folder / COPY).exists()
+        kept = library.folder / COPY
+        assert kept.exists()
+    [said] = [str(one.message) for one in warned]
+    assert said.startswith(f"`{Address.parse(collection.server.url(collection.name))}` was upgraded")
+    assert f"kept as `{kept}`" in said
     assert collection.format == FORMAT and collection.origins() == ["generated", "imported"]
     assert hits[0].image.id == before[0]["id"] and len(hits) == ADDED + MADE
     for old, new in zip(before, collection.objects(), strict=True):

@@ -21,6 +21,7 @@ picture raise ImageError with only the reason, and their docstrings say so.
 """
 
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class PhospheneError(Exception):
@@ -115,7 +116,7 @@ class Damage(PhospheneWarning):
 class Upgraded(PhospheneWarning):
     """A library was upgraded to a newer format, which older versions of phosphene do not open."""
 
-    def __init__(self, library: str, before: int, after: int, copy: str) -> None:
+    def __init__(self, library: str, before: int, after: int, copy: Path) -> None:
         super().__init__(
             f"`{library}` was upgraded from format {before} to format {after}. Older versions of phosphene"
             f" cannot open it any more. A copy of the old manifest is kept as `{copy}`."

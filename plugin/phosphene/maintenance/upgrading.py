@@ -32,8 +32,13 @@ from phosphene.store import Store
 class Upgradable(Protocol):
     """A store that older versions of phosphene wrote to."""
 
+    @property
+    def library(self) -> str:
+        """The library whose store this is, by its folder or its address."""
+        ...
+
     def read_manifest(self) -> Manifest | None:
-        """The manifest of the library whose store this is."""
+        """The manifest of that library."""
         ...
 
     def write_manifest(self, manifest: Manifest) -> None:
@@ -41,7 +46,7 @@ class Upgradable(Protocol):
         ...
 
     def upgrade_rows(self) -> bool:
-        """Write all rows as today's format has them. Returns False where some are out of reach for now."""
+        """Write all rows in today's format. Returns False if some are out of reach for now."""
         ...
 
 
@@ -67,7 +72,7 @@ def upgrade_locked(folder: Path, store: Upgradable) -> None:
         write_whole(copy, before.text.encode())
     if store.upgrade_rows():
         store.write_manifest(Manifest(before.space))
-        warnings.warn(Upgraded(str(folder), before.format, FORMAT, copy.name), stacklevel=2)
+        warnings.warn(Upgraded(store.library, before.format, FORMAT, copy), stacklevel=2)
 
 
 def _is_old(store: Upgradable) -> bool:

@@ -138,8 +138,13 @@ class LanceStore:
 
     # ── the library's format ──────────────────────────────────────────────────────────────
 
+    @property
+    def library(self) -> str:
+        """The library whose store this is, which is the folder above."""
+        return str(self._folder.parent)
+
     def read_manifest(self) -> Manifest | None:
-        """The manifest of the library whose store this is, in the folder above."""
+        """The manifest of that library."""
         return Manifest.read(self._folder.parent)
 
     def write_manifest(self, manifest: Manifest) -> None:

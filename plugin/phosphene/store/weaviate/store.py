@@ -120,6 +120,11 @@ class WeaviateStore:
 
     # ── the library's format ──────────────────────────────────────────────────────────────
 
+    @property
+    def library(self) -> str:
+        """The library whose store this is, by the address of the collection."""
+        return str(self._address)
+
     def read_manifest(self) -> Manifest | None:
         """The manifest of this library in the server's registry."""
         return registered(self._address)
