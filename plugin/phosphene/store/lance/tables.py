@@ -2,7 +2,7 @@
 
 LanceDB does not wait until its files are on the disk. Here, a write returns only when they are, see
 `durable`. After a power cut during a write, the newest version may be damaged. The intact part is then read
-with a warning, see `versions`. The next write moves the damaged files aside.
+with a warning, see `recovery`. The next write moves the damaged files aside.
 """
 
 import shutil
@@ -23,7 +23,8 @@ from phosphene.files import aside_in
 from phosphene.store import image_schema
 from phosphene.store.lance.durable import Durable
 from phosphene.store.lance.problems import LOCK_TIMEOUT, lock, store_errors
-from phosphene.store.lance.versions import Fragment, Recovered, mend, recover, view
+from phosphene.store.lance.recovery import Recovered, mend, recover, view
+from phosphene.store.lance.versions import Fragment
 
 NAMES = ("images", "thumbnails")
 
