@@ -385,7 +385,7 @@ def test_as_many_pictures_as_are_allowed_fit_on_a_sheet() -> None:
 
 
 def test_more_pictures_than_a_sheet_can_show_are_refused() -> None:
-    with pytest.raises(PhospheneError, match="too many for one sheet"):
+    with pytest.raises(PhospheneError, match="One sheet cannot show"):
         contact_sheet([Tile(None)] * 20_000)
 
 

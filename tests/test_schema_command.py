@@ -174,7 +174,7 @@ def test_a_collection_that_is_not_there_is_an_error_with_the_next_step(weaviate:
     result = run("schema", "check", weaviate.url("Absent"))
 
     assert result.exit_code == 1
-    assert "there is no collection at" in result.stderr
+    assert "There is no collection at" in result.stderr
     assert "schema apply" in result.stderr
 
 

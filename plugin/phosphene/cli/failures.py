@@ -91,6 +91,6 @@ def _take_warnings() -> None:
 
 def _system(error: OSError) -> str:
     if isinstance(error, FileNotFoundError) and not error.filename:
-        return "the current folder does not exist any more"  # os.getcwd raises this without a name
+        return "The current folder does not exist any more."  # os.getcwd raises this without a name
     reason = error.strerror or str(error) or type(error).__name__
-    return f"`{error.filename}`: {reason}" if error.filename else reason
+    return f"`{error.filename}`: {reason}." if error.filename else f"{reason}."

@@ -30,7 +30,7 @@ class Number(click.FloatRange):
         """Read a finite number."""
         number = click.FLOAT.convert(value, param, ctx)
         if not isfinite(number):
-            self.fail(f"{value!r} is not a finite number", param, ctx)
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
         return super().convert(number, param, ctx)
 
 
@@ -150,7 +150,7 @@ class PictureFile(click.ParamType[Path]):
         """Read a path with a known ending."""
         path = Path(value)
         if path.suffix.lower() not in WRITTEN:
-            self.fail(f"{value!r} does not end in {', '.join(WRITTEN)}", param, ctx)
+            self.fail(f"{value!r} does not end in {', '.join(WRITTEN)}.", param, ctx)
         return path
 
 
@@ -165,7 +165,7 @@ class NamedValue(click.ParamType[tuple[str, str]]):
         """Split at the first equals sign. A name may be written with hyphens."""
         name, equals, text = str(value).partition("=")
         if not name or not equals:
-            self.fail(f"{value!r} is not NAME=VALUE", param, ctx)
+            self.fail(f"{value!r} is not NAME=VALUE.", param, ctx)
         return name.replace("-", "_"), text
 
 

@@ -61,7 +61,7 @@ def write(text: str, *, err: bool = False, color: bool | None = None) -> None:
             raise
         _let_go(sys.stderr if err else sys.stdout)
         if not err:
-            raise OutputError(f"standard output cannot be written to: {error.strerror or error}") from error
+            raise OutputError(f"Standard output cannot be written to: {error.strerror or error}.") from error
 
 
 def visible(text: str) -> str:

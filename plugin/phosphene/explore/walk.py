@@ -43,5 +43,5 @@ def waypoints(start: Vector, end: Vector, steps: int) -> Vectors:
     Raises VectorError for fewer than two steps, and for opposite ends.
     """
     if steps < 2:
-        raise VectorError(f"a walk of {steps} steps goes nowhere, because it needs at least 2")
+        raise VectorError(f"A walk of {steps} steps goes nowhere, because it needs at least 2.")
     return np.stack([slerp(start, end, index / (steps - 1)) for index in range(steps)])

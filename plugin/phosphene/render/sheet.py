@@ -103,7 +103,7 @@ def measures(across: int, lines: int, tile: int) -> Measures:
         height = 2 * by.margin + by.title_room("title") + lines * by.line_at_most
         if max(width, height) <= LONGEST and width * height <= MOST_PIXELS:
             return by
-    raise PhospheneError(f"{across * lines:,} pictures are too many for one sheet", hint="ask for fewer")
+    raise PhospheneError(f"One sheet cannot show {across * lines:,} pictures.", hint="ask for fewer")
 
 
 def _broken(parts: Sequence[Row], count: int, across: int) -> list[Row]:

@@ -33,7 +33,7 @@ def repair(settings: Settings, model: str | None) -> None:
     output, folder = settings.output, folder_of(settings)
     if folder is None:
         raise LibraryError(
-            f"`{settings.library}` cannot be repaired here, because its store is not a LanceDB folder",
+            f"`{settings.library}` cannot be repaired here, because its store is not a LanceDB folder.",
             hint="`phosphene check` says what is wrong with it. A server has backups of its own",
         )
     settings.kept = "finished repairs are kept; the same command goes on from there"

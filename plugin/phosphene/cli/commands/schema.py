@@ -86,7 +86,7 @@ def check(context: click.Context, settings: Settings, address: str | None, modul
     place, fix = Address.parse(text), f"`phosphene schema apply {quote(text)}`"
     found = CollectionSchema(place).read()
     if found is None:
-        raise LibraryError(f"there is no collection at `{place}`", hint=f"{fix} makes it")
+        raise LibraryError(f"There is no collection at `{place}`.", hint=f"{fix} makes it")
     differences = schema_diff(place, found, module=module)
     settings.output.rows([_record(each) for each in differences], DIFFERENCES, key="path")
     if differences:
@@ -143,7 +143,7 @@ def _named(settings: Settings, given: str | None) -> str:
     text = given or settings.library or default_library()
     if not is_address(text):
         raise LibraryError(
-            f"`{masked(text)}` is not an address of Weaviate, and only its collections have a schema",
+            f"`{masked(text)}` is not an address of Weaviate, and only its collections have a schema.",
             hint="pass an address such as `weaviate://HOST/Collection`, here or with -L",
         )
     return text
@@ -175,7 +175,7 @@ def _stuck(text: str, fixed: "list[Difference]") -> LibraryError:
     settings = "; ".join(f"{each}: {_value(each.found)}, not {_value(each.wanted)}" for each in fixed)
     body = json.dumps({"class": new.path.strip("/")})
     return LibraryError(
-        f"Weaviate cannot change these settings of an existing collection: {settings}",
+        f"Weaviate cannot change these settings of an existing collection: {settings}.",
         hint="make a new collection and copy the old one into it:\n"
         f"  phosphene schema apply {quote(new.geturl())}\n"
         f"  phosphene copy {quote(text)} {quote(new.geturl())}\n"
