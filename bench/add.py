@@ -1,15 +1,16 @@
-"""How fast pictures are added, against what the cores could give.
+"""Measure how fast pictures are added, compared with the speed of the separate steps.
 
     python bench/add.py [--model landscape --model ViT-B-32] [--pictures 512] [--quick] [--json FILE]
 
-On JPEGs of 1024×768 pixels that are drawn here. What the cores could give: cores ÷ the CPU seconds
-per picture of decoding it whole, of open_clip's own preprocessing and of a bare forward pass, each
-measured alone on one core. End to end is `Library.add`: read, hash, decode, thumbnail, embed, store,
-journal. `ViT-B-32` has random weights, which changes no speed.
+The pictures are JPEGs of 1024×768 pixels that this script draws. Three steps are measured alone on one
+core: decoding a whole picture, open_clip's own preprocessing and a bare forward pass. The cores divided by
+the CPU seconds of the three steps are the speed that the cores could reach. `end to end` is `Library.add`,
+which reads, hashes, decodes, makes thumbnails, embeds, stores and writes the journal. `ViT-B-32` has random
+weights, which do not change the speed.
 
-On a machine that is busy with other things, `of the CPU time` says what `of the cores` would be
-without them: the CPU seconds of the three steps ÷ those that the whole took.
-Decoding at a reduced scale moves vectors; the least cosine to those of the whole pictures is shown.
+`of the CPU time` divides the CPU seconds of the three steps by those of `Library.add`. It also holds on a
+machine that is busy with other things, where `of the cores` does not. Decoding at a reduced scale changes
+vectors a little, so the lowest cosine similarity to the vectors of whole pictures is shown.
 """
 
 import argparse
@@ -38,10 +39,10 @@ from phosphene.ingest.loop import BATCH
 from phosphene.library import Library
 
 SIZE = (1024, 768)  # pixels
-TARGET = 0.9  # of what the cores could give
+TARGET = 0.9  # the share of the speed that the cores could reach
 Given = TypeVar("Given")
 Result = TypeVar("Result")
-ROUNDS = 4  # batches that each step is measured on
+ROUNDS = 4  # batches on which each step is measured
 
 
 def main() -> None:
@@ -62,7 +63,7 @@ def main() -> None:
 
 
 def measure(model: str, folder: Path, contents: Sequence[bytes]) -> dict[str, Any]:
-    """The figures of one model; times are milliseconds of CPU per picture."""
+    """The figures of one model. Times are CPU milliseconds per picture."""
     steps = alone(model, contents[: ROUNDS * BATCH])
     library = phosphene.open(Path(tempfile.mkdtemp(dir=folder), "library"), model=model, create=True)
     with library:
@@ -89,7 +90,7 @@ def measure(model: str, folder: Path, contents: Sequence[bytes]) -> dict[str, An
 
 
 def alone(name: str, contents: Sequence[bytes]) -> dict[str, float]:
-    """CPU milliseconds per picture of each step on one core, the median of some batches."""
+    """The CPU milliseconds per picture of each step on one core, as the median of some batches."""
     weights = fetch(name)
     model = load_model(weights, torch.device("cpu"))
     preprocess = image_transform_v2(PreprocessCfg(**weights.preprocess), is_train=False)
@@ -104,7 +105,7 @@ def alone(name: str, contents: Sequence[bytes]) -> dict[str, float]:
 
 
 def spend(times: list[float], work: Callable[[Given], Result], given: Given) -> Result:
-    """Note how many CPU seconds some work takes, and give what it gives."""
+    """Do some work, note its CPU seconds, and return its result."""
     before = time.process_time()
     result = work(given)
     times.append(time.process_time() - before)
@@ -112,7 +113,7 @@ def spend(times: list[float], work: Callable[[Given], Result], given: Given) -> 
 
 
 def least_cosine(library: Library, contents: Sequence[bytes]) -> float:
-    """The least cosine of a stored vector to that of the picture decoded whole."""
+    """The lowest cosine similarity of a stored vector to the vector of the picture decoded whole."""
     embedder = library.embedder
     whole = embedder.pictures([embedder.prepare(open_picture(content)) for content in contents]).vectors
     stored = {Path(image.uri).name: image.vector for image in library.store.iterate(vectors=True)}
@@ -121,7 +122,7 @@ def least_cosine(library: Library, contents: Sequence[bytes]) -> float:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch computes on one core, as it does in each worker."""
+    """Let torch compute on one core, as it does in each worker."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -131,7 +132,7 @@ def one_thread() -> Iterator[None]:
 
 
 def draw(folder: Path, count: int) -> list[bytes]:
-    """JPEGs like photographs to a decoder: smooth ground, edges, and some noise; about 0.2 MB each."""
+    """Draw JPEGs of about 0.2 MB that cost a decoder as much as photographs, with edges and noise."""
     folder.mkdir()
     contents = []
     for number in range(count):
@@ -164,11 +165,11 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--model", action="append", help="may be repeated; an architecture gets random weights"
+        "--model", action="append", help="can be repeated; an architecture gets random weights"
     )
     parser.add_argument("--pictures", type=int, default=512)
-    parser.add_argument("--quick", action="store_true", help="64 pictures")
-    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    parser.add_argument("--quick", action="store_true", help="add only 64 pictures")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
 

@@ -1,11 +1,12 @@
-"""Guidance, steps and candidates, chosen by the judge's twin on seeds that are there for choosing.
+"""Choose guidance, steps and candidates by the judge's twin, on seeds that are reserved for this choice.
 
     python bench/train_judge.py --minutes 20 --seed 1 --out runs/judge-twin.safetensors
     python bench/choice.py [--captions 100] [--pool 20000]
 
-Prints Markdown for docs/log.md: both guidances at the default steps and one candidate, then at the best
-pair the noise level at which neighbours' pictures are started from, the steps, and the candidates.
-Neither the judge nor a test scene takes part, so that what is measured with them stays fair.
+It prints Markdown for docs/log.md. First it varies both guidances, at the default steps and with one
+candidate. Then it takes the best pair and varies the strength at which neighbours' pictures are started
+from, the steps and the candidates. It uses neither the judge nor a test scene, so that measurements with
+them stay fair.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from pool import FOLDER, Pool, Task, caption_of, filled, found, share
 
 from phosphene.landscape.scenes import SEEDS
 
-POOL = 20_000  # as many as in bench/quality.py: among fewer, neighbours are further away
+POOL = 20_000  # the same as in bench/quality.py, because in a smaller pool neighbours are further away
 TEXT, NEAR = (2.0, 3.5, 5.0, 7.0), (2.0, 3.5, 5.0, 7.0)
 STRENGTHS = (0.7, 0.8, 0.9, 1.0)
 STEPS, CANDIDATES = (6, 8, 12), (1, 2, 4, 8, 16)
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument("--pool", type=int, default=POOL, help="pictures among which neighbours are found")
     arguments = parser.parse_args()
     if not TWIN.exists():
-        parser.error(f"there is no `{TWIN}`: the first command above makes it")
+        parser.error(f"there is no `{TWIN}`, which the first command above makes")
     pool = filled(FOLDER / f"choice-{arguments.pool}", SEEDS["choice"][: arguments.pool])
     tasks = [caption_of(seed) for seed in pool.seeds[-arguments.captions :]]
     for line in table(pool, tasks):
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 def table(pool: Pool, tasks: Sequence[Task]) -> Iterator[str]:
-    """The lines of the tables."""
+    """Yield the lines of the tables."""
     yield f"| text guidance | {' | '.join(f'neighbours {near:g}' for near in NEAR)} |"
     yield "|---|" + "---|" * len(NEAR)
     shares: dict[tuple[float, float], float] = {}
@@ -62,7 +63,7 @@ def table(pool: Pool, tasks: Sequence[Task]) -> Iterator[str]:
 
 
 def judged(pool: Pool, tasks: Sequence[Task], **settings: float) -> float:
-    """The share of the named attributes that the twin finds in what is made with these settings."""
+    """The share of the named attributes that the twin finds in pictures with these settings."""
     made = make(pool, tasks, NEIGHBOURS, **({"candidates": 1} | settings))
     return share(found(tasks, shown([one.picture for one in made], read(TWIN))))
 

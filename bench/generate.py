@@ -1,10 +1,11 @@
-"""What retrieval, embedding and storing cost beside the generation itself.
+"""Measure what retrieval, embedding and storing cost besides the generation itself.
 
     python bench/generate.py -L demo/library [--pictures 16] [--runs 5] [--json FILE]
 
-In turns, warm, in one process: the bare generator on requests that are ready, and `Library.generate`, which
-searches, generates, embeds, measures novelty, writes PNGs and stores.
-Works on a copy of the library. The whole is to take at most 1.05 times the bare time and 50 ms a call.
+In one warm process, the bare generator and `Library.generate` take turns. The generator gets requests that
+are ready. `Library.generate` searches, generates, embeds, measures novelty, writes PNGs and stores. It
+should take at most 1.05 times as long as the generator, and 50 ms more. The script works on a copy of the
+library.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from phosphene.generation.choosing import candidate_requests
 from phosphene.library import Library
 
 PROMPT = "a red house in the snow at night"
-FACTOR, EXTRA = 1.05, 0.050  # what the whole may take: times the bare, and seconds a call
+FACTOR, EXTRA = 1.05, 0.050  # `Library.generate` may take so many times as long, and more seconds
 Seconds = tuple[float, float]  # by the clock, and of the CPU
 
 
@@ -43,7 +44,7 @@ def main() -> None:
 
 
 def measure(library: Library, pictures: int, runs: int) -> dict[str, Any]:
-    """Medians of seconds a call; every call has seeds of its own, so that all of it is stored."""
+    """The median seconds of a call. Every call has new seeds, so that all pictures are stored."""
     requests = _requests(library, pictures)
     bare: list[Seconds] = []
     whole: list[Seconds] = []
@@ -90,10 +91,12 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("-L", "--library", type=Path, default=Path("demo/library"), help="in `landscape`")
+    parser.add_argument(
+        "-L", "--library", type=Path, default=Path("demo/library"), help="a library of the model `landscape`"
+    )
     parser.add_argument("--pictures", type=int, default=16)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
 

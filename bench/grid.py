@@ -1,9 +1,9 @@
-"""The held-out grid: 32 prompts that no template made, what they find and what is made of them.
+"""Draw a grid of 32 handwritten prompts with the picture that each finds and two that it generates.
 
     python bench/grid.py [--out docs/pictures/grid.jpg]
 
-For each prompt the nearest of 20,000 test pictures, a picture made from the text alone, and one made
-from the text and its six nearest neighbours. Picture i has seed i; nothing is picked by hand.
+Each prompt has the nearest of 20,000 test pictures, a picture generated from the text alone, and one
+generated from the text and its six nearest neighbours. Picture i has seed i. Nothing is picked by hand.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pool import FOLDER, Pool, Task, filled, handwritten
 
 from phosphene.landscape.scenes import SEEDS
 
-COLUMNS, SIDE, GAP, TEXT = 4, 132, 4, 18  # prompts side by side; the rest in pixels
+COLUMNS, SIDE, GAP, TEXT = 4, 132, 4, 18  # prompts side by side, and sizes in pixels
 HEADER = ("nearest real", "text", "text + neighbours")
 
 
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def grid(pool: Pool, tasks: Sequence[Task]) -> Picture:
-    """All prompts, each with its three pictures."""
+    """The grid of all prompts with their three pictures."""
     found = [pool.picture(pool.nearest(task, 1)[0]) for task in tasks]
     alone, both = (make(pool, tasks, count) for count in (0, NEIGHBOURS))
     cells = [
@@ -56,7 +56,7 @@ def grid(pool: Pool, tasks: Sequence[Task]) -> Picture:
 
 
 def cell(text: str, pictures: Sequence[Picture]) -> Picture:
-    """One prompt over its pictures."""
+    """One prompt above its pictures."""
     sheet = Image.new("RGB", (len(pictures) * (SIDE + GAP) - GAP, SIDE + TEXT), "white")
     write(sheet, 0, 0, text, "#222222")
     for place, picture in enumerate(pictures):

@@ -1,21 +1,20 @@
-"""How fast pictures are vectorised over HTTP, against the way of Weaviate's stock CLIP container.
+"""Measure how fast pictures get vectors over HTTP, compared with Weaviate's stock CLIP container.
 
     python bench/inference.py [--model ViT-B-32] [--parallel 1 4 16] [--quick] [--delayed] [--json FILE]
 
-One picture a request, as Weaviate sends them, over connections that stay open. Pictures are JPEGs of
-1024×768 pixels that are drawn here; `ViT-B-32` has random weights, which changes no speed. Four
-services, each a process of its own on all cores, are asked in turn, round after round, so that what
-else the machine does falls on all of them alike; figures are of all rounds together. `CPU ms` is what
-the service's process spent on a request, which says more than requests/s where the cores are not ours
-alone.
+A request has one picture, as Weaviate sends it, and connections stay open. The pictures are JPEGs of
+1024×768 pixels that this script draws. `ViT-B-32` has random weights, which do not change the speed. Each
+service is a process of its own on all cores. The services are asked in turn, round after round, so that
+other work of the machine affects them alike. The figures are for all rounds together. `CPU ms` is the CPU
+time of the service's process per request, which says more than requests/s on a busy machine.
 
-- `phosphene`: what `phosphene serve` runs;
-- `no batching`: the same, with one picture in a forward pass;
-- `no outside decoding`: the same, with decoding in the thread of the model;
-- `stock`: the same model and the same wire format served as the stock container does it: one lock around
-  decoding and forward passes of one picture each, by open_clip's own preprocessing;
-- `no TCP_NODELAY`, with `--delayed`: the same as `phosphene`, on connections where the second half of an
-  answer waits for the client's acknowledgement of the first.
+- `phosphene` is the service of `phosphene serve`.
+- `no batching` has one picture in a forward pass.
+- `no outside decoding` decodes in the thread of the model.
+- `stock` serves the same model and the same format in the way of the stock container. It has one lock
+  around decoding and a forward pass of one picture, and open_clip's own preprocessing.
+- `no TCP_NODELAY`, with `--delayed`, is `phosphene` on connections where the second half of a response
+  waits until the client has acknowledged the first.
 """
 
 import argparse
@@ -46,7 +45,7 @@ from add import draw, random_weights
 SERVICES = ("phosphene", "no batching", "no outside decoding", "stock")
 DELAYED = "no TCP_NODELAY"
 PICTURES = 32
-READY = 300  # seconds for an answer on a busy machine
+TIMEOUT = 300  # seconds, for a response on a busy machine
 
 
 def main() -> None:
@@ -70,14 +69,14 @@ def main() -> None:
 
 @dataclass
 class Asked:
-    """What one service did for so many clients: seconds of each request, of all, and of its CPU."""
+    """The requests of a number of clients to one service, with their seconds and the CPU seconds."""
 
     times: list[float] = field(default_factory=list)
     elapsed: float = 0.0
     spent: float = 0.0
 
     def row(self, clients: int, name: str) -> dict[str, Any]:
-        """The figures of a table's row."""
+        """The figures of a row in the table."""
         cuts = statistics.quantiles(self.times, n=20, method="inclusive")
         return {
             "clients": clients,
@@ -98,7 +97,7 @@ class Service:
     process: int
 
     def spent(self) -> float:
-        """CPU seconds of its process so far, as Linux counts them."""
+        """The CPU seconds of its process so far, as Linux counts them."""
         fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -110,10 +109,10 @@ def measure(
     rounds: int,
     seconds: float,
 ) -> list[dict[str, Any]]:
-    """A row for each service and number of clients."""
+    """Measure each service with each number of clients, and return a row for each."""
     asked: dict[tuple[int, str], Asked] = {}
     for service in services.values():
-        ask(service, bodies, max(parallel), 0, Asked())  # whatever is slow the first time
+        ask(service, bodies, max(parallel), 0, Asked())  # the first requests are slower
     for _ in range(rounds):
         for clients in parallel:
             for name, service in services.items():
@@ -122,12 +121,12 @@ def measure(
 
 
 def ask(service: Service, bodies: Sequence[bytes], clients: int, seconds: float, into: Asked) -> None:
-    """Post pictures from so many clients at once for so long, each of them twice at least."""
+    """Post pictures from several clients at once for some seconds, at least two from each client."""
     started, spent = time.perf_counter(), service.spent()
 
     def client(number: int) -> list[float]:
         times: list[float] = []
-        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=READY)
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=TIMEOUT)
         while len(times) < 2 or time.perf_counter() < started + seconds:
             before = time.perf_counter()
             connection.request("POST", "/vectorize", bodies[(number + len(times)) % len(bodies)])
@@ -171,7 +170,7 @@ def running(model: str, names: Sequence[str]) -> Iterator[dict[str, Service]]:
 
 
 def run(name: str, model: str) -> None:
-    """Be one of the services, and print the port once the model is loaded."""
+    """Run one of the services, and print its port once the model is loaded."""
     import uvicorn
 
     from phosphene.embedding import open_embedder
@@ -199,7 +198,7 @@ def run(name: str, model: str) -> None:
 
 
 def _delayed(limits: Any) -> Any:
-    """The service's connection without TCP_NODELAY."""
+    """The connection of the service without TCP_NODELAY."""
     from phosphene.server.http_protocol import LimitedH11Protocol
 
     class Delayed(LimitedH11Protocol):
@@ -211,7 +210,7 @@ def _delayed(limits: Any) -> Any:
 
 
 def stock(name: str) -> Any:
-    """The stock way: a pool of threads, and one lock around all the work of a request."""
+    """A service like the stock container, with a pool of threads and one lock around each request's work."""
     import torch
     from fastapi import FastAPI, Request
     from open_clip.transform import PreprocessCfg, image_transform_v2
@@ -263,10 +262,12 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", default="ViT-B-32", help="an architecture gets random weights")
-    parser.add_argument("--parallel", type=int, nargs="+", default=[1, 4, 16], metavar="N", help="clients")
-    parser.add_argument("--quick", action="store_true", help="about a minute")
-    parser.add_argument("--delayed", action="store_true", help="a fifth service, without TCP_NODELAY")
-    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    parser.add_argument(
+        "--parallel", type=int, nargs="+", default=[1, 4, 16], metavar="N", help="numbers of clients"
+    )
+    parser.add_argument("--quick", action="store_true", help="take about a minute")
+    parser.add_argument("--delayed", action="store_true", help="add a fifth service, without TCP_NODELAY")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--serve", choices=(*SERVICES, DELAYED), help=argparse.SUPPRESS)
     return parser.parse_args()
 

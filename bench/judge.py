@@ -1,7 +1,8 @@
-"""An independent judge: it says what a picture of a landscape shows, in the notation of `labels()`.
+"""An independent judge, which says what a picture of a landscape shows, in the notation of `labels()`.
 
 It is a small ConvNet on 64 x 64 pixels. `bench/train_judge.py` trains it on the exact labels of scenes that
-no generator has seen. It was never used to train a generator or to choose its settings; its twin is for that.
+no generator has seen. It was never used to train a generator or to choose its settings. Settings are chosen
+with its twin.
 """
 
 from collections.abc import Sequence
@@ -22,12 +23,12 @@ from phosphene.landscape.scenes import Scene, labels
 from phosphene.landscape.scenes.captions import Label
 from phosphene.landscape.scenes.scene import COLOURED, COLOURS, LANDS, SHAPES, STYLES, TIMES, WEATHERS
 
-SIDE, CELLS = 64, 8  # pixels that it sees, and cells in which it looks for things, a side
+SIDE, CELLS = 64, 8  # pixels of the input, and cells in which it looks for things, on each side
 JUDGE, TWIN = Path(__file__).parent / "judge.safetensors", Path("runs/judge-twin.safetensors")
-WIDTHS = (96, 80)  # of the judge, and of its twin
+WIDTHS = (96, 80)  # the widths of the judge and its twin
 KINDS, PAINTED = tuple(SHAPES), tuple(sorted(COLOURED))
 NONE = "none"
-# What it answers: one value of each. A thing's colour counts only where the thing is seen.
+# It answers each question with one of these values. The colour of a thing counts only if it sees the thing.
 PLAIN: dict[str, tuple[str, ...]] = {
     "time": tuple(TIMES),
     "land": tuple(LANDS),
@@ -41,14 +42,14 @@ QUESTIONS = PLAIN | {f"{kind}.colour": tuple(COLOURS) for kind in PAINTED}
 
 
 class Block(nn.Module):
-    """Two convolutions that add to what comes in."""
+    """A residual block of two convolutions."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first, self.second = convolution(width, width), convolution(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(b, width, h, w), the same out."""
+        """Takes and returns (b, width, h, w)."""
         return functional.relu(x + self.second(functional.relu(self.first(x))))
 
 
@@ -59,7 +60,7 @@ def convolution(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequ
 
 
 class Judge(nn.Module):
-    """Pictures to answers. It first looks where each kind of thing is, then there for its colour."""
+    """The network. It first finds where each kind of thing is, and looks there for its colour."""
 
     def __init__(self, width: int = WIDTHS[0]) -> None:
         super().__init__()
@@ -76,7 +77,10 @@ class Judge(nn.Module):
         self.colour = nn.Linear(2 * width, len(COLOURS))
 
     def forward(self, pictures: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """Each question's logits, and places (b, kinds, CELLS, CELLS), of (b, 3, SIDE, SIDE) in [0, 1]."""
+        """Takes (b, 3, SIDE, SIDE) in [0, 1].
+
+        Returns the logits of each question, and the places (b, kinds, CELLS, CELLS) of things.
+        """
         seen = self.look(pictures * 2 - 1)
         where = self.where(seen).float()
         there = where.sigmoid()
@@ -91,7 +95,7 @@ class Judge(nn.Module):
 
 @torch.inference_mode()
 def shown(pictures: Sequence[Picture], judge: Judge | None = None) -> list[set[Label]]:
-    """What each picture shows, as `labels()` would say it; `judge` is the committed one if not given."""
+    """The labels of each picture, as `labels()` would say them. The default is the committed judge."""
     judge = judge or read(JUDGE)
     found: list[set[Label]] = []
     for start in range(0, len(pictures), 64):
@@ -108,12 +112,12 @@ def seen(picture: Picture) -> Picture:
 
 
 def as_tensor(pictures: np.ndarray) -> Tensor:
-    """(b, 3, SIDE, SIDE) in [0, 1] of (b, SIDE, SIDE, 3) bytes."""
+    """Turn bytes (b, SIDE, SIDE, 3) into (b, 3, SIDE, SIDE) in [0, 1]."""
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
 
 
 def said(best: dict[str, int]) -> set[Label]:
-    """The labels that the answers come to."""
+    """The labels that the answers stand for."""
     values = {name: QUESTIONS[name][place] for name, place in best.items()}
     here = {kind for kind in KINDS if values[f"{kind}.count"] != NONE}
     told = {(name, value) for name, value in values.items() if value != NONE}
@@ -122,7 +126,7 @@ def said(best: dict[str, int]) -> set[Label]:
 
 
 def answers(scene: Scene) -> list[int]:
-    """The right answer to each question; -100 where the question does not arise."""
+    """The right answer to each question, or -100 for a question that does not arise."""
     true = dict(labels(scene))
     return [
         values.index(true.get(name, NONE)) if true.get(name, NONE) in values else -100
@@ -132,7 +136,7 @@ def answers(scene: Scene) -> list[int]:
 
 @cache
 def read(path: Path) -> Judge:
-    """The judge whose weights lie in a file."""
+    """Read a judge from a file of weights."""
     with safe_open(path, "pt") as file:
         judge = Judge(int(file.metadata()["width"]))
         judge.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
@@ -140,6 +144,6 @@ def read(path: Path) -> Judge:
 
 
 def write(judge: Judge, path: Path, **notes: str) -> None:
-    """Write its weights, as fp16, with what is to be remembered of how they were made."""
+    """Write a judge's weights as fp16, with notes on its training."""
     weights = {name: weight.detach().half().contiguous() for name, weight in judge.state_dict().items()}
     write_whole(path, save(weights, {"width": str(judge.width), **notes}))

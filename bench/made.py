@@ -1,4 +1,4 @@
-"""What a generation shows, counted by the independent judge."""
+"""Counts what generated pictures show, with the independent judge."""
 
 import sys
 from collections import Counter
@@ -29,17 +29,17 @@ from phosphene.vectors import Vector
 
 NEIGHBOURS = 6
 GROUP = 20  # pictures between two lines of progress
-OPEN = ("style", "time", "weather", "land")  # what a text may leave to the neighbours
-COARSE = 8  # cells a side, in which layouts are compared
-COPY = 99.0  # percentile of nearness from which a picture counts as a near-copy
+OPEN = ("style", "time", "weather", "land")  # attributes that a text may leave to the neighbours
+COARSE = 8  # cells on each side, in which layouts are compared
+COPY = 99.0  # the percentile of nearness from which a picture counts as a near-copy
 
-Seen = list[set[Label]]  # what the judge says of each picture
+Seen = list[set[Label]]  # the judge's labels of each picture
 
 
 def make(pool: Pool, tasks: Sequence[Task], neighbours: int, **settings: Any) -> list[GeneratedImage]:
-    """A picture for each task from its text and so many neighbours; the task's place is its seed.
+    """Generate a picture for each task from its text and some neighbours. The task's place is its seed.
 
-    `settings` are a Request's, options of the generator, and the number of `candidates`.
+    `settings` are those of a Request, options of the generator, and the number of `candidates`.
     """
     made: list[GeneratedImage] = []
     for start in range(0, len(tasks), GROUP):
@@ -52,7 +52,7 @@ def make(pool: Pool, tasks: Sequence[Task], neighbours: int, **settings: Any) ->
 
 
 def plan(pool: Pool, task: Task, neighbours: int, **settings: Any) -> Plan:
-    """What is asked of the generator; the neighbours are never the task's own scene."""
+    """Plan a picture. Its neighbours never include the task's own scene."""
     candidates, options = settings.pop("candidates", None), {}
     for name in pool.library.generator.capabilities.options.keys() & settings.keys():
         options[name] = settings.pop(name)
@@ -67,12 +67,11 @@ def plan(pool: Pool, task: Task, neighbours: int, **settings: Any) -> Plan:
 
 
 def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str, Any]:
-    """How much of what the texts name the judge finds.
+    """Count how many of the named attributes the judge finds.
 
-    In the scenes' own pictures, in the nearest other ones, and in what is made from the text alone
-    and with its neighbours; there also in all candidates, without a choice among them. `trained`
-    holds the pictures that the generator was trained on. Prompts that were said of no scene are
-    compared with the nearest picture instead of their own.
+    It looks at the scenes' own pictures, at the nearest other ones, and at pictures generated from the text
+    alone and from text and neighbours, also at all of their candidates. `trained` holds the pictures that
+    the generator was trained on. A prompt without a scene of its own is compared with the nearest picture.
     """
     near = [pool.nearest(task, NEIGHBOURS) for task in tasks]
     made, tried = {}, {}
@@ -101,7 +100,7 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
 
 @contextmanager
 def candidates(pool: Pool) -> Iterator[list[Tensor]]:
-    """Collect the latents of all candidates, as the pipeline is asked for their vectors."""
+    """Collect the latents of all candidates, when the pipeline computes their vectors."""
     pipeline = generator_of(pool).pipeline
     latents: list[Tensor] = []
     vectors = pipeline.vectors
@@ -115,9 +114,9 @@ def candidates(pool: Pool) -> Iterator[list[Tensor]]:
 
 
 def unchosen(pool: Pool, tasks: Sequence[Task], tried: dict[str, list[Tensor]]) -> dict[str, Any]:
-    """The same for all candidates of every text: what neighbours add by themselves.
+    """The same counts for all candidates of every text, which show what neighbours add by themselves.
 
-    Several of each text, as in one picture of each chance has a larger share than the texts have.
+    There are several candidates of each text, because with one of each, chance would weigh more.
     """
     each = len(tried["text"]) // len(tasks)
     repeated = [task for task in tasks for _ in range(each)]
@@ -129,7 +128,7 @@ def unchosen(pool: Pool, tasks: Sequence[Task], tried: dict[str, list[Tensor]]) 
 
 
 def shown_of(pool: Pool, latents: Sequence[Tensor]) -> Seen:
-    """What the judge sees in the pictures that latents are of."""
+    """Decode latents, and return the judge's labels of the pictures."""
     pipeline, seen = generator_of(pool).pipeline, []
     for start in range(0, len(latents), GROUP):
         decoded = pipeline.decode(torch.stack(list(latents[start : start + GROUP])))
@@ -140,21 +139,21 @@ def shown_of(pool: Pool, latents: Sequence[Tensor]) -> Seen:
 
 
 def generator_of(pool: Pool) -> BuiltinGenerator:
-    """The library's generator, which is one that phosphene trained."""
+    """The library's generator, which is the built-in one."""
     generator = pool.library.generator
     assert isinstance(generator, BuiltinGenerator)
     return generator
 
 
 def real(pool: Pool, tasks: Sequence[Task], near: Sequence[Sequence[int]]) -> dict[str, list[Picture]]:
-    """The pictures to compare with: the nearest neighbour of each text, and its own where all have one."""
+    """The pictures to compare with: the nearest one of each text, and its own if all have one."""
     owns = [task.own for task in tasks if task.own is not None]
     pictures = {"nearest": [pool.picture(seeds[0]) for seeds in near]}
     return pictures | ({"real": [pool.picture(own) for own in owns]} if len(owns) == len(tasks) else {})
 
 
 def by_text(answers: Found, each: int) -> Found:
-    """The answers to all pictures of a text in one; `each` that follow one another are of one text."""
+    """Join the answers to all pictures of a text. Every text has `each` of them in a row."""
     return [
         [answer for one in answers[start : start + each] for answer in one]
         for start in range(0, len(answers), each)
@@ -162,7 +161,7 @@ def by_text(answers: Found, each: int) -> Found:
 
 
 def interval(first: Found, second: Found, draws: int = 10_000) -> list[float]:
-    """The 95 % interval of how much larger the second share is: bootstrap over texts, paired."""
+    """The 95 % interval of the second share minus the first, by a paired bootstrap over texts."""
     named = np.array([len(one) for one in first])
     gains = np.array([sum(after) - sum(before) for before, after in zip(first, second, strict=True)])
     chosen = np.random.default_rng(0).integers(len(named), size=(draws, len(named)))
@@ -171,10 +170,9 @@ def interval(first: Found, second: Found, draws: int = 10_000) -> list[float]:
 
 
 def near_copies(trained: Library, vectors: Sequence[Vector]) -> float:
-    """The share of near-copies.
+    """The share of near-copies of training pictures.
 
-    Those are nearer to a picture that the generator was trained on than 99 of 100 of these are to their
-    own nearest one.
+    A near-copy is nearer to a training picture than 99 of 100 training pictures are to their own nearest.
     """
     baseline = Baseline.of(trained.store, trained.folder / "novelty.npz")
     novelties = [measure(trained.store, baseline, vector, ()) for vector in vectors]
@@ -182,7 +180,7 @@ def near_copies(trained: Library, vectors: Sequence[Vector]) -> float:
 
 
 def kinds(tasks: Sequence[Task], answers: dict[str, Found]) -> dict[str, dict[str, float]]:
-    """Per kind of attribute: how many are named, the shares, and what is made as a share of what is real."""
+    """For each kind of attribute: how often it is named, the shares, and the ratio to real pictures."""
     shares = {name: by_kind(tasks, one) for name, one in answers.items()}
     yardstick = shares.get("real", shares["nearest"])
     counts = Counter(kind_of(name) for task in tasks for name in task.names)
@@ -197,7 +195,7 @@ def kinds(tasks: Sequence[Task], answers: dict[str, Found]) -> dict[str, dict[st
 
 
 def left_open(tasks: Sequence[Task], near: Sequence[Sequence[int]], seen: Seen) -> dict[str, float]:
-    """Where a text leaves an attribute open: how often the picture shows what most neighbours do."""
+    """How often a picture shows what most neighbours show, for attributes that its text leaves open."""
     followed: dict[str, list[bool]] = {name: [] for name in OPEN}
     for task, seeds, shows in zip(tasks, near, seen, strict=True):
         scenes = [compose(seed) for seed in seeds]
@@ -208,7 +206,7 @@ def left_open(tasks: Sequence[Task], near: Sequence[Sequence[int]], seen: Seen) 
 
 
 def layout(pool: Pool, near: Sequence[Sequence[int]], pictures: Sequence[Picture]) -> float:
-    """Mean correlation of light and dark, in 8 x 8 cells, with the mean of the neighbours' pictures."""
+    """The mean correlation of lightness, in 8 x 8 cells, with the mean of the neighbours' pictures."""
     alike = []
     for seeds, picture in zip(near, pictures, strict=True):
         theirs = np.mean([coarse(pool.picture(seed)) for seed in seeds], axis=0)
@@ -217,16 +215,16 @@ def layout(pool: Pool, near: Sequence[Sequence[int]], pictures: Sequence[Picture
 
 
 def coarse(picture: Picture) -> NDArray[np.float64]:
-    """A picture's lightness in COARSE x COARSE cells, in a row."""
+    """The lightness of a picture in COARSE x COARSE cells, as one row."""
     cells = picture.convert("L").resize((COARSE, COARSE), Resampling.BOX)
     return np.asarray(cells, dtype=np.float64).ravel()
 
 
 def is_copy(made: GeneratedImage) -> bool:
-    """Whether it is a near-copy of a picture of the pool, which its neighbours are from."""
+    """Whether it is a near-copy of a picture in the pool."""
     return made.novelty is not None and (made.novelty.percentile or 0.0) >= COPY
 
 
 def _vector(made: GeneratedImage) -> Vector:
-    assert made.image.vector is not None, "a draft has one"
+    assert made.image.vector is not None, "a generated image has a vector"
     return made.image.vector

@@ -1,13 +1,14 @@
-"""Whether a negative keeps out what it names, and what that costs, counted by the independent judge.
+"""Measure whether a negative prompt works, and what it costs, with the independent judge.
 
     python bench/negative.py [--pictures N] [--json FILE]
 
-Draws 2,000 test scenes (seeds that no training has seen) as a library. For 50 prompts makes pictures
-with the six default neighbours, without and with a negative, and counts in how many the judge
-(bench/judge.py) sees what the negative names, and how much of what the prompt names. The prompts
-(`negatives` in bench/prompts.json) are ones whose pictures show it about every second time without.
+The script draws 2,000 test scenes, whose seeds no training has seen, as a library. For 50 prompts it
+generates pictures with the six default neighbours, without and with a negative. It counts in how many the
+judge (bench/judge.py) sees the thing that the negative names, and how many of the attributes that the prompt
+names it sees. Without the negative, about every second picture of the prompts (`negatives` in
+bench/prompts.json) shows the thing.
 
-`--pictures`: how many of each prompt, each way; with one it takes some minutes.
+`--pictures` is the number of pictures for each prompt and way. With one it takes some minutes.
 """
 
 import argparse
@@ -33,12 +34,12 @@ from phosphene.query import parse
 from phosphene.recipes.lineage import rounded
 
 POOL = 2_000
-MOST_SHOWN, MOST_LOST = 0.25, 0.02  # what a negative that works keeps to
+MOST_SHOWN, MOST_LOST = 0.25, 0.02  # the limits for a negative that works
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A prompt, a negative, and the label that the judge gives to what is to be avoided."""
+    """A prompt, a negative, and the label of the thing that it should keep out."""
 
     task: Task
     negative: str
@@ -73,7 +74,7 @@ def pairs() -> list[Pair]:
 
 
 def measure(pool: Pool, some: Sequence[Pair], each: int) -> dict[str, Any]:
-    """The shares of pictures that show what is to be avoided, and of what the prompts name."""
+    """The shares of pictures that show the unwanted thing, and of the attributes that prompts name."""
     repeated = [pair for pair in some for _ in range(each)]
     tasks = [pair.task for pair in repeated]
     without, led = (make(pool, repeated, against=against) for against in (False, True))
@@ -91,7 +92,7 @@ def measure(pool: Pool, some: Sequence[Pair], each: int) -> dict[str, Any]:
 
 
 def make(pool: Pool, some: Sequence[Pair], *, against: bool) -> Seen:
-    """What the judge sees in a picture for each pair; its place is the seed, the same both ways."""
+    """Generate a picture for each pair, whose place is the seed both ways, and return the judge's labels."""
     seen: Seen = []
     for start in range(0, len(some), GROUP):
         group = enumerate(some[start : start + GROUP], start)
@@ -104,7 +105,7 @@ def make(pool: Pool, some: Sequence[Pair], *, against: bool) -> Seen:
 
 
 def plan(pool: Pool, pair: Pair, seed: int, negative: Sequence[str]) -> Plan:
-    """What `phosphene generate TEXT --negative …` asks of the generator."""
+    """Plan a picture as `phosphene generate TEXT --negative …` does."""
     vectors = tuple(rounded(pool.library.vector(parse(words))) for words in negative)
     request = Request(seed=seed, negative_vectors=vectors)
     plan = pool.library.generation.planner.at(
@@ -114,7 +115,7 @@ def plan(pool: Pool, pair: Pair, seed: int, negative: Sequence[str]) -> Plan:
 
 
 def avoided(some: Sequence[Pair], seen: Seen) -> float:
-    """How many of the pictures show what is to be avoided, in [0, 1]."""
+    """The share of pictures that show the unwanted thing, in [0, 1]."""
     return float(np.mean([pair.shows in labels for pair, labels in zip(some, seen, strict=True)]))
 
 

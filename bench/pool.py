@@ -1,4 +1,4 @@
-"""Drawn scenes as a library to measure in, texts to ask of it, and how their attributes are counted."""
+"""A library of drawn scenes to measure in, texts to search it with, and counts of their attributes."""
 
 import json
 import os
@@ -22,13 +22,13 @@ from phosphene.vectors import Vector
 
 FOLDER = Path("runs/quality")
 PROMPTS = Path(__file__).parent / "prompts.json"
-FEW = 500  # pictures that are drawn sooner than further processes start
-Found = list[list[bool]]  # of each text: which of the attributes that it names are there
+FEW = 500  # so few pictures are drawn faster by one process than by several
+Found = list[list[bool]]  # for each text, which of the attributes that it names are there
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A text, what it names, and the scene (its seed) that it was said of, if any."""
+    """A text, the attributes that it names, and the seed of the scene that it describes, if there is one."""
 
     text: str
     names: tuple[Label, ...]
@@ -37,7 +37,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Pool:
-    """A library of the scenes of some seeds; each file is named for its seed."""
+    """A library of the scenes of some seeds. Each file is named after its seed."""
 
     library: Library
     seeds: Sequence[int]
@@ -48,7 +48,7 @@ class Pool:
         return {seed_of(image): image for image in self.library.store.iterate(IMPORTED)}
 
     def others(self, task: Task) -> Filter:
-        """All images but the one that the text was said of."""
+        """All images except the one that the text describes."""
         own = [] if task.own is None else [self.images[task.own].id]
         return all_of(IMPORTED, Not(with_ids(own)))
 
@@ -57,7 +57,7 @@ class Pool:
         return rounded(self.library.vector(parse(task.text)))
 
     def nearest(self, task: Task, count: int) -> list[int]:
-        """The seeds of the pictures nearest to a text, its own left out."""
+        """The seeds of the pictures nearest to a text, without its own."""
         hits = self.library.store.near(self.vector(task), count, self.others(task))
         return [seed_of(hit.image) for hit in hits]
 
@@ -67,7 +67,7 @@ class Pool:
 
 
 def filled(folder: Path, seeds: Sequence[int]) -> Pool:
-    """The pool of these seeds; what is drawn and added already stays."""
+    """The pool of these seeds. Pictures that were drawn and added before stay."""
     library = phosphene.open(folder / "library", model="landscape", create=True)
     if library.store.count(IMPORTED) < len(seeds):
         workers = 1 if len(seeds) < FEW else os.cpu_count() or 1
@@ -81,38 +81,38 @@ def seed_of(image: Image) -> int:
 
 
 def caption_of(seed: int) -> Task:
-    """One of the scene's five captions; which one follows from the seed."""
+    """One of the scene's five captions, chosen by the seed."""
     caption = captions(compose(seed))[seed % 5]
     return Task(caption.text, caption.names, seed)
 
 
 def handwritten(which: str = "landscapes") -> list[Task]:
-    """Prompts that no template made, with what must be in the picture.
+    """Prompts that were written by hand, with the attributes that they name.
 
-    `unseen`: those of somebody who had seen neither the captions nor the other list.
+    The author of `unseen` had seen neither the captions nor the other list.
     """
     kept = json.loads(PROMPTS.read_text(encoding="utf-8"))[which]
     return [Task(one["text"], tuple((name, value) for name, value in one["names"])) for one in kept]
 
 
 def elsewhere() -> list[str]:
-    """Prompts about something else entirely."""
+    """Prompts about something other than landscapes."""
     texts: list[str] = json.loads(PROMPTS.read_text(encoding="utf-8"))["elsewhere"]
     return texts
 
 
 def truth(seed: int) -> frozenset[Label]:
-    """What the scene of a seed shows."""
+    """The labels of the scene of a seed."""
     return labels(compose(seed))
 
 
 def found(tasks: Iterable[Task], shown: Iterable[Iterable[Label]]) -> Found:
-    """Of each text's named attributes, which are among those shown."""
+    """For each text, which of the attributes that it names are shown."""
     return [[name in set(seen) for name in task.names] for task, seen in zip(tasks, shown, strict=True)]
 
 
 def share(answers: Found) -> float:
-    """How many of all the named attributes are there, in [0, 1]."""
+    """The share of all named attributes that are there, in [0, 1]."""
     return float(np.mean([answer for one in answers for answer in one]))
 
 
@@ -126,6 +126,6 @@ def by_kind(tasks: Sequence[Task], answers: Found) -> dict[str, float]:
 
 
 def kind_of(name: Label) -> str:
-    """A label's kind of attribute: a house's colour and a boat's are both `colour`."""
+    """The kind of attribute of a label. The colours of houses and boats are both of the kind `colour`."""
     attribute = name[0].split(".")[-1]
     return {"thing": "object", "sun": "sky", "moon": "sky"}.get(attribute, attribute)

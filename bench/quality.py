@@ -1,19 +1,20 @@
-"""How good the built-in models are, counted against the exact labels of drawn landscapes.
+"""Measure how good the built-in models are, by the exact labels of drawn landscapes.
 
     python bench/quality.py [--quick] [--captions N] [--json FILE] [--trained LIBRARY]
 
-Draws test scenes (seeds that no training has seen), makes a library of them, and counts:
-- retrieval: how often the fullest caption of 1,000 scenes finds its own picture first, or among ten;
-  and of all attributes that a caption (any of the five) names, how many its top hit shows;
-- generation: of the attributes that a caption names, how many an independent judge (bench/judge.py)
-  finds in the scene's real picture, in what is made from the text alone, and in what is made from
-  the text and its six nearest neighbours, the scene's own left out; the same in all candidates,
-  without a choice among them; how many pictures are near-copies of one that the generator was trained on;
-- the same for two lists of prompts that were written by hand (bench/prompts.json).
+The script draws test scenes, whose seeds no training has seen, and makes a library of them. It counts:
 
-`--quick`: a pool of 2,000 pictures and 100 captions instead of 20,000 and 500; minutes, not an hour.
-`--captions`: of how many captions pictures are made, which is most of the time.
-`--trained`: a library of the pictures that the generator was trained on; made in runs/ if not given.
+- Retrieval: how often the fullest caption of 1,000 scenes finds its own picture first, or among ten. And of
+  all attributes that a caption (any of the five) names, how many its top hit shows.
+- Generation: how many of the attributes that a caption names an independent judge (bench/judge.py) finds in
+  the scene's own picture, in a picture generated from the text alone, and in one generated from the text and
+  its six nearest neighbours without the scene's own. It also judges all candidates, and counts near-copies of
+  pictures that the generator was trained on.
+- The same for two lists of prompts that were written by hand (bench/prompts.json).
+
+`--quick` takes 2,000 pictures and 100 captions instead of 20,000 and 500, and minutes instead of an hour.
+`--captions` is the number of captions from which pictures are generated, which takes most of the time.
+`--trained` is a library of the pictures that the generator was trained on. By default it is made in runs/.
 """
 
 import argparse
@@ -31,7 +32,7 @@ import phosphene
 from phosphene.landscape.scenes import SEEDS
 from phosphene.library import Library
 
-TRAINED = range(1_000_000, 1_040_000)  # the shipped generator's scenes, as its card says
+TRAINED = range(1_000_000, 1_040_000)  # the scenes of the built-in generator, as its card says
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Extent:
     pool: int = 20_000
     pairs: int = 1_000
     captions: int = 500
-    prompts: int = 32  # of those written by hand, how many pictures are made of
+    prompts: int = 32  # how many handwritten prompts are used for pictures
     trained: int = 40_000
 
 
@@ -60,7 +61,7 @@ def main() -> None:
 
 
 def measure(extent: Extent, trained: Path | None, folder: Path) -> dict[str, dict[str, Any]]:
-    """All figures, in pools that are kept in `folder`."""
+    """Measure everything in pools that are kept in `folder`."""
     pool = filled(folder / f"pool-{extent.pool}", SEEDS["test"][: extent.pool])
     learnt = phosphene.open(trained) if trained else trained_on(extent.trained, folder)
     tasks = [caption_of(seed) for seed in pool.seeds[-extent.captions :]]
@@ -75,13 +76,13 @@ def measure(extent: Extent, trained: Path | None, folder: Path) -> dict[str, dic
 
 
 def trained_on(count: int, folder: Path) -> Library:
-    """A library of so many of the scenes that the generator was trained on, evenly chosen."""
+    """A library of `count` evenly chosen scenes that the generator was trained on."""
     seeds = TRAINED[:: max(1, len(TRAINED) // count)]
     return filled(folder / f"trained-{len(seeds)}", seeds).library
 
 
 def flat(figures: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    """A line for every figure, with its full name; plain numbers of one kind share a line."""
+    """Yield a line for every figure with its full name. Plain numbers of one kind share a line."""
     for name, value in figures.items():
         if isinstance(value, dict) and any(isinstance(one, dict | list) for one in value.values()):
             yield from flat(value, f"{before}{name} ")
@@ -90,7 +91,7 @@ def flat(figures: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]
 
 
 def _told(value: Any) -> str:
-    """Shares with three digits."""
+    """Write a figure. Shares have three digits."""
     if isinstance(value, dict):
         return ", ".join(f"{name} {_told(one)}" for name, one in value.items())
     if isinstance(value, list):

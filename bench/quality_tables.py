@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from runs import figures, shares, table
+from runs import Run, shares, table
 
 KINDS = {
     "time": "time of day",
@@ -19,9 +19,9 @@ KINDS = {
 }
 
 
-def retrieval() -> str:
-    """What a search finds."""
-    found = figures("quality")["retrieval"]
+def retrieval(run: Run) -> str:
+    """How well a search finds pictures."""
+    found = run.figures["retrieval"]
     prompts, unseen = found["prompts"], found["unseen"]
     rows = [
         (
@@ -41,15 +41,15 @@ def _written(prompts: Mapping[str, Any], by: str) -> str:
     return f"It shows what {prompts['prompts']} prompts name that were written {by} ({possible} is possible)."
 
 
-def retrieval_by_kind() -> str:
-    """The third row of the table above, by what is named."""
-    shares = figures("quality")["retrieval"]["attributes_at_1_by_kind"]
+def retrieval_by_kind(run: Run) -> str:
+    """The third row of that table for each kind of attribute."""
+    shares = run.figures["retrieval"]["attributes_at_1_by_kind"]
     return table(list(KINDS.values()), [[f"{shares[kind]:.2f}" for kind in KINDS]])
 
 
-def scores() -> str:
+def scores(run: Run) -> str:
     """How the top scores of prompts about landscapes and about something else differ."""
-    found = figures("quality")["retrieval"]
+    found = run.figures["retrieval"]
     middle = found["scores"]["quantiles"].index(0.5)
     here, there = (found["scores"][name][middle] for name in ("landscapes", "elsewhere"))
     return (
@@ -59,9 +59,9 @@ def scores() -> str:
     )
 
 
-def generation() -> str:
-    """What generated pictures show, by the judge."""
-    made = figures("quality")["generation"]
+def generation(run: Run) -> str:
+    """How much of their captions generated pictures show, by the judge."""
+    made = run.figures["generation"]
     unchosen, unseen = made["unchosen"], made["unseen"]
     return table(
         ("pictures", "from the text alone", "from text and neighbours", "95 % interval of the difference"),
@@ -78,18 +78,18 @@ def _judged(made: Mapping[str, Any]) -> list[str]:
     return [*shares(made, "judge_on_text", "judge_on_text_and_neighbours"), gain]
 
 
-def real() -> str:
-    """What the judge finds in pictures that nobody generated."""
-    made = figures("quality")["generation"]
+def real(run: Run) -> str:
+    """How much the judge finds in drawn pictures."""
+    made = run.figures["generation"]
     return (
         f"Of what the captions name, the judge finds {made['judge_on_real']:.3f} in the scenes' own drawn\n"
         f"pictures and {made['judge_on_nearest']:.3f} in the nearest other picture of the library."
     )
 
 
-def generation_by_kind() -> str:
-    """The same by what is named."""
-    kinds = figures("quality")["generation"]["by_kind"]
+def generation_by_kind(run: Run) -> str:
+    """The same for each kind of attribute."""
+    kinds = run.figures["generation"]["by_kind"]
     ways = ("text", "text_and_neighbours", "nearest", "real")
     rows = [
         (title, kinds[kind]["named"], *(f"{kinds[kind][way]:.2f}" for way in ways))
@@ -100,9 +100,9 @@ def generation_by_kind() -> str:
     )
 
 
-def left_open() -> str:
-    """How often a picture shows what most neighbours show, where the caption does not say."""
-    made = figures("quality")["generation"]
+def left_open(run: Run) -> str:
+    """How often a picture shows what most neighbours show, if the caption does not say."""
+    made = run.figures["generation"]
     text, near = (made["left_open"][way] for way in ("text", "text_and_neighbours"))
     rows = [
         (KINDS[kind], f"{text[kind]:.2f}", f"{near[kind]:.2f}")
@@ -115,9 +115,9 @@ def left_open() -> str:
     )
 
 
-def copies() -> str:
+def copies(run: Run) -> str:
     """How many pictures are near-copies."""
-    made = figures("quality")["generation"]
+    made = run.figures["generation"]
     trained, pool = (round(made[name] * made["captions"]) for name in ("near_copies", "near_copies_of_pool"))
     return table(
         (f"near-copies among the {made['captions']} pictures", "count"),

@@ -1,6 +1,6 @@
-"""What a bench writes with `--json`: its figures, and how, when and on what machine they were measured.
+"""Records the figures of a bench for `--json`, with the command, the date and the machine.
 
-`docs/benchmarks.md` is written from these files, by `bench/tables.py`.
+`bench/tables.py` writes `docs/benchmarks.md` from these files.
 """
 
 import json
@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-# Of processes that were running or waiting before the bench began, averaged over the last minute.
+# The processes that were running or waiting before the bench began, on average over the last minute.
 LOAD = os.getloadavg()[0]
 
 
 def write(path: Path, figures: Any) -> None:
-    """Write the figures of the script that is running to a file, whose folder may be missing."""
+    """Write the figures of the running script to a file, and make its folder if necessary."""
     content = {
         "command": command(path),
         "date": datetime.now(UTC).date().isoformat(),
@@ -29,7 +29,7 @@ def write(path: Path, figures: Any) -> None:
 
 
 def command(path: Path) -> str:
-    """The command that was called, without `--json FILE`, and the threads that torch was held to."""
+    """The command without `--json FILE`, and the limit on torch's threads if there is one."""
     threads = os.environ.get("OMP_NUM_THREADS")
     words = [word for word in sys.argv[1:] if word not in ("--json", str(path), f"--json={path}")]
     call = shlex.join(["python", f"bench/{Path(sys.argv[0]).name}", *words])
@@ -37,7 +37,7 @@ def command(path: Path) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """The processor, its cores, the memory, the versions, and how busy it was before the bench began."""
+    """The processor, cores, memory and versions of this machine, and its load before the bench began."""
     from importlib.metadata import version
 
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -53,7 +53,7 @@ def machine() -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """Its name and, since names of rented machines are vague, the widest vectors it computes with."""
+    """The name of the processor and its widest vector instructions, as names on rented machines are vague."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

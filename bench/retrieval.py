@@ -1,4 +1,4 @@
-"""What a search finds, counted against exact labels."""
+"""Counts what a search finds, by the exact labels of scenes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 def retrieval(pool: Pool, pairs: int) -> dict[str, Any]:
     """R@1 and R@10 of the fullest captions of `pairs` scenes, among those scenes.
 
-    And of the attributes that one caption of each names, how many its top hit in the whole pool shows.
+    For one caption of each it also counts how many of its attributes the top hit in the whole pool shows.
     """
     seeds = pool.seeds[:pairs]
     ranks = np.array(ranks_of(pool, seeds))
@@ -33,7 +33,7 @@ def retrieval(pool: Pool, pairs: int) -> dict[str, Any]:
 
 
 def ranks_of(pool: Pool, seeds: Sequence[int]) -> list[int]:
-    """Where the fullest caption of each scene finds it among all of them: 0 is first, 10 not in ten."""
+    """The rank at which the fullest caption of each scene finds it. 0 is first, and 10 means not in ten."""
     among = with_ids(pool.images[seed].id for seed in seeds)
     ranks = []
     for seed in seeds:
@@ -49,7 +49,7 @@ def top(pool: Pool, text: str) -> int:
 
 
 def prompted(pool: Pool, tasks: Sequence[Task]) -> dict[str, Any]:
-    """The same for prompts that no template made; `possible` is what the best picture of the pool shows."""
+    """The same counts for handwritten prompts. `possible` is the share that the best pictures would show."""
     there = [truth(seed) for seed in pool.seeds]
     best = [max(sum(name in scene for name in task.names) for scene in there) for task in tasks]
     answers = found(tasks, [truth(top(pool, task.text)) for task in tasks])
@@ -70,7 +70,7 @@ def left(task: Task, answers: Sequence[bool]) -> list[str]:
 
 
 def scores(pool: Pool, landscapes: Sequence[str], elsewhere: Sequence[str]) -> dict[str, Any]:
-    """The top scores of prompts about landscapes and of prompts about something else entirely."""
+    """The top scores of prompts about landscapes and of prompts about something else."""
     here, there = (
         np.array([pool.library.search(text, 1)[0].score for text in texts])
         for texts in (landscapes, elsewhere)
@@ -79,5 +79,5 @@ def scores(pool: Pool, landscapes: Sequence[str], elsewhere: Sequence[str]) -> d
         "quantiles": list(QUANTILES),
         "landscapes": np.quantile(here, QUANTILES).round(3).tolist(),
         "elsewhere": np.quantile(there, QUANTILES).round(3).tolist(),
-        "told_apart": float(np.mean(here[:, None] > there)),  # of all pairs, the landscape scores higher
+        "told_apart": float(np.mean(here[:, None] > there)),  # pairs in which the landscape is higher
     }

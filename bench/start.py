@@ -1,4 +1,4 @@
-"""How soon the command line answers: `--help`, a first search, a repeated search.
+"""Measure how soon the command line answers `--help`, a first search and a repeated search.
 
     python bench/start.py -L demo/library [--runs 7] [--json FILE]
 
@@ -20,7 +20,7 @@ from typing import Any
 
 import record
 
-HELP_AT_MOST = 3.0  # times `python -c "import click"`
+HELP_AT_MOST = 3.0  # how many times as long as `python -c "import click"` it may take
 Seconds = tuple[float, float]  # by the clock, and of the CPU
 
 
@@ -60,7 +60,7 @@ def _named(what: str, seconds: Seconds) -> dict[str, float]:
 
 
 def _alternating(commands: list[list[str]], runs: int) -> list[Seconds]:
-    """The median of each command, run in turns so that a busy moment hits them alike."""
+    """The median of each command. They run in turns, so that a busy moment hits them alike."""
     times = [[_seconds(command) for command in commands] for _ in range(runs)]
     return [_median(column) for column in zip(*times, strict=True)]
 
@@ -70,7 +70,7 @@ def _median(times: Sequence[Seconds]) -> Seconds:
 
 
 def _seconds(command: list[str]) -> Seconds:
-    """Of the clock, and of the CPU."""
+    """The seconds of a command, by the clock and of the CPU."""
     started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     elapsed, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -85,7 +85,7 @@ def _arguments() -> argparse.Namespace:
         "-L", "--library", type=Path, default=Path("demo/library"), help="a library that holds images"
     )
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
 

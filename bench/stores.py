@@ -1,14 +1,14 @@
-"""How fast a store takes images and finds them, and how many of the true neighbours it finds.
+"""Measure how fast a store takes and finds images, and how many of the true neighbours it finds.
 
     python bench/stores.py [--sizes 10000 100000] [--dimension 512] [--json FILE]
 
-LanceDB in a temporary folder and, where the tests' server is on this machine (`make weaviate`), one
-Weaviate, filled through `upsert` in batches of 256 with thumbnails, as `add` does it. Vectors have 24
-latent dimensions and some noise, as embeddings have few that matter; on uniformly random ones every index
-looks bad. Queries are new ones of the same kind. Recall counts how many of the ten nearest by brute force
-in numpy are found. CPU times are of this script and Weaviate's process together. `indexed` is the largest
-size again, with the index that LanceStore builds above 100,000 images; Weaviate always has one. Memory is
-that of this script, its vectors included, and of Weaviate's process.
+The stores are LanceDB in a temporary folder and, if the tests' server is installed (`make weaviate`), one
+Weaviate. They are filled by `upsert` in batches of 256 with thumbnails, as `add` does it. The vectors have 24
+latent dimensions and some noise, because only few dimensions of embeddings matter, and with uniformly random
+vectors every index looks bad. The queries are new vectors of the same kind. Recall counts how many of the ten
+nearest by brute force in numpy are found. CPU times are those of this script and Weaviate's process together.
+`indexed` is the largest size with the index that LanceStore builds above 100,000 images. Weaviate always has
+an index. Memory is that of this script with its vectors, or of Weaviate's process.
 """
 
 import argparse
@@ -41,7 +41,7 @@ from weaviate_server import HOW, Server, binary
 BATCH = 256
 QUERIES = 100
 NEIGHBOURS = 10
-THUMBNAIL = 5_000  # bytes: a JPEG of 192 pixels
+THUMBNAIL = 5_000  # bytes, as in a JPEG of 192 pixels
 
 Columns = dict[str, dict[str, float]]
 
@@ -56,7 +56,7 @@ class Place:
     process: int | str
 
     def spent(self) -> float:
-        """CPU seconds of this script and, where it is another process, of the store's."""
+        """The CPU seconds of this script and of the store's process, if that is another one."""
         if self.process == "self":
             return time.process_time()
         fields = Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()
@@ -70,7 +70,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         served: Columns = {}
-        if binary():  # first: LanceDB does not like it when its process starts another one
+        if binary():  # this comes first, because LanceDB warns when its process starts another one
             served = weaviate(folder / "weaviate", space, vectors, sizes)
         else:
             print(f"without Weaviate: {HOW}", file=sys.stderr)
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def lance(folder: Path, space: Space, vectors: Vectors, sizes: list[int]) -> Columns:
-    """The figures of the embedded store, at the largest size with an index, too."""
+    """The figures of the embedded store, also with an index at the largest size."""
     store = LanceStore.create(folder, space)
     columns = measure(Place("LanceDB", store, folder, "self"), vectors, sizes)
     indexed = LanceStore.open(folder, upkeep=Upkeep(exact_up_to=sizes[-1] - 1))
@@ -92,7 +92,7 @@ def lance(folder: Path, space: Space, vectors: Vectors, sizes: list[int]) -> Col
 
 
 def weaviate(folder: Path, space: Space, vectors: Vectors, sizes: list[int]) -> Columns:
-    """The figures of one server that is started here."""
+    """The figures of a server, which is started and stopped here."""
     from phosphene.store.weaviate.store import WeaviateStore
 
     with _running(Server(folder)) as server:
@@ -131,7 +131,7 @@ def measure(place: Place, vectors: Vectors, sizes: list[int]) -> Columns:
 
 
 def _asked(place: Place, vectors: Vectors) -> dict[str, float]:
-    """What reading costs (ms), and how much is found."""
+    """The milliseconds of reading and searching, and the recall."""
     store = place.store
     queries = _vectors(QUERIES, vectors.shape[1], seed=1)
     true = [set(np.argsort(-scores)[:NEIGHBOURS]) for scores in queries @ vectors.T]
@@ -163,7 +163,7 @@ def _asked(place: Place, vectors: Vectors) -> dict[str, float]:
 
 
 def _weighed(place: Place) -> dict[str, float]:
-    """What the store takes up, on disk and of memory at most so far."""
+    """The space that the store takes on the disk, and its peak memory so far."""
     peak = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{place.process}/status").read_text())
     assert peak is not None, "Linux says so"
     files = [each for each in place.folder.rglob("*") if each.is_file()]
@@ -211,15 +211,15 @@ def _vectors(count: int, dimension: int, seed: int) -> Vectors:
     return vectors
 
 
-def _milliseconds(deed: Callable[[int], Any]) -> tuple[float, float]:
-    """The median and the 95th percentile of a deed, done once for each query."""
-    times = [1000 * _seconds(lambda: deed(number)) for number in range(QUERIES)]  # noqa: B023
+def _milliseconds(work: Callable[[int], Any]) -> tuple[float, float]:
+    """The median and the 95th percentile of some work, which is done once for each query."""
+    times = [1000 * _seconds(lambda: work(number)) for number in range(QUERIES)]  # noqa: B023
     return statistics.median(times), float(np.percentile(times, 95))
 
 
-def _seconds(deed: Callable[[], Any]) -> float:
+def _seconds(work: Callable[[], Any]) -> float:
     started = time.perf_counter()
-    deed()
+    work()
     return time.perf_counter() - started
 
 
@@ -237,7 +237,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--dimension", type=int, default=512)
-    parser.add_argument("--json", type=Path, help="write the figures there, too")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
 
 

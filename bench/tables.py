@@ -1,15 +1,15 @@
-"""The tables of `docs/benchmarks.md` on speed, size and safety, written from `runs/*.json`.
+"""The tables of `docs/benchmarks.md` on speed, size and safety, from the runs in `runs/*.json`.
 
-`cog` calls these functions (`make docs`), and a test fails when a page and the files differ. So no figure
-in them is typed.
+`make docs` calls these functions by cog, and a test fails if a page and the runs differ. So no figure is
+typed by hand.
 """
 
-from runs import figures, idle, shares, table
+from runs import Run, shares, table
 
 
-def negative() -> str:
-    """What a negative prompt keeps out."""
-    found = figures("negative")
+def negative(run: Run) -> str:
+    """How well a negative prompt works."""
+    found = run.figures
     return table(
         ("", "without", "with `--negative`"),
         [
@@ -20,11 +20,11 @@ def negative() -> str:
     )
 
 
-def generating() -> str:
-    """What surrounds the bare generator."""
-    found = figures("generate")
+def generating(run: Run) -> str:
+    """What `Library.generate` costs besides the bare generator."""
+    found = run.figures
     pictures, candidates = found["pictures a call"], found["candidates a picture"]
-    units = {"CPU s": "ratio of CPU s"} | ({"s": "ratio"} if idle("generate") else {})
+    units = {"CPU s": "ratio of CPU s"} | ({"s": "ratio"} if run.idle else {})
     rows = {"the bare generator": "bare generator", "`Library.generate`": "search to stored"}
     return table(
         (f"{pictures} pictures, each the best of {candidates} candidates", *units),
@@ -38,16 +38,16 @@ def generating() -> str:
     )
 
 
-def adding() -> str:
+def adding(run: Run) -> str:
     """How fast pictures are added."""
-    models = figures("add")
+    models = run.figures
     rows = {
         "pictures": "pictures added",
         "decode, ms": "decoding, CPU ms a picture",
         "preprocess, ms": "preprocessing, CPU ms a picture",
         "forward, ms": "forward pass, CPU ms a picture",
         "end to end, ms": "`Library.add`, CPU ms a picture",
-        **({"images/s": "pictures/s"} if idle("add") else {}),
+        **({"images/s": "pictures/s"} if run.idle else {}),
         "of the CPU time": "three steps ÷ `Library.add`, by CPU time",
     }
     return table(
@@ -56,9 +56,9 @@ def adding() -> str:
     )
 
 
-def stores() -> str:
-    """What both stores can do."""
-    columns = figures("stores")
+def stores(run: Run) -> str:
+    """The speed and the size of both stores."""
+    columns = run.figures
     seconds = {
         "adds/s": "images added a second",
         "near 10, p50 ms": "the ten nearest, ms (p50)",
@@ -67,7 +67,7 @@ def stores() -> str:
     rows = {
         "add, CPU ms": "adding an image, CPU ms",
         "near 10, CPU ms": "the ten nearest, CPU ms",
-        **(seconds if idle("stores") else {}),
+        **(seconds if run.idle else {}),
         "recall@10": "of the true ten nearest are found",
         "on disk, MB": "on the disk, MB",
         "peak memory, MB": "memory at most, MB",
@@ -81,11 +81,11 @@ def stores() -> str:
     )
 
 
-def serving() -> str:
-    """The module for Weaviate against the stock container's way."""
-    rows = figures("inference")
+def serving(run: Run) -> str:
+    """The module for Weaviate compared with the stock container."""
+    rows = run.figures
     stock = {one["clients"]: one["requests/s"] for one in rows if one["service"] == "stock"}
-    units = ("requests/s", "p50 ms", "p95 ms") if idle("inference") else ()
+    units = ("requests/s", "p50 ms", "p95 ms") if run.idle else ()
     return table(
         ("clients", "service", "requests/s, of stock", "CPU ms a request", *units),
         [
@@ -100,34 +100,34 @@ def serving() -> str:
     )
 
 
-def starting() -> str:
+def starting(run: Run) -> str:
     """How soon the command line answers."""
-    found = figures("start")
+    found = run.figures
     rows = {
         '`python -c "import click"`': "import click",
         "`phosphene --help`": "--help",
         "a search for new words, which loads the model": "first search",
         "the same search again": "repeated search",
     }
-    units = ("CPU s", "s") if idle("start") else ("CPU s",)
+    units = ("CPU s", "s") if run.idle else ("CPU s",)
     return table(
         ("a process of its own", *units),
         [(title, *(f"{found[f'{name}, {unit}']:.2f}" for unit in units)) for title, name in rows.items()],
     )
 
 
-def kills() -> str:
-    """What is left after kills and damage."""
+def kills(run: Run) -> str:
+    """How many commits survive kills and damage."""
     rows = [
         (name, found["tries"], f"{found['promised']:,}", f"{found['kept']:,}")
-        for name, found in figures("kills").items()
+        for name, found in run.figures.items()
         if found["tries"]
     ]
     return table(("what was stopped", "times", "reported as committed", "there afterwards"), rows)
 
 
 def _rounded(value: float | None) -> str:
-    """Three digits that count; nothing where a column has no such figure."""
+    """A figure with three significant digits, or nothing if a column has no such figure."""
     if value is None:
         return ""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

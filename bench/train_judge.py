@@ -3,12 +3,12 @@
     python bench/train_judge.py --minutes 43 --out bench/judge.safetensors
     python bench/train_judge.py --minutes 20 --seed 1 --out runs/judge-twin.safetensors
 
-The pictures are degraded as generated pictures are: blurred, noisy, compressed and off-colour. The twin
-(`--seed 1`) has other scenes and another width. Run the same command again to continue a training that was
-killed. The first command made the committed judge, on a quarter of one CPU core.
+The pictures are degraded like generated ones: blurred, noisy, compressed and off-colour. The twin (`--seed
+1`) has other scenes and another width. Run the same command again to continue a training that was killed.
+The first command made the committed judge, on a quarter of one CPU core.
 
-Each picture is asked all questions. Beside the answers the judge learns where every thing is, which teaches
-it from few pictures to count and to tell which thing has which colour.
+The judge learns the answers to all questions for each picture. It also learns where every thing is, so that
+it needs few pictures to learn to count, and to tell which thing has which colour.
 """
 
 import argparse
@@ -36,10 +36,10 @@ from phosphene.training.run import Run
 
 FOLDER = Path("runs/judge")
 FIRST = (5_000_000, 6_000_000)  # the judge's training seeds, and its twin's; a generator's are below
-CHUNK = 1000  # pictures a file; the first chunk is held out
+CHUNK = 1000  # pictures in a file; the first chunk is held out
 BATCH, RATES = 32, {"muon": 0.02, "adamw": 2e-3}
 SHIFT = 3  # pixels, at most
-HARD = {"birds": 4.0}  # how much more an answer counts: birds are a few pixels, and hardly learnt otherwise
+HARD = {"birds": 4.0}  # weights of answers; birds are a few pixels, and hardly learnt otherwise
 
 
 def main() -> None:
@@ -59,8 +59,8 @@ def main() -> None:
 def train_judge(
     minutes: float, pictures: int, seed: int, out: Path, *, folder: Path = FOLDER, chunk: int = CHUNK
 ) -> float:
-    """Train a judge and write it; the share of named attributes that it finds in held-out scenes."""
-    torch.set_num_threads(1)  # the other core is for whoever trains a generator
+    """Train and write a judge. Returns the share of named attributes that it finds in held-out scenes."""
+    torch.set_num_threads(1)  # leaves the other cores free, for example to train a generator
     torch.manual_seed(seed)
     judge = torch.nn.Module.to(Judge(WIDTHS[seed]).train(), memory_format=torch.channels_last)
     seeds = range(FIRST[seed], FIRST[seed] + chunk + pictures)
@@ -81,7 +81,7 @@ def train_judge(
 
 
 def new_optimizers(judge: Judge) -> dict[str, torch.optim.Optimizer]:
-    """Muon for the convolutions inside, AdamW for the rest."""
+    """Muon for the inner convolutions, and AdamW for the rest."""
     inside = [w for name, w in judge.look.named_parameters() if w.ndim == 4 and name != "0.weight"]
     chosen = {id(weight) for weight in inside}
     rest = [weight for weight in judge.parameters() if id(weight) not in chosen]
@@ -94,7 +94,7 @@ def new_optimizers(judge: Judge) -> dict[str, torch.optim.Optimizer]:
 def learn(
     judge: Judge, optimizers: dict[str, torch.optim.Optimizer], pictures: Tensor, right: Tensor, where: Tensor
 ) -> float:
-    """Take one step; the loss."""
+    """Take one step, and return the loss."""
     with torch.autocast("cpu", torch.bfloat16, enabled=halves("cpu")):
         logits, heat = judge(pictures.contiguous(memory_format=torch.channels_last))
     losses = [
@@ -113,7 +113,7 @@ def learn(
 
 
 class JudgeDataset:
-    """The pictures of scenes in memory, with the answers and the places."""
+    """Pictures of scenes in memory, with the answers and the places of things."""
 
     def __init__(self, seeds: range, pictures: NDArray[np.uint8]) -> None:
         scenes = [compose(seed) for seed in seeds]
@@ -128,7 +128,7 @@ class JudgeDataset:
                     self.places[row, KINDS.index(thing.kind), line, column] = True
 
     def batch(self, random: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Spoilt pictures (b, 3, SIDE, SIDE), answers (b, questions), places (b, kinds, CELLS, CELLS)."""
+        """Degraded pictures (b, 3, SIDE, SIDE), answers (b, questions), places (b, kinds, CELLS, CELLS)."""
         chosen = random.integers(len(self.pictures), size=BATCH)
         pictures = np.stack([spoilt(self.pictures[index], random) for index in chosen])
         places = self.places[chosen].float()
@@ -139,7 +139,7 @@ class JudgeDataset:
 
 
 def drawn(seeds: range, folder: Path, chunk: int) -> NDArray[np.uint8]:
-    """Pictures (n, SIDE, SIDE, 3) of the scenes of these seeds, drawn once and kept in files of a chunk."""
+    """Pictures (n, SIDE, SIDE, 3) of these scenes. They are drawn once and kept in files of a chunk each."""
     parts = []
     for first in range(seeds.start, seeds.stop, chunk):
         path = folder / f"{first}.npy"
@@ -152,12 +152,12 @@ def drawn(seeds: range, folder: Path, chunk: int) -> NDArray[np.uint8]:
 
 
 def small(seed: int) -> NDArray[np.uint8]:
-    """A scene's picture, drawn larger so that fine lines come out as they do in large pictures."""
+    """The picture of a scene. It is drawn larger and shrunk, so that fine lines look as in large pictures."""
     return np.asarray(draw(compose(seed), 2 * SIDE).reduce(2))
 
 
 def spoilt(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np.uint8]:
-    """A picture as a generator might have made it: shifted, off-colour, blurred, compressed, noisy."""
+    """Degrade a picture as a generator might: shift, discolour, blur, compress it and add noise."""
     row, column = random.integers(2 * SHIFT + 1, size=2)
     wide = np.pad(pixels, ((SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0)), mode="edge")
     picture = Image.fromarray(wide[row : row + SIDE, column : column + SIDE])
@@ -172,7 +172,7 @@ def spoilt(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np
 
 
 def worsenings(picture: Picture, random: np.random.Generator) -> Iterator[Picture]:
-    """The picture, perhaps blurred, then perhaps made smaller and larger again, or compressed."""
+    """Perhaps blur the picture, and then perhaps resample or compress it. Yields it after each change."""
     if random.random() < 0.3:
         picture = picture.filter(ImageFilter.GaussianBlur(random.uniform(0.3, 1.2)))
         yield picture
@@ -188,7 +188,7 @@ def worsenings(picture: Picture, random: np.random.Generator) -> Iterator[Pictur
 
 
 def exam(judge: Judge, seeds: range, pixels: NDArray[np.uint8]) -> float:
-    """The share of the attributes named by the fullest captions that it finds in unspoilt pictures."""
+    """The share of the attributes in the fullest captions that a judge finds in good pictures."""
     pictures = [Image.fromarray(picture) for picture in pixels]
     found = [
         name in seen

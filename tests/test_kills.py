@@ -1,4 +1,4 @@
-"""A small version of `bench/kills.py`: after kills and damage nothing is lost that was reported as kept."""
+"""A small run of `bench/kills.py`. Nothing that was reported as committed may be lost by kills and damage."""
 
 import json
 import subprocess
@@ -9,7 +9,7 @@ BENCH = Path(__file__).parents[1] / "bench" / "kills.py"
 SMALL = ("--kills", "5", "--truncations", "3", "--minutes", "5")
 
 
-def test_what_was_reported_as_committed_is_there_after_kills_and_repairs(tmp_path: Path) -> None:
+def test_reported_commits_survive_kills_and_repairs(tmp_path: Path) -> None:
     found = tmp_path / "kills.json"
     command = [sys.executable, str(BENCH), *SMALL, "--json", str(found)]
     ended = subprocess.run(command, capture_output=True, text=True)

@@ -64,6 +64,7 @@ class Maker:
     embedder: Embedder
     store: Store
     folder: Path
+    commit_seconds: float = COMMIT_SECONDS
 
     def make(
         self, plans: Sequence[Plan], on_step: OnStep | None = None, *, keeper: Keeper | None = None
@@ -91,7 +92,7 @@ class Maker:
         try:
             for finished in choose(plans, self.generator, self.embedder, on_step):
                 waiting.append(finished)
-                if time.monotonic() - since > COMMIT_SECONDS:
+                if time.monotonic() - since > self.commit_seconds:
                     yield self._recorded(waiting)
                     waiting, since = [], time.monotonic()
         except (Exception, KeyboardInterrupt):  # is raised again once the finished pictures are stored
