@@ -26,6 +26,7 @@ class HubServer:
         self.ignores_ranges = False
         self.gated: set[str] = set()
         self.sizes: dict[str, int] = {}  # other sizes than the files have
+        self.licences: dict[str, str] = {}
         self.listings: dict[str, Any] = {}  # other descriptions of repositories than the true ones
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
 
@@ -79,7 +80,8 @@ class _Handler(BaseHTTPRequestHandler):
         folder = self.hub.repositories.get(repository)
         if folder is None:
             return self.refuse(401, "RepoNotFound")
-        listing = self.hub.listings.get(repository, self.hub.listing(folder))
+        card = {"cardData": {"license": self.hub.licences.get(repository)}}
+        listing = self.hub.listings.get(repository, card | self.hub.listing(folder))
         self.answer(200, json.dumps(listing).encode())
 
     def send(self, repository: str, path: str) -> None:

@@ -1,4 +1,4 @@
-"""The catalogue finds checkpoints by their names: registered ones, and those in the hub's cache."""
+"""The catalogue lists models, fetches them, finds them by their names, and deletes what it has fetched."""
 
 import shutil
 from collections.abc import Callable
@@ -6,11 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from command import lines, run
+from hub_server import HubServer
 from phosphene import catalogue
 from phosphene.catalogue import registrations
+from phosphene.catalogue.choice import chosen
+from phosphene.catalogue.fetching import order
+from phosphene.catalogue.offers import Part
 from phosphene.catalogue.registrations import Registered
 from phosphene.errors import ModelError
+from phosphene.generators import open_generator
 from phosphene.generators.diffusers.families import FAMILIES
+from phosphene.generators.diffusers.loading import load
+from phosphene.hub import RemoteFile, Repository
+from phosphene.records import Space
 
 COMMIT = "5" * 40
 Checkpoint = Callable[[str], Path]
@@ -41,13 +50,13 @@ def test_a_registered_checkpoint_is_found_by_its_name(tmp_path: Path) -> None:
     registrations.register(entry)
     assert registrations.registered() == {"dreamy": entry}
     assert catalogue.find("dreamy") == tmp_path / "dreamy.safetensors"
-    registrations.forget("dreamy")
+    registrations.unregister("dreamy")
     assert catalogue.find("dreamy") is None
 
 
 def test_a_damaged_list_of_checkpoints_is_named(own_home: Path) -> None:
     own_home.mkdir()
-    for content in ("{", "[]", '{"dreamy": {"family": "sd15"}}', '{"dreamy": 3}'):
+    for content in ("{", "[]", "{}", '{"added": {"a": 3}, "fetched": {}, "brought": []}'):
         (own_home / "generators.json").write_text(content)
         with pytest.raises(ModelError, match=r"generators\.json.*is damaged"):
             catalogue.find("dreamy")
@@ -59,6 +68,17 @@ def test_a_family_is_found_in_the_cache_of_the_hub(checkpoint: Checkpoint, own_h
     assert catalogue.find("sd15") == snapshot
     (snapshot / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     assert catalogue.find("sd15") is None
+
+
+def test_a_family_that_is_not_here_says_how_to_fetch_it(tmp_path: Path) -> None:
+    for name, facts in (
+        ("sd15", "sd15` (5.0 GB, licence: CreativeML OpenRAIL-M)"),
+        ("flux1", "flux1` (36.4 GB, licence: FLUX.1 [dev] Non-Commercial License, no commercial use)"),
+        ("hf:somebody/dreamy", "hf:somebody/dreamy`"),
+    ):
+        with pytest.raises(ModelError, match="is not on this machine") as caught:
+            open_generator(name, tmp_path, Space("other", "other", 8))
+        assert caught.value.hint.startswith(f"run `phosphene models fetch {facts}")
 
 
 def test_the_parts_beside_a_checkpoint_are_found(checkpoint: Checkpoint, own_home: Path) -> None:
@@ -75,3 +95,170 @@ def test_the_image_encoder_of_kandinsky_is_found_in_its_prior(checkpoint: Checkp
     source = checkpoint("kandinsky22") / "image_encoder"
     snapshot = cache(own_home, "kandinsky-community/kandinsky-2-2-prior", source, "image_encoder")
     assert catalogue.beside(FAMILIES["kandinsky22"]).image_encoder == snapshot / "image_encoder"
+
+
+# ── what is fetched ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def sd15(hub: HubServer, checkpoint: Checkpoint) -> HubServer:
+    """A hub with a tiny Stable Diffusion 1.5, its IP-Adapter with an image encoder, and much else."""
+    hub.repositories[FAMILIES["sd15"].repository] = checkpoint("sd15")
+    hub.repositories["h94/IP-Adapter"] = checkpoint("ip_adapter_sd15").parent.parent
+    return hub
+
+
+def names(name: str) -> list[str]:
+    """The files of an offer, as they would be fetched."""
+    found = catalogue.offer(name)
+    assert found
+    return [f"{repository.name}/{file.path}" for repository, file in order(found).files]
+
+
+def test_a_generator_comes_with_its_adapter_and_the_image_encoder(sd15: HubServer) -> None:
+    assert set(names("sd15")) - set(names("ip-adapter-sd15")) == {
+        f"{FAMILIES['sd15'].repository}/{path}"
+        for path in (
+            "model_index.json",
+            "scheduler/scheduler_config.json",
+            "text_encoder/config.json",
+            "text_encoder/model.safetensors",
+            "tokenizer/merges.txt",
+            "tokenizer/tokenizer.json",
+            "tokenizer/tokenizer_config.json",
+            "tokenizer/vocab.json",
+            "unet/config.json",
+            "unet/diffusion_pytorch_model.safetensors",
+            "vae/config.json",
+            "vae/diffusion_pytorch_model.safetensors",
+        )
+    }
+    assert set(names("ip-adapter-sd15")) == {
+        f"h94/IP-Adapter/models/{path}"
+        for path in (
+            "ip-adapter_sd15.safetensors",
+            "image_encoder/config.json",
+            "image_encoder/model.safetensors",
+        )
+    }
+
+
+def test_fetching_brings_a_checkpoint_that_is_found_and_is_whole(sd15: HubServer) -> None:
+    fetched = lines("models", "fetch", "sd15")[0]
+    assert fetched["path"] == str(catalogue.find("sd15"))
+    beside = catalogue.beside(FAMILIES["sd15"])
+    assert beside.ip_adapter and beside.image_encoder
+    loaded = load(Path(fetched["path"]), space=Space("other", "other", 8))
+    assert loaded.family.name == "sd15"
+    listed = {row["name"]: row for row in lines("models")}
+    assert [listed[name]["here"] for name in ("sd15", "ip-adapter-sd15", "taesd")] == [True, True, False]
+    asked = len(sd15.downloaded())
+    assert lines("models", "fetch", "sd15") == [fetched]
+    assert len(sd15.downloaded()) == asked
+
+
+def test_an_interrupted_fetch_goes_on(sd15: HubServer) -> None:
+    sd15.cut_after = 0
+    result = run("models", "fetch", "sd15")
+    assert result.exit_code == 1
+    assert "could not be fetched" in result.stderr
+    assert "hint: run `phosphene models fetch sd15` with a network connection" in result.stderr
+    assert catalogue.find("sd15") is None
+    sd15.cut_after = 1 << 16
+    assert run("models", "fetch", "sd15").exit_code == 0
+    assert any(asked for _, asked in sd15.asked)
+    assert catalogue.find("sd15")
+
+
+def test_a_damaged_download_is_refused(sd15: HubServer) -> None:
+    sd15.damaged = {"unet/diffusion_pytorch_model.safetensors"}
+    assert "was damaged on its way" in run("models", "fetch", "sd15").stderr
+    assert catalogue.find("sd15") is None
+
+
+def test_a_fetch_says_what_comes_under_which_licence(sd15: HubServer) -> None:
+    said = run("models", "fetch", "ip-adapter-sd15").stderr
+    assert said.startswith("IP-Adapter of Stable Diffusion 1.5, licence: Apache-2.0. ")
+    assert said.endswith("B to download\n")
+
+
+def test_a_licence_without_commercial_use_is_asked_about(hub: HubServer, checkpoint: Checkpoint) -> None:
+    adapter = checkpoint("ip_adapter_flux1")
+    hub.repositories["XLabs-AI/flux-ip-adapter"] = adapter.parent
+    hub.repositories["openai/clip-vit-large-patch14"] = adapter.parent / "image_encoder"
+    result = run("models", "fetch", "ip-adapter-flux1")
+    assert result.exit_code == 2
+    assert "does not allow commercial use" in result.stderr
+    assert "--yes" in result.stderr
+    assert not hub.downloaded()
+    assert run("models", "fetch", "ip-adapter-flux1", "--yes").exit_code == 0
+    assert catalogue.beside(FAMILIES["flux1"]).ip_adapter
+
+
+def test_a_repository_that_is_not_listed_is_fetched_under_its_own_licence(
+    hub: HubServer, checkpoint: Checkpoint
+) -> None:
+    hub.repositories["somebody/dreamy"] = checkpoint("sd15")
+    hub.licences["somebody/dreamy"] = "openrail"
+    result = run("models", "fetch", "hf:somebody/dreamy@v1")
+    assert result.stderr.startswith("somebody/dreamy, licence: openrail. ")
+    assert "snapshots" in result.stdout
+    assert "no `model_index.json`" in refused(hub, checkpoint("open_clip_folder"))
+
+
+def refused(hub: HubServer, folder: Path) -> str:
+    """Why a repository with the files of a folder cannot be fetched."""
+    hub.repositories["somebody/other"] = folder
+    return run("models", "fetch", "hf:somebody/other").stderr
+
+
+def test_weights_in_half_precision_are_preferred_and_pickles_never_taken() -> None:
+    def taken(*paths: str) -> list[str]:
+        remote = {f"unet/{path}": RemoteFile(f"unet/{path}", 1, "0" * 40) for path in paths}
+        repository = Repository("a/b", "main", "0" * 40, remote)
+        return [file.path.removeprefix("unet/") for file in chosen(repository, Part("a/b", "model", "unet"))]
+
+    plain, half = "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors"
+    others = ("diffusion_pytorch_model.bin", "diffusion_pytorch_model.non_ema.safetensors", "model.onnx")
+    assert taken("config.json", plain, half, *others) == ["config.json", half]
+    assert taken("config.json", plain, *others) == ["config.json", plain]
+    shards = ["model.safetensors.index.json", "model-00001-of-00002.safetensors"]
+    halves = ["model.safetensors.index.fp16.json", "model.fp16-00001-of-00001.safetensors"]
+    assert taken("config.json", *shards) == ["config.json", *shards]
+    assert taken("config.json", *shards, *halves) == ["config.json", *halves]
+    assert taken("vocab.json", "merges.txt", "spiece.model", "README.md", "code.py") == [
+        *("vocab.json", "merges.txt", "spiece.model")
+    ]
+    for missing in (["config.json", *others], []):
+        with pytest.raises(ModelError, match=r"`a/b` has no weights as safetensors in `unet`"):
+            taken(*missing)
+
+
+# ── what is deleted ───────────────────────────────────────────────────────────────────────
+
+
+def test_removing_deletes_what_was_fetched_and_nothing_else(
+    sd15: HubServer, checkpoint: Checkpoint, own_home: Path
+) -> None:
+    encoder = checkpoint("ip_adapter_sd15").parent / "image_encoder"
+    cache(own_home, "h94/IP-Adapter", encoder, "models/image_encoder")  # another program has brought it
+    run("models", "fetch", "sd15")
+    run("models", "fetch", "ip-adapter-sd15")
+    result = run("models", "remove", "sd15")
+    assert result.exit_code == 2
+    assert "--yes" in result.stderr
+    freed = lines("models", "remove", "sd15", "--yes")[0]["freed"]
+    assert freed > 1_000_000
+    assert catalogue.find("sd15") is None
+    assert catalogue.beside(FAMILIES["sd15"]).ip_adapter  # the other name needs it
+    run("models", "remove", "ip-adapter-sd15", "--yes")
+    assert catalogue.beside(FAMILIES["sd15"]).ip_adapter is None
+    assert catalogue.beside(FAMILIES["sd15"]).image_encoder
+
+
+def test_what_was_not_fetched_is_not_deleted(checkpoint: Checkpoint, own_home: Path) -> None:
+    cache(own_home, FAMILIES["sd15"].repository, checkpoint("sd15"))
+    result = run("models", "remove", "sd15", "--yes")
+    assert result.exit_code == 1
+    assert "`sd15` was not fetched by `phosphene models fetch`" in result.stderr
+    assert catalogue.find("sd15")

@@ -573,8 +573,11 @@ def test_doctor_finds_what_is_needed(filled: Path) -> None:
 
 
 def test_models_are_listed_with_what_is_here(filled: Path) -> None:
-    found = {entry["model"]: entry for entry in lines("models")}
+    found = {entry["name"]: entry for entry in lines("models")}
     assert found["landscape"]["here"] is True
+    assert found["retrieval"]["kind"] == "generator"
+    assert found["sd15"]["fetch"] == "phosphene models fetch sd15"
+    assert found["flux1"]["commercial"] is False
 
 
 @pytest.mark.parametrize(

@@ -34,12 +34,13 @@ HEAVY = {
 # that a module's dotted name begins with; modules of one part know each other.
 LAYERS = (
     {"records", "errors"},
-    {"batches", "extras", "files", "filters"},
+    {"batches", "byte_sizes", "extras", "files", "filters"},
     {
         "config",
         "device",
         "interrupt",
         "keys",
+        "machine",
         "outputs",
         "journal.sqlite",
         "plugins",

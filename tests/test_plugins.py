@@ -202,14 +202,12 @@ def test_an_unknown_store_is_an_error_that_lists_what_there_is(plugins: Path) ->
 
 
 def test_models_list_names_what_plugins_bring(plugins: Path) -> None:
-    listed = {line["model"]: line for line in lines("models", "list")}
-    assert listed["landscape"]["package"] is None
-    assert listed["toy"] == {
-        "model": "toy",
-        "dimension": None,
-        "here": None,
-        "package": "phosphene-toy-embedder 1.0",
-    }
+    listed = {(line["kind"], line["name"]): line for line in lines("models", "list")}
+    assert listed["embedding", "landscape"]["package"] is None
+    for kind, name, package in (("embedding", "toy", "embedder"), ("generator", "stripes", "generator")):
+        toy = listed[kind, name]
+        assert toy["package"] == f"phosphene-toy-{package} 1.0"
+        assert (toy["here"], toy["fetch"], toy["licence"]) == (None, None, None)
 
 
 def test_doctor_says_what_each_plugin_is_and_what_is_broken(

@@ -6,6 +6,8 @@
 from pathlib import Path
 
 from phosphene.catalogue import registrations, snapshots
+from phosphene.catalogue.offers import Offer as Offer
+from phosphene.catalogue.offers import offer as offer
 from phosphene.catalogue.snapshots import Beside as Beside
 from phosphene.catalogue.snapshots import beside as beside
 from phosphene.generators.diffusers.families import FAMILIES

@@ -1,12 +1,12 @@
-"""The checkpoints that `phosphene models add` registered: `generators.json` in phosphene's home.
+"""What this machine has: checkpoints that were added by reference, and files that were fetched.
 
-A checkpoint stays where it is. The file names its path, its family and its sha256.
+All of it is in `generators.json` in phosphene's home.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,53 +24,105 @@ class Registered:
     name: str
     family: str  # the name of a row in `families.FAMILIES`
     path: Path  # absolute, a file or a folder
-    sha256: str  # of the file, or of all weights in the folder
+    sha256: str  # of all weights
+
+
+@dataclass(slots=True)
+class _Content:
+    """The file's content. `brought` are the files that a fetch has downloaded, and not another program."""
+
+    added: dict[str, Registered] = field(default_factory=dict)
+    fetched: dict[str, list[Path]] = field(default_factory=dict)
+    brought: list[Path] = field(default_factory=list)
 
 
 def registered() -> dict[str, Registered]:
-    """All registered checkpoints by their names. Raises ModelError if the file is damaged."""
-    file = _file()
-    try:
-        content = json.loads(file.read_bytes())
-        return {name: _read(name, entry) for name, entry in content.items()}
-    except FileNotFoundError:
-        return {}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ModelError(
-            f"`{file}`, the list of registered checkpoints, is damaged.",
-            hint="move it away, and register your checkpoints again with `phosphene models add`",
-        ) from error
+    """All checkpoints that were added, by their names. Raises ModelError if the file is damaged."""
+    return _read().added
+
+
+def fetched() -> dict[str, list[Path]]:
+    """The files of each name that was fetched. Raises ModelError if the file is damaged."""
+    return _read().fetched
 
 
 def register(entry: Registered) -> None:
     """Add a checkpoint, or replace the one of this name."""
-    with _changing() as entries:
-        entries[entry.name] = entry
+    with _changing() as content:
+        content.added[entry.name] = entry
+
+
+def unregister(name: str) -> None:
+    """Take a checkpoint out of the list. Its files stay."""
+    with _changing() as content:
+        content.added.pop(name, None)
+
+
+def remember(name: str, files: Iterable[Path], brought: Iterable[Path]) -> None:
+    """Remember the files of a name that was fetched, and those of them that were not here before."""
+    with _changing() as content:
+        content.fetched[name] = list(dict.fromkeys([*content.fetched.get(name, []), *files]))
+        content.brought += brought
+
+
+def brought_alone(name: str) -> list[Path]:
+    """The files that a fetch of this name has brought, and that no other name needs."""
+    content = _read()
+    needed = {file for other, files in content.fetched.items() if other != name for file in files}
+    return [file for file in content.fetched.get(name, []) if file in content.brought and file not in needed]
 
 
 def forget(name: str) -> None:
-    """Take a checkpoint out of the list. Its files stay."""
-    with _changing() as entries:
-        entries.pop(name, None)
+    """Forget that a name was fetched."""
+    with _changing() as content:
+        content.fetched.pop(name, None)
+        needed = {file for files in content.fetched.values() for file in files}
+        content.brought = [file for file in content.brought if file in needed]
 
 
 @contextmanager
-def _changing() -> Iterator[dict[str, Registered]]:
-    """The entries, which are written when the block ends. Other processes wait for that."""
+def _changing() -> Iterator[_Content]:
+    """The content, which is written when the block ends. Other processes wait for that."""
     home().mkdir(parents=True, exist_ok=True)
     with FileLock(_file().with_suffix(".lock")):
-        entries = registered()
-        yield entries
-        content = {name: _written(entry) for name, entry in sorted(entries.items())}
-        write_whole(_file(), json.dumps(content, indent=1).encode())
+        content = _read()
+        yield content
+        write_whole(_file(), json.dumps(_written(content), indent=1).encode())
 
 
-def _read(name: str, entry: Mapping[str, Any]) -> Registered:
-    return Registered(name, str(entry["family"]), Path(entry["path"]), str(entry["sha256"]))
+def _read() -> _Content:
+    file = _file()
+    try:
+        return _parsed(json.loads(file.read_bytes()))
+    except FileNotFoundError:
+        return _Content()
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ModelError(
+            f"`{file}`, the list of checkpoints on this machine, is damaged.",
+            hint="move it away, and register your checkpoints again with `phosphene models add`",
+        ) from error
 
 
-def _written(entry: Registered) -> dict[str, str]:
-    return {key: str(value) for key, value in asdict(entry).items() if key != "name"}
+def _parsed(content: Mapping[str, Any]) -> _Content:
+    return _Content(
+        {
+            name: Registered(name, str(entry["family"]), Path(entry["path"]), str(entry["sha256"]))
+            for name, entry in content["added"].items()
+        },
+        {name: [Path(file) for file in files] for name, files in content["fetched"].items()},
+        [Path(file) for file in content["brought"]],
+    )
+
+
+def _written(content: _Content) -> dict[str, Any]:
+    return {
+        "added": {
+            name: {"family": entry.family, "path": str(entry.path), "sha256": entry.sha256}
+            for name, entry in sorted(content.added.items())
+        },
+        "fetched": {name: list(map(str, files)) for name, files in sorted(content.fetched.items())},
+        "brought": list(map(str, content.brought)),
+    }
 
 
 def _file() -> Path:

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from phosphene.catalogue.offers import Part
 from phosphene.generators.diffusers.families import Family
 from phosphene.hub import cached
 
@@ -33,6 +34,13 @@ def pipeline(repository: str, revision: str = "main") -> Path | None:
     names = [name for name, kind in components.items() if isinstance(kind, list) and kind[0]]
     folders = [index.parent / name for name in names if name not in UNUSED]
     return index.parent if all(map(_is_whole, folders)) else None
+
+
+def place(part: Part) -> Path | None:
+    """Where a part of an offer is, if all of it is here."""
+    if part.kind == "pipeline":
+        return pipeline(part.repository, part.revision)
+    return (cached if part.kind == "file" else model)(part.repository, part.path)
 
 
 def beside(family: Family) -> Beside:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +25,7 @@ Record = Mapping[str, Any]
 Advance = Callable[[int, int | None], None]  # takes done and total; a total of None is not known yet
 PARTS = 100  # the length of a progress bar that shows per cent
 CAPTION_WIDTH = 48
+GAP = "  "  # between columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Column:
     heading: str
     show: Callable[[Any], str] = str
     path: bool = False  # paths are never shortened
+    optional: bool = False  # left out where it is empty, or where the terminal is too narrow
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,11 @@ class Output:
             for record in records:
                 say(one_line(str(record[key]), sys.stdout))
         elif sys.stdout.isatty():
-            for line in _table(records, columns):
+            shown = _that_fit(records, columns, get_terminal_size().columns)
+            for line in _table(records, shown):
                 say(line)
+            if hidden := [each.heading for each in _filled(records, columns) if each not in shown]:
+                self.note(f"This terminal is too narrow for: {', '.join(hidden)}. --json shows everything.")
         else:
             for record in records:
                 write("\t".join(_cell(record, column) for column in columns) + "\n")
@@ -96,22 +102,30 @@ class Output:
         click.confirm(visible(question), abort=True, err=True)
 
     @contextmanager
-    def progress(self, what: str) -> Iterator[Advance]:
+    def progress(self, what: str, *, in_bytes: bool = False) -> Iterator[Advance]:
         """Show a progress bar if stderr is a terminal."""
         if self.quiet or not sys.stderr.isatty():
             yield lambda done, total: None
             return
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         text = TextColumn("{task.description}", markup=False)
-        columns = (text, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        amount = DownloadColumn() if in_bytes else MofNCompleteColumn()
+        columns = (text, BarColumn(), amount, TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(visible(what), total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
 
     @contextmanager
-    def fetching(self, what: str) -> Iterator[Callable[[int], None]]:
+    def fetching(self, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
         """Yield a function that counts downloaded bytes. The first ones bring up a progress bar."""
         with ExitStack() as bar:
             advance: Advance | None = None
@@ -120,8 +134,8 @@ class Output:
             def count(more: int) -> None:
                 nonlocal advance, fetched
                 fetched += more
-                advance = advance or bar.enter_context(self.progress(what))
-                advance(fetched, None)
+                advance = advance or bar.enter_context(self.progress(what, in_bytes=True))
+                advance(fetched, total)
 
             yield count
 
@@ -155,18 +169,48 @@ def _cell(record: Record, column: Column) -> str:
     return "" if value is None else one_line(column.show(value), sys.stdout, path=column.path)
 
 
+def _filled(records: Sequence[Record], columns: Sequence[Column]) -> list[Column]:
+    """The columns without the optional ones that are empty in all rows."""
+    return [
+        column
+        for column in columns
+        if not column.optional or any(_cell(record, column) for record in records)
+    ]
+
+
+def _that_fit(records: Sequence[Record], columns: Sequence[Column], width: int) -> list[Column]:
+    """The filled columns. While the table is wider than the terminal, the last optional one is left out."""
+    shown = _filled(records, columns)
+    while sum(_widths(_cells(records, shown))) + len(GAP) * (len(shown) - 1) > width:
+        optional = [column for column in shown if column.optional]
+        if not optional:
+            break
+        shown.remove(optional[-1])
+    return shown
+
+
+def _cells(records: Sequence[Record], columns: Sequence[Column]) -> list[list[str]]:
+    """The texts of a table, with its headings first. Only paths may be long."""
+    lines = [[column.heading for column in columns]]
+    for record in records:
+        texts = ((_cell(record, column), column.path) for column in columns)
+        lines.append([text if is_path else shortened(text) for text, is_path in texts])
+    return lines
+
+
+def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    from rich.cells import cell_len
+
+    return [max(map(cell_len, cells)) for cells in zip(*lines, strict=True)]
+
+
 def _table(records: Sequence[Record], columns: Sequence[Column]) -> Iterator[str | Styled]:
     """Yield aligned lines under dim headings. A path comes last and stays whole. The terminal wraps it."""
     from rich.cells import cell_len
 
-    lines = [[_cell(record, column) for column in columns] for record in records]
-    lines = [
-        [text if column.path else shortened(text) for text, column in zip(line, columns, strict=True)]
-        for line in lines
-    ]
-    lines.insert(0, [column.heading for column in columns])
-    widths = [max(map(cell_len, cells)) for cells in zip(*lines, strict=True)]
+    lines = _cells(records, columns)
+    widths = _widths(lines)
     for number, line in enumerate(lines):
         padded = (text + " " * (width - cell_len(text)) for text, width in zip(line, widths, strict=True))
-        said = "  ".join(padded).rstrip()
+        said = GAP.join(padded).rstrip()
         yield said if number else styled(said, dim=True)

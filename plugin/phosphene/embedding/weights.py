@@ -36,6 +36,14 @@ TAGS: Mapping[str, str] = {  # the repositories of these tags are found without 
     "ViT-L-14/datacomp_xl_s13b_b90k": "laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K",
     "ViT-H-14/laion2b_s32b_b79k": "laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
 }
+PARAMETERS: Mapping[str, int] = {  # millions, from open_clip's docs/model_profile.csv; all are in float32
+    "ViT-B-32-256/datacomp_s34b_b86k": 151,
+    "ViT-B-16/datacomp_xl_s13b_b90k": 150,
+    "ViT-L-14/datacomp_xl_s13b_b90k": 428,
+    "ViT-H-14/laion2b_s32b_b79k": 986,
+    "landscape": 6,
+}
+LICENCES: Mapping[str, str] = {**dict.fromkeys(TAGS, "MIT"), "landscape": "Apache-2.0"}  # their model cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +69,17 @@ class KnownModel:
 
     name: str
     dimension: int
+    parameters: int
+    licence: str
     on_disk: bool
 
 
 def known() -> list[KnownModel]:
     """The built-in model and some models for photographs. open_clip has many more."""
-    return [KnownModel(name, _dimension(name), _is_on_disk(name)) for name in ("landscape", *TAGS)]
+    return [
+        KnownModel(name, _dimension(name), PARAMETERS[name] * 10**6, licence, _is_on_disk(name))
+        for name, licence in LICENCES.items()
+    ]
 
 
 def resolve(name: str) -> Weights:

@@ -1,14 +1,16 @@
 """The families of generators, one folder each. `open_generator` opens one for a library by its name."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from phosphene.errors import GenerationError
 from phosphene.generation import Generator
-from phosphene.generators.locating import Located, locate
 from phosphene.landscape import DIFFUSION_FOLDER
 from phosphene.plugins import Registry
 from phosphene.records import Space
+
+if TYPE_CHECKING:
+    from phosphene.generators.locating import Located
 
 DEFAULT = "retrieval"
 
@@ -46,13 +48,15 @@ def open_generator(name: str | None, folder: Path, space: Space, *, device: str 
     Raises PluginError for an unknown name, ModelError for a checkpoint that is missing, damaged or not whole,
     and GenerationError if the generator cannot be used with the space.
     """
+    from phosphene.generators.locating import locate  # the catalogue reads the table of families below
+
     family, _, checkpoint = (name or DEFAULT).partition(":")
     if name and not GENERATORS.has(family) and (found := locate(name)):
         return _open_checkpoint(found, folder, space, device)
     return GENERATORS.load(family)(checkpoint, folder=folder, space=space, device=device)
 
 
-def _open_checkpoint(found: Located, folder: Path, space: Space, device: str) -> Generator:
+def _open_checkpoint(found: "Located", folder: Path, space: Space, device: str) -> Generator:
     """Open a checkpoint of diffusers, or a folder that `phosphene train diffusion` wrote."""
     from phosphene.generators.diffusers.generator import DiffusersGenerator
     from phosphene.generators.diffusers.loading import load

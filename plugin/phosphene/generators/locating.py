@@ -6,6 +6,7 @@ from pathlib import Path
 
 from phosphene import catalogue
 from phosphene.catalogue import registrations, snapshots
+from phosphene.catalogue.offers import how_to_fetch
 from phosphene.config import expanded
 from phosphene.errors import ModelError
 from phosphene.generators.diffusers.families import FAMILIES, Family
@@ -35,7 +36,7 @@ def locate(name: str) -> Located | None:
     if name in FAMILIES:
         raise ModelError(
             f"The checkpoint of `{name}` is not on this machine.",
-            hint=f"run `phosphene models fetch {name}`, or name a folder or a file that you have",
+            hint=f"{how_to_fetch(name)}, or name a folder or a file that you have",
         )
     if (path := expanded(name)).exists():
         return Located(path)
@@ -61,6 +62,6 @@ def _snapshot(text: str) -> Path:
     if folder is None:
         raise ModelError(
             f"The checkpoint `{HUB}:{text}` is not on this machine.",
-            hint=f"run `phosphene models fetch {HUB}:{text}`",
+            hint=how_to_fetch(f"{HUB}:{text}"),
         )
     return folder

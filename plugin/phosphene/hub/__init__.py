@@ -8,6 +8,7 @@ from phosphene.hub.cache import cached as cached
 from phosphene.hub.client import HubError as HubError
 from phosphene.hub.download import OnBytes as OnBytes
 from phosphene.hub.download import download as download
+from phosphene.hub.download import read as read
 from phosphene.hub.repository import RemoteFile as RemoteFile
 from phosphene.hub.repository import Repository as Repository
 from phosphene.hub.repository import look_up as look_up

@@ -81,7 +81,7 @@ def link(repository: str, commit: str, path: str, blob: Path) -> Path:
 def remove(files: Iterable[Path]) -> int:
     """Delete files of snapshots, and blobs that nothing else needs. Returns how many bytes that freed."""
     freed = 0
-    for name in files:
+    for name in filter(Path.exists, files):
         snapshots = next(parent for parent in name.parents if parent.name == "snapshots")
         bytes_of = name.resolve()
         size = bytes_of.stat().st_size

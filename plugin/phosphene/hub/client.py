@@ -49,6 +49,16 @@ def answer(
         raise HubError(f"The hub {endpoint()} cannot be reached ({reason}).") from error
 
 
+def body(response: "httpx.Response", most: int, repository: str) -> bytes:
+    """The content of an answer. Raises HubError if it has more than `most` bytes."""
+    content = bytearray()
+    for chunk in response.iter_bytes():
+        content += chunk
+        if len(content) > most:
+            raise HubError(f"The hub's answer about `{repository}` has more than {most:,} bytes.")
+    return bytes(content)
+
+
 def _headers() -> dict[str, str]:
     from huggingface_hub import get_token
 

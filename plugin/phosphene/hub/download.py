@@ -8,15 +8,17 @@ from urllib.parse import quote
 
 from filelock import FileLock
 
+from phosphene.byte_sizes import gigabytes
 from phosphene.errors import ModelError
 from phosphene.files import naming, sync
 from phosphene.hub import cache
-from phosphene.hub.client import HubError, answer
+from phosphene.hub.client import HubError, answer, body
 from phosphene.hub.repository import RemoteFile, Repository
 
 OnBytes = Callable[[int], None]  # is called with the number of bytes that have come since its last call
 PARTIAL = 206  # HTTP's status of an answer that begins where it was asked to
 SHA256_LETTERS = 64
+MAX_READ = 1 << 20  # bytes of a file that is read without being kept
 
 
 def download(repository: Repository, file: RemoteFile, on_progress: OnBytes | None = None) -> Path:
@@ -41,14 +43,22 @@ def download(repository: Repository, file: RemoteFile, on_progress: OnBytes | No
         return cache.link(repository.name, repository.commit, file.path, blob)
 
 
+def read(repository: Repository, file: RemoteFile) -> bytes:
+    """The content of a small file, which is not kept. Raises HubError if the hub cannot be reached."""
+    if here := cache.cached(repository.name, file.path, repository.commit):
+        return here.read_bytes()
+    with answer(_path(repository, file), repository.name) as response:
+        return body(response, MAX_READ, repository.name)
+
+
 def check_space(folder: Path, size: int) -> None:
     """Raise ModelError unless so many bytes can be written below a folder."""
     existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free
     if size > free:
         raise ModelError(
-            f"{size / 1e9:.1f} GB are to be downloaded, but the disk of `{existing}` has only"
-            f" {free / 1e9:.1f} GB left.",
+            f"{gigabytes(size)} are to be downloaded, but the disk of `{existing}` has only"
+            f" {gigabytes(free)} left.",
             "make room, or name a folder on another disk with HF_HOME",
         )
 
@@ -72,9 +82,12 @@ def _fill(part: Path, repository: Repository, file: RemoteFile, on_progress: OnB
 
 def _rest(part: Path, repository: Repository, file: RemoteFile, come: int) -> Iterator[int]:
     """Append to a part what comes after its first bytes. Yields the number of bytes of each piece."""
-    path = f"/{repository.name}/resolve/{repository.commit}/{quote(file.path)}"
     headers = {"Range": f"bytes={come}-"} if come else {}
-    with answer(path, repository.name, headers) as response, naming(part), part.open("ab") as opened:
+    with (
+        answer(_path(repository, file), repository.name, headers) as response,
+        naming(part),
+        part.open("ab") as opened,
+    ):
         if come and response.status_code != PARTIAL:  # it sends the whole file again
             opened.truncate(0)
             yield -come
@@ -84,6 +97,10 @@ def _rest(part: Path, repository: Repository, file: RemoteFile, come: int) -> It
             if opened.tell() > file.size:
                 break  # the hashes will differ
         sync(opened.fileno())
+
+
+def _path(repository: Repository, file: RemoteFile) -> str:
+    return f"/{repository.name}/resolve/{repository.commit}/{quote(file.path)}"
 
 
 def _compare(part: Path, repository: Repository, file: RemoteFile) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 from urllib.parse import quote
 
 from phosphene.hub import cache
-from phosphene.hub.client import HubError, answer
+from phosphene.hub.client import HubError, answer, body
 
 MAX_LISTING = 32 << 20  # bytes; a listing of 10,000 files has about 3 MB
+MAX_LICENCE = 100  # letters
 NAME = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
 REVISION = re.compile(r"(?!.*\.\.)[\w][\w./-]{0,199}", re.ASCII)  # of git
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -38,6 +39,7 @@ class Repository:
     revision: str
     commit: str
     files: Mapping[str, RemoteFile]
+    licence: str = ""  # as its model card names it, such as `creativeml-openrail-m`
 
 
 def look_up(name: str, revision: str = "main") -> Repository:
@@ -52,18 +54,14 @@ def look_up(name: str, revision: str = "main") -> Repository:
         raise HubError(f"`{revision}` is not the name of a revision.", "write a branch, a tag or a commit")
     wanted = cache.commit(name, revision) or revision
     with answer(f"/api/models/{name}/revision/{quote(wanted, safe='')}?blobs=true", name) as response:
-        body = bytearray()
-        for chunk in response.iter_bytes():
-            body += chunk
-            if len(body) > MAX_LISTING:
-                raise _strange(name, f"it has more than {MAX_LISTING:,} bytes")
+        listing = body(response, MAX_LISTING, name)
     try:
-        content = json.loads(body)
+        content = json.loads(listing)
         files = [_file(name, sibling) for sibling in content["siblings"]]
         commit = _matched(COMMIT, content["sha"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _strange(name, f"{type(error).__name__}: {str(error)[:80]}") from error
-    return Repository(name, revision, commit, {file.path: file for file in files})
+    return Repository(name, revision, commit, {file.path: file for file in files}, _licence(content))
 
 
 def _file(repository: str, sibling: Mapping[str, Any]) -> RemoteFile:
@@ -72,6 +70,12 @@ def _file(repository: str, sibling: Mapping[str, Any]) -> RemoteFile:
     if large:
         return RemoteFile(path, int(large["size"]), _matched(SHA256, large["sha256"]))
     return RemoteFile(path, int(sibling["size"]), _matched(COMMIT, sibling["blobId"]))
+
+
+def _licence(content: Mapping[str, Any]) -> str:
+    card = content.get("cardData")
+    found = (card.get("license_name") or card.get("license")) if isinstance(card, dict) else None
+    return found[:MAX_LICENCE] if isinstance(found, str) else ""
 
 
 def _matched(pattern: re.Pattern[str], text: str) -> str:

@@ -1,0 +1,142 @@
+"""One table of the embedding models and the generators that one can use on this machine.
+
+Nothing is loaded. What a plugin's model needs, and whether that is here, only the plugin knows.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from phosphene.catalogue import registrations, snapshots
+from phosphene.catalogue.offers import Offer, fetch_command, offers
+from phosphene.catalogue.registrations import Registered
+from phosphene.embedding import weights
+from phosphene.embedding.weights import KnownModel
+from phosphene.generation.requests import Mode
+from phosphene.generators.diffusers.families import FAMILIES, GIB, VIT_BIGG, VIT_H, VIT_L, Family
+from phosphene.landscape import DIFFUSION_FOLDER
+from phosphene.machine import gpu_memory, main_memory
+from phosphene.plugins import installed
+
+FLOAT32, FLOAT16 = 4, 2  # bytes of a weight: on CPUs, and on GPUs
+ENCODERS = {VIT_H: 0.63, VIT_L: 0.30, VIT_BIGG: 1.84}  # billions of parameters of their image towers
+ROOM = 2 * GIB  # that a picture and the libraries need besides the weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedModel:
+    """A row of the table. None stands for what is unknown, or what models of the kind do not have."""
+
+    name: str
+    kind: str  # `embedding` for models that make vectors, or a kind of offer
+    licence: str = ""
+    commercial: bool | None = None  # whether the licence allows commercial use
+    size_on_disk: int | None = None  # bytes
+    size_in_memory: int | None = None  # bytes of the weights, in the precision of this machine's device
+    steps: int | None = None
+    modes: tuple[Mode, ...] = ()
+    dimension: int | None = None  # of the vectors that an embedding model makes
+    here: bool | None = None
+    path: Path | None = None
+    package: str | None = None  # of a plugin
+    family: Family | None = None
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether this machine has enough memory for it."""
+        if self.size_in_memory is None:
+            return None
+        return self.size_in_memory + ROOM <= (gpu_memory() or main_memory())
+
+    @property
+    def fetch(self) -> str | None:
+        """The command that brings it here, if it is not here."""
+        return fetch_command(self.name) if self.here is False and self.path is None else None
+
+
+def listing() -> Iterator[ListedModel]:
+    """All models: for vectors, for pictures, and what belongs to those."""
+    yield from map(_embedding, weights.known())
+    yield from _of_plugins("embedding")
+    yield _built_in_generator()
+    yield from map(_added, registrations.registered().values())
+    yield from map(_fetchable, offers())
+    yield from _of_plugins("generator")
+
+
+def _embedding(known: KnownModel) -> ListedModel:
+    size = known.parameters * FLOAT32
+    return ListedModel(
+        name=known.name,
+        kind="embedding",
+        licence=known.licence,
+        commercial=True,
+        dimension=known.dimension,
+        size_on_disk=weights.resolve(known.name).file.stat().st_size if known.on_disk else size,
+        size_in_memory=size,
+        here=known.on_disk,
+    )
+
+
+def _built_in_generator() -> ListedModel:
+    """The generator of drawn landscapes, which phosphene's package has."""
+    index = json.loads((DIFFUSION_FOLDER / snapshots.INDEX).read_bytes())
+    size = sum(file.stat().st_size for file in DIFFUSION_FOLDER.rglob("*.safetensors"))
+    return ListedModel(
+        name="retrieval",
+        kind="generator",
+        licence=index["licence"],
+        commercial=True,
+        size_on_disk=size,
+        size_in_memory=2 * size,  # its files are in half precision
+        steps=index["num_inference_steps"],
+        modes=("text-to-image", "image-to-image", "inpainting"),
+        here=True,
+        path=DIFFUSION_FOLDER,
+    )
+
+
+def _added(registered: Registered) -> ListedModel:
+    family, path = FAMILIES[registered.family], registered.path
+    files = path.rglob("*.safetensors") if path.is_dir() else [path]
+    return ListedModel(
+        name=registered.name,
+        kind="generator",
+        size_on_disk=sum(file.stat().st_size for file in files if file.is_file()),
+        size_in_memory=_size_in_memory(family),
+        steps=family.num_inference_steps,
+        modes=tuple(family.pipelines),
+        here=path.exists(),
+        path=path,
+        family=family,
+    )
+
+
+def _fetchable(offer: Offer) -> ListedModel:
+    is_generator = offer.kind == "generator" and offer.family is not None
+    paths = list(map(snapshots.place, offer.parts))
+    return ListedModel(
+        name=offer.name,
+        kind=offer.kind,
+        licence=offer.licence,
+        commercial=offer.commercial,
+        size_on_disk=offer.size_on_disk,
+        size_in_memory=_size_in_memory(offer.family) if offer.family and is_generator else None,
+        steps=offer.family.num_inference_steps if offer.family and is_generator else None,
+        modes=tuple(offer.family.pipelines) if offer.family and is_generator else (),
+        here=None not in paths,
+        path=None if None in paths else paths[0],
+        family=offer.family if is_generator else None,
+    )
+
+
+def _of_plugins(kind: str) -> Iterator[ListedModel]:
+    for plugin in installed("embedders" if kind == "embedding" else "generators"):
+        yield ListedModel(name=plugin.name, kind=kind, package=f"{plugin.package} {plugin.version}")
+
+
+def _size_in_memory(family: Family) -> int:
+    """Bytes of the weights of a family with its image encoder."""
+    encoder = ENCODERS[family.model] if family.model and family.adapter else 0.0
+    return round((family.parameters + encoder) * 1e9) * (FLOAT16 if gpu_memory() else FLOAT32)

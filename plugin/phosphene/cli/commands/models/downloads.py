@@ -1,0 +1,96 @@
+"""`phosphene models fetch` and `phosphene models remove`: files of the hub."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from phosphene.byte_sizes import gigabytes
+from phosphene.cli.options import Settings, command
+
+if TYPE_CHECKING:
+    from phosphene.catalogue.offers import Offer
+
+YES = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+
+
+@command("fetch")
+@click.argument("name")
+@YES
+def fetch(settings: Settings, name: str, yes: bool) -> None:
+    """Download a model from the hub, so that you can use it later without a network.
+
+      phosphene models fetch sd15
+      phosphene models fetch hf:ORG/NAME
+      phosphene models fetch ViT-B-32-256/datacomp_s34b_b86k
+      phosphene models fetch hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K
+
+    A generator comes with the IP-Adapter and the image encoder that it needs to read the vectors of
+    neighbours. Only the files that are used are downloaded, in half precision where the repository
+    has it, and never pickles, which may contain code. Every file is compared with the hash that the
+    hub states. After an interruption the same command goes on.
+
+    If the licence does not allow commercial use, it asks first. HF_ENDPOINT names another hub, HF_HOME
+    names another folder, and HF_TOKEN is sent to repositories that ask for a login.
+    """
+    from phosphene.catalogue.offers import offer
+
+    settings.kept = "the downloaded part stays; the same command goes on from there"
+    if found := offer(name):
+        _fetch_offer(settings, found, yes)
+    else:
+        _fetch_embedding(settings, name)
+
+
+def _fetch_offer(settings: Settings, offer: "Offer", yes: bool) -> None:
+    from phosphene.catalogue.fetching import fetch, order
+
+    output, ordered = settings.output, order(offer)
+    size = gigabytes(ordered.to_come)
+    output.note(f"{offer.title}, licence: {ordered.licence}. {size} to download")
+    if offer.commercial is False and not yes:
+        output.confirm(f"The licence of {offer.title} does not allow commercial use. Go on?")
+    with output.fetching(f"fetching {offer.name}", ordered.to_come) as count:
+        place = fetch(ordered, count)
+    record = {
+        "name": offer.name,
+        "path": str(place),
+        "licence": ordered.licence,
+        "commercial": offer.commercial,
+        "size_on_disk": ordered.size,
+    }
+    output.summary(f"{offer.name} is on this machine: {place}", record)
+
+
+def _fetch_embedding(settings: Settings, name: str) -> None:
+    from phosphene.embedding.weights import fetch
+
+    with settings.output.fetching(f"fetching {name}") as count:
+        weights = fetch(name, on_progress=count)
+    record = {"name": weights.name, "path": str(weights.file), "dimension": weights.dimension}
+    settings.output.summary(f"{weights.name} is on this machine: {weights.file}", record)
+
+
+@command("remove")
+@click.argument("name")
+@YES
+def remove(settings: Settings, name: str, yes: bool) -> None:
+    """Delete what `models fetch` has brought, or forget what `models add` has registered.
+
+      phosphene models remove sd15
+
+    Files that another program downloaded stay, and so do those that another fetched model uses. A
+    checkpoint that you added stays where it is.
+    """
+    from phosphene.catalogue import fetching, registrations
+
+    output = settings.output
+    if added := registrations.registered().get(name):
+        registrations.unregister(name)
+        record = {"name": name, "freed": 0, "kept": str(added.path)}
+        output.summary(f"{name} is forgotten. Its files stay: {added.path}", record)
+        return
+    size = fetching.removable(name)
+    if not yes:
+        output.confirm(f"Delete {gigabytes(size)} of {name}?")
+    freed = fetching.remove(name)
+    output.summary(f"deleted {gigabytes(freed)} of {name}", {"name": name, "freed": freed, "kept": None})
