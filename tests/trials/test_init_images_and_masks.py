@@ -145,4 +145,44 @@ def test_a_recipe_with_a_rectangle_needs_no_mask(trial: Trial) -> None:
     start = sun((256, 256), Path("start.png"))
     [made] = trial.lines("generate", "a tree", *QUICK, "--init", start, "--mask", "0,0,64,64")
     ended = trial.run("replay", made["id"], "--mask", start)
-    assert ended.exit_code == 1 and "not a file, but a rectangle" in ended.stderr
+    assert ended.exit_code == 1 and "which is not in a file" in ended.stderr
+
+
+# ── extending pictures ────────────────────────────────────────────────────────────────────
+
+
+def test_an_extended_picture_holds_the_old_one_bit_for_bit_and_replays(trial: Trial) -> None:
+    start = sun((300, 200), Path("start.png"))
+    words = ("generate", "a sea", *QUICK, "--init", start, "--outpaint", "left=128,bottom=40")
+    [made] = trial.lines(*words)
+    here, there = pixels(made["uri"]), pixels(start)
+    assert here.shape == (240, 428, 3) and np.array_equal(here[:200, 128:], there)
+    assert here[:, :128].std() > 0
+
+    recipe = in_picture(Path(made["uri"]))
+    assert recipe and recipe["mask"] == {"margins": [128, 0, 0, 40]} and recipe["strength"] == 1.0
+    [again] = trial.lines("replay", made["uri"])
+    assert (again["id"], again["identical"]) == (made["id"], True)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--outpaint", "left=10"), "need a picture to change"),
+        (("--init", "start.png", "--outpaint", "up=10"), "is not SIDE=PIXELS"),
+        (("--init", "start.png", "--outpaint", "left=1,left=2"), "is not SIDE=PIXELS"),
+        (("--init", "start.png", "--outpaint", "left=0"), "must have a margin of 1 to 8192 pixels"),
+        (("--init", "start.png", "--outpaint", "left=9", "--mask", "1,1,1,1"), "cannot be used at once"),
+    ],
+)
+def test_margins_that_make_no_sense_are_a_wrong_call(trial: Trial, words: list[str], says: str) -> None:
+    sun((256, 256), Path("start.png"))
+    ended = trial.run("generate", "a sea", *QUICK, *words)
+    assert ended.exit_code == 2 and says in ended.stderr
+
+
+def test_a_picture_is_not_extended_without_end(trial: Trial) -> None:
+    start = sun((256, 8), Path("start.png"))
+    margins = "left=8192,right=8192"
+    ended = trial.run("generate", "a sea", *QUICK, "--init", start, "--outpaint", margins)
+    assert ended.exit_code == 1 and "would have 16640x8 pixels, which is too large" in ended.stderr

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from PIL.Image import Image as Picture
 
 from phosphene.errors import GenerationError, InitImageWarning, QueryError
-from phosphene.filters import IMPORTED, Filter, of_origin
+from phosphene.filters import Filter, of_origin
 from phosphene.generation import Generator
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.checks import check, completed
@@ -20,7 +20,7 @@ from phosphene.generation.lanes import LaneChoice, counted, in_lane
 from phosphene.generation.masks import Mask, Masks
 from phosphene.generation.neighbours import nearest
 from phosphene.generation.references import References
-from phosphene.generation.regions import Region, region_of
+from phosphene.generation.regions import Region, placed, region_of
 from phosphene.generation.requests import Reference, Request
 from phosphene.generation.wishes import Wishes
 from phosphene.query import Query, parse
@@ -92,9 +92,9 @@ class Planner:
         negative that means the same as the prompt, and GenerationError for a request that the generator does
         not allow.
         """
-        init, named, negative = wishes.get("init"), wishes.get("mask"), wishes.get("negative", ())
+        init, negative = wishes.get("init"), wishes.get("negative", ())
         init_image = None if init is None else self.init_images.open(init)  # fails before a model is loaded
-        mask = None if named is None else self.masks.open(named, init_image)
+        mask = self.masks.open(wishes.get("mask"), wishes.get("outpaint"), init_image)
         target = rounded(self.vector(query))
         request = replace(
             request,
@@ -130,14 +130,11 @@ class Planner:
 
         If a picture with a mask is to stay `whole`, the request has only the region around the mask.
         """
-        if init is None or mask is None or not whole:
-            placed = replace(
-                request, init=init.picture if init else None, mask=mask.picture if mask else None
-            )
-            return placed, None
-        size = completed(request, self.capabilities).size or self.capabilities.size
-        region = region_of(init.picture, mask.picture, size)
-        return replace(request, init=region.init, mask=region.init_mask), region
+        region = None
+        if init and mask and whole:
+            size = completed(request, self.capabilities).size or self.capabilities.size
+            region = region_of(mask.canvas(init.picture), mask.picture, size)
+        return placed(request, init, mask, region), region
 
     def at(
         self,
@@ -199,26 +196,6 @@ class Planner:
         """The init image with its cosine to the prompt, if it is an image of the library."""
         found = self.store.get([init.id], vectors=True) if init and init.id else []
         return replace(init, similarity=float(found[0].vector @ target)) if init and found else init
-
-
-def walk_plans(
-    planner: Planner,
-    stops: Sequence[tuple[float, Vector]],
-    ends: tuple[Query, Query],
-    neighbours: int | None,
-    seed: int,
-) -> list[Plan]:
-    """A plan for every stop of a walk. A stop is the share of the way and a unit vector (d,).
-
-    All pictures have the same noise. A generator that reads words gets the words of the nearer end.
-    """
-    way, plans = f"{ends[0].without_folders} → {ends[1].without_folders}", []
-    options = {"neighbour_strength": 1.0} if "neighbour_strength" in planner.capabilities.options else {}
-    for share, vector in stops:
-        request = Request(seed=seed, prompt=words_of(ends[share > 0.5]), options=options)
-        prompt = f"{way} at {share:.2f}"
-        plans.append(planner.at(rounded(vector), prompt, request, where=IMPORTED, neighbours=neighbours))
-    return plans
 
 
 def words_of(query: Query) -> str:

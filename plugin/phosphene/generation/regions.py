@@ -6,7 +6,7 @@ picture *inside* of the mask. Every pixel outside of the mask stays as it was. A
 inpainting is used in this way.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -17,6 +17,9 @@ from PIL.Image import Resampling
 
 from phosphene.errors import GenerationError
 from phosphene.generation.fitting import check_proportions, nothing_to_paint, painted
+from phosphene.generation.init_images import InitImage
+from phosphene.generation.masks import Mask
+from phosphene.generation.requests import Request
 from phosphene.images import resized
 from phosphene.images.sizes import Size
 
@@ -88,6 +91,15 @@ class Region:
         opacity = blended_inside(self.mask.crop(around), seam)
         left, top = left - around[0], top - around[1]
         return opacity.crop((left, top, left + inside[2] - inside[0], top + inside[3] - inside[1]))
+
+
+def placed(request: Request, init: InitImage | None, mask: Mask | None, region: Region | None) -> Request:
+    """The request with the init image and the mask, or with only the region around the mask."""
+    if region:
+        return replace(request, init=region.init, mask=region.init_mask)
+    if init and mask:
+        return replace(request, init=mask.canvas(init.picture), mask=mask.picture)
+    return replace(request, init=init.picture if init else None)
 
 
 def region_of(picture: Picture, mask: Picture, size: Size) -> Region:

@@ -14,7 +14,7 @@ from phosphene.generation.checks import completed
 from phosphene.generation.init_images import InitImage
 from phosphene.generation.masks import Mask
 from phosphene.generation.planning import Plan, Planner
-from phosphene.generation.regions import Region, region_again
+from phosphene.generation.regions import Region, placed, region_again
 from phosphene.generation.requests import Reference, Request
 from phosphene.images import open_picture
 from phosphene.picture_loader import PictureLoader
@@ -86,7 +86,8 @@ def plan_of(recipe: Recipe, planner: Planner, init: InitImage | None, mask: Mask
         planner.lane(lane, init=init is not None and lane != "start")
     images = planner.store.get([entry["id"] for entry in neighbours(recipe)], vectors=True)
     request = request_of(recipe, _references(recipe, planner, images, target))
-    request, region = _placed(recipe, request, init, mask)
+    region = _region(recipe, request, init, mask)
+    request = placed(request, init, mask, region)
     if lane == "embedded":
         request = replace(request, reference_space=planner.capabilities.space)
     return Plan(
@@ -141,16 +142,13 @@ def request_of(recipe: Recipe, references: tuple[Reference, ...]) -> Request:
     )
 
 
-def _placed(
-    recipe: Recipe, request: Request, init: InitImage | None, mask: Mask | None
-) -> tuple[Request, Region | None]:
-    """The request with the init image and the mask of the recipe, or with the region of them."""
-    if init and mask and recipe.get("region"):
-        left, top, right, bottom = recipe["region"]
-        size = request.size or init.picture.size
-        region = region_again(init.picture, mask.picture, size, (left, top, right, bottom))
-        return replace(request, init=region.init, mask=region.init_mask), region
-    return replace(request, init=init.picture if init else None, mask=mask.picture if mask else None), None
+def _region(recipe: Recipe, request: Request, init: InitImage | None, mask: Mask | None) -> Region | None:
+    """The region of the recipe. None if the picture did not keep its full size."""
+    if init is None or mask is None or not recipe.get("region"):
+        return None
+    left, top, right, bottom = recipe["region"]
+    canvas = mask.canvas(init.picture)
+    return region_again(canvas, mask.picture, request.size or canvas.size, (left, top, right, bottom))
 
 
 def _references(

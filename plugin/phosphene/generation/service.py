@@ -12,8 +12,9 @@ from phosphene.generation.comparison import Replayed, compared
 from phosphene.generation.init_images import InitImages
 from phosphene.generation.keeping import Keeper
 from phosphene.generation.making import GeneratedImage, Maker
-from phosphene.generation.planning import Plan, Planner, walk_plans
+from phosphene.generation.planning import Plan, Planner
 from phosphene.generation.replaying import plan_again, recipe_in
+from phosphene.generation.walking import walk_plans
 from phosphene.generation.wishes import Wishes, request_of
 from phosphene.journal import Journal
 from phosphene.picture_loader import PictureLoader

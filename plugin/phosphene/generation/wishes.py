@@ -17,9 +17,7 @@ BUILT_IN = ("image_guidance_scale", "neighbour_strength")  # options of the buil
 class Wishes(TypedDict, total=False):
     """What `Library.generate` takes besides a prompt. None stands for a default, as leaving it out does."""
 
-    neighbours: (
-        int | None
-    )  # how many images lead each picture; by default 6, or as many as the generator takes
+    neighbours: int | None  # how many images lead each picture; by default 6 or what the generator takes
     origin: Origin | None  # of the neighbours; by default `imported`, and None for all images
     seed: int | None  # of the first picture; those after it have the next ones. By default random
     lane: Lane | None  # the way that neighbours take, see `lanes`; by default the best possible one
@@ -28,6 +26,7 @@ class Wishes(TypedDict, total=False):
     init: Path | str | None  # the picture to start from: a file or an id
     strength: float | None  # how far to depart from `init`, in (0, 1]
     mask: Path | str | None  # what of `init` is repainted: a file, an id, or a rectangle `x,y,w,h` in pixels
+    outpaint: Mapping[str, int] | None  # extends `init`: pixels by `left`, `top`, `right` and `bottom`
     fit: Fit | None  # how `init` is fitted to the size. By default it is cropped, or kept whole with a mask
     size: Size | None  # width and height in pixels
     num_inference_steps: int | None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from phosphene.cli.init_options import check_init, init_options
 from phosphene.cli.lane_options import lane_options, saying
 from phosphene.cli.options import (
     FROM_ZERO,
@@ -55,24 +56,7 @@ DEFAULT = "[default: the generator's]"
     multiple=True,
     help="What the pictures and their neighbours should not show. May be given several times.",
 )
-@click.option("--init", metavar="FILE|ID", help="Start from this picture. An ID may have `id:` before it.")
-@click.option(
-    "--strength",
-    type=SHARE,
-    help="How far to depart from the start picture.  [default: 0.6, or 1 with --mask]",
-)
-@click.option(
-    "--mask",
-    metavar="FILE|X,Y,W,H",
-    help="Which part of --init to repaint: a picture, whose white is repainted and whose black and"
-    " transparent parts are kept, or a rectangle in pixels of --init.",
-)
-@click.option(
-    "--fit",
-    type=click.Choice(["crop", "pad", "stretch"]),
-    help="How --init is fitted to the size: crop takes the middle, pad keeps all and extends the edges."
-    "  [default: crop; with --mask, the picture keeps its full size]",
-)
+@init_options
 @click.option(
     "--candidates",
     type=CANDIDATES,
@@ -132,11 +116,12 @@ def generate(
       phosphene generate a house at night --init house.png --strength 0.7
       phosphene generate a tree --init house.png --mask left-half.png --json
       phosphene generate a boat --init photo.jpg --mask 640,480,300,200
+      phosphene generate a beach --init photo.jpg --outpaint left=128,top=64
 
     The prompt is a query as `search` takes it. The built-in generator starts from the pictures of
     the two nearest neighbours with much noise added, and the vectors of all neighbours lead it.
 
-    With --mask, a picture of any size keeps its size: only the region around the mask is made
+    With --mask or --outpaint, a picture of any size keeps its size: only the region around the mask is made
     anew, at the generator's size, and pasted back. No pixel outside of the mask changes.
 
     The column score is the cosine similarity of a picture to its prompt. The column nearest is its
@@ -147,8 +132,7 @@ def generate(
     are kept in the library, or in the one of --into. A collection that another program made is
     only read, so it needs --into.
     """
-    if wishes["init"] is None and wishes["mask"]:
-        raise click.UsageError("--mask needs a picture to lie on. Pass it with --init.")
+    check_init(wishes)
     from phosphene.query import parse
     from phosphene.render import generated_sheet
 
