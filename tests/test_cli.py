@@ -28,7 +28,7 @@ from pictures import frame_count
 PROMPT = "a red house in the snow at night"
 COMMANDS = Path(__file__).parent.parent / "docs" / "commands.md"
 HIT = ["rank", "id", "score", "origin", "uri", "caption"]
-MADE = ["id", "uri", "prompt", "seed", "score", "parents", "novelty"]
+MADE = ["id", "uri", "prompt", "seed", "lane", "score", "parents", "novelty"]
 NOVELTY = ["nearest", "similarity", "percentile", "exact", "without_parents"]
 ADDED = ["added", "unchanged", "failed", "failures", "images_per_second"]
 STATUS = ["library", "store", "model", "dimension", "images", "imported", "generated"]
@@ -396,7 +396,6 @@ def test_what_leads_away_is_in_the_recipe(library: Path) -> None:
     "words",
     [
         ["--mask", "mask.png"],
-        ["--strength", "0.5"],
         ["--strength", "0", "--init", "x"],
         ["--size", "64x"],
         ["-n", "0"],

@@ -48,7 +48,7 @@ LAYERS = (
         "store.image_schema",
         "recipes.formats",
     },
-    {"images", "ingest.lock", "recipes.lineage", "manifest", "nets", "landscape"},
+    {"images", "ingest.lock", "recipes.lineage", "manifest", "nets", "landscape", "preferences"},
     {"recipes", "hub"},
     {"sources", "embedding", "journal", "store"},
     {"maintenance.missing", "maintenance.status", "maintenance.upgrading", "picture_loader", "query"},

@@ -102,9 +102,10 @@ def open(
     """Open a library by its folder or its URL, or make it with `create`. None is the user's default one.
 
     `model` names the embedding model of a new library; a library that exists keeps its own. `space`, instead
-    of `model`, is the space of another library, and then no model is loaded. `generator` names a family of
-    generators; None is the library's own or the built-in one. The models run on `device`. `on_fetch` is
-    called with the number of bytes of a model that have arrived since its last call.
+    of `model`, is the space of another library, and then no model is loaded. `generator` names a generator as
+    `generators.open_generator` takes it. None is the user's preference for the library, else the library's
+    own, else the built-in one. The models run on `device`. `on_fetch` is called with the number of bytes of a
+    model that have arrived since its last call.
 
     Raises LibraryError if there is no library or it is of another space, and ModelError if the model cannot
     be loaded.

@@ -31,6 +31,7 @@ from phosphene.maintenance.status import status_of
 from phosphene.maintenance.upgrading import begin_writing
 from phosphene.opening import Opened, compatible, same_space
 from phosphene.picture_loader import PictureLoader
+from phosphene.preferences import preferences_for
 from phosphene.query import Query, as_query
 from phosphene.query.terms import Terms, find, vector_of
 from phosphene.records import Failure, Hit, Image, Origin, Shown, Status
@@ -73,8 +74,9 @@ class Library:
 
     @cached_property
     def generator(self) -> Generator:
-        """The generator that was named on opening, or the one for this library's space."""
-        return open_generator(self.generator_name, self.folder, self.space, device=self.device)
+        """The generator that was named on opening, the preferred one, or the one for this library's space."""
+        name = self.generator_name or preferences_for(self.url).generator
+        return open_generator(name, self.folder, self.space, device=self.device)
 
     def begin_writing(self) -> None:
         """Upgrade a library of an older format. Raises LibraryError if the library can only be read."""

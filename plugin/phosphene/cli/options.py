@@ -172,7 +172,8 @@ class NamedValue(click.ParamType[tuple[str, str]]):
 GENERATOR = click.option(
     "--generator",
     metavar="NAME",
-    help="The generator to use, perhaps from a plugin.  [default: the library's own]",
+    help="The generator to use, perhaps from a plugin.  [default: the one of `phosphene config`, or"
+    " the library's own]",
 )
 FORCE = click.option(
     "--force",

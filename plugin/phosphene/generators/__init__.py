@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from phosphene.config import expanded
 from phosphene.errors import GenerationError
 from phosphene.generation import Generator
 from phosphene.landscape import DIFFUSION_FOLDER
@@ -54,6 +55,25 @@ def open_generator(name: str | None, folder: Path, space: Space, *, device: str 
     if name and not GENERATORS.has(family) and (found := locate(name)):
         return _open_checkpoint(found, folder, space, device)
     return GENERATORS.load(family)(checkpoint, folder=folder, space=space, device=device)
+
+
+def lasting_name(name: str) -> str:
+    """The name of a generator with absolute paths, so that it means the same in every folder.
+
+    Raises PluginError for an unknown name, and ModelError for a checkpoint that is not on this machine.
+    """
+    from phosphene.generators.locating import locate
+
+    family, _, checkpoint = name.partition(":")
+    if GENERATORS.has(family):
+        path = expanded(checkpoint).absolute()
+        return f"{family}:{path}" if checkpoint and path.exists() else name
+    found = locate(name)
+    if found is None:
+        GENERATORS.load(family)  # raises PluginError, which lists the known names
+        return name
+    path = expanded(name)
+    return str(path.absolute()) if found.path == path else name
 
 
 def _open_checkpoint(found: "Located", folder: Path, space: Space, device: str) -> Generator:
