@@ -125,3 +125,13 @@ class Upgraded(PhospheneWarning):
 
 class InitImageWarning(PhospheneWarning):
     """An init image was cropped, or its mask keeps nothing or everything."""
+
+
+class UnknownWords(PhospheneWarning):
+    """A prompt has words that the generator never saw in its training."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        super().__init__(
+            f"The generator was never shown what {listed(words)} means. Such a word changes a picture by"
+            " chance, and a high score does not mean that the picture shows it."
+        )

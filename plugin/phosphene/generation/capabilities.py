@@ -73,7 +73,9 @@ class Capabilities:
     `reads` are the parts of a request that the generator uses. `space` and `dimension` describe the vectors
     that it understands. Both are None for a generator that reads no vectors. `model` is the name of an
     embedding model that makes such vectors, such as `ViT-H-14/laion2b_s32b_b79k`. `fetch` is the command that
-    brings the files with which it would follow neighbours more closely, if they are not on this machine.
+    brings the files with which it would follow neighbours more closely, if they are not on this machine. A
+    generator that learned from few captions may list their words as its `vocabulary`, so that users are
+    warned of other words.
     """
 
     name: str  # its name in recipes
@@ -91,6 +93,7 @@ class Capabilities:
     guidance_scale: float | None = None  # None for a generator without guidance
     closeness: float | None = None  # the default; None for a generator that always follows references fully
     negative_prompt: bool = False  # whether it reads one as words
+    vocabulary: frozenset[str] | None = None  # the only words that it knows, in lower case; None for no limit
     candidates: int = 1  # the default number of candidates, of which one is kept
     sampler: str = ""  # the name that AUTOMATIC1111's web UI has for it
     options: Mapping[str, Option] = field(default_factory=dict)

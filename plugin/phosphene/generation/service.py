@@ -14,6 +14,7 @@ from phosphene.generation.keeping import Keeper
 from phosphene.generation.making import GeneratedImage, Maker
 from phosphene.generation.planning import Plan, Planner
 from phosphene.generation.replaying import plan_again, recipe_in
+from phosphene.generation.vocabulary import warn_of_unknown_words
 from phosphene.generation.walking import walk_plans
 from phosphene.generation.wishes import Wishes, request_of
 from phosphene.journal import Journal
@@ -79,6 +80,7 @@ class GenerationService:
         seed = wishes.get("seed")
         request = request_of(wishes, random_seed(count) if seed is None else seed)
         plan = self.planner.plan(query, request, wishes)
+        warn_of_unknown_words(plan.request, self.planner.capabilities)
         _tell(on_lane, [plan])
         for library in (self,) if into is self else (self, into):
             library.init_images.remember(plan.init)

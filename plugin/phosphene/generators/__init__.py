@@ -95,11 +95,13 @@ def open_retrieval(checkpoint: str, *, folder: Path, space: Space, device: str) 
     space, and ModelError for damaged weights.
     """
     from phosphene.generators.retrieval import generator as retrieval
+    from phosphene.landscape.scenes import vocabulary
 
     folders = [Path(checkpoint).expanduser()] if checkpoint else [folder / "generator", DIFFUSION_FOLDER]
     for candidate in folders:
         if checkpoint or (candidate / "model_index.json").exists():
-            generator = retrieval.open_generator(candidate, device)
+            words = vocabulary() if candidate == DIFFUSION_FOLDER else None
+            generator = retrieval.open_generator(candidate, device, vocabulary=words)
             if generator.capabilities.space == space.id:
                 return generator
     raise GenerationError(

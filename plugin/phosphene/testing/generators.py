@@ -56,6 +56,7 @@ class GeneratorTests:
         assert can.max_references == 0 or can.reads & {"vectors", "pictures"}
         assert all(side % can.multiple == 0 for side in can.size)
         assert can.candidates >= 1 and can.num_inference_steps >= 1
+        assert all(word == word.lower() for word in can.vocabulary or ())
         for name, option in can.options.items():
             assert option.checked(name, option.default) == option.default
 

@@ -6,6 +6,7 @@ of latents, so that only the candidates that are kept have to be decoded.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -45,9 +46,17 @@ class BuiltinGenerator:
 
     image_encoder = None  # it reads vectors of its library's own space
 
-    def __init__(self, pipeline: RetrievalPipeline, weights: str, *, bfloat16: bool = False) -> None:
+    def __init__(
+        self,
+        pipeline: RetrievalPipeline,
+        weights: str,
+        *,
+        bfloat16: bool = False,
+        vocabulary: frozenset[str] | None = None,
+    ) -> None:
         self.pipeline = pipeline
-        self._capabilities = _capabilities(pipeline, weights, "bfloat16" if bfloat16 else "float32")
+        capabilities = _capabilities(pipeline, weights, "bfloat16" if bfloat16 else "float32")
+        self._capabilities = replace(capabilities, vocabulary=vocabulary)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -206,7 +215,13 @@ def _capabilities(pipeline: RetrievalPipeline, weights: str, precision: str) -> 
     )
 
 
-def open_generator(folder: Path, device: str = "auto", *, bfloat16: bool = False) -> BuiltinGenerator:
+def open_generator(
+    folder: Path,
+    device: str = "auto",
+    *,
+    bfloat16: bool = False,
+    vocabulary: frozenset[str] | None = None,
+) -> BuiltinGenerator:
     """The generator in a folder. Raises ModelError if there is none, or if it cannot be loaded."""
     if not (folder / "model_index.json").exists():
         raise ModelError(
@@ -224,7 +239,7 @@ def open_generator(folder: Path, device: str = "auto", *, bfloat16: bool = False
     pipeline.to(pick_device(device))
     for network in pipeline.networks.values():
         torch.nn.Module.to(network, memory_format=torch.channels_last)  # a quarter faster on a CPU
-    return BuiltinGenerator(pipeline, weights, bfloat16=bfloat16)
+    return BuiltinGenerator(pipeline, weights, bfloat16=bfloat16, vocabulary=vocabulary)
 
 
 def cast(network: Module, dtype: torch.dtype) -> Module:

@@ -9,9 +9,21 @@ caption the results of a search really show. The same seed always gives the same
 are needed.
 """
 
-from phosphene.landscape.scenes.captions import Caption, captions
+from phosphene.landscape.scenes.captions import Caption, captions, vocabulary
 from phosphene.landscape.scenes.drawing import draw
 from phosphene.landscape.scenes.scene import SEEDS, Place, Scene, Thing, compose, labels
 from phosphene.landscape.scenes.writing import write
 
-__all__ = ["SEEDS", "Caption", "Place", "Scene", "Thing", "captions", "compose", "draw", "labels", "write"]
+__all__ = [
+    "SEEDS",
+    "Caption",
+    "Place",
+    "Scene",
+    "Thing",
+    "captions",
+    "compose",
+    "draw",
+    "labels",
+    "vocabulary",
+    "write",
+]

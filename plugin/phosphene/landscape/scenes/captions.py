@@ -4,13 +4,14 @@ A caption consists of phrases. Every phrase has the labels that its words name, 
 known exactly. A label without a word is not named: `house`, for example, names no count.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from phosphene.landscape.scenes import words
-from phosphene.landscape.scenes.scene import Scene, Thing
+from phosphene.landscape.scenes.scene import COLOURS, Scene, Thing
 
 Label = tuple[str, str]
 OPEN = 0.3  # share of things whose colour is not named, in captions that do not name everything
@@ -33,6 +34,19 @@ def captions(scene: Scene) -> tuple[Caption, ...]:
     for form in (speaker.few_words, speaker.plain, speaker.place_first, speaker.drawing):
         said.append(next(caption for caption in speaker.tries(form) if fits(caption, said, full)))
     return (*said, full)
+
+
+def vocabulary() -> frozenset[str]:
+    """Every word that a caption can have, in lower case."""
+    tables = (
+        *(words.STYLE_NOUNS, words.STYLE_ENDS, words.TIME_PLACES, words.TIME_ADJECTIVES),
+        *(words.LAND_PLACES, words.LAND_NOUNS, words.WEATHER_PLACES, words.COUNTS),
+    )
+    phrases = [phrase for table in tables for choices in table.values() for phrase in choices]
+    phrases += [name for names in words.KINDS.values() for pair in names for name in pair]
+    phrases += [*words.SUN, *words.MOON, *words.MOUNTAINS, *words.ASIDES, *COLOURS]
+    phrases += ["an", "of", "and", "with", "next to", "bird birds flying"]
+    return frozenset(re.split("[ -]", " ".join(phrases)))
 
 
 def fits(caption: Caption, said: Sequence[Caption], full: Caption) -> bool:
