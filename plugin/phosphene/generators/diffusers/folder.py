@@ -22,8 +22,8 @@ LEFT_OUT = ("safety_checker",)
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointFolder:
-    """The components of a checkpoint in a folder. Nothing is loaded yet."""
+class SavedCheckpoint:
+    """The components of a checkpoint in a folder or in a file. Nothing is loaded yet."""
 
     path: Path
     family: Family
@@ -50,27 +50,29 @@ class CheckpointFolder:
     @property
     def size(self) -> int:
         """Bytes of the weights on disk."""
-        return sum(each.header.size for each in self.components.values() if each.header)
+        files = {file for each in self.components.values() if each.header for file in each.header.files}
+        return sum(file.stat().st_size for file in files)
 
 
-def open_folder(path: Path, asked: Family | None = None) -> CheckpointFolder:
+def open_folder(path: Path, asked: Family | None = None) -> SavedCheckpoint:
     """The checkpoint in a folder. `asked` is the family that the user named, see `family_of_folder`.
 
     Raises ModelError if it is of no known family, if its files are damaged, or if a component is missing.
     """
     family = family_of_folder(path, asked)
-    named = {name: _class_name(value) for name, value in index_of(path).items() if not name.startswith("_")}
-    found = {
-        name: parts.find(path / name, name, class_name)
-        for name, class_name in named.items()
-        if class_name and name not in LEFT_OUT
-    }
+    found = {name: parts.find(path / name, name, kind) for name, kind in named_components(path).items()}
     if missing := sorted(_needed(family) - found.keys()):
         raise ModelError(
             f"The checkpoint `{path}` has no {' and no '.join(f'`{name}`' for name in missing)}.",
             hint="download the checkpoint again",
         )
-    return CheckpointFolder(path, family, found)
+    return SavedCheckpoint(path, family, found)
+
+
+def named_components(folder: Path) -> dict[str, str]:
+    """The names of the components that the index of a folder lists, and their classes."""
+    listed = ((name, _class_name(value)) for name, value in index_of(folder).items())
+    return {name: kind for name, kind in listed if kind and name not in LEFT_OUT}
 
 
 def pipeline_class(family: Family) -> Any:

@@ -22,7 +22,11 @@ class Header:
 
     files: tuple[Path, ...]
     shapes: Mapping[str, Shape]
-    parameters: int  # how many numbers
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the weights are."""
+        return sum(map(prod, self.shapes.values()))
 
     @property
     def size(self) -> int:
@@ -35,7 +39,7 @@ def read_header(*files: Path) -> Header:
     shapes: dict[str, Shape] = {}
     for file in files:
         shapes |= _shapes(file)
-    return Header(files, shapes, sum(map(prod, shapes.values())))
+    return Header(files, shapes)
 
 
 def weight_files(folder: Path, stem: str) -> tuple[Path, ...]:

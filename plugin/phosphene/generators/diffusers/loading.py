@@ -20,9 +20,10 @@ from phosphene.generators.diffusers.checkpoint import Checkpoint
 from phosphene.generators.diffusers.companions import Companions, find_companions
 from phosphene.generators.diffusers.components import Component
 from phosphene.generators.diffusers.families import Family
-from phosphene.generators.diffusers.folder import CheckpointFolder, open_folder, pipeline_class
+from phosphene.generators.diffusers.folder import SavedCheckpoint, open_folder, pipeline_class
 from phosphene.generators.diffusers.identity import contents, digest, file_sums
 from phosphene.generators.diffusers.precision import pick_dtype
+from phosphene.generators.diffusers.single_file import open_single_file
 from phosphene.generators.diffusers.spaces import dimension_read, image_encoder, space_read
 from phosphene.records import Space
 
@@ -57,15 +58,16 @@ def load(
     device: str = "auto",
     adapter: Path | None = None,
 ) -> Checkpoint:
-    """Load the checkpoint in a folder of diffusers.
+    """Load the checkpoint in a folder of diffusers or in one file.
 
     `space` is the library's. If its model is the one whose vectors the family reads, they can be used as they
     are. `family` is the one that the user named, for checkpoints that look alike. `adapter` is the file of an
     IP-Adapter; without it, one beside the checkpoint or in the hub's cache is used. Raises ModelError if a
     file is damaged, a network is not whole, the family is unknown, or code would have to be run.
     """
-    saved = open_folder(expanded(path), family)
-    beside = find_companions(saved.path, saved.family, adapter)
+    saved = open_saved(expanded(path), family)
+    place = saved.path if saved.path.is_dir() else saved.path.parent
+    beside = find_companions(place, saved.family, adapter)
     networks = _checked(saved, beside)
     target = _target(device)
     with quiet():
@@ -93,6 +95,11 @@ def load(
     )
 
 
+def open_saved(path: Path, asked: Family | None = None) -> SavedCheckpoint:
+    """The checkpoint at a path, by its headers. `asked` is the family that the user named."""
+    return open_folder(path, asked) if path.is_dir() else open_single_file(path, asked)
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Let diffusers and transformers show no progress bars and no advice, because errors are ours to say."""
@@ -109,7 +116,7 @@ def quiet() -> Iterator[None]:
             library.enable_progress_bar()
 
 
-def _checked(saved: CheckpointFolder, beside: Companions) -> Mapping[str, Any]:
+def _checked(saved: SavedCheckpoint, beside: Companions) -> Mapping[str, Any]:
     """The networks without weights. Raises ModelError unless they and their companions are whole."""
     networks = saved.check()
     others = {"image encoder": beside.image_encoder, "TAESD": beside.tiny_vae}
@@ -130,7 +137,7 @@ def _denoiser(networks: Mapping[str, Any]) -> Any:
 
 
 def _encoder(
-    saved: CheckpointFolder, beside: Companions, loaded: Mapping[str, Any], space: Space, target: _Target
+    saved: SavedCheckpoint, beside: Companions, loaded: Mapping[str, Any], space: Space, target: _Target
 ) -> ImageEncoder | None:
     """The image encoder of a family. One that is a component of the checkpoint is loaded already."""
     found = saved.components.get(IMAGE_ENCODER) or beside.image_encoder
@@ -148,7 +155,7 @@ def _encoder(
     return encoder
 
 
-def _identity(saved: CheckpointFolder, beside: Companions) -> str:
+def _identity(saved: SavedCheckpoint, beside: Companions) -> str:
     """The sha256 of everything that decides the pictures.
 
     An image encoder does where guidance is away from its vector of an empty picture.

@@ -7,12 +7,23 @@ from typing import Any
 from phosphene.embedding import plain
 from phosphene.errors import ModelError, listed
 from phosphene.generators.diffusers.families import FAMILIES, Family
+from phosphene.generators.diffusers.headers import Header
 
 INDEX = "model_index.json"
 # Families that share a class with others: the component, the setting and its value that tell them.
 SIGNS: Mapping[str, tuple[str, str, int]] = {
     "unclip-small": ("image_encoder", "projection_dim", 768),
+    "sd21": ("unet", "cross_attention_dim", 1024),
 }
+# The beginnings of names of weights that only the files of one family have, in the order of asking.
+BEGINNINGS: Mapping[str, str] = {
+    "conditioner.embedders.1.": "sdxl",
+    "cond_stage_model.model.": "sd21",
+    "cond_stage_model.transformer.": "sd15",
+}
+DENOISER = "model.diffusion_model."
+INPUT = f"{DENOISER}input_blocks.0.0.weight"  # (channels, channels of the latents, 3, 3)
+LATENTS = 4
 
 
 def family_of_folder(folder: Path, asked: Family | None = None) -> Family:
@@ -32,6 +43,27 @@ def family_of_folder(folder: Path, asked: Family | None = None) -> Family:
         return asked
     told = [family for family in found if family.name in SIGNS and _has(folder, *SIGNS[family.name])]
     return (told or [family for family in found if family.name not in SIGNS])[0]
+
+
+def family_of_header(path: Path, header: Header) -> Family:
+    """The family of a checkpoint in one file.
+
+    Raises ModelError if there is no such family, or if the file is something else than a checkpoint.
+    """
+    for beginning, family in BEGINNINGS.items():
+        if any(name.startswith(beginning) for name in header.shapes) and INPUT in header.shapes:
+            if header.shapes[INPUT][1:2] != (LATENTS,):
+                raise ModelError(
+                    f"`{path}` is a checkpoint for inpainting or for instructions only. phosphene does not"
+                    " use those.",
+                    hint="use the plain checkpoint, which can inpaint, too",
+                )
+            return FAMILIES[family]
+    raise ModelError(
+        f"`{path}` is not a checkpoint of {listed(BEGINNINGS.values())}, the families that phosphene reads"
+        " from one file.",
+        hint="name a folder of diffusers, which phosphene reads for every family",
+    )
 
 
 def class_in(path: Path) -> str | None:
