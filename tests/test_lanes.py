@@ -203,6 +203,17 @@ def test_what_is_not_possible_is_refused(filled: Path, pictures: Path, words: li
     assert result.exit_code == 1 and says in " ".join(result.stderr.split())
 
 
+def test_show_prints_the_lane_and_what_belongs_to_it(filled: Path) -> None:
+    expected = {
+        "wash": {"lane": "start", "strength": "0.6"},
+        "mosaic": {"lane": "embedded", "closeness": "0.6"},
+    }
+    for generator, told in expected.items():
+        [made] = lines("-L", filled, "generate", PROMPT, "-n", 1, "--generator", generator)
+        shown = dict(line.split("\t") for line in run("-L", filled, "show", made["id"]).stdout.splitlines())
+        assert {key: shown.get(key) for key in ("lane", "strength", "closeness") if key in shown} == told
+
+
 def test_the_hint_names_the_command_that_makes_a_better_lane_possible(filled: Path) -> None:
     words = ["-L", filled, "generate", PROMPT, "-n", 1]
     hint = "hint: for a better lane run `phosphene models fetch toy`\n"

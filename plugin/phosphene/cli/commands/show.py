@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from phosphene.library import Library
     from phosphene.records import Image, Shown
 
+# What is shown of a recipe besides the settings of the generator.
+SETTINGS = ("generator", "seed", "num_inference_steps", "guidance_scale", "lane", "closeness", "strength")
+
 
 @command("show")
 @click.argument("id")
@@ -104,8 +107,7 @@ def _made_with(recipe: Mapping[str, Any] | None) -> dict[str, object]:
     except ImageError:
         return {}
     today = current(recipe or {})
-    common = ("generator", "seed", "num_inference_steps", "guidance_scale")
-    told = {key: today[key] for key in common if today[key] is not None}
+    told = {key: today[key] for key in SETTINGS if today.get(key) is not None}
     return {**told, **today["settings"]}
 
 

@@ -12,6 +12,7 @@ from PIL import Image as pillow
 from PIL.Image import Image as Picture
 from torch import Tensor
 
+from phosphene.catalogue.offers import fetch_command
 from phosphene.embedding import ImageEncoder
 from phosphene.generation import Capabilities, Generated, OnStep, Option, Request, Step, Value
 from phosphene.generation.checks import completed
@@ -171,10 +172,20 @@ def capabilities(checkpoint: Checkpoint) -> Capabilities:
         negative_prompt=family.negative_prompt,
         sampler=SCHEDULERS[name].sampler,
         options=options(checkpoint, name),
+        fetch=missing(checkpoint),
         licence=checkpoint.licence or family.licence,
         size_on_disk=checkpoint.size_on_disk,
         size_in_memory=checkpoint.size_in_memory,
     )
+
+
+def missing(checkpoint: Checkpoint) -> str:
+    """The command that fetches a family's IP-Adapter or image encoder, if that is not on this machine."""
+    family = checkpoint.family
+    has_adapter = family.adapter is None or checkpoint.reads_vectors
+    if family.model is None or (has_adapter and checkpoint.image_encoder is not None):
+        return ""
+    return fetch_command(f"ip-adapter-{family.name}" if family.adapter else family.name)
 
 
 def options(checkpoint: Checkpoint, scheduler_name: str) -> dict[str, Option]:
