@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,18 @@ from numpy.typing import NDArray
 from PIL import Image as pillow
 from PIL.Image import Image as Picture
 
+import phosphene
+from phosphene.embedding import ImageEncoder
 from phosphene.generation import Generator, Mode, Request, Step
+from phosphene.generators.diffusers import conditioning
 from phosphene.generators.diffusers.families import FAMILIES
 from phosphene.generators.diffusers.generator import DiffusersGenerator
+from phosphene.generators.diffusers.schedulers import scheduler
 from phosphene.testing.generators import GeneratorTests
-from tiny_checkpoints import SIDE
-from tiny_families import ADAPTERS, Folder, bare, generator, picture, references
+from tiny_checkpoints import MEAN, SIDE, STD, tiny_vae
+from tiny_families import ADAPTERS, Folder, bare, clip_folder, clip_vision, generator, picture, references
 
-BY_VECTORS = ("sd15", "sdxl")
+BY_VECTORS = ("sd15", "sdxl", "kandinsky22", "unclip", "flux1")
 EVERY_MODE = [(family, mode) for family in BY_VECTORS for mode in sorted(FAMILIES[family].pipelines)]
 Open = Callable[..., DiffusersGenerator]
 
@@ -92,7 +97,7 @@ class TestConformance(GeneratorTests):
 @pytest.mark.parametrize(("family_name", "mode"), EVERY_MODE)
 def test_a_batch_gives_what_single_requests_give(opened: Open, family_name: str, mode: Mode) -> None:
     made = opened(family_name)
-    requests = [replace(a_request(made, mode), seed=seed) for seed in (1, 2, 3)]
+    requests = [replace(a_request(made, mode), num_inference_steps=2, seed=seed) for seed in (1, 2, 3)]
 
     together = pixels(made, *requests)
 
@@ -235,3 +240,136 @@ def test_a_size_of_other_proportions(made: DiffusersGenerator, request_of: Reque
     [result] = made.generate([replace(request_of, size=(128, 64), references=tuple(weighted))])
 
     assert result.picture().size == (128, 64)
+
+
+def test_a_stored_vector_is_what_the_familys_own_encoder_makes_of_the_pixels(
+    checkpoint: Folder, made: DiffusersGenerator, family: str
+) -> None:
+    encoder = made.image_encoder
+    assert encoder is not None
+    stored = conditioning.raw(made.checkpoint, list(references(encoder, 3)))
+
+    own = clip_vision(encoder_folder(checkpoint, family))(torch.cat([tensor(encoder, n) for n in range(3)]))
+
+    assert torch.linalg.norm(stored - own.image_embeds) < 1e-4 * torch.linalg.norm(own.image_embeds)
+
+
+def test_a_stored_vector_makes_the_picture_that_pixels_make_in_the_bare_pipeline(
+    checkpoint: Folder, made: DiffusersGenerator, family: str
+) -> None:
+    encoder = made.image_encoder
+    assert encoder is not None
+    request = a_request(made, references=references(encoder, 1), negative_prompt="", closeness=1.0)
+
+    [ours] = pixels(made, request)
+
+    pipeline = bare(checkpoint, family)
+    pipeline.scheduler = scheduler(str(made.capabilities.options["scheduler"].default), pipeline.scheduler)
+    vision = clip_vision(encoder_folder(checkpoint, family))
+    theirs = pipeline(
+        **by_pixels(pipeline, family, vision, tensor(encoder, 0)),
+        **{"prompt": request.prompt} if "words" in made.capabilities.reads else {},
+        num_inference_steps=3,
+        guidance_scale=made.capabilities.guidance_scale,
+        width=SIDE,
+        height=SIDE,
+        generator=torch.Generator().manual_seed(1),
+    ).images[0]
+    assert apart(ours, theirs) <= 1
+
+
+def encoder_folder(checkpoint: Folder, family: str) -> Path:
+    """Where the family's image encoder lies: beside its adapter, or among its components."""
+    if family not in ADAPTERS:
+        return checkpoint(family) / "image_encoder"
+    return checkpoint(ADAPTERS[family]).parent / "image_encoder"
+
+
+def tensor(encoder: ImageEncoder, seed: int) -> torch.Tensor:
+    """A picture as the input of CLIP, at the size that our encoder gives it."""
+    grey = torch.from_numpy(encoder.prepare(picture(seed)).copy()).permute(2, 0, 1)[None] / 255
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+    return (grey - mean) / std
+
+
+def by_pixels(pipeline: Any, family: str, vision: Any, image: torch.Tensor) -> dict[str, Any]:
+    """The arguments by which a bare pipeline follows a picture."""
+    if family == "kandinsky22":  # another pipeline embeds its pictures
+        embeds = (vision(each).image_embeds.detach() for each in (image, torch.zeros_like(image)))
+        return dict(zip(("image_embeds", "negative_image_embeds"), embeds, strict=True))
+    if family == "unclip":
+        return {"image": image, "noise_level": 0}
+    pipeline.register_modules(image_encoder=vision)
+    pipeline.set_ip_adapter_scale(1.0)
+    negative = {"negative_ip_adapter_image": [image]} if family == "flux1" else {}
+    return {"ip_adapter_image": [image], **negative}
+
+
+def test_a_prompt_of_four_hundred_words_changes_with_its_last_word(
+    made: DiffusersGenerator, request_of: Request
+) -> None:
+    if "words" not in made.capabilities.reads:
+        pytest.skip("reads no words")
+    words = " ".join(f"{colour} tree," for colour in ("red", "green", "blue", "grey") * 50)
+    asked = replace(request_of, references=(), negative_prompt="", prompt=f"{words} moon")
+
+    changed = [replace(asked, prompt=f"{words} sun"), replace(asked, prompt=f"{words} moon", seed=1)]
+    if made.capabilities.negative_prompt:
+        negative = replace(asked, negative_prompt=f"{words} moon")
+        assert apart(*pixels(made, negative, replace(negative, negative_prompt=f"{words} sun"))) > 0
+
+    first, other, same = pixels(made, asked, *changed)
+    assert apart(first, other) > 0
+    assert apart(first, same) == 0
+
+
+def test_a_recipe_makes_the_picture_again(
+    checkpoint: Folder, made: DiffusersGenerator, family: str, tmp_path: Path
+) -> None:
+    model = f"local-dir:{clip_folder(checkpoint, family)}"
+    for seed in range(4):
+        picture(seed).save(tmp_path / f"{seed}.png")
+    with phosphene.open(tmp_path / "library", model=model, create=True) as library:
+        library.add(tmp_path)
+        vars(library)["generator"] = made
+        options = {"scheduler": made.capabilities.options["scheduler"].choices[-1]}
+
+        [image] = library.generate(
+            "a red house", 1, neighbours=2, num_inference_steps=2, negative=[], options=options
+        )
+        again = library.replay(image.image.id)
+
+    assert image.image.recipe is not None
+    assert image.image.recipe["generator"] == family
+    assert image.image.recipe["settings"] == options
+    assert len(image.image.parents) == 2
+    assert again.identical and again.same_weights
+
+
+@pytest.mark.parametrize(("family_name", "channels"), [("sd15", 4), ("flux1", 16)])
+def test_taesd_draws_previews_and_on_a_cpu_the_pictures_too(
+    opened: Open, family_name: str, channels: int
+) -> None:
+    plain = opened(family_name)
+    made = DiffusersGenerator(replace(plain.checkpoint, tiny_vae=tiny_vae(channels)))
+    steps: list[Picture] = []
+    request = a_request(made)
+
+    [fast] = made.generate([request], on_step=partial(_keep_last_preview, steps))
+    [exact] = made.generate([replace(request, options={"decoder": "vae"})])
+
+    assert (fast.settings["decoder"], exact.settings["decoder"]) == ("taesd", "vae")
+    assert apart(fast.picture(), steps[-1]) <= 1
+    assert apart(exact.picture(), pixels(plain, request)[0]) == 0
+    assert apart(exact.picture(), fast.picture()) > 8
+
+
+def test_the_seeds_of_other_rows_do_not_matter_where_steps_add_noise(opened: Open) -> None:
+    made = opened("sd15")
+    options = {"scheduler": "euler-a"}
+    requests = [a_request(made, seed=seed, options=options, num_inference_steps=2) for seed in (1, 2)]
+
+    together = pixels(made, *requests)
+
+    for request, of_batch in zip(requests, together, strict=True):
+        assert apart(pixels(made, request)[0], of_batch) <= 1

@@ -58,6 +58,11 @@ def open_clip_folder(folder: Path, *, quick_gelu: bool = False) -> Path:
     return folder
 
 
+def open_clip_quick_gelu_folder(folder: Path) -> Path:
+    """The tiny CLIP with the activation of OpenAI's models, whose vectors Flux reads."""
+    return open_clip_folder(folder, quick_gelu=True)
+
+
 def image_encoder(*, quick_gelu: bool = False) -> Any:
     """The image tower of the tiny CLIP, with the same weights, as the families' checkpoints have it."""
     config = transformers.CLIPVisionConfig(
@@ -167,6 +172,18 @@ def vae(*, scaling_factor: float = 0.18215) -> Any:
         latent_channels=4,
         sample_size=SIDE,
         scaling_factor=scaling_factor,
+    ).eval()
+
+
+def tiny_vae(latent_channels: int = 4) -> Any:
+    """TAESD."""
+    torch.manual_seed(22)
+    return diffusers.AutoencoderTiny(
+        encoder_block_out_channels=(8, 8, 8, 8),
+        decoder_block_out_channels=(8, 8, 8, 8),
+        num_encoder_blocks=(1, 1, 1, 1),
+        num_decoder_blocks=(1, 1, 1, 1),
+        latent_channels=latent_channels,
     ).eval()
 
 
@@ -398,7 +415,7 @@ def ip_adapter_flux1(folder: Path) -> Path:
 BUILDERS = {
     builder.__name__: builder
     for builder in (
-        *(open_clip_folder, sd15, sdxl, kandinsky22, unclip, flux1),
+        *(open_clip_folder, open_clip_quick_gelu_folder, sd15, sdxl, kandinsky22, unclip, flux1),
         *(ip_adapter_sd15, ip_adapter_sdxl, ip_adapter_flux1),
     )
 }

@@ -29,9 +29,15 @@ def picture(seed: int, side: int = SIDE) -> Picture:
     return pillow.fromarray(small).resize((side, side), pillow.Resampling.BICUBIC)
 
 
-def image_encoder(folders: Folder) -> ImageEncoder:
-    """The tiny CLIP, as the embedder of a library."""
-    return open_embedder(f"local-dir:{folders('open_clip_folder')}", device="cpu")
+def clip_folder(folders: Folder, family: str) -> Path:
+    """The tiny CLIP whose vectors a family reads, as a folder of open_clip."""
+    return folders("open_clip_quick_gelu_folder" if family == "flux1" else "open_clip_folder")
+
+
+def clip_vision(folder: Path) -> Any:
+    """The image tower of the tiny CLIP, as transformers loads it."""
+    transformers: Any = import_module("transformers")
+    return transformers.CLIPVisionModelWithProjection.from_pretrained(folder).eval()
 
 
 def _picture(seed: int, side: int | None) -> Picture:
@@ -55,9 +61,9 @@ def bare(folders: Folder, family: str, *, adapter: bool = True) -> Any:
     pipeline = getattr(diffusers, class_name).from_pretrained(folders(family), local_files_only=True)
     if adapter and family in ADAPTERS:
         file = folders(ADAPTERS[family])
-        pipeline.load_ip_adapter(
-            str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None
-        )
+        flux = "image_encoder_pretrained_model_name_or_path"
+        encoder = {flux if family == "flux1" else "image_encoder_folder": None}
+        pipeline.load_ip_adapter(str(file.parent), subfolder="", weight_name=file.name, **encoder)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -66,10 +72,13 @@ def generator(
     folders: Folder, family: str, *, adapter: bool = True, batch_size: int = 4
 ) -> DiffusersGenerator:
     """The generator of a tiny checkpoint. It reads vectors of the tiny CLIP."""
-    encoder = image_encoder(folders)
+    encoder = open_embedder(f"local-dir:{clip_folder(folders, family)}", device="cpu")
+    components = bare(folders, family, adapter=adapter).components
+    if family == "kandinsky22":  # whose pipeline does not name it
+        components["image_encoder"] = clip_vision(folders(family) / "image_encoder")
     checkpoint = Checkpoint(
         family=FAMILIES[family],
-        components=bare(folders, family, adapter=adapter).components,
+        components=components,
         weights="0" * 64,
         device=torch.device("cpu"),
         dtype=torch.float32,

@@ -27,7 +27,7 @@ class Checkpoint:
     device: "torch.device"
     dtype: "torch.dtype"
     size: tuple[int, int]  # the default width and height
-    reads_vectors: bool = False  # whether its adapter, if the family needs one, is loaded
+    reads_vectors: bool = False  # whether it has an image's vector for an input, perhaps by its adapter
     space: str | None = None  # the `Space.id` of the vectors that it reads
     dimension: int | None = None  # of those vectors
     image_encoder: ImageEncoder | None = None  # makes those vectors, if its files are here
@@ -39,5 +39,4 @@ class Checkpoint:
     @property
     def reads(self) -> frozenset[Reads]:
         """The parts of a request that it uses. Without its adapter, a family reads only words."""
-        whole = self.family.adapter is None or self.reads_vectors
-        return self.family.reads if whole else self.family.reads - {"vectors"}
+        return self.family.reads if self.reads_vectors else self.family.reads - {"vectors"}

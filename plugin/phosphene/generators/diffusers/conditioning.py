@@ -4,13 +4,15 @@ All of these models read the raw output of their image encoder, so a reference c
 times its norm. References of weight 0 are left out.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from phosphene.errors import ModelError
 from phosphene.generation import Reference, Request
 from phosphene.generation.lanes import VECTOR_LANES
 from phosphene.generators.diffusers.checkpoint import Checkpoint
@@ -52,6 +54,39 @@ def ip_adapter(checkpoint: Checkpoint, pipeline: Any, request: Request, rows: in
     return found
 
 
+def flux_ip_adapter(checkpoint: Checkpoint, pipeline: Any, request: Request, rows: int) -> dict[str, Any]:
+    """The IP-Adapter of Flux. References of different weights become their weighted mean.
+
+    It has no masks, so that it cannot weigh references that it reads one by one.
+    """
+    used = references(request)
+    vectors = raw(checkpoint, used)
+    if len({reference.weight for reference in used}) > 1:
+        vectors = mean(checkpoint, used)
+    pipeline.set_ip_adapter_scale((request.closeness or 0) if used else 0.0)
+    return {
+        "ip_adapter_image_embeds": [vectors[None]],
+        "negative_ip_adapter_image_embeds": [torch.zeros_like(vectors[None])],
+    }
+
+
+def image_embeds(checkpoint: Checkpoint, pipeline: Any, request: Request, rows: int) -> dict[str, Any]:
+    """Kandinsky's decoder: one embedding. A part of the way to it is gone from that of a black picture."""
+    used, nothing = references(request), zero_embedding(checkpoint)
+    closeness = (request.closeness or 0) if used else 0.0
+    mixed = torch.lerp(nothing, mean(checkpoint, used), closeness)
+    return {"image_embeds": mixed.expand(rows, -1), "negative_image_embeds": nothing.expand(rows, -1)}
+
+
+def noised_image_embeds(checkpoint: Checkpoint, pipeline: Any, request: Request, rows: int) -> dict[str, Any]:
+    """Stable unCLIP: one embedding, with noise. `closeness` is the share of the embedding that is left."""
+    used = references(request)
+    closeness = (request.closeness or 0) if used else 0.0
+    kept = pipeline.image_noising_scheduler.alphas_cumprod.sqrt()  # at each noise level
+    level = min(int((kept > closeness).sum()), len(kept) - 1)
+    return {"image_embeds": mean(checkpoint, used).expand(rows, -1), "noise_level": level}
+
+
 def everywhere(checkpoint: Checkpoint, request: Request, count: int) -> Tensor:
     """A mask (1, count, height, width) per reference, by which each of them counts in the whole picture."""
     assert request.size is not None, "the request is completed"
@@ -80,4 +115,33 @@ def weights(used: list[Reference]) -> Tensor:
     return given / given.sum()
 
 
-CONDITIONS: Mapping[Conditioning, Conditioner] = {"ip_adapter": ip_adapter}
+def mean(checkpoint: Checkpoint, used: list[Reference]) -> Tensor:
+    """The weighted mean (1, d) of the raw embeddings of references."""
+    return (weights(used) @ raw(checkpoint, used).float().cpu())[None].to(checkpoint.device, checkpoint.dtype)
+
+
+ZERO_EMBEDDINGS: MutableMapping[Any, Tensor] = WeakKeyDictionary()  # of image encoders
+
+
+@torch.no_grad()
+def zero_embedding(checkpoint: Checkpoint) -> Tensor:
+    """What the family's image encoder makes of pixels that are all zero: (1, d)."""
+    encoder = checkpoint.components.get("image_encoder")
+    if encoder is None:
+        raise ModelError(
+            f"The checkpoint of `{checkpoint.family.name}` has no image encoder, which guidance needs.",
+            hint="put the folder `image_encoder` of its prior beside its other components",
+        )
+    if encoder not in ZERO_EMBEDDINGS:
+        side = encoder.config.image_size
+        pixels = torch.zeros(1, 3, side, side, device=checkpoint.device, dtype=encoder.dtype)
+        ZERO_EMBEDDINGS[encoder] = encoder(pixels).image_embeds.to(checkpoint.device, checkpoint.dtype)
+    return ZERO_EMBEDDINGS[encoder]
+
+
+CONDITIONS: Mapping[Conditioning, Conditioner] = {
+    "ip_adapter": ip_adapter,
+    "flux_ip_adapter": flux_ip_adapter,
+    "image_embeds": image_embeds,
+    "noised_image_embeds": noised_image_embeds,
+}

@@ -99,7 +99,8 @@ def three_modes(name: str) -> dict[Mode, str]:
 
 
 STEPWISE = ("unipc", "dpm++", "dpm++-karras", "euler", "euler-a", "heun", "ddim", "lcm")
-FLOW = ("flow-euler", "flow-heun", "flow-unipc", "flow-dpm++")
+# Pipelines for flow matching ask their schedulers for more than UniPC, DPM-Solver++ and Heun can do.
+FLOW = ("flow-euler", "flow-euler-karras")
 
 IP_ADAPTER = "h94/IP-Adapter"
 SD15 = Family(

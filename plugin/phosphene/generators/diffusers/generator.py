@@ -20,8 +20,9 @@ from phosphene.generation.fitting import fitted, fitted_mask
 from phosphene.generators.diffusers import conditioning, prompts
 from phosphene.generators.diffusers.batch import RequestBatch, batches
 from phosphene.generators.diffusers.checkpoint import Checkpoint
-from phosphene.generators.diffusers.latents import Decoder, decode
+from phosphene.generators.diffusers.latents import Decoder, decode, unpacked
 from phosphene.generators.diffusers.pipelines import Pipelines
+from phosphene.generators.diffusers.prompts import TokenCount
 from phosphene.generators.diffusers.schedulers import SCHEDULERS, default_name, scheduler
 from phosphene.generators.diffusers.steps import Stopped, watch
 
@@ -49,6 +50,10 @@ class DiffusersGenerator:
         """The model that makes the vectors that the checkpoint reads, if its files are here."""
         return self.checkpoint.image_encoder
 
+    def count_tokens(self, prompt: str) -> TokenCount | None:
+        """How many tokens a prompt has. None for a family that reads no words."""
+        return prompts.count_tokens(self.checkpoint, prompt)
+
     def generate(self, requests: Sequence[Request], *, on_step: OnStep | None = None) -> Iterator[Generated]:
         """Make one picture per request, see `Generator.generate`."""
         complete = [completed(request, self.capabilities) for request in requests]
@@ -69,14 +74,15 @@ class DiffusersGenerator:
         `part` says which part of the whole call the batch is: where it starts, and its share. Raises Stopped
         if `on_step` returned False.
         """
-        pipeline = self._pipelines.pipeline(batch.request.mode)
+        pipeline, size = self._pipelines.pipeline(batch.request.mode), batch.request.size
+        assert size is not None, "the request is completed"
         pipeline.scheduler = scheduler(
             str(batch.request.options["scheduler"]), self.checkpoint.components["scheduler"]
         )
 
         def after_step(index: int, sigma: float, clean: Tensor) -> bool | None:
             total = getattr(pipeline, "num_timesteps", len(pipeline.scheduler.timesteps))
-            preview = partial(self._decoded, batch.request, clean, preview=True)
+            preview = partial(self._pictures, batch.request, unpacked(pipeline, clean, size), preview=True)
             share = part[0] + part[1] * index / total
             return on_step(Step(index, total, sigma, share, preview)) if on_step else None
 
@@ -86,8 +92,7 @@ class DiffusersGenerator:
         except Stopped:
             pipeline.maybe_free_model_hooks()
             raise
-        assert isinstance(latents, Tensor)
-        return latents
+        return unpacked(pipeline, latents, size)
 
     def _arguments(self, pipeline: Any, batch: RequestBatch) -> dict[str, Any]:
         """The arguments of a pipeline for a batch."""
@@ -109,18 +114,20 @@ class DiffusersGenerator:
         taken = inspect.signature(pipeline.__call__).parameters
         return found | {name: side for name, side in size.items() if name in taken}
 
-    def _decoded(self, request: Request, latents: Tensor, *, preview: bool = False) -> list[Picture]:
+    def _pictures(self, request: Request, latents: Tensor, *, preview: bool = False) -> list[Picture]:
+        """Decode latents. Pixels that a mask keeps are copied from the init image."""
         tiny = self.checkpoint.tiny_vae is not None and preview
-        chosen: Decoder = "taesd" if tiny or request.options.get("decoder") == "taesd" else "vae"
-        return decode(self.checkpoint, latents, chosen)
-
-    def _picture(self, request: Request, latents: Tensor) -> Picture:
-        """Decode a picture. Pixels that the mask keeps are copied from the init image."""
-        [made] = self._decoded(request, latents[None])
+        decoder: Decoder = "taesd" if tiny or request.options.get("decoder") == "taesd" else "vae"
+        made = decode(self.checkpoint, latents, decoder)
         if request.init is None or request.mask is None:
             return made
-        kept = fitted(request.init, made.size, request.fit)
-        return pillow.composite(made, kept, fitted_mask(request.mask, made.size, request.fit))
+        assert request.size is not None, "the request is completed"
+        kept = fitted(request.init, request.size, request.fit)
+        mask = fitted_mask(request.mask, request.size, request.fit)
+        return [pillow.composite(each, kept, mask) for each in made]
+
+    def _picture(self, request: Request, latents: Tensor) -> Picture:
+        return self._pictures(request, latents[None])[0]
 
 
 def repeated(value: Tensor, rows: int) -> Tensor:

@@ -8,6 +8,7 @@ from PIL.Image import Image as Picture
 from torch import Tensor
 
 from phosphene.generators.diffusers.checkpoint import Checkpoint
+from phosphene.images.sizes import Size
 
 Decoder = Literal["vae", "taesd"]
 
@@ -23,6 +24,15 @@ def decode(checkpoint: Checkpoint, latents: Tensor, decoder: Decoder) -> list[Pi
     else:
         pixels = _by_vae(checkpoint.components["vae"], latents)
     return [to_picture(one) for one in pixels]
+
+
+def unpacked(pipeline: Any, latents: Tensor, size: Size) -> Tensor:
+    """The latents of a picture as (n, channels, height, width). Transformers work on rows of patches."""
+    if latents.ndim == 4:
+        return latents
+    width, height = size
+    whole: Tensor = pipeline._unpack_latents(latents, height, width, pipeline.vae_scale_factor)
+    return whole
 
 
 def _by_vae(vae: Any, latents: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ CLIP reads 77 tokens, of which two mark the ends. A longer prompt is read in chu
 are joined, as AUTOMATIC1111's web UI does it. So nothing is ever cut.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,23 +16,21 @@ from phosphene.generators.diffusers.families import PromptEncoding
 from phosphene.generators.diffusers.prompt_weights import fragments
 
 CHUNK = 75  # tokens
+T5_CONTEXT = 512  # the tokens that a prompt of Flux is filled up to
 BACKTRACK = 20  # a chunk ends at a comma if there is one among so many of its last tokens
 Token = tuple[int, float]  # its number and its weight
 
 
 @dataclass(frozen=True, slots=True)
-class Encoder:
-    """One of the text encoders of CLIP, with its tokenizer.
-
-    `penultimate` encoders are read before their last layer, as SDXL does.
-    """
+class ClipTextEncoder:
+    """A text encoder of CLIP with its tokenizer. SDXL reads its encoders before their last layer."""
 
     tokenizer: Any
     model: Any
-    penultimate: bool
+    penultimate: bool = False
 
     def embed(self, chunks: list[list[Token]]) -> tuple[Tensor, Tensor]:
-        """The joined embeddings (1, 77 × chunks, d) of chunks, and the encoder's first output.
+        """The joined embeddings (1, 77 × chunks, d) of chunks, and the pooled embedding (1, d) of the first.
 
         A weight moves the embedding of its token away from that of an empty prompt, or towards it.
         """
@@ -45,13 +43,34 @@ class Encoder:
             factors = [row + [1.0] * (CHUNK + 2 - len(row)) for row in rows]
             empty, states = states[-1:], states[:-1]
             states = empty + states.new_tensor(factors)[..., None] * (states - empty)
-        return states.flatten(0, 1)[None], output[0]
+        pooled = output.text_embeds if "text_embeds" in output else output.pooler_output
+        return states.flatten(0, 1)[None], pooled[:1]
 
     def _ids(self, chunk: list[Token]) -> list[int]:
         """The numbers of a chunk's tokens between the marks of the ends, filled up to the context."""
         tokenizer, numbers = self.tokenizer, [number for number, _ in chunk]
         filled = [tokenizer.bos_token_id, *numbers, tokenizer.eos_token_id]
         return filled + [tokenizer.pad_token_id] * (CHUNK + 2 - len(filled))
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """How many tokens a prompt has, and in how many chunks they are read."""
+
+    tokens: int
+    chunks: int
+
+
+def count_tokens(checkpoint: Checkpoint, prompt: str) -> TokenCount | None:
+    """The tokens of a prompt, without the marks of its ends. None for a family that reads no words."""
+    way = checkpoint.family.prompt_encoding
+    if way == "none":
+        return None
+    if way == "clip":
+        found = chunks(clip_encoders(checkpoint)[0].tokenizer, prompt)
+        return TokenCount(sum(map(len, found)), len(found))
+    tokenizer = checkpoint.components.get("tokenizer_2") or checkpoint.components["tokenizer"]
+    return TokenCount(len(tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids), 1)
 
 
 def arguments(checkpoint: Checkpoint, prompt: str, negative_prompt: str) -> dict[str, Any]:
@@ -64,39 +83,60 @@ def clip(checkpoint: Checkpoint, prompt: str, negative_prompt: str) -> dict[str,
     """The embeddings of Stable Diffusion: those of its CLIP, or for SDXL those of both and a pooled one."""
     encoders, found = clip_encoders(checkpoint), dict[str, Any]()
     texts = {"prompt_embeds": prompt, "negative_prompt_embeds": negative_prompt}
-    longest = max(len(list(chunks(encoders[0].tokenizer, text))) for text in texts.values())
+    longest = max(len(chunks(encoders[0].tokenizer, text)) for text in texts.values())
     for name, text in texts.items():
-        filled = [list(chunks(each.tokenizer, text)) for each in encoders]
-        filled = [each + [[]] * (longest - len(each)) for each in filled]
-        embedded = [each.embed(of_it) for each, of_it in zip(encoders, filled, strict=True)]
+        embedded = [each.embed(chunks(each.tokenizer, text, longest)) for each in encoders]
         found[name] = torch.cat([states for states, _ in embedded], dim=-1)
         if len(encoders) > 1:
-            found[name.replace("prompt", "pooled_prompt")] = embedded[-1][1][:1]
+            found[name.replace("prompt", "pooled_prompt")] = embedded[-1][1]
     if len(encoders) > 1 and not negative_prompt:  # SDXL was trained with zeros for an empty prompt
         found |= {name: torch.zeros_like(each) for name, each in found.items() if "negative" in name}
     return found
 
 
-def clip_encoders(checkpoint: Checkpoint) -> list[Encoder]:
+@torch.no_grad()
+def t5_and_clip(checkpoint: Checkpoint, prompt: str, negative_prompt: str) -> dict[str, Any]:
+    """The embeddings of Flux: those of T5 for the whole prompt, and CLIP's pooled one for its first chunk.
+
+    T5 knows no positions, only distances, so it can read more than the 512 tokens of the pipeline.
+    """
+    encoder = ClipTextEncoder(checkpoint.components["tokenizer"], checkpoint.components["text_encoder"])
+    _, pooled = encoder.embed(chunks(encoder.tokenizer, prompt)[:1])
+    return {"prompt_embeds": t5(checkpoint, prompt), "pooled_prompt_embeds": pooled}
+
+
+def t5(checkpoint: Checkpoint, prompt: str) -> Tensor:
+    """The embeddings (1, tokens, d) of T5. Short prompts are filled up."""
+    tokenizer, model = checkpoint.components["tokenizer_2"], checkpoint.components["text_encoder_2"]
+    ids = tokenizer(prompt, padding="max_length", max_length=T5_CONTEXT, verbose=False, return_tensors="pt")
+    embeddings = model(ids.input_ids.to(checkpoint.device))[0]
+    assert isinstance(embeddings, Tensor)
+    return embeddings
+
+
+def clip_encoders(checkpoint: Checkpoint) -> list[ClipTextEncoder]:
     """The text encoders of a checkpoint that have a tokenizer."""
     parts = checkpoint.components
     pairs = [(parts.get(f"tokenizer{end}"), parts.get(f"text_encoder{end}")) for end in ("", "_2")]
-    found = [(words, model) for words, model in pairs if words and model]
-    return [Encoder(words, model, penultimate=len(found) > 1) for words, model in found]
+    found = [(tokenizer, model) for tokenizer, model in pairs if tokenizer and model]
+    return [ClipTextEncoder(tokenizer, model, len(found) > 1) for tokenizer, model in found]
 
 
-def chunks(tokenizer: Any, prompt: str) -> Iterator[list[Token]]:
-    """The tokens of a prompt in chunks of at most 75. An empty prompt is one empty chunk.
+def chunks(tokenizer: Any, prompt: str, least: int = 1) -> list[list[Token]]:
+    """The tokens of a prompt in chunks of at most 75, and as many empty chunks as lack to the `least` number.
 
     Where a chunk is full, it ends at its last comma, if that is near: what belongs together stays together.
     """
+    found: list[list[Token]] = []
     tokens, comma = tokens_of(tokenizer, prompt), tokenizer.convert_tokens_to_ids(",</w>")
-    while len(tokens) > CHUNK:
-        commas = [place for place in range(CHUNK - BACKTRACK, CHUNK) if tokens[place][0] == comma]
-        end = commas[-1] + 1 if commas else CHUNK
-        yield tokens[:end]
+    while tokens or len(found) < least:
+        end = CHUNK
+        if len(tokens) > CHUNK:
+            near = [number for number, _ in tokens[CHUNK - BACKTRACK : CHUNK]]
+            end -= near[::-1].index(comma) if comma in near else 0
+        found.append(tokens[:end])
         tokens = tokens[end:]
-    yield tokens
+    return found
 
 
 def tokens_of(tokenizer: Any, prompt: str) -> list[Token]:
@@ -115,5 +155,6 @@ def nothing(checkpoint: Checkpoint, prompt: str, negative_prompt: str) -> dict[s
 
 ENCODINGS: Mapping[PromptEncoding, Callable[[Checkpoint, str, str], dict[str, Any]]] = {
     "clip": clip,
+    "clip_pooled": t5_and_clip,
     "none": nothing,
 }

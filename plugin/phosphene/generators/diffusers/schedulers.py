@@ -17,13 +17,13 @@ class SchedulerChoice:
     config: Mapping[str, Any] = field(default_factory=dict)
 
 
-# UniPC and DPM-Solver++ on the straight path of flow matching, instead of the one of Stable Diffusion.
-FLOW_CONFIG = {"use_flow_sigmas": True, "prediction_type": "flow_prediction"}
+# Kandinsky's network also predicts a variance, which DPM-Solver++ cannot use.
+DPM = {"variance_type": None}
 SCHEDULERS: Mapping[str, SchedulerChoice] = {
     "unipc": SchedulerChoice("UniPCMultistepScheduler", "UniPC"),
-    "dpm++": SchedulerChoice("DPMSolverMultistepScheduler", "DPM++ 2M", {"use_karras_sigmas": False}),
+    "dpm++": SchedulerChoice("DPMSolverMultistepScheduler", "DPM++ 2M", {"use_karras_sigmas": False, **DPM}),
     "dpm++-karras": SchedulerChoice(
-        "DPMSolverMultistepScheduler", "DPM++ 2M Karras", {"use_karras_sigmas": True}
+        "DPMSolverMultistepScheduler", "DPM++ 2M Karras", {"use_karras_sigmas": True, **DPM}
     ),
     "euler": SchedulerChoice("EulerDiscreteScheduler", "Euler"),
     "euler-a": SchedulerChoice("EulerAncestralDiscreteScheduler", "Euler a"),
@@ -31,10 +31,10 @@ SCHEDULERS: Mapping[str, SchedulerChoice] = {
     "ddim": SchedulerChoice("DDIMScheduler", "DDIM"),
     "ddpm": SchedulerChoice("DDPMScheduler", "DDPM"),
     "lcm": SchedulerChoice("LCMScheduler", "LCM"),
-    "flow-euler": SchedulerChoice("FlowMatchEulerDiscreteScheduler", "Euler"),
-    "flow-heun": SchedulerChoice("FlowMatchHeunDiscreteScheduler", "Heun"),
-    "flow-unipc": SchedulerChoice("UniPCMultistepScheduler", "UniPC", FLOW_CONFIG),
-    "flow-dpm++": SchedulerChoice("DPMSolverMultistepScheduler", "DPM++ 2M", FLOW_CONFIG),
+    "flow-euler": SchedulerChoice("FlowMatchEulerDiscreteScheduler", "Euler", {"use_karras_sigmas": False}),
+    "flow-euler-karras": SchedulerChoice(
+        "FlowMatchEulerDiscreteScheduler", "Euler Karras", {"use_karras_sigmas": True}
+    ),
 }
 
 
