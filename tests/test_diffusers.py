@@ -1,6 +1,5 @@
 """Pretrained families of diffusers behind the Generator seam, with tiny checkpoints in their true formats."""
 
-import socket
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
@@ -23,21 +22,23 @@ from phosphene.generators.diffusers.generator import DiffusersGenerator
 from phosphene.generators.diffusers.schedulers import scheduler
 from phosphene.testing.generators import GeneratorTests
 from tiny_checkpoints import MEAN, SIDE, STD, tiny_vae
-from tiny_families import ADAPTERS, Folder, bare, clip_folder, clip_vision, generator, picture, references
+from tiny_families import (
+    ADAPTERS,
+    Folder,
+    bare,
+    clip_folder,
+    clip_vision,
+    generator,
+    open_clip,
+    picture,
+    references,
+)
 
 BY_VECTORS = ("sd15", "sdxl", "kandinsky22", "unclip", "flux1")
 EVERY_MODE = [(family, mode) for family in BY_VECTORS for mode in sorted(FAMILIES[family].pipelines)]
 Open = Callable[..., DiffusersGenerator]
 
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here may connect to anything."""
-
-    def refuse(*_: Any) -> None:
-        raise AssertionError("a test of a local checkpoint opened a connection")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
+pytestmark = pytest.mark.usefixtures("no_network")
 
 
 @pytest.fixture(scope="module")
@@ -245,8 +246,7 @@ def test_a_size_of_other_proportions(made: DiffusersGenerator, request_of: Reque
 def test_a_stored_vector_is_what_the_familys_own_encoder_makes_of_the_pixels(
     checkpoint: Folder, made: DiffusersGenerator, family: str
 ) -> None:
-    encoder = made.image_encoder
-    assert encoder is not None
+    encoder = open_clip(checkpoint, family)
     stored = conditioning.raw(made.checkpoint, list(references(encoder, 3)))
 
     own = clip_vision(encoder_folder(checkpoint, family))(torch.cat([tensor(encoder, n) for n in range(3)]))
@@ -257,8 +257,7 @@ def test_a_stored_vector_is_what_the_familys_own_encoder_makes_of_the_pixels(
 def test_a_stored_vector_makes_the_picture_that_pixels_make_in_the_bare_pipeline(
     checkpoint: Folder, made: DiffusersGenerator, family: str
 ) -> None:
-    encoder = made.image_encoder
-    assert encoder is not None
+    encoder = open_clip(checkpoint, family)
     request = a_request(made, references=references(encoder, 1), negative_prompt="", closeness=1.0)
 
     [ours] = pixels(made, request)
@@ -326,10 +325,11 @@ def test_a_prompt_of_four_hundred_words_changes_with_its_last_word(
 def test_a_recipe_makes_the_picture_again(
     checkpoint: Folder, made: DiffusersGenerator, family: str, tmp_path: Path
 ) -> None:
-    model = f"local-dir:{clip_folder(checkpoint, family)}"
     for seed in range(4):
         picture(seed).save(tmp_path / f"{seed}.png")
-    with phosphene.open(tmp_path / "library", model=model, create=True) as library:
+    with phosphene.open(
+        tmp_path / "library", model=f"local-dir:{clip_folder(checkpoint, family)}", create=True
+    ) as library:
         library.add(tmp_path)
         vars(library)["generator"] = made
         options = {"scheduler": made.capabilities.options["scheduler"].choices[-1]}

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image as pillow
 from PIL.Image import Image as Picture
 
-from phosphene.embedding import ImageEncoder, open_embedder
+from phosphene.embedding import Embedder, ImageEncoder, open_embedder
 from phosphene.generation import Reference
-from phosphene.generators.diffusers.checkpoint import Checkpoint
 from phosphene.generators.diffusers.families import FAMILIES
 from phosphene.generators.diffusers.generator import DiffusersGenerator
-from tiny_checkpoints import SIDE
+from phosphene.generators.diffusers.loading import load
+from phosphene.records import Space
+from tiny_checkpoints import DIMENSION, SIDE
 
 Folder = Callable[[str], Path]  # what the fixture `checkpoint` is
 ADAPTERS = {"sd15": "ip_adapter_sd15", "sdxl": "ip_adapter_sdxl", "flux1": "ip_adapter_flux1"}
@@ -32,6 +32,11 @@ def picture(seed: int, side: int = SIDE) -> Picture:
 def clip_folder(folders: Folder, family: str) -> Path:
     """The tiny CLIP whose vectors a family reads, as a folder of open_clip."""
     return folders("open_clip_quick_gelu_folder" if family == "flux1" else "open_clip_folder")
+
+
+def open_clip(folders: Folder, family: str) -> Embedder:
+    """The embedder of a library with the vectors that a family reads."""
+    return open_embedder(f"local-dir:{clip_folder(folders, family)}", device="cpu")
 
 
 def clip_vision(folder: Path) -> Any:
@@ -68,24 +73,15 @@ def bare(folders: Folder, family: str, *, adapter: bool = True) -> Any:
     return pipeline
 
 
-def generator(
-    folders: Folder, family: str, *, adapter: bool = True, batch_size: int = 4
-) -> DiffusersGenerator:
-    """The generator of a tiny checkpoint. It reads vectors of the tiny CLIP."""
-    encoder = open_embedder(f"local-dir:{clip_folder(folders, family)}", device="cpu")
-    components = bare(folders, family, adapter=adapter).components
-    if family == "kandinsky22":  # whose pipeline does not name it
-        components["image_encoder"] = clip_vision(folders(family) / "image_encoder")
-    checkpoint = Checkpoint(
-        family=FAMILIES[family],
-        components=components,
-        weights="0" * 64,
-        device=torch.device("cpu"),
-        dtype=torch.float32,
-        size=(SIDE, SIDE),
-        reads_vectors=adapter,
-        space=encoder.space.id,
-        dimension=encoder.space.dimension,
-        image_encoder=encoder,
+def library_space(family: str) -> Space:
+    """The space of a library whose model has the vectors that a family reads."""
+    return Space("of-the-library", str(FAMILIES[family].model), DIMENSION)
+
+
+def generator(folders: Folder, family: str, *, adapter: bool = True) -> DiffusersGenerator:
+    """The generator of a tiny checkpoint, for a library with its vectors. It makes 4 pictures at once."""
+    file = folders(ADAPTERS[family]) if adapter and family in ADAPTERS else None
+    loaded = load(
+        folders(family), space=library_space(family), family=FAMILIES[family], device="cpu", adapter=file
     )
-    return DiffusersGenerator(checkpoint, batch_size=4)
+    return DiffusersGenerator(loaded, batch_size=4)

@@ -10,14 +10,18 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from PIL import Image as pillow
 from torch import Tensor
 
-from phosphene.errors import ModelError
+from phosphene.embedding import ImageEncoder
 from phosphene.generation import Reference, Request
 from phosphene.generation.lanes import VECTOR_LANES
 from phosphene.generators.diffusers.checkpoint import Checkpoint
 from phosphene.generators.diffusers.families import Conditioning
+from phosphene.generators.diffusers.image_encoder import ClipImageEncoder
+from phosphene.vectors import Vectors
 
+MEAN_COLOUR = (123, 117, 104)  # that CLIP subtracts from its pixels, rounded
 # From the checkpoint, a pipeline, a completed request and the number of rows to arguments of the pipeline.
 Conditioner = Callable[[Checkpoint, Any, Request, int], dict[str, Any]]
 
@@ -71,7 +75,7 @@ def flux_ip_adapter(checkpoint: Checkpoint, pipeline: Any, request: Request, row
 
 
 def image_embeds(checkpoint: Checkpoint, pipeline: Any, request: Request, rows: int) -> dict[str, Any]:
-    """Kandinsky's decoder: one embedding. A part of the way to it is gone from that of a black picture."""
+    """Kandinsky's decoder: one embedding. `closeness` is how far it is from that of an empty picture."""
     used, nothing = references(request), zero_embedding(checkpoint)
     closeness = (request.closeness or 0) if used else 0.0
     mixed = torch.lerp(nothing, mean(checkpoint, used), closeness)
@@ -120,23 +124,23 @@ def mean(checkpoint: Checkpoint, used: list[Reference]) -> Tensor:
     return (weights(used) @ raw(checkpoint, used).float().cpu())[None].to(checkpoint.device, checkpoint.dtype)
 
 
-ZERO_EMBEDDINGS: MutableMapping[Any, Tensor] = WeakKeyDictionary()  # of image encoders
+ZERO_EMBEDDINGS: MutableMapping[ImageEncoder, Tensor] = WeakKeyDictionary()
 
 
-@torch.no_grad()
 def zero_embedding(checkpoint: Checkpoint) -> Tensor:
-    """What the family's image encoder makes of pixels that are all zero: (1, d)."""
-    encoder = checkpoint.components.get("image_encoder")
-    if encoder is None:
-        raise ModelError(
-            f"The checkpoint of `{checkpoint.family.name}` has no image encoder, which guidance needs.",
-            hint="put the folder `image_encoder` of its prior beside its other components",
-        )
+    """The raw embedding (1, d) of an empty picture, whose pixels are zeros for CLIP."""
+    encoder = checkpoint.image_encoder
+    assert encoder is not None, "a checkpoint whose guidance needs its image encoder is not loaded without it"
     if encoder not in ZERO_EMBEDDINGS:
-        side = encoder.config.image_size
-        pixels = torch.zeros(1, 3, side, side, device=checkpoint.device, dtype=encoder.dtype)
-        ZERO_EMBEDDINGS[encoder] = encoder(pixels).image_embeds.to(checkpoint.device, checkpoint.dtype)
-    return ZERO_EMBEDDINGS[encoder]
+        ZERO_EMBEDDINGS[encoder] = torch.from_numpy(_empty_picture(encoder))
+    return ZERO_EMBEDDINGS[encoder].to(checkpoint.device, checkpoint.dtype)
+
+
+def _empty_picture(encoder: ImageEncoder) -> Vectors:
+    if isinstance(encoder, ClipImageEncoder):
+        return encoder.empty_picture()
+    grey = encoder.pictures([encoder.prepare(pillow.new("RGB", (224, 224), MEAN_COLOUR))])
+    return grey.vectors * grey.norms[:, None]
 
 
 CONDITIONS: Mapping[Conditioning, Conditioner] = {
