@@ -10,6 +10,7 @@ from phosphene.errors import VectorError
 Vector = NDArray[np.float32]  # shape (d,)
 Vectors = NDArray[np.float32]  # shape (n, d)
 NEGATIVE_SHARE = 0.2  # the weight of negatives, where the target has 1; bench/negative.py measures it
+Patches = NDArray[np.float32]  # shape (rows, columns, d)
 Pixels = NDArray[np.uint8]  # shape (height, width, 3), sRGB
 
 

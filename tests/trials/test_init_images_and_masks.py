@@ -7,6 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+import phosphene
+from phosphene.errors import GenerationError
+from phosphene.generation.replaying import plan_again
+from phosphene.landscape.scenes.drawing import draw
+from phosphene.landscape.scenes.scene import compose
 from phosphene.recipes import in_picture
 from trial import Trial
 
@@ -186,3 +191,56 @@ def test_a_picture_is_not_extended_without_end(trial: Trial) -> None:
     margins = "left=8192,right=8192"
     ended = trial.run("generate", "a sea", *QUICK, "--init", start, "--outpaint", margins)
     assert ended.exit_code == 1 and "would have 16640x8 pixels, which is too large" in ended.stderr
+
+
+# ── words as masks ────────────────────────────────────────────────────────────────────────
+
+
+def test_words_repaint_what_they_name_and_the_recipe_keeps_where_that_was(trial: Trial) -> None:
+    scene = draw(compose(200_101), 320)  # three firs at the left, a red house at the right
+    scene.save("scene.png")
+    words = ("generate", "a tent", *QUICK, "--init", "scene.png", "--mask", "the red house")
+    [made] = trial.lines(*words)
+    changed = (pixels(made["uri"]) != pixels("scene.png")).any(axis=-1)
+    assert changed[150:290, 200:].mean() > 0.5 and not changed[:, :130].any() and not changed[:100].any()
+
+    recipe = in_picture(Path(made["uri"]))
+    assert recipe and recipe["mask"]["words"] == "the red house" and len(recipe["mask"]["png"]) < 1000
+    [again] = trial.lines("replay", made["uri"])
+    assert (again["id"], again["identical"]) == (made["id"], True)
+
+
+def test_a_mask_is_shown_and_nothing_is_made(trial: Trial) -> None:
+    draw(compose(200_101), 320).save("scene.png")
+    before = trial.generated()
+    words = ("generate", "a tent", "--init", "scene.png", "--show-mask", "shown.png")
+    for mask in (("--mask", "the red house"), ("--mask", "10,10,50,50"), ("--outpaint", "top=20")):
+        assert trial.run(*words, *mask).exit_code == 0
+        shown, size = pixels("shown.png"), (340 if "--outpaint" in mask else 320, 320)
+        assert shown.shape == (*size, 3)
+    assert (shown[:20] != pixels("scene.png")[:20]).mean() > 0.9
+    assert np.array_equal(shown[20:], pixels("scene.png")) and trial.generated() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("--mask", "house.png"), 1, "There is no file `house.png`"),
+        (("--mask", "abcdef0123"), 1, "No image has the id `abcdef0123`"),
+        (("--mask", "- the house"), 1, "has only negative terms"),
+        ((), 2, "--show-mask needs --mask or --outpaint"),
+    ],
+)
+def test_words_that_are_no_mask_are_an_error(trial: Trial, words: list[str], code: int, says: str) -> None:
+    sun((256, 256), Path("start.png"))
+    ended = trial.run("generate", "a tree", "--init", "start.png", "--show-mask", "m.png", *words)
+    assert ended.exit_code == code and says in ended.stderr
+
+
+def test_a_damaged_mask_in_a_recipe_is_an_error(trial: Trial) -> None:
+    draw(compose(200_101), 256).save("scene.png")
+    [made] = trial.lines("generate", "a tent", *QUICK, "--init", "scene.png", "--mask", "the red house")
+    recipe = in_picture(Path(made["uri"])) or {}
+    recipe["mask"]["png"] = recipe["mask"]["png"][:40]
+    with phosphene.open(trial.library) as library, pytest.raises(GenerationError, match="is damaged"):
+        plan_again(recipe, library.generation.planner)

@@ -1,11 +1,13 @@
 """The options that change a picture: where a generation starts, and what of it is made anew."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import click
 
-from phosphene.cli.options import SHARE
+from phosphene.cli.options import SHARE, PictureFile, Settings, input_files
+from phosphene.cli.pictures import write_picture
 
 SIDES = ("left", "top", "right", "bottom")
 MAX_MARGIN = 8192  # pixels
@@ -40,9 +42,15 @@ INIT = (
     ),
     click.option(
         "--mask",
-        metavar="FILE|X,Y,W,H",
+        metavar="FILE|X,Y,W,H|WORDS",
         help="Which part of --init to repaint: a picture, whose white is repainted and whose black and"
-        " transparent parts are kept, or a rectangle in pixels of --init.",
+        " transparent parts are kept, a rectangle in pixels of --init, or words for what to replace.",
+    ),
+    click.option(
+        "--show-mask",
+        metavar="FILE",
+        type=PictureFile(),
+        help="Write --init with the mask laid over it to this file, and make nothing.",
     ),
     click.option(
         "--outpaint",
@@ -68,7 +76,20 @@ def init_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def check_init(wishes: Mapping[str, Any]) -> None:
     """Raise UsageError for options on an init image that do not go together."""
-    if wishes["init"] is None and (wishes["mask"] or wishes["outpaint"]):
+    masked = wishes["mask"] or wishes["outpaint"]
+    if wishes["show_mask"] and not masked:
+        raise click.UsageError("--show-mask needs --mask or --outpaint")
+    if wishes["init"] is None and masked:
         raise click.UsageError("--mask and --outpaint need a picture to change. Pass it with --init.")
     if wishes["mask"] and wishes["outpaint"]:
         raise click.UsageError("--mask and --outpaint cannot be used at once: extend the picture first")
+
+
+def show_mask(settings: Settings, wishes: Mapping[str, Any], path: Path) -> None:
+    """Write the init image with its mask laid over it."""
+    from phosphene.render import mask_overlay
+
+    settings.claim(path, reads=input_files(wishes["init"], wishes["mask"]))
+    with settings.open() as library:
+        canvas, mask = library.generation.shown_mask(wishes["init"], wishes["mask"], wishes["outpaint"])
+    write_picture(settings.output, mask_overlay(canvas, mask), path)

@@ -5,9 +5,17 @@
 
 from collections.abc import Callable
 
-from phosphene.embedding.embedder import Cut, Embedded, Embedder, ImageEncoder, OpenEmbedder
+from phosphene.embedding.embedder import (
+    Cut,
+    Embedded,
+    Embedder,
+    ImageEncoder,
+    OpenEmbedder,
+    PatchEncoder,
+)
 from phosphene.embedding.model_names import DEFAULT_MODEL, SCHEMES, parse
 from phosphene.plugins import Registry
+from phosphene.vectors import Patches
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -17,6 +25,8 @@ __all__ = [
     "Embedder",
     "ImageEncoder",
     "OpenEmbedder",
+    "PatchEncoder",
+    "Patches",
     "open_embedder",
 ]
 

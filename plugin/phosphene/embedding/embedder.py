@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 
 from phosphene.records import Space
-from phosphene.vectors import Pixels, Vectors
+from phosphene.vectors import Patches, Pixels, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,18 @@ class Embedder(ImageEncoder, Protocol):
 
     def cut(self, text: str) -> Cut | None:
         """The part of a text that is used if it is longer than the context. None if it fits."""
+        ...
+
+
+@runtime_checkable
+class PatchEncoder(Protocol):
+    """What an embedder may have besides: vectors of the places of a picture, near to texts about them."""
+
+    def patches(self, picture: Picture) -> Patches:
+        """The unit vectors (rows, columns, d) of the places of a picture, which cover all of it.
+
+        Raises ModelError if this model has no such vectors.
+        """
         ...
 
 

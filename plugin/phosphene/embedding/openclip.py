@@ -13,17 +13,21 @@ from typing import Any
 import numpy as np
 import torch
 from PIL.Image import Image as Picture
+from PIL.Image import Resampling
 
 from phosphene.device import pick_device
 from phosphene.embedding.embedder import Cut, Embedded
 from phosphene.embedding.identity import identify
 from phosphene.embedding.loading import load_model, load_tokenizer
+from phosphene.embedding.patches import can_see_patches, input_side, patches_of
 from phosphene.embedding.preprocessing import Preprocessing
 from phosphene.embedding.repositories import NotDownloaded
 from phosphene.embedding.truncation import forget, readable
 from phosphene.embedding.weights import Weights, fetch, resolve
+from phosphene.errors import ModelError
+from phosphene.images import resized
 from phosphene.records import Space
-from phosphene.vectors import Pixels, Vectors, unit
+from phosphene.vectors import Patches, Pixels, Vectors, unit
 
 BATCH_SIZE = 256  # texts that are embedded at once
 
@@ -82,10 +86,27 @@ class OpenClip:
             nothing = np.empty((0, self._space.dimension), np.float32)
             return Embedded(nothing, np.empty(0, np.float32))
         model = self._loaded()[0]
-        batch = torch.from_numpy(np.stack(prepared)).to(self._device).permute(0, 3, 1, 2)
-        inputs = batch.float().div_(255).sub_(self._mean).div_(self._std)
-        raw = model.encode_image(inputs).float().cpu().numpy()
+        raw = model.encode_image(self._inputs(np.stack(prepared))).float().cpu().numpy()
         return Embedded(unit(raw), np.linalg.norm(raw, axis=1))
+
+    @torch.inference_mode()
+    def patches(self, picture: Picture) -> Patches:
+        """The unit vectors (rows, columns, d) of the places of a picture. See `patches`."""
+        visual = self._loaded()[0].visual
+        if not can_see_patches(visual):
+            raise ModelError(
+                f"The image tower of `{self._space.name}` does not see where things are.",
+                hint="use a ViT or a ResNet of open_clip for that",
+            )
+        height, width = input_side(visual)
+        squashed = resized(picture.convert("RGB"), (width, height), Resampling.BICUBIC)
+        pixels = np.stack([np.asarray(squashed)])
+        return patches_of(visual, self._inputs(pixels)).cpu().numpy()
+
+    def _inputs(self, pixels: Pixels) -> torch.Tensor:
+        """Pixels (n, height, width, 3) as the image tower takes them."""
+        batch = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2)
+        return batch.float().div_(255).sub_(self._mean).div_(self._std)
 
     def _loaded(self) -> tuple[Any, Callable[..., torch.Tensor]]:
         """The model and its tokenizer. The first thread that needs them loads them."""

@@ -16,11 +16,17 @@ import numpy as np
 from PIL import Image as pillow
 from PIL.Image import Image as Picture
 
-from phosphene.errors import GenerationError
+from phosphene.config import expanded
+from phosphene.embedding import Embedder
+from phosphene.errors import GenerationError, ImageError
 from phosphene.generation.init_images import InitImage, InitImages
+from phosphene.generation.word_masks import NEUTRAL, decoded, encoded, see, word_mask
 from phosphene.images import open_mask, open_picture
 from phosphene.images.sizes import Size
+from phosphene.query import parse
+from phosphene.query.terms import ID
 from phosphene.recipes.bounds import MAX_SIDE
+from phosphene.vectors import Vector
 
 RECTANGLE = re.compile(r"\s*(-?\d{1,6})\s*,\s*(-?\d{1,6})\s*,\s*(-?\d{1,6})\s*,\s*(-?\d{1,6})\s*")
 SIDES = ("left", "top", "right", "bottom")
@@ -49,17 +55,20 @@ class Mask:
 
 @dataclass(frozen=True, slots=True)
 class Masks:
-    """Finds the masks that users and recipes name."""
+    """Finds the masks that users and recipes name. The model is loaded only for words."""
 
     init_images: InitImages
+    vector: Callable[[str], Vector]  # of a query, (d,)
+    load_embedder: Callable[[], Embedder]
 
     def open(
         self, named: Path | str | None, outpaint: Mapping[str, int] | None, init: InitImage | None
     ) -> Mask | None:
         """The mask that a user names for an init image, or that of the margins to `outpaint`.
 
-        Raises QueryError or ImageError as `InitImages.open` does, and GenerationError for a mask without an
-        init image and for a rectangle or margins that do not fit it.
+        Raises QueryError or ImageError as `InitImages.open` does, ModelError if the model cannot make a mask
+        from words, and GenerationError for a mask without an init image and for a rectangle or margins that
+        do not fit it.
         """
         if named is None and outpaint is None:
             return None
@@ -67,17 +76,28 @@ class Masks:
             raise GenerationError(
                 "The mask has no picture to lie on.", hint="pass the picture with `--init PICTURE`"
             )
-        if named is None or outpaint is not None:
-            if named is not None:
-                raise GenerationError(
-                    "A picture is either repainted in a mask or extended by margins, not both at once.",
-                    hint="extend it first, and repaint the result",
-                )
-            return margins([(outpaint or {}).get(side, 0) for side in SIDES], init.picture.size)
-        rectangular = RECTANGLE.fullmatch(named) if isinstance(named, str) else None
-        if rectangular and not os.path.lexists(rectangular[0]):
-            return rectangle([int(number) for number in rectangular.groups()], init.picture.size)
-        return of_file(self.init_images.open(named, open_mask))
+        if outpaint is None:
+            assert named is not None
+            return self._named(named, init.picture)
+        if named is not None:
+            raise GenerationError(
+                "A picture is either repainted in a mask or extended by margins, not both at once.",
+                hint="extend it first, and repaint the result",
+            )
+        return margins([outpaint.get(side, 0) for side in SIDES], init.picture.size)
+
+    def _named(self, named: Path | str, init: Picture) -> Mask:
+        """The mask of a file, an id, a rectangle or words."""
+        if isinstance(named, Path) or os.path.lexists(expanded(named)):
+            return of_file(self.init_images.open(named, open_mask))
+        if found := RECTANGLE.fullmatch(named):
+            return rectangle([int(number) for number in found.groups()], init.size)
+        query = parse(named)
+        if ID.fullmatch(named) or any(term.kind != "text" for term in query.terms):
+            return of_file(self.init_images.open(named, open_mask))
+        neutral = [self.vector(text) for text in NEUTRAL]
+        small = word_mask(see(self.load_embedder(), init), self.vector(named), neutral)
+        return of_words({"words": str(query), "png": encoded(small)}, init.size)
 
     def find_again(
         self, recipe: Mapping[str, Any], init: InitImage | None, given: Path | str | None = None
@@ -87,8 +107,7 @@ class Masks:
         Raises GenerationError if it is not found.
         """
         named = recipe["mask"]
-        kind = next((kind for kind in KINDS if kind in (named or ())), None)
-        if init is None or kind is None:
+        if init is None or not named or "sha256" in named:
             painted = (named or {}).get("transparency") == "painted"  # so it was in older versions
             found = self.init_images.find_again(recipe, "mask", given, open_picture if painted else open_mask)
             return of_file(found) if found else None
@@ -96,12 +115,30 @@ class Masks:
             raise GenerationError(
                 "The recipe itself says where its mask is, which is not in a file.", hint="leave out `--mask`"
             )
-        return KINDS[kind](named[kind], init.picture.size)
+        return described(named, init.picture.size)
+
+
+def described(named: Mapping[str, Any], size: Size) -> Mask:
+    """The mask that a recipe describes, on an init image of a `size`."""
+    if "rectangle" in named:
+        return rectangle(named["rectangle"], size)
+    return margins(named["margins"], size) if "margins" in named else of_words(named, size)
 
 
 def of_file(image: InitImage) -> Mask:
     """The mask in a file."""
     return Mask(image.picture, image.named, image)
+
+
+def of_words(named: Mapping[str, Any], size: Size) -> Mask:
+    """The mask that words have become, as a recipe names it: by its words and a small PNG."""
+    try:
+        return Mask(decoded(named["png"], size), dict(named))
+    except (ValueError, ImageError) as error:
+        raise GenerationError(
+            "The mask in the recipe is damaged.",
+            hint="get the original file, whose recipe has not been changed",
+        ) from error
 
 
 def rectangle(numbers: Sequence[int], size: Size) -> Mask:
@@ -134,7 +171,3 @@ def margins(numbers: Sequence[int], size: Size) -> Mask:
     picture = pillow.new("L", (width, height), 255)
     picture.paste(0, (left, top, left + size[0], top + size[1]))
     return Mask(picture, {"margins": list(numbers)}, margins=(left, top, right, bottom))
-
-
-# The masks that a recipe describes itself, by the key that it describes them with.
-KINDS: Mapping[str, Callable[[Sequence[int], Size], Mask]] = {"rectangle": rectangle, "margins": margins}

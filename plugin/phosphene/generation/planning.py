@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from PIL.Image import Image as Picture
 
+from phosphene.embedding import Embedder
 from phosphene.errors import GenerationError, InitImageWarning, QueryError
 from phosphene.filters import Filter, of_origin
 from phosphene.generation import Generator
@@ -65,6 +66,7 @@ class Planner:
     init_images: InitImages
     vector: Callable[[str | Query], Vector]  # gives the unit vector (d,) of a query
     load_generator: Callable[[], Generator]
+    load_embedder: Callable[[], Embedder]
 
     @property
     def capabilities(self) -> Capabilities:
@@ -83,7 +85,7 @@ class Planner:
     @property
     def masks(self) -> Masks:
         """Finds the masks of init images."""
-        return Masks(self.init_images)
+        return Masks(self.init_images, self.vector, self.load_embedder)
 
     def plan(self, query: Query, request: Request, wishes: Wishes) -> Plan:
         """A plan for a query. `request` holds the numbers and options that the user wishes.

@@ -102,13 +102,21 @@ def placed(request: Request, init: InitImage | None, mask: Mask | None, region: 
     return replace(request, init=init.picture if init else None)
 
 
+def whole_mask(picture: Picture, mask: Picture) -> Picture:
+    """The mask in grey, at the size of its picture.
+
+    Raises GenerationError for a mask with other proportions than its picture.
+    """
+    check_proportions(picture, mask)
+    return resized(painted(mask), picture.size, Resampling.BILINEAR)
+
+
 def region_of(picture: Picture, mask: Picture, size: Size) -> Region:
     """The region around a mask, which is made anew at a `size`.
 
     Raises GenerationError for a mask with other proportions than its picture, and for one that is black.
     """
-    check_proportions(picture, mask)
-    whole = resized(painted(mask), picture.size, Resampling.BILINEAR)
+    whole = whole_mask(picture, mask)
     bounds = whole.getbbox()
     if bounds is None:
         raise nothing_to_paint()
@@ -124,7 +132,7 @@ def region_again(picture: Picture, mask: Picture, size: Size, box: Box) -> Regio
             f" {picture.width}x{picture.height}.",
             hint="get the original file, whose recipe has not been changed",
         )
-    whole = resized(painted(mask), picture.size, Resampling.BILINEAR)
+    whole = whole_mask(picture, mask)
     return Region(box, picture.convert("RGB"), whole, size)
 
 

@@ -1,11 +1,14 @@
 """Generating for one library: plan, make, keep. This is what `Library` delegates to."""
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from PIL.Image import Image as Picture
+
 from phosphene.embedding import Embedder
+from phosphene.errors import GenerationError
 from phosphene.explore.walk import Stop
 from phosphene.generation import Generator, OnLane, OnStep
 from phosphene.generation.comparison import Replayed, compared
@@ -13,6 +16,7 @@ from phosphene.generation.init_images import InitImages
 from phosphene.generation.keeping import Keeper
 from phosphene.generation.making import GeneratedImage, Maker
 from phosphene.generation.planning import Plan, Planner
+from phosphene.generation.regions import whole_mask
 from phosphene.generation.replaying import plan_again, recipe_in
 from phosphene.generation.vocabulary import warn_of_unknown_words
 from phosphene.generation.walking import walk_plans
@@ -51,6 +55,7 @@ class GenerationService:
             self.init_images,
             self.vector,
             self.load_generator,
+            self.load_embedder,
         )
 
     @property
@@ -87,6 +92,20 @@ class GenerationService:
             library.init_images.remember(plan.mask.file if plan.mask else None)
         plans = [plan.with_seed(request.seed + place) for place in range(count)]
         return self.maker.make(plans, on_step, keeper=into.keeper)
+
+    def shown_mask(
+        self, init: Path | str, mask: Path | str | None, outpaint: Mapping[str, int] | None = None
+    ) -> tuple[Picture, Picture]:
+        """The init image, extended where it is to `outpaint`, and its mask in grey at the same size.
+
+        Raises what `Masks.open` raises, and GenerationError if there is no mask.
+        """
+        image = self.init_images.open(init)
+        found = self.planner.masks.open(mask, outpaint, image)
+        if found is None:
+            raise GenerationError("There is no mask to show.", hint="give a mask, or margins to outpaint")
+        canvas = found.canvas(image.picture)
+        return canvas, whole_mask(canvas, found.picture)
 
     def along(
         self,

@@ -25,7 +25,7 @@ class Wishes(TypedDict, total=False):
     negative: Sequence[str]  # queries to steer away from
     init: Path | str | None  # the picture to start from: a file or an id
     strength: float | None  # how far to depart from `init`, in (0, 1]
-    mask: Path | str | None  # what of `init` is repainted: a file, an id, or a rectangle `x,y,w,h` in pixels
+    mask: Path | str | None  # what of `init` is repainted: a file, an id, a rectangle `x,y,w,h` or words
     outpaint: Mapping[str, int] | None  # extends `init`: pixels by `left`, `top`, `right` and `bottom`
     fit: Fit | None  # how `init` is fitted to the size. By default it is cropped, or kept whole with a mask
     size: Size | None  # width and height in pixels

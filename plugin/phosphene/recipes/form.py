@@ -88,6 +88,13 @@ class RectangleMask(StrictModel):
     rectangle: Annotated[list[Pixels], Field(min_length=4, max_length=4)]
 
 
+class WordsMask(StrictModel):
+    """A mask that words have become: a small PNG, in which what is made anew is white."""
+
+    words: str
+    png: Annotated[str, Field(max_length=MAX_SETTING_LENGTH, pattern=r"^[A-Za-z0-9+/]+=*$")]
+
+
 class MarginsMask(StrictModel):
     """The margins by which the init image was extended: left, top, right and bottom in pixels."""
 
@@ -111,7 +118,7 @@ class Common(StrictModel):
     parents: list[ParentEntry]
     negative: list[Negative]
     init: InputPicture | None
-    mask: InputPicture | RectangleMask | MarginsMask | None
+    mask: InputPicture | RectangleMask | MarginsMask | WordsMask | None
     generator: str
     weights: str
     seed: Whole

@@ -24,6 +24,7 @@ a terminal.
 
 from phosphene.render.animation import Film, animate, crossfade, noising
 from phosphene.render.map import draw_map
+from phosphene.render.overlay import mask_overlay
 from phosphene.render.results import family_sheet, generated_sheet, search_sheet
 from phosphene.render.sheet import contact_sheet
 from phosphene.render.tiles import OpenImage, Tile
@@ -39,6 +40,7 @@ __all__ = [
     "draw_map",
     "family_sheet",
     "generated_sheet",
+    "mask_overlay",
     "noising",
     "search_sheet",
     "walk_film",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from phosphene.cli.init_options import check_init, init_options
+from phosphene.cli.init_options import check_init, init_options, show_mask
 from phosphene.cli.lane_options import lane_options, saying
 from phosphene.cli.options import (
     FROM_ZERO,
@@ -116,13 +116,16 @@ def generate(
       phosphene generate a house at night --init house.png --strength 0.7
       phosphene generate a tree --init house.png --mask left-half.png --json
       phosphene generate a boat --init photo.jpg --mask 640,480,300,200
+      phosphene generate a boat --init photo.jpg --mask "the house" --show-mask mask.png
       phosphene generate a beach --init photo.jpg --outpaint left=128,top=64
 
     The prompt is a query as `search` takes it. The built-in generator starts from the pictures of
     the two nearest neighbours with much noise added, and the vectors of all neighbours lead it.
 
-    With --mask or --outpaint, a picture of any size keeps its size: only the region around the mask is made
-    anew, at the generator's size, and pasted back. No pixel outside of the mask changes.
+    With --mask or --outpaint, a picture of any size keeps its size: only the region around the mask
+    is made anew, at the generator's size, and pasted back. No pixel outside of the mask changes.
+    Words become a mask where the library's model sees them: large things well, small things badly.
+    There is always a mask, also for things that are not there, so look at it with --show-mask.
 
     The column score is the cosine similarity of a picture to its prompt. The column nearest is its
     similarity to the nearest imported image. The number in brackets says how many per cent of the
@@ -133,6 +136,9 @@ def generate(
     only read, so it needs --into.
     """
     check_init(wishes)
+    if shown := wishes.pop("show_mask"):
+        show_mask(settings, wishes, shown)
+        return
     from phosphene.query import parse
     from phosphene.render import generated_sheet
 
