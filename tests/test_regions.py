@@ -6,8 +6,8 @@ from PIL import Image as pillow
 from PIL.Image import Image as Picture
 
 from phosphene.errors import GenerationError
-from phosphene.generation.regions import Box, blended_inside, box_around, region_again, region_of
-from phosphene.images.sizes import Size
+from phosphene.generation.regions import blended_inside, box_around, region_again, region_of
+from phosphene.images.sizes import Box, Size
 
 
 def noise(width: int, height: int, seed: int = 0) -> Picture:

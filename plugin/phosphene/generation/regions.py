@@ -21,19 +21,20 @@ from phosphene.generation.init_images import InitImage
 from phosphene.generation.masks import Mask
 from phosphene.generation.requests import Request
 from phosphene.images import resized
-from phosphene.images.sizes import Size
+from phosphene.images.sizes import Box, Size
 
 CONTEXT = 2.0  # how many times larger than the mask the region is, so that its surroundings are seen
 MARGIN = 1 / 16  # of the mask's longer side: what is seen around it at least, as far as the picture goes
 SEAM = 1 / 64  # of the region's shorter side: the standard deviation of the blur that blends the seam
 OPAQUE = 0.5  # the share of a mask that blending must leave: a thin mask gets a narrower seam
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels; it may reach beyond the picture
-
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """The part `box` of a `picture` (RGB) that is made anew at a `size`, and the `mask` (L) of the whole."""
+    """The part `box` of a `picture` (RGB) that is made anew at a `size`, and the `mask` (L) of the whole.
+
+    The box may reach beyond the picture.
+    """
 
     box: Box
     picture: Picture

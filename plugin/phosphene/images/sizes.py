@@ -21,6 +21,7 @@ MARGIN = 4  # a thin picture is cropped to this many times the part that is used
 SMALLEST = 16  # pixels that a crop keeps at least, for the same reason
 
 Size = tuple[int, int]  # width, height
+Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels
 
 
 def resized(picture: Picture, size: Size, resample: Resampling) -> Picture:

@@ -40,7 +40,7 @@ Strength = Annotated[float, Field(gt=0, le=1)]
 Closeness = Annotated[float, Field(ge=0, le=1)]
 Whole = Annotated[int, Field(ge=0, lt=SEED_LIMIT)]
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE)]
-Pixels = Annotated[int, Field(ge=0, le=MAX_SIDE)]
+Length = Annotated[int, Field(ge=0, le=MAX_SIDE)]
 Edge = Annotated[int, Field(ge=-MAX_SIDE, le=2 * MAX_SIDE)]  # of a region, which may exceed its picture
 Encoded = Annotated[str, AfterValidator(_decodable)]
 Candidate = Annotated[Whole, Field(le=2 * MAX_CANDIDATES)]
@@ -85,7 +85,7 @@ class InputPicture(StrictModel):
 class RectangleMask(StrictModel):
     """A mask that is white in a rectangle of the init image: x, y, width and height in pixels."""
 
-    rectangle: Annotated[list[Pixels], Field(min_length=4, max_length=4)]
+    rectangle: Annotated[list[Length], Field(min_length=4, max_length=4)]
 
 
 class WordsMask(StrictModel):
@@ -98,7 +98,7 @@ class WordsMask(StrictModel):
 class MarginsMask(StrictModel):
     """The margins by which the init image was extended: left, top, right and bottom in pixels."""
 
-    margins: Annotated[list[Pixels], Field(min_length=4, max_length=4)]
+    margins: Annotated[list[Length], Field(min_length=4, max_length=4)]
 
 
 class Words(StrictModel):

@@ -9,6 +9,7 @@ from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 
 from phosphene.images import resized
+from phosphene.images.sizes import Box as Box
 from phosphene.render.colours import CARD, GLOW, ROOM, Paint
 from phosphene.render.fonts import width, write
 
@@ -16,7 +17,6 @@ FINE = 4  # round shapes are drawn this many times larger and then shrunk, as Pi
 SMOOTH = 3  # the same factor for lines and dots, which may cover a whole canvas and take more memory
 BADGE = "generated"
 
-Box = tuple[int, int, int, int]  # left, top, right, bottom
 Position = tuple[float, float]  # x, y in pixels
 
 
