@@ -2,7 +2,6 @@
 
 import json
 import signal
-from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -15,6 +14,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from checkpoint_files import BuildCheckpoint, loaded
+from command import lines, run
 from phosphene.errors import ModelError
 from phosphene.generators.diffusers.checkpoint import Checkpoint
 from phosphene.generators.diffusers.families import FAMILIES
@@ -26,22 +27,13 @@ from phosphene.training.run import CHECKPOINT, LOG
 
 diffusers: Any = import_module("diffusers")
 
-CheckpointFolder = Callable[[str], Path]
 COLOURS = ("red", "green", "blue", "white", "black", "yellow")
 QUICK = LoraSettings(trigger="plain", rank=4, learning_rate=1e-2, batch_size=2)
 
 
-def opened(folder: Path, family: str) -> Checkpoint:
-    """A tiny checkpoint, loaded by diffusers."""
-    pipeline = getattr(diffusers, FAMILIES[family].pipelines["text-to-image"]).from_pretrained(folder)
-    return Checkpoint(
-        family=FAMILIES[family],
-        components=pipeline.components,
-        weights="0" * 64,
-        device=torch.device("cpu"),
-        dtype=torch.float32,
-        size=(64, 64),
-    )
+def opened(folder: Path) -> Checkpoint:
+    """A tiny checkpoint, each time with modules of its own."""
+    return loaded(folder, bare=True)
 
 
 def images(folder: Path, *, captions: bool = True) -> list[Image]:
@@ -76,26 +68,24 @@ def latents(checkpoint: Checkpoint, lora: Path | None = None, weight: float = 1.
 
 @pytest.mark.parametrize("family", ["sd15", "sdxl"])
 def test_a_lora_lowers_the_loss_and_changes_pictures_in_a_fresh_pipeline(
-    checkpoint: CheckpointFolder, tmp_path: Path, family: str
+    checkpoint: BuildCheckpoint, tmp_path: Path, family: str
 ) -> None:
-    file, trained = tmp_path / "plain.safetensors", opened(checkpoint(family), family)
-    assert train_lora(images(tmp_path), trained, file, Budget(steps=40), QUICK) == len(COLOURS)
+    file, trained = tmp_path / "plain.safetensors", opened(checkpoint(family))
+    assert train_lora(images(tmp_path), trained, file, Budget(steps=31), QUICK) == len(COLOURS)
     losses = [line["loss"] for line in read_log(run_beside(file) / LOG)]
     assert min(losses[3:]) < losses[0]
-    base = latents(opened(checkpoint(family), family))
-    with_lora = latents(opened(checkpoint(family), family), file)
+    base = latents(opened(checkpoint(family)))
+    with_lora = latents(opened(checkpoint(family)), file)
     assert (with_lora - base).abs().max() > 0.01
     torch.testing.assert_close(with_lora, latents(trained), atol=2e-2, rtol=0)  # the file has half precision
-    assert torch.equal(latents(opened(checkpoint(family), family), file, weight=0.0), base)
+    assert torch.equal(latents(opened(checkpoint(family)), file, weight=0.0), base)
     with safe_open(file, "pt") as header:
         assert header.metadata()["modelspec.trigger_phrase"] == "plain"
 
 
-def test_an_interrupted_training_ends_with_the_same_bits(
-    checkpoint: CheckpointFolder, tmp_path: Path
-) -> None:
+def test_an_interrupted_training_ends_with_the_same_bits(checkpoint: BuildCheckpoint, tmp_path: Path) -> None:
     whole, halves = tmp_path / "whole.safetensors", tmp_path / "halves.safetensors"
-    train_lora(images(tmp_path), opened(checkpoint("sd15"), "sd15"), whole, Budget(steps=7), QUICK)
+    train_lora(images(tmp_path), opened(checkpoint("sd15")), whole, Budget(steps=7), QUICK)
 
     def interrupt(progress: Any) -> None:
         if progress.step == 3:
@@ -104,35 +94,69 @@ def test_an_interrupted_training_ends_with_the_same_bits(
     with pytest.raises(KeyboardInterrupt):
         train_lora(
             images(tmp_path),
-            opened(checkpoint("sd15"), "sd15"),
+            opened(checkpoint("sd15")),
             halves,
             Budget(steps=7),
             QUICK,
             on_step=interrupt,
         )
     assert not halves.exists() and (run_beside(halves) / CHECKPOINT).exists()
-    train_lora(images(tmp_path), opened(checkpoint("sd15"), "sd15"), halves, Budget(steps=7), QUICK)
+    train_lora(images(tmp_path), opened(checkpoint("sd15")), halves, Budget(steps=7), QUICK)
     first, second = load_file(whole), load_file(halves)
     assert {"resumed": 4} in map(json.loads, (run_beside(halves) / LOG).read_text().splitlines())
     assert first.keys() == second.keys()
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_pictures_without_captions_need_a_trigger_word(checkpoint: CheckpointFolder, tmp_path: Path) -> None:
+def test_pictures_without_captions_need_a_trigger_word(checkpoint: BuildCheckpoint, tmp_path: Path) -> None:
     bare, file = images(tmp_path, captions=False), tmp_path / "bare.safetensors"
-    loaded = opened(checkpoint("sd15"), "sd15")
+    loaded = opened(checkpoint("sd15"))
     with pytest.raises(ModelError, match="6 of 6 pictures have no caption") as caught:
         train_lora(bare, loaded, file, Budget(steps=1), replace(QUICK, trigger=""))
     assert "--trigger" in (caught.value.hint or "")
     assert train_lora(bare, loaded, file, Budget(steps=1), QUICK) == len(COLOURS)
 
 
-def test_too_few_pictures_and_other_families_are_refused(
-    checkpoint: CheckpointFolder, tmp_path: Path
-) -> None:
-    loaded, file = opened(checkpoint("sd15"), "sd15"), tmp_path / "few.safetensors"
+def test_a_sheet_shows_a_row_for_each_text(checkpoint: BuildCheckpoint, tmp_path: Path) -> None:
+    bare, file = images(tmp_path, captions=False), tmp_path / "shown.safetensors"
+    train_lora(bare, opened(checkpoint("sd15")), file, Budget(steps=2), QUICK, sheet_every=0)
+    with pillow.open(run_beside(file) / "sheet-000001.png") as sheet:
+        assert sheet.size == (2 * 64, 64)
+        left, right = sheet.crop((0, 0, 64, 64)), sheet.crop((64, 0, 128, 64))
+    assert left.tobytes() != right.tobytes()
+
+
+def test_too_few_pictures_and_other_families_are_refused(checkpoint: BuildCheckpoint, tmp_path: Path) -> None:
+    loaded, file = opened(checkpoint("sd15")), tmp_path / "few.safetensors"
     with pytest.raises(ModelError, match="4 or more pictures"):
         train_lora(images(tmp_path)[:3], loaded, file, Budget(steps=1), QUICK)
     with pytest.raises(ModelError, match="cannot train a LoRA for `flux1`"):
         train_lora([], replace(loaded, family=FAMILIES["flux1"]), file, Budget(steps=1), QUICK)
     assert not file.exists()
+
+
+def test_the_command_teaches_a_checkpoint_the_pictures_of_a_library(
+    checkpoint: BuildCheckpoint, tmp_path: Path
+) -> None:
+    images(tmp_path, captions=False)
+    library, file = tmp_path / "colours.lib", tmp_path / "plain.safetensors"
+    assert run("-L", library, "add", tmp_path, "--model", "landscape").exit_code == 0
+    words = ("-L", library, "train", "lora", "--generator", checkpoint("sd15"), "-o", file, "--steps", 2)
+    refused = run(*words)
+    assert refused.exit_code == 1 and "--trigger WORD" in refused.stderr
+    [told] = lines(*words, "--trigger", "plain")
+    assert told == {"file": str(file), "examples": len(COLOURS), "family": "sd15", "trigger": "plain"}
+    assert file.exists()
+    [again] = lines(*words, "--trigger", "plain")  # nothing is left to learn, and the file may be replaced
+    assert again == told
+
+
+def test_the_command_refuses_what_is_no_checkpoint_and_no_file_for_a_lora(tmp_path: Path) -> None:
+    images(tmp_path)
+    library = tmp_path / "colours.lib"
+    assert run("-L", library, "add", tmp_path, "--model", "landscape").exit_code == 0
+    train = ("-L", library, "train", "lora", "--steps", 1)
+    unknown = run(*train, "--generator", "retrieval", "-o", tmp_path / "a.safetensors")
+    assert unknown.exit_code == 1 and "`retrieval` is not a pretrained model" in unknown.stderr
+    ending = run(*train, "--generator", "sd15", "-o", tmp_path / "a.bin")
+    assert ending.exit_code == 1 and "a.safetensors" in ending.stderr

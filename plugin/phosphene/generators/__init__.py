@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from phosphene.config import expanded
-from phosphene.errors import GenerationError
+from phosphene.errors import GenerationError, PluginError
 from phosphene.generation import Generator
 from phosphene.landscape import DIFFUSION_FOLDER
 from phosphene.plugins import Registry
 from phosphene.records import Space
 
 if TYPE_CHECKING:
+    from phosphene.generators.diffusers.checkpoint import Checkpoint
     from phosphene.generators.locating import Located
 
 DEFAULT = "retrieval"
@@ -85,6 +86,23 @@ def _open_checkpoint(found: "Located", folder: Path, space: Space, device: str) 
     if class_in(found.path) == "RetrievalPipeline":
         return open_retrieval(str(found.path), folder=folder, space=space, device=device)
     return DiffusersGenerator(load(found.path, space=space, family=found.family, device=device))
+
+
+def open_checkpoint(name: str, space: Space, *, device: str = "auto") -> "Checkpoint":
+    """Load the pretrained checkpoint of a name, as `open_generator` takes it, without its IP-Adapter.
+
+    Raises PluginError for a name that stands for no checkpoint, and ModelError as `loading.load` does.
+    """
+    from phosphene.generators.diffusers.loading import load
+    from phosphene.generators.locating import locate
+
+    found = locate(name)
+    if found is None:
+        raise PluginError(
+            f"`{name}` is not a pretrained model.",
+            hint="use one of `phosphene models`, or the path of a checkpoint",
+        )
+    return load(found.path, space=space, family=found.family, device=device, bare=True)
 
 
 def open_retrieval(checkpoint: str, *, folder: Path, space: Space, device: str) -> Generator:

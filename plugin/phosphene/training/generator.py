@@ -11,7 +11,6 @@ sheets of samples. The same call continues one that was killed.
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -21,8 +20,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image as pillow
-from PIL.Image import Image as Picture
 
 from phosphene.device import pick_device
 from phosphene.embedding import Embedder
@@ -54,6 +51,7 @@ from phosphene.training.latent_cache import (
 )
 from phosphene.training.latent_encoder import train_latent_encoder
 from phosphene.training.run import OnNote, alone
+from phosphene.training.samples import tiled
 from phosphene.vectors import Pixels, Vectors
 
 SEEDS = (1, 2, 3, 4)  # of the columns of a sheet
@@ -205,7 +203,7 @@ def sheet(pipeline: RetrievalPipeline, captions: Vectors, near: Vectors) -> byte
     for caption, neighbours in zip(captions, near, strict=True):
         generator = [torch.Generator().manual_seed(seed) for seed in SEEDS]
         rows.append(pipeline([caption] * len(SEEDS), [neighbours] * len(SEEDS), generator=generator).images)
-    return _tiled(rows, pipeline.size)
+    return tiled(rows, pipeline.size)
 
 
 @torch.no_grad()
@@ -222,14 +220,3 @@ def _shown(dataset: LatentDataset) -> tuple[Vectors, Vectors]:
     last = dataset.first[chosen + 1] - 1
     near = np.maximum(dataset.near_texts[last, :NEIGHBOURS], 0)
     return dataset.texts[last], dataset.own[near]
-
-
-def _tiled(rows: Sequence[Sequence[Picture]], size: int) -> bytes:
-    wide = max((len(row) for row in rows), default=0)
-    tiled = pillow.new("RGB", (max(1, wide * size), max(1, len(rows) * size)), "white")
-    for down, row in enumerate(rows):
-        for across, picture in enumerate(row):
-            tiled.paste(picture, (across * size, down * size))
-    buffer = io.BytesIO()
-    tiled.save(buffer, "PNG")
-    return buffer.getvalue()

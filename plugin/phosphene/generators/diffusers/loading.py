@@ -57,17 +57,19 @@ def load(
     family: Family | None = None,
     device: str = "auto",
     adapter: Path | None = None,
+    bare: bool = False,
 ) -> Checkpoint:
     """Load the checkpoint in a folder of diffusers or in one file.
 
     `space` is the library's. If its model is the one whose vectors the family reads, they can be used as they
     are. `family` is the one that the user named, for checkpoints that look alike. `adapter` is the file of an
-    IP-Adapter; without it, one beside the checkpoint or in the hub's cache is used. Raises ModelError if a
-    file is damaged, a network is not whole, the family is unknown, or code would have to be run.
+    IP-Adapter; without it, one beside the checkpoint or in the hub's cache is used. `bare` leaves out
+    everything that lies beside the checkpoint. Raises ModelError if a file is damaged, a network is not
+    whole, the family is unknown, or code would have to be run.
     """
     saved = open_saved(expanded(path), family)
     place = saved.path if saved.path.is_dir() else saved.path.parent
-    beside = find_companions(place, saved.family, adapter)
+    beside = Companions() if bare else find_companions(place, saved.family, adapter)
     networks = _checked(saved, beside)
     target = _target(device)
     with quiet():

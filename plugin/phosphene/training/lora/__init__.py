@@ -7,10 +7,11 @@ The run is kept beside the file, in `FILE.training`: latents, checkpoint, log, l
 samples. The same call continues one that was killed, and takes the steps that it would have taken.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from phosphene.errors import ModelError
+from phosphene import outputs
+from phosphene.errors import ModelError, OutputError
 from phosphene.files import write_whole
 from phosphene.generators.diffusers.checkpoint import Checkpoint
 from phosphene.records import Image
@@ -18,10 +19,12 @@ from phosphene.training.budget import Budget, TrainingProgress, checked, cosine,
 from phosphene.training.lora.encoding import lora_dataset
 from phosphene.training.lora.unet import LoraSettings as LoraSettings
 from phosphene.training.lora.unet import LoraTrainer, saved
-from phosphene.training.run import OnNote, alone
+from phosphene.training.run import CHECKPOINT, OnNote, alone
+from phosphene.training.samples import tiled
 from phosphene.training.trainer import EVERY, OnTrainingProgress
 
 FAMILIES = ("sd15", "sdxl")  # whose UNet is trained here
+SEEDS, ROWS = (1, 2), 3  # the columns and the rows of a sheet
 
 
 def train_lora(
@@ -34,13 +37,12 @@ def train_lora(
     seed: int = 0,
     on_step: OnTrainingProgress | None = None,
     on_note: OnNote | None = None,
-    on_sheet: Callable[[], bytes] | None = None,
     sheet_every: float = 600.0,
 ) -> int:
     """Train a LoRA on a library's images, write it to `file`, and return the number of pictures.
 
-    The LoRA stays in the UNet of the `checkpoint`. Every `sheet_every` seconds `on_sheet` draws pictures with
-    it as a PNG, which is written beside the log. Raises ModelError for a family that this cannot train, for
+    The LoRA stays in the UNet of the `checkpoint`. Every `sheet_every` seconds a sheet of pictures that are
+    made with it is written beside the log. Raises ModelError for a family that this cannot train, for
     too few pictures, for pictures without words, and if the run beside the file has other settings.
     """
     settings = settings or LoraSettings()
@@ -59,11 +61,24 @@ def train_lora(
                 run.note(loss=loss)
             if on_step:
                 on_step(TrainingProgress(step.progress, step.number, loss))
-            if on_sheet and run.seconds - drawn > sheet_every:
+            if run.seconds - drawn > sheet_every:
                 drawn = run.seconds
-                write_whole(folder / f"sheet-{step.number:06d}.png", on_sheet())
+                write_whole(folder / f"sheet-{step.number:06d}.png", sheet(checkpoint, dataset.words))
         write_whole(file, saved(trainer.weights, settings))
     return len(dataset)
+
+
+def sheet(checkpoint: Checkpoint, words: Sequence[str]) -> bytes:
+    """A PNG with a row for each of the first ROWS texts, and a column per seed."""
+    from phosphene.generation import Request
+    from phosphene.generators.diffusers.generator import DiffusersGenerator
+
+    generator, side = DiffusersGenerator(checkpoint), min(checkpoint.size)
+    rows = [
+        [Request(seed=seed, prompt=text, size=(side, side)) for seed in SEEDS]
+        for text in dict.fromkeys(words[:ROWS])
+    ]
+    return tiled([[made.picture() for made in generator.generate(row)] for row in rows], side)
 
 
 def check_family(checkpoint: Checkpoint) -> None:
@@ -74,6 +89,15 @@ def check_family(checkpoint: Checkpoint) -> None:
             f"phosphene cannot train a LoRA for `{name}`.",
             hint=f"use a checkpoint of {' or '.join(FAMILIES)}",
         )
+
+
+def claim(file: Path, *, force: bool = False) -> Path:
+    """The path of a LoRA, if it may be written there; see `outputs.claim`. A file of this training may."""
+    if file.suffix != ".safetensors":
+        raise OutputError(
+            f"A LoRA cannot be written to `{file}`.", hint=f"name a file such as `{file.stem}.safetensors`"
+        )
+    return outputs.claim(file, force=force or (run_beside(file) / CHECKPOINT).exists())
 
 
 def run_beside(file: Path) -> Path:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from phosphene.errors import ModelError
 from phosphene.generators.diffusers.checkpoint import Checkpoint
+from phosphene.generators.diffusers.pipelines import Pipelines
 from phosphene.records import Image
 from phosphene.training.dataset import Latents
 from phosphene.training.latent_cache import PictureEncoder, encode_images
@@ -30,11 +30,12 @@ MIN_PICTURES = 4  # DreamBooth learns a subject from three to five pictures (Rui
 class LoraDataset:
     """n pictures as latents, and the texts that they are learnt with.
 
-    `texts` (m, tokens, width) and `pooled` (m, width; of SDXL) are what the UNet reads. `text_of` (n) is the
-    row of each picture's text.
+    `words` (m) are the texts. `texts` (m, tokens, width) and `pooled` (m, width; of SDXL) are what the UNet
+    reads. `text_of` (n) is the row of each picture's text.
     """
 
     latents: Tensor  # (n, latent_channels, h, w)
+    words: Sequence[str]
     texts: Tensor
     pooled: Tensor | None
     text_of: Tensor
@@ -64,6 +65,7 @@ def lora_dataset(
     known = json.dumps([identity, *zip([image.id for image in seen], words, strict=True)])
     return LoraDataset(
         torch.from_numpy(np.stack([latents[image.id] for image in seen])),
+        unique,
         texts,
         pooled,
         torch.tensor([rows[text] for text in words]),
@@ -106,17 +108,9 @@ def encoded(checkpoint: Checkpoint, pictures: Sequence[Pixels]) -> Latents:
 @torch.inference_mode()
 def encoded_texts(checkpoint: Checkpoint, texts: Sequence[str]) -> tuple[Tensor, Tensor | None]:
     """The hidden states of texts, and the pooled ones where a family has a second text encoder."""
-    pipeline = pipeline_of(checkpoint)
+    pipeline = Pipelines(checkpoint).pipeline("text-to-image")
     one = {"num_images_per_prompt": 1, "do_classifier_free_guidance": False}
     states = [pipeline.encode_prompt(text, device=checkpoint.device, **one) for text in texts]
     hidden = torch.cat([each[0] for each in states]).cpu()
     pooled = torch.cat([each[2] for each in states]).cpu() if len(states[0]) > 2 else None
     return hidden, pooled
-
-
-def pipeline_of(checkpoint: Checkpoint) -> Any:
-    """The text-to-image pipeline of diffusers, with the modules of a checkpoint."""
-    import diffusers
-
-    kind = getattr(diffusers, checkpoint.family.pipelines["text-to-image"])
-    return kind(**checkpoint.components)
