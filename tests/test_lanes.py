@@ -232,6 +232,28 @@ def test_a_walk_takes_the_same_lane(filled: Path, tmp_path: Path, generator: str
     assert [recipe["lane"] for recipe in recipes] == [lane] * 3
 
 
+def test_a_long_walk_tells_its_progress_and_its_lane_once(opened: Open) -> None:
+    shares: list[float] = []
+    lanes: list[Lane] = []
+    stops = opened("wash").walk(
+        "a house",
+        "the sea",
+        10,
+        generate=True,
+        on_step=lambda step: shares.append(step.share),
+        on_lane=lanes.append,
+    )
+    assert [stop.made is not None for stop in stops] == [True] * 10
+    assert shares == pytest.approx([place / 10 for place in range(1, 11)]) and lanes == ["start"]
+
+
+def test_a_walk_that_is_stopped_keeps_what_was_made(opened: Open) -> None:
+    stops = opened("wash").walk(
+        "a house", "the sea", 20, generate=True, on_step=lambda step: step.share < 0.5
+    )
+    assert len(stops) == 9
+
+
 def test_the_vectors_of_a_library_in_the_same_space_are_used_as_they_are(
     plugins: Path, pictures: Path, tmp_path: Path
 ) -> None:

@@ -72,7 +72,8 @@ class LaneChoice:
         if "vectors" not in can.reads:
             return f"{name} does not read the vectors of neighbours"
         if lane == "vectors" and can.space != self.space:
-            return f"{name} reads vectors of {can.space}, but the library has vectors of {self.space}"
+            read = can.space or can.model
+            return f"{name} reads vectors of {read}, but the library has vectors of {self.space}"
         if lane == "embedded" and (self.encoder is None or self.encoder != can.space):
             return f"the image encoder of {name} is not on this machine"
         return None
@@ -102,8 +103,8 @@ def in_lane(request: Request, lane: Lane, capabilities: Capabilities) -> Request
     """The request in a lane, with its closeness as that lane understands it.
 
     A start picture has a strength instead, of which closeness is the opposite: at 1 the last step is left.
-    Without neighbours there is nothing to be close to. Raises GenerationError for a strength without a
-    picture to start from.
+    Without neighbours there is nothing to be close to, so that a closeness has no effect. Raises
+    GenerationError for a strength without a picture to start from.
     """
     strength, closeness = request.strength, request.closeness
     if strength is not None and request.init is None and lane != "start":

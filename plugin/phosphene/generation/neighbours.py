@@ -47,7 +47,7 @@ class NeighbourPictures:
         self._pictures = PictureLoader(store, folder)
         self._images = {image.id: image for image in images}
         self._from_thumbnails = from_thumbnails
-        self.file = cache(self._file)
+        self._opened = cache(self.file)
 
     def open(self, id: str, side: int | None) -> Picture | None:
         """The thumbnail if it is large enough for a longer side of `side` pixels, or else the full picture.
@@ -55,30 +55,40 @@ class NeighbourPictures:
         None if there is none.
         """
         small = self.thumbnail(id) if side is not None and side <= THUMBNAIL else None
-        return small or self.file(id) or self.thumbnail(id)
+        return small or self._opened(id) or self.thumbnail(id)
+
+    def has_file(self, id: str) -> bool:
+        """Whether `open` returns the picture in the file rather than the thumbnail."""
+        return self._opened(id) is not None
 
     def sources(self, id: str) -> tuple[bool, ...]:
         """Where a picture may come from, best first: whether each source is the thumbnail."""
         return (True,) if id in self._from_thumbnails else (False, True)
+
+    def file(self, id: str) -> Picture | None:
+        """The picture in the file, or None if that is gone, cannot be read, or holds another picture now.
+
+        The file is read each time. What `open` returns is held, because a generator may need it again.
+        """
+        image = self._images[id]
+        picture = None if id in self._from_thumbnails else self._pictures.full(image)
+        if picture is None or not image.sha256 or image.origin == "generated":
+            return picture
+        return picture if digest(to_path(image.uri, self._pictures.folder)) == image.sha256 else None
 
     def thumbnail(self, id: str) -> Picture | None:
         """The stored thumbnail, or None if there is none."""
         content = self._thumbnails.get(id)
         return None if content is None else small_picture(content)
 
-    def sha256(self, id: str) -> str:
-        """What identifies the picture: the digest of its file, or that of its thumbnail if it has none."""
-        return self._images[id].sha256 or sha256(self._thumbnails.get(id, b"")).hexdigest()
+    def identity(self, id: str) -> str:
+        """The sha256 of a picture's file; if the store does not know it, that of its thumbnail, or its id."""
+        if known := self._images[id].sha256:
+            return known
+        content = self._thumbnails.get(id)
+        return sha256(content).hexdigest() if content else id
 
     @cached_property
     def _thumbnails(self) -> dict[str, bytes]:
         kept = self._pictures.store.thumbnails(list(self._images))
         return {id: content for id, content in kept.items() if content != no_picture()}
-
-    def _file(self, id: str) -> Picture | None:
-        """The picture in the file, or None if that is gone, cannot be read, or holds another picture now."""
-        image = self._images[id]
-        picture = None if id in self._from_thumbnails else self._pictures.full(image)
-        if picture is None or not image.sha256 or image.origin == "generated":
-            return picture
-        return picture if digest(to_path(image.uri, self._pictures.folder)) == image.sha256 else None

@@ -75,7 +75,7 @@ class References:
         Pictures are embedded one by one. In a batch the last bits of a vector would depend on the others.
         """
         assert self.encoder is not None, "the lane is possible only with an encoder"
-        space, name = self.encoder.space, f"{pictures.sha256(id)}{' thumbnail' if from_thumbnail else ''}"
+        space, name = self.encoder.space, f"{pictures.identity(id)}{' thumbnail' if from_thumbnail else ''}"
         kept = self.kept.get(name, space.id)
         if kept is not None and len(kept) == space.dimension:
             return kept
@@ -92,7 +92,7 @@ def _with_picture(reference: Reference, pictures: NeighbourPictures) -> Referenc
     """The reference, if its file or its thumbnail can be opened."""
     if pictures.open(reference.id, None) is None:
         return None
-    return replace(reference, from_thumbnail=pictures.file(reference.id) is None)
+    return replace(reference, from_thumbnail=not pictures.has_file(reference.id))
 
 
 def _present(references: Sequence[Reference], found: Sequence[Reference | None]) -> tuple[Reference, ...]:

@@ -50,7 +50,7 @@ class Reference:
         if self.norm is None:
             raise GenerationError(
                 f"The library does not know the norm of the vector of `{self.id}`.",
-                hint="add the picture again to store its norm",
+                hint="use `--lane embedded`, or add the picture again to store its norm",
             )
         return np.asarray(self.vector * np.float32(self.norm), dtype=np.float32)
 

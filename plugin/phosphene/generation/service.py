@@ -27,6 +27,7 @@ from phosphene.query import Query, parse
 from phosphene.store import Store
 from phosphene.vectors import Vector
 
+WALK_GROUP = 8  # stops that are planned at once, because a plan may hold full pictures
 SEEDS = 2**32  # random seeds are below it
 
 
@@ -123,10 +124,15 @@ class GenerationService:
         They are stored if there is a `keeper`.
         """
         seed = random_seed() if seed is None else seed
-        places = [(stop.t, stop.vector) for stop in stops]
-        plans = walk_plans(self.planner, places, (parse(ends[0]), parse(ends[1])), neighbours, seed)
-        _tell(on_lane, plans)
-        made = self.maker.make(plans, on_step, keeper=keeper)
+        queries, made = (parse(ends[0]), parse(ends[1])), list[GeneratedImage]()
+        for first in range(0, len(stops), WALK_GROUP):
+            group = [(stop.t, stop.vector) for stop in stops[first : first + WALK_GROUP]]
+            plans = walk_plans(self.planner, group, queries, neighbours, seed)
+            _tell(None if first else on_lane, plans)
+            done, share = first / len(stops), len(group) / len(stops)
+            made += self.maker.make(plans, _part(on_step, done, share), keeper=keeper)
+            if len(made) < first + len(group):  # `on_step` stopped it
+                break
         return [
             replace(stop, made=one.picture, seed=seed, kept=one.image if keeper else None)
             for stop, one in zip(stops, made, strict=False)
@@ -148,6 +154,13 @@ class GenerationService:
         maker = self.maker
         [made] = maker.make([plan], on_step)
         return compared(made, recipe, original, maker.generator.capabilities.weights, maker.embedder)
+
+
+def _part(on_step: OnStep | None, done: float, share: float) -> OnStep | None:
+    """`on_step` for a part of a call: a `share` of the whole, after the part that is `done`."""
+    if on_step is None:
+        return None
+    return lambda step: on_step(replace(step, share=done + share * step.share))
 
 
 def _tell(on_lane: OnLane | None, plans: Sequence[Plan]) -> None:
