@@ -11,7 +11,8 @@ from phosphene.images import open_picture
 from phosphene.library import Library
 from phosphene.outputs import write
 from phosphene.records import Hit, Image
-from phosphene.render.page import Figure, HitRow, Lineage, Section, figure, film, page
+from phosphene.render.figures import Figure, figure, film
+from phosphene.render.page import HitRow, Lineage, Section, page
 
 SAMPLE = 12  # drawn landscapes that the page begins with
 SMALL, LARGE, FULL = 160, 320, 1600  # pixels of the longer side

@@ -5,16 +5,14 @@ are of two kinds: a folder with `open_clip_config.json`, to which the models of 
 checkpoint of an architecture that open_clip lists.
 """
 
-import difflib
-import functools
-import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from phosphene.embedding import allowed, plain, repositories
-from phosphene.embedding.model_names import ModelName, notation, parse
+from phosphene.embedding.architectures import architecture, architectures, text_models
+from phosphene.embedding.model_names import ModelName, parse
 from phosphene.embedding.repositories import CONFIG, TOKENIZERS, WEIGHTS
 from phosphene.errors import ModelError, listed
 from phosphene.landscape import CLIP_FOLDER
@@ -149,23 +147,6 @@ def tokenizer_folder(weights: Weights) -> Path:
     return repositories.find(weights.config["text_cfg"]["hf_tokenizer_name"], TOKENIZER, weights.name).parent
 
 
-def architecture(name: str) -> dict[str, Any]:
-    """open_clip's configuration of an architecture. Raises ModelError if it has no such architecture."""
-    architectures = _architectures()
-    if name not in architectures:
-        similar = difflib.get_close_matches(name, architectures, n=3, cutoff=0.5)
-        hint = f"try a similar name: {listed(similar)}" if similar else notation()
-        raise ModelError(f"open_clip has no architecture `{name}`.", hint)
-    return plain.settings(architectures[name])
-
-
-@functools.cache
-def _architectures() -> dict[str, Path]:
-    spec = importlib.util.find_spec("open_clip")  # finds the folder without importing it
-    folders = spec.submodule_search_locations if spec else None
-    return {path.stem: path for folder in folders or [] for path in Path(folder).glob("model_configs/*.json")}
-
-
 def _folder(name: str, folder: Path) -> Weights:
     """The weights in a folder that open_clip wrote."""
     if not folder.is_dir():
@@ -178,7 +159,7 @@ def _folder(name: str, folder: Path) -> Weights:
     files = [folder / file for file in WEIGHTS if (folder / file).is_file()]
     if not files:
         raise ModelError(f"There are no weights in `{folder}`.", f"put one of {listed(WEIGHTS)} there")
-    same = (known for known, path in _architectures().items() if plain.settings(path) == config)
+    same = (known for known, path in architectures().items() if plain.settings(path) == config)
     return Weights(name, next(same, "custom"), config, preprocess, files[0], in_folder=True)
 
 
@@ -192,21 +173,15 @@ def _described(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise ModelError(message, "name a folder that open_clip's `save_pretrained` wrote")
     allowed.check_model(config, file)
     text_model = config["text_cfg"].get("hf_model_name")
-    if text_model and text_model not in _text_models():
+    if text_model and text_model not in text_models():
         raise ModelError(
             f"`{file}` has the model `{text_model[:80]}` as its `text_cfg.hf_model_name`, which no model of"
             " open_clip has.",
-            f"use a model with one of open_clip's own: {listed(sorted(_text_models()))}",
+            f"use a model with one of open_clip's own: {listed(sorted(text_models()))}",
         )
     preprocess = _preprocess(config, given if isinstance(given, dict) else {})
     allowed.check_preprocess(preprocess, file)
     return config, preprocess
-
-
-def _text_models() -> set[str]:
-    """The text models of transformers that open_clip's own architectures use."""
-    texts = (plain.settings(path)["text_cfg"] for path in _architectures().values())
-    return {text["hf_model_name"] for text in texts if "hf_model_name" in text}
 
 
 def _checkpoint(named: ModelName, file: Path, preprocess: Mapping[str, Any]) -> Weights:

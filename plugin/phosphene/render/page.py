@@ -11,32 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
-from io import BytesIO
-from pathlib import Path
-
-from PIL import Image
-from PIL.Image import Image as Picture
-from PIL.Image import Resampling
 
 from phosphene.outputs import GENERATOR
+from phosphene.render.figures import Figure
 from phosphene.render.sheet import balanced_columns
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """An encoded picture or film with its caption."""
-
-    data: bytes
-    mime: str
-    size: tuple[int, int]  # width, height
-    caption: str = ""
-    alt: str = ""  # the alternative text; if empty, the caption is used
-    score: float | None = None
-    mark: bool = False  # whether it was generated
-    wide: bool = False  # whether it takes the whole width of the page
-    still: bytes = b""  # the still of a film as WebP
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +46,6 @@ class Section:
     figures: Sequence[Figure] = ()
     hits: Sequence[HitRow] = ()
     lineages: Sequence[Lineage] = ()
-
-
-def figure(
-    picture: Picture,
-    caption: str = "",
-    *,
-    side: int = 512,
-    alt: str = "",
-    score: float | None = None,
-    mark: bool = False,
-    wide: bool = False,
-) -> Figure:
-    """A picture as WebP. Its longer side has at most `side` pixels."""
-    shown = picture.convert("RGB")
-    shown.thumbnail((side, side), Resampling.LANCZOS)
-    return Figure(_webp(shown), "image/webp", shown.size, caption, alt, score, mark, wide)
-
-
-def film(path: Path, caption: str = "", *, alt: str = "", mark: bool = False, wide: bool = False) -> Figure:
-    """An animation from a file. Its last frame is the still."""
-    with Image.open(path) as animation:
-        mime, size = Image.MIME[animation.format or "WEBP"], animation.size
-        animation.seek(getattr(animation, "n_frames", 1) - 1)
-        still = _webp(animation.convert("RGB"))
-    return Figure(path.read_bytes(), mime, size, caption, alt, None, mark, wide, still)
 
 
 def page(
@@ -250,9 +205,3 @@ def _figures(figures: Iterable[Figure]) -> str:
 
 def _address(data: bytes, mime: str) -> str:
     return f"data:{mime};base64,{standard_b64encode(data).decode()}"
-
-
-def _webp(picture: Picture) -> bytes:
-    content = BytesIO()
-    picture.save(content, "WEBP", quality=84, method=4)
-    return content.getvalue()

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from open_clip.model import CLIP
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel
 
 from phosphene.files import write_whole
 from phosphene.nets import tokenizer as tokenizers
@@ -151,17 +152,11 @@ def fit(
             folder, parts, budget, settings,
             dataset=seen.digest, lasting=LASTING if known or start else (), seed=seed, on_note=on_note,
         )  # fmt: skip
-        still = own if locked else None
-        dropping = splitter.dropping(0.1)
         objective = ContrastiveObjective(
-            model, splitter, dropping, seen, book, phrase_loss, hard_negatives, still, run.random, threads
-        )
-        for step in run:
-            loss = learn(objective, steps, step)
-            ema.update_parameters(model)
-            run.note(loss=loss, scale=model.logit_scale.exp().item())
-            if on_step:
-                on_step(TrainingProgress(step.progress, step.number, loss))
+            model, splitter, splitter.dropping(0.1), seen, book, phrase_loss, hard_negatives,
+            own if locked else None, run.random, threads,
+        )  # fmt: skip
+        take_steps(run, objective, steps, ema, on_step)
     averaged: CLIP = ema.module  # type: ignore[assignment, unused-ignore]
     write(averaged, config, splitter, output)
     recall = measure(averaged.float(), splitter, unseen)  # of the weights as they were written
@@ -185,6 +180,22 @@ def vectors_of(
         save_arrays(kept, **arrays)
     found: Vectors = arrays["own"]
     return found
+
+
+def take_steps(
+    run: Run,
+    objective: ContrastiveObjective,
+    steps: Mapping[str, torch.optim.Optimizer],
+    ema: AveragedModel,
+    on_step: Callable[[TrainingProgress], None] | None,
+) -> None:
+    """Train until the budget of the run is used up, and average the weights."""
+    for step in run:
+        loss = learn(objective, steps, step)
+        ema.update_parameters(objective.model)
+        run.note(loss=loss, scale=objective.model.logit_scale.exp().item())
+        if on_step:
+            on_step(TrainingProgress(step.progress, step.number, loss))
 
 
 def learn(

@@ -1,8 +1,14 @@
 """`phosphene copy` copies one library into another."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from phosphene.cli.options import Settings, command
+from phosphene.cli.output import Output
+
+if TYPE_CHECKING:
+    from phosphene.maintenance.copying import Copied
 
 
 @command("copy")
@@ -46,6 +52,10 @@ def copy(settings: Settings, source: str, target: str, batch_size: int) -> None:
         done = transfer(
             CopySide(old.store, old.folder), CopySide(new.store, new.folder), tell, batch_size=batch_size
         )
+    _report(output, source, done)
+
+
+def _report(output: Output, source: str, done: "Copied") -> None:
     if done.without_file:
         output.note(f"{done.without_file:,} generated pictures have no file on this machine, only thumbnails")
     if done.passed_over:

@@ -5,7 +5,7 @@ batches, but each picture depends on its own request alone. The pipeline's laten
 of latents, so that only the candidates that are kept have to be decoded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
@@ -194,25 +194,29 @@ def _capabilities(pipeline: RetrievalPipeline, weights: str, precision: str) -> 
         guidance_scale=config["guidance_scale"],
         candidates=config["candidates"],
         sampler=type(pipeline.scheduler).__name__.removesuffix("Scheduler").removesuffix("Multistep"),
-        options={
-            "image_guidance_scale": Option(
-                config["image_guidance_scale"],
-                "How closely a picture follows the neighbours.",
-                minimum=0,
-                maximum=MAX_GUIDANCE,
-            ),
-            "neighbour_strength": Option(
-                config["neighbour_strength"],
-                "How far a picture may go from the neighbours' pictures; at 1 only their vectors count.",
-                exclusive_minimum=0,
-                maximum=1,
-            ),
-            "precision": Option(precision, "The precision of the denoiser.", choices=("float32", "bfloat16")),
-        },
+        options=_options(config, precision),
         licence=config["licence"],
         size_on_disk=bytes_in_memory // 2,  # the file has half precision
         size_in_memory=bytes_in_memory,
     )
+
+
+def _options(config: Mapping[str, Any], precision: str) -> dict[str, Option]:
+    return {
+        "image_guidance_scale": Option(
+            config["image_guidance_scale"],
+            "How closely a picture follows the neighbours.",
+            minimum=0,
+            maximum=MAX_GUIDANCE,
+        ),
+        "neighbour_strength": Option(
+            config["neighbour_strength"],
+            "How far a picture may go from the neighbours' pictures; at 1 only their vectors count.",
+            exclusive_minimum=0,
+            maximum=1,
+        ),
+        "precision": Option(precision, "The precision of the denoiser.", choices=("float32", "bfloat16")),
+    }
 
 
 def open_generator(

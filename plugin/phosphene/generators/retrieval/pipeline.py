@@ -5,13 +5,12 @@
     generator = torch.Generator().manual_seed(7)
     [picture] = pipe(prompt_embeds=text, image_embeds=neighbours, generator=generator).images
 
-`guidance` says how predictions are summed, and `sampling` says how a scheduler walks from noise to clean
-latents. The latent encoder says how near latents are to a prompt, so that only the best of several candidates
-has to be decoded.
+`guidance` sums the predictions, `scheduling` lets a scheduler walk from noise to clean latents, and
+`denoising` computes one step. The latent encoder says how near latents are to a prompt, so that only the best
+of several candidates has to be decoded.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import diffusers
@@ -21,8 +20,8 @@ from diffusers.pipelines.pipeline_utils import DiffusionPipeline, ImagePipelineO
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 
+from phosphene.generators.retrieval.denoising import Denoising
 from phosphene.generators.retrieval.guidance import (
-    GUIDANCE_END,
     Branches,
     Condition,
     Embeds,
@@ -30,7 +29,7 @@ from phosphene.generators.retrieval.guidance import (
     conditions_of,
 )
 from phosphene.generators.retrieval.scheduling import Sampler
-from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder, within_sphere
+from phosphene.nets.autoencoder import SCALE_FACTOR, Autoencoder
 from phosphene.nets.denoiser import Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
 
@@ -169,7 +168,7 @@ class RetrievalPipeline(DiffusionPipeline):
                 latents) and "sigma" (the noise level before the step, in [0, 1]).
             autocast_dtype: The precision in which the denoiser computes, e.g. `torch.bfloat16`.
 
-        Raises ValueError for arguments that do not fit one another, and for a scheduler that `sampling`
+        Raises ValueError for arguments that do not fit one another, and for a scheduler that `scheduling`
         cannot use.
         """
         self._check(image, mask_image, strength, callback_on_step_end_tensor_inputs)
@@ -182,7 +181,8 @@ class RetrievalPipeline(DiffusionPipeline):
             _or(image_guidance_scale, self.config["image_guidance_scale"]),
         )
         steps = _or(num_inference_steps, self.config["num_inference_steps"])
-        run = _Run(
+        run = Denoising(
+            self.denoiser,
             Sampler(self.scheduler, steps, 1.0 if init_latents is None else strength),
             self._branches(scales, conditions),
             self._branches(scales.ended, conditions),
@@ -222,13 +222,13 @@ class RetrievalPipeline(DiffusionPipeline):
         if image is not None and not 0 < strength <= 1:
             raise ValueError(f"`strength` is {strength}, but must be above 0 and at most 1.")
 
-    def _denoise(self, run: "_Run", callback: Callback | None, names: Sequence[str]) -> Tensor:
+    def _denoise(self, run: Denoising, callback: Callback | None, names: Sequence[str]) -> Tensor:
         """Walk from noise to clean latents."""
         self._interrupt, self._num_timesteps = False, len(run.sampler)
         x = run.initial()
         with self.progress_bar(total=len(run.sampler)) as progress_bar:
             for index, timestep in enumerate(run.sampler.timesteps):
-                clean = run.restore_kept(self._predict(run, x, index))
+                clean = run.restore_kept(run.predict(x, index))
                 x = run.restore_kept(run.sampler.step(clean, x, index), index + 1)
                 progress_bar.update()
                 if callback is not None:
@@ -239,18 +239,6 @@ class RetrievalPipeline(DiffusionPipeline):
                 if self._interrupt:
                     break
         return x
-
-    def _predict(self, run: "_Run", latents: Tensor, index: int) -> Tensor:
-        """The predicted clean latents (b, latent_channels, h, w), from one pass of all branches."""
-        branches = run.branches(index)
-        tokens, count = branches.tokens, len(branches.shares)
-        repeated = latents.repeat(count, 1, 1, 1)
-        sigmas = latents.new_full((len(repeated),), run.sampler.sigmas[index])
-        dtype = run.autocast_dtype
-        with torch.autocast(self.device.type, dtype or torch.bfloat16, enabled=dtype is not None):
-            predicted = self.denoiser(repeated, sigmas, tokens.vectors, tokens.kinds, tokens.weights)
-        summed = torch.tensordot(branches.shares, predicted.float().unflatten(0, (count, -1)), 1)
-        return within_sphere(summed)
 
     def _branches(self, scales: GuidanceScales, conditions: Sequence[Condition]) -> Branches:
         return scales.branches(conditions, self.config["dimension"], self.device)
@@ -279,39 +267,6 @@ class RetrievalPipeline(DiffusionPipeline):
 
     def _pictures(self, latents: Tensor, output_type: OutputType) -> Any:
         return self.image_processor.postprocess(self.decode(latents), output_type)
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """Everything that one call of the pipeline computes with."""
-
-    sampler: Sampler
-    guided: Branches
-    ended: Branches  # after guidance has ended
-    noise: Tensor
-    init_latents: Tensor | None
-    mask: Tensor | None
-    autocast_dtype: torch.dtype | None
-
-    def initial(self) -> Tensor:
-        """The latents before the first step."""
-        if self.init_latents is None:
-            return self.noise
-        return self.sampler.add_noise(self.init_latents, self.noise, 0)
-
-    def branches(self, index: int) -> Branches:
-        """The branches of a step."""
-        guided = self.sampler.sigmas[index] > GUIDANCE_END * self.sampler.sigmas[0]
-        return self.guided if guided else self.ended
-
-    def restore_kept(self, latents: Tensor, index: int | None = None) -> Tensor:
-        """Put back the cells that the mask keeps: clean, or with the noise before step `index`."""
-        if self.init_latents is None or self.mask is None:
-            return latents
-        kept = self.init_latents
-        if index is not None:
-            kept = self.sampler.add_noise(kept, self.noise, index)
-        return torch.lerp(kept, latents, self.mask)
 
 
 def _one_each(tensor: Tensor, count: int, name: str) -> Tensor:

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from phosphene.cli.options import FORCE, INPUT, SEED, Settings, command
-from phosphene.cli.output import PARTS
+from phosphene.cli.output import PARTS, Output
 from phosphene.cli.streams import visible
 from phosphene.cli.training import MINUTES, STEPS, keeping
+
+if TYPE_CHECKING:
+    from phosphene.training.clip import Trained
 
 
 @command("clip")
@@ -75,6 +79,10 @@ def clip(
             on_step=lambda progress: advance(round(progress.share * PARTS), PARTS),
             on_note=output.note,
         )
+    _report(output, out, trained)
+
+
+def _report(output: Output, out: Path, trained: "Trained") -> None:
     for failure in trained.failures:
         output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
     recall = trained.recall

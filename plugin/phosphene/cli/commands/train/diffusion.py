@@ -2,12 +2,16 @@
 
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from phosphene.cli.options import FORCE, INPUT, SEED, Settings, command
 from phosphene.cli.output import PARTS
 from phosphene.cli.training import MINUTES, keeping
+
+if TYPE_CHECKING:
+    from phosphene.training.generator import TrainingPlan
 
 STAGES = {"autoencoder": 0.1, "latent_encoder": 0.05, "denoiser": 0.85}  # shares of the minutes
 
@@ -58,19 +62,9 @@ def diffusion(
 
     require("train")
     from phosphene.generators.retrieval.saving import claim, run_beside
-    from phosphene.landscape import DIFFUSION_FOLDER
-    from phosphene.training.budget import Budget
-    from phosphene.training.generator import TrainingPlan, train_generator
+    from phosphene.training.generator import train_generator
 
-    autoencoder, latent_encoder, denoiser = (Budget(minutes=share * minutes) for share in STAGES.values())
-    plan = TrainingPlan(
-        autoencoder,
-        latent_encoder,
-        denoiser,
-        start=DIFFUSION_FOLDER if start == Path("landscape") else start,
-        seed=seed,
-        licence=licence,
-    )
+    plan = _plan(minutes, start, seed, licence)
     with settings.open() as library:
         if out is None:
             library.begin_writing()
@@ -87,6 +81,22 @@ def diffusion(
                 on_note=settings.output.note,
             )
     settings.output.summary(f"wrote {folder}", {"folder": str(folder), "model": library.space.name})
+
+
+def _plan(minutes: float, start: Path | None, seed: int, licence: str) -> "TrainingPlan":
+    from phosphene.landscape import DIFFUSION_FOLDER
+    from phosphene.training.budget import Budget
+    from phosphene.training.generator import TrainingPlan
+
+    autoencoder, latent_encoder, denoiser = (Budget(minutes=share * minutes) for share in STAGES.values())
+    return TrainingPlan(
+        autoencoder,
+        latent_encoder,
+        denoiser,
+        start=DIFFUSION_FOLDER if start == Path("landscape") else start,
+        seed=seed,
+        licence=licence,
+    )
 
 
 def _done(stage: str, share: float) -> float:
