@@ -1,4 +1,4 @@
-"""A library without a model or a database server, to add to: in a test, or as a process to be killed.
+"""Adds to a library that needs no model and no server, in a test or in a process that a test kills.
 
 python tests/adding.py LIBRARY [--lance] [--slow] [--nobody] [--file-limit BYTES] PATH…
 """
@@ -28,7 +28,7 @@ from pictures import Colours, jpeg
 
 
 class Kept(Oracle):
-    """The oracle, in a file that is read anew every time, since others may write it."""
+    """The oracle in a file. Other processes may write it, so every call reads it again."""
 
     def __init__(self, folder: Path) -> None:
         self.space = Colours.space
@@ -56,7 +56,7 @@ class Kept(Oracle):
 
 
 class Slow(Colours):
-    """Takes its time, so that a kill finds it at work."""
+    """An embedder that is slow, so that a kill finds it at work."""
 
     def pictures(self, prepared: Sequence[Pixels]) -> Embedded:
         time.sleep(0.1)
@@ -91,14 +91,14 @@ def add_to(
 
 
 def lance(library: Path) -> Store:
-    """The store that users have, on an embedder that needs no model."""
+    """Open a LanceDB store with an embedder that needs no model."""
     from phosphene.store.lance.store import LanceStore
 
     return LanceStore.create(library / "store", Colours.space)
 
 
 def contents(library: Path, open_store: Callable[[Path], Store] = Kept) -> dict[str, Any]:
-    """All that a library holds but the time it was made, in a form that can be compared."""
+    """Everything in a library except times, in a form that can be compared."""
     store, journal = open_store(library), Journal(library / "journal.sqlite")
     images = list(store.iterate(vectors=True))
     thumbnails = store.thumbnails([image.id for image in images])

@@ -1,4 +1,4 @@
-"""Loading the tiny checkpoints of tests, and damaging copies of them."""
+"""Loads the tiny checkpoints of tests, and damages copies of them."""
 
 import json
 from collections.abc import Callable

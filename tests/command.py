@@ -1,4 +1,4 @@
-"""The command line in a test: in this process, or as a process of its own."""
+"""Runs the command line, in the process of the test or in one of its own."""
 
 import json
 import signal
@@ -12,7 +12,7 @@ from phosphene.cli import phosphene
 
 
 def run(*words: object, **extra: Any) -> Result:
-    """The command in this process; an exception that is no exit is a failure of the test."""
+    """Run the command in this process. An exception other than an exit fails the test."""
     result = CliRunner().invoke(phosphene, [str(word) for word in words], **extra)
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -20,14 +20,14 @@ def run(*words: object, **extra: Any) -> Result:
 
 
 def lines(*words: object) -> list[dict[str, Any]]:
-    """What a command that ends well prints as JSON."""
+    """Run a command that must succeed, and return the JSON that it prints."""
     result = run(*words, "--json")
     assert result.exit_code == 0, result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def process(*words: object, **extra: Any) -> subprocess.Popen[str]:
-    """The command as a process of its own, with pipes."""
+    """Start the command as a process of its own, with pipes."""
     return subprocess.Popen(
         [sys.executable, "-m", "phosphene", *map(str, words)],
         stdout=subprocess.PIPE,
@@ -39,5 +39,5 @@ def process(*words: object, **extra: Any) -> subprocess.Popen[str]:
 
 
 def heed_interrupts() -> None:
-    """A shell that runs the tests in the background has told its children to ignore Ctrl-C."""
+    """Let a child process react to Ctrl-C, which shells switch off for background processes."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

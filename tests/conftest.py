@@ -1,4 +1,4 @@
-"""What many tests share: a home of their own, drawn pictures, and the parts of a real machine."""
+"""Fixtures that many tests share: a home of their own, drawn pictures, servers and browsers."""
 
 import os
 import shutil
@@ -23,14 +23,14 @@ CHROMIUM = Path(os.environ.get("PHOSPHENE_CHROMIUM", "/usr/bin/chromium"))
 
 
 def pytest_configure() -> None:
-    """Check what is tested, and listen to Ctrl-C, which a shell's background processes ignore."""
+    """Check which phosphene is imported, and react to Ctrl-C, which background processes of shells ignore."""
     refuse_other_checkouts()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     share_cores()
 
 
 def refuse_other_checkouts() -> None:
-    """Stop if `import phosphene` finds another checkout than the one that these tests belong to.
+    """Stop if `import phosphene` finds another checkout than that of these tests.
 
     An editable installation points to one checkout; its environment may be shared with another.
     """
@@ -43,9 +43,9 @@ def refuse_other_checkouts() -> None:
 
 
 def share_cores() -> None:
-    """Let torch take only this worker's share of the cores.
+    """Let torch use only this worker's share of the cores.
 
-    Two workers that each take all of them wait for one another most of the time.
+    Two workers that each use all of them mostly wait for one another.
     """
     if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
         os.environ["OMP_NUM_THREADS"] = str(max(1, cores() // int(workers)))
@@ -53,7 +53,7 @@ def share_cores() -> None:
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Tests read and write no folder of the user."""
+    """Keep tests away from the folders of the user."""
     monkeypatch.setenv("PHOSPHENE_HOME", str(tmp_path_factory.getbasetemp() / "home"))
     monkeypatch.delenv("PHOSPHENE_LIBRARY", raising=False)
     yield
@@ -69,7 +69,7 @@ def installed_plugins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def plugins(installed_plugins: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The toy plugins of tests/plugins are installed, for this process and for those that it starts."""
+    """Install the toy plugins of tests/plugins for this process and those that it starts."""
     monkeypatch.syspath_prepend(str(installed_plugins))
     paths = [str(installed_plugins), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
@@ -78,7 +78,7 @@ def plugins(installed_plugins: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def chromium() -> Path:
-    """Debian's browser, for pages that a person would open."""
+    """The browser of Debian, which opens pages."""
     need("chromium", CHROMIUM.exists(), "`apt-get install chromium`, or name one in PHOSPHENE_CHROMIUM")
     return CHROMIUM
 
@@ -122,7 +122,7 @@ def copied(checkpoint: Callable[[str], Path], tmp_path: Path) -> Callable[[str],
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing in the test may connect to anything."""
+    """Fail every connection that the test makes."""
 
     def refuse(*_: object) -> None:
         raise AssertionError("a test of files on this machine opened a connection")
@@ -132,7 +132,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def weaviate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A real Weaviate, one for all tests of a process; each test names collections of its own."""
+    """A real Weaviate for all tests of a process. Each test uses collections of its own."""
     need("weaviate", binary() is not None, HOW)
     server = Server(tmp_path_factory.mktemp("weaviate"))
     server.start()

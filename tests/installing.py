@@ -1,4 +1,4 @@
-"""The toy plugins of tests/plugins, installed as a user installs packages."""
+"""Installs the toy plugins of tests/plugins as a user installs packages."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ PLUGINS = Path(__file__).parent / "plugins"
 
 
 def install_plugins(folder: Path) -> Path:
-    """Install every toy package into a folder, once, whichever test process comes first."""
+    """Install every toy package into a folder. The first test process does it for all."""
     with FileLock(folder.with_suffix(".lock")):
         if not folder.exists():
             packages = sorted(str(file.parent) for file in PLUGINS.glob("*/pyproject.toml"))

@@ -22,7 +22,7 @@ ORIENTATION = 0x0112  # the EXIF tag
 
 
 def drawn(seed: int, size: tuple[int, int] = (64, 48)) -> Picture:
-    """A smooth picture of many colours, another one for every seed."""
+    """A smooth picture of many colours, which depends on the seed."""
     grid = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), dtype=np.uint8)
     return Image.fromarray(grid).resize(size, Resampling.BICUBIC)
 
@@ -52,12 +52,12 @@ def frame_count(animation: Picture) -> int:
 
 
 def jpeg(seed: int, size: tuple[int, int] = (64, 48)) -> bytes:
-    """The bytes of a JPEG, other ones for every seed."""
+    """The bytes of a JPEG, which depend on the seed."""
     return encoded(drawn(seed, size), "JPEG", quality=90)
 
 
 def turned(orientation: int, format: str = "JPEG", size: tuple[int, int] = (64, 48)) -> bytes:
-    """A file whose pixels lie as the EXIF orientation (1 to 8) says; upright it is `quarters(size)`."""
+    """A file with an EXIF orientation from 1 to 8. Upright, its picture is `quarters(size)`."""
     back = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -75,13 +75,13 @@ def turned(orientation: int, format: str = "JPEG", size: tuple[int, int] = (64, 
 
 
 def quarters(size: tuple[int, int] = (64, 48)) -> Picture:
-    """Red, green / blue, white: it shows which side is up."""
+    """A picture with red and green above blue and white, which shows its orientation."""
     colours = np.array([[(255, 0, 0), (0, 255, 0)], [(0, 0, 255), (255, 255, 255)]], dtype=np.uint8)
     return Image.fromarray(colours).resize(size, Resampling.NEAREST)
 
 
 def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims to be so large and holds no pixel: the shape of a decompression bomb."""
+    """A PNG that claims this size and has no pixels, as a decompression bomb does."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
 
@@ -92,7 +92,7 @@ def cut(content: bytes, share: float = 0.5) -> bytes:
 
 
 def open_to_all(folder: Path) -> None:
-    """Let any user reach a folder of pytest's, which is the tester's alone."""
+    """Let any user enter a folder of pytest, which belongs to the tester alone."""
     for path in (folder, *folder.parents):
         if path.is_relative_to(gettempdir()) and path != Path(gettempdir()):
             path.chmod(0o755)
@@ -105,7 +105,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 class Colours:
-    """A small Embedder: a picture's vector is what it looks like at 6×6 pixels, a text's is its digest's."""
+    """A small embedder. The vector of a picture is its pixels at 6×6, and that of a text its digest."""
 
     space = Space("colours:6x6", "colours", 108)
 

@@ -1,4 +1,4 @@
-"""A writer of small ICC profiles (version 2), as cameras, scanners and presses embed them."""
+"""Writes small ICC profiles (version 2), like those of cameras, scanners and presses."""
 
 import struct
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def grey_profile(gamma: float = 1.0) -> bytes:
 
 
 def cmyk_profile(labs: Sequence[Sequence[float]]) -> bytes:
-    """A profile of four inks: the colours, in Lab, of all 16 ways to print each ink fully or not."""
+    """A profile of four inks, from the Lab colours of all 16 ways to print each ink fully or not at all."""
     ramp = bytes(range(256))
     grid = b"".join(
         struct.pack("BBB", round(light * 2.55), round(a + 128), round(b + 128)) for light, a, b in labs

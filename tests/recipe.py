@@ -1,4 +1,4 @@
-"""A recipe for tests, and the same with one entry changed."""
+"""A valid recipe for tests, and copies of it with one changed entry."""
 
 import copy
 from typing import Any

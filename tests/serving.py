@@ -1,4 +1,4 @@
-"""The inference service in a thread of the test: a real port, a real model, and what was asked of it."""
+"""Runs the inference service in a thread of the test, on a real port with a real model."""
 
 import base64
 import socket
@@ -38,20 +38,20 @@ class Service:
         return dict(answer.json())
 
     def refused(self, status: int, **asked: Any) -> str:
-        """Why a request is refused."""
+        """Post a request that must be refused, and return the reason."""
         answer = self.client.post("/vectorize", json=asked)
         assert answer.status_code == status, answer.text
         return str(answer.json()["error"])
 
     def connect(self, sent: bytes = b"") -> socket.socket:
-        """A connection of a client that writes HTTP by itself."""
+        """A raw connection for a client that writes HTTP itself."""
         host, port = self.url.removeprefix("http://").split(":")
         connection = socket.create_connection((host, int(port)), timeout=TIMEOUT)
         connection.sendall(sent)
         return connection
 
     def metric(self, name: str, **labels: str) -> float:
-        """A number of `/metrics`; nought where it was never counted."""
+        """A number in `/metrics`, or 0 if it was never counted."""
         wanted = name + (
             "{" + ",".join(f'{key}="{value}"' for key, value in labels.items()) + "}" if labels else ""
         )
@@ -61,12 +61,12 @@ class Service:
         return 0.0
 
     def wait_for(self, name: str, value: float) -> None:
-        """Wait until a number of `/metrics` is at least so high."""
+        """Wait until a number in `/metrics` is at least this high."""
         wait(lambda: self.metric(name) >= value)
 
 
 class Held:
-    """An embedder whose passes over pictures wait for `go`, and which cannot embed what is all black."""
+    """An embedder whose forward passes wait for `go`. It fails on black pictures."""
 
     def __init__(self, embedder: Embedder) -> None:
         self.embedder, self.go = embedder, threading.Event()
@@ -98,7 +98,7 @@ class Held:
 def serving(
     embedder: Embedder | None, *, token: str = "", hosts: Sequence[str] = (), **limits: Any
 ) -> Iterator[Service]:
-    """Serve on a free port, without a model for as long as there is none."""
+    """Serve on a free port. There may be no model at first."""
     vectorizer, listener = Vectorizer(Limits(**limits), Metrics()), listen("127.0.0.1", 0)
     if embedder:
         vectorizer.load(embedder)
@@ -118,7 +118,7 @@ def serving(
 
 
 def wait(ready: Callable[[], bool]) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     end = time.monotonic() + TIMEOUT
     while not ready():
         assert time.monotonic() < end, "it never was"
@@ -126,5 +126,5 @@ def wait(ready: Callable[[], bool]) -> None:
 
 
 def base64_of(content: bytes) -> str:
-    """A file as Weaviate sends it."""
+    """Encode a file as Weaviate sends it."""
     return base64.b64encode(content).decode()

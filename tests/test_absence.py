@@ -1,4 +1,4 @@
-"""Which pictures `remove --missing` takes: only those whose files are gone for certain."""
+"""`remove --missing` removes only pictures whose files are gone for certain."""
 
 import errno
 import os
@@ -68,7 +68,7 @@ def test_a_copy_that_is_left_or_out_of_reach_keeps_its_image(folder: Path, tmp_p
 def test_a_drive_that_is_away_keeps_its_pictures(
     library: Path, tmp_path: Path, drive: str, left: str
 ) -> None:
-    """A mount point is an empty folder without its drive, or is gone with it."""
+    """Without its drive, a mount point is an empty folder or does not exist."""
     away = tmp_path / drive
     away.rename(tmp_path / "elsewhere")
     if left == "an empty folder":
@@ -83,7 +83,7 @@ def test_a_drive_that_is_away_keeps_its_pictures(
 
 
 @pytest.mark.parametrize("left", ["nothing", "an empty folder"])
-def test_what_the_user_says_is_gone_is_gone(library: Path, folder: Path, left: str) -> None:
+def test_folders_that_the_user_names_as_gone_are_gone(library: Path, folder: Path, left: str) -> None:
     for name in "bc":
         (folder / name).rename(folder.parent / name)
     if left == "an empty folder":
@@ -95,10 +95,10 @@ def test_what_the_user_says_is_gone_is_gone(library: Path, folder: Path, left: s
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.ELOOP, errno.ENAMETOOLONG, errno.ESTALE])
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_what_cannot_be_looked_at_is_not_gone(
+def test_an_unreadable_folder_is_not_gone(
     library: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, code: int, what: str
 ) -> None:
-    """As root reads everything, the system's answers are replaced."""
+    """Root can read everything, so the answers of the system are replaced."""
     for file in (folder / "b").iterdir():
         file.unlink()
     (folder / "b/other.txt").touch()

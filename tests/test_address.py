@@ -1,4 +1,4 @@
-"""What `-L weaviate://…` says, and what is no address."""
+"""Addresses of the form `weaviate://…` are parsed, and wrong ones are refused with a reason."""
 
 import pytest
 
@@ -84,7 +84,7 @@ def test_the_whole_address_leads_back(text: str) -> None:
         ("weaviate://h/Photos?timeout=0", "`timeout=0` is not a number of seconds"),
     ],
 )
-def test_what_is_no_address_is_named(text: str, wrong: str) -> None:
+def test_a_wrong_address_is_named(text: str, wrong: str) -> None:
     with pytest.raises(LibraryError) as caught:
         Address.parse(text)
 

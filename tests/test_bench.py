@@ -1,4 +1,4 @@
-"""The quality bench counts what it says: what the judge sees, the names of the figures, the interval."""
+"""The quality bench counts correctly, with the judge that it uses and the interval that it reports."""
 
 import sys
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def figures(folder: Path) -> Iterator[dict[str, dict[str, Any]]]:
     yield quality.measure(TINY, None, folder)
 
 
-def test_the_judge_finds_most_of_what_captions_name_in_real_pictures() -> None:
+def test_the_judge_finds_most_named_attributes_in_real_pictures() -> None:
     tasks = [pools.Task("", captions(compose(seed))[-1].names) for seed in FRESH]
     seen = judge.shown([draw(compose(seed)) for seed in FRESH])
     assert pools.share(pools.found(tasks, seen)) > 0.93  # 0.976 of 1,000 held-out scenes
@@ -46,7 +46,7 @@ def test_the_judge_is_small_enough_to_be_committed() -> None:
     assert judge.JUDGE.stat().st_size < 5_000_000
 
 
-def test_what_the_judge_is_asked_covers_every_label() -> None:
+def test_the_questions_to_the_judge_cover_every_label() -> None:
     for seed in range(500):
         true = labels(compose(seed))
         best = {
@@ -138,7 +138,7 @@ def test_the_interval_is_as_wide_as_a_binomial_says() -> None:
     assert (low, high) == pytest.approx((0.25 - spread, 0.25 + spread), abs=0.006)
 
 
-def test_handwritten_prompts_name_what_scenes_can_show() -> None:
+def test_handwritten_prompts_name_attributes_that_scenes_can_show() -> None:
     tasks = pools.handwritten()
     known = {(name, value) for name, values in judge.QUESTIONS.items() for value in values}
     known |= {("thing", kind) for kind in judge.KINDS}
@@ -147,7 +147,7 @@ def test_handwritten_prompts_name_what_scenes_can_show() -> None:
     assert len(set(pools.elsewhere())) == 60
 
 
-def test_negatives_name_what_their_prompts_leave_open() -> None:
+def test_negatives_name_attributes_that_their_prompts_leave_open() -> None:
     pairs = negative.pairs()
     known = {(name, value) for name, values in judge.QUESTIONS.items() for value in values}
     known |= {("thing", kind) for kind in judge.KINDS}
@@ -156,7 +156,7 @@ def test_negatives_name_what_their_prompts_leave_open() -> None:
     assert all(pair.shows not in pair.task.names for pair in pairs)
 
 
-def test_what_negatives_keep_out_and_cost_is_counted(
+def test_the_effect_and_the_cost_of_negatives_are_counted(
     folder: Path, figures: dict[str, dict[str, Any]]
 ) -> None:
     pool = pools.filled(folder / f"pool-{TINY.pool}", SEEDS["test"][: TINY.pool])

@@ -1,4 +1,4 @@
-"""The command line as people and scripts meet it: results, messages, exit codes, interruptions."""
+"""The command line gives people and scripts the right results, messages and exit codes."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def filled(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A library of them; tests only read it."""
+    """A library of them, which tests only read."""
     folder = tmp_path_factory.mktemp("libraries") / "filled"
     assert run("-L", folder, "add", drawn, "--model", "landscape").exit_code == 0
     return folder
@@ -51,12 +51,12 @@ def filled(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def library(filled: Path, tmp_path: Path) -> Path:
-    """A copy that a test may change: a library is a folder that can be copied."""
+    """A copy of the library's folder, which a test may change."""
     return Path(shutil.copytree(filled, tmp_path / "library"))
 
 
 def noise(folder: Path, count: int, side: int = 24) -> Path:
-    """Many small different pictures, quickly."""
+    """Write many small pictures that differ."""
     folder.mkdir()
     pixels = np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
     for number, picture in enumerate(pixels):
@@ -312,7 +312,7 @@ def test_removing_asks_or_wants_to_hear_yes(library: Path) -> None:
     assert Path(hit["uri"]).exists()
 
 
-def test_removing_what_is_missing(library: Path, tmp_path: Path) -> None:
+def test_missing_images_are_removed(library: Path, tmp_path: Path) -> None:
     path = tmp_path / "short-lived.png"
     Image.new("RGB", (8, 8), "blue").save(path)
     run("-L", library, "add", path)
@@ -386,7 +386,7 @@ def test_a_generation_may_start_from_a_picture_and_keep_a_part(library: Path, tm
     assert made.crop(left).tobytes() == kept.crop(left).tobytes()
 
 
-def test_what_leads_away_is_in_the_recipe(library: Path) -> None:
+def test_the_negative_is_in_the_recipe(library: Path) -> None:
     [made] = lines("-L", library, "generate", PROMPT, "-n", 1, "--negative", "trees", "--negative", "a boat")
     recipe = lines("-L", library, "show", made["id"])[0]["recipe"]
     assert [entry["prompt"] for entry in recipe["negative"]] == ["trees", "a boat"]
@@ -433,13 +433,13 @@ def test_a_map_is_written_where_asked(filled: Path, tmp_path: Path) -> None:
 
 
 def rows_in(library: Path) -> int:
-    """How many images a library holds; 0 while there is none."""
+    """The number of images in a library, or 0 if there is none yet."""
     result = run("-L", library, "status", "--json")
     return int(json.loads(result.stdout)["images"]) if result.exit_code == 0 else 0
 
 
 def wait_for(ready: Callable[[], bool], ended: subprocess.Popen[str], seconds: float = 200) -> None:
-    """Until it is so, or the process has ended by itself."""
+    """Wait until a condition holds or the process ends."""
     until = time.monotonic() + seconds
     while not ready() and ended.poll() is None:
         assert time.monotonic() < until, "nothing happened"
@@ -447,7 +447,7 @@ def wait_for(ready: Callable[[], bool], ended: subprocess.Popen[str], seconds: f
 
 
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
-def test_adding_that_is_stopped_goes_on_where_it_was(sign: signal.Signals, code: int, tmp_path: Path) -> None:
+def test_an_add_that_was_stopped_continues(sign: signal.Signals, code: int, tmp_path: Path) -> None:
     pictures, library = noise(tmp_path / "pictures", 1500), tmp_path / "library"
     adding = process("-L", library, "add", pictures, "--model", "landscape")
     wait_for(lambda: any(library.glob("store/**/data/*")), adding)
@@ -493,7 +493,7 @@ def test_a_reader_that_goes_away_is_no_error(filled: Path) -> None:
 
 
 def in_a_terminal(*words: object, **environment: str) -> str:
-    """What a command writes where all its streams are a terminal."""
+    """Run a command in a terminal, and return its output."""
     master, slave = pty.openpty()
     command = [sys.executable, "-m", "phosphene", *map(str, words)]
     here = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **environment}
@@ -571,7 +571,7 @@ def test_doctor_finds_what_is_needed(filled: Path) -> None:
     assert {"devices", "store", "library", "free space"} <= {entry["what"] for entry in found}
 
 
-def test_models_are_listed_with_what_is_here(filled: Path) -> None:
+def test_the_list_of_models_says_which_are_on_this_machine(filled: Path) -> None:
     found = {entry["name"]: entry for entry in lines("models")}
     assert found["landscape"]["here"] is True
     assert found["retrieval"]["kind"] == "generator"
@@ -583,7 +583,7 @@ def test_models_are_listed_with_what_is_here(filled: Path) -> None:
     ("text", "seen"),
     [("plain", "plain"), ("two\nlines", "two\\nlines"), ("\x1b[31m", "\\x1b[31m"), ("é雪", "é雪")],
 )
-def test_what_a_terminal_would_obey_is_shown(text: str, seen: str) -> None:
+def test_a_terminal_gets_escapes_instead_of_control_characters(text: str, seen: str) -> None:
     assert visible(text) == seen
 
 

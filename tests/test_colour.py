@@ -1,4 +1,4 @@
-"""Embedded colour profiles are honoured; what is no profile of the picture changes nothing."""
+"""Embedded colour profiles are applied, and profiles that do not fit the picture are ignored."""
 
 import io
 import itertools
@@ -19,7 +19,7 @@ SRGB = ImageCms.createProfile("sRGB")
 
 
 def as_in(profile: bytes, picture: Picture, mode: str = "RGB") -> Picture:
-    """The same-looking picture in the numbers of another profile."""
+    """Convert a picture to another profile, in which it looks the same."""
     other = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     converted = ImageCms.profileToProfile(picture.convert("RGB"), SRGB, other, outputMode=mode)
     assert converted is not None
@@ -28,13 +28,13 @@ def as_in(profile: bytes, picture: Picture, mode: str = "RGB") -> Picture:
 
 
 def difference(content: bytes, picture: Picture) -> float:
-    """How far a file is from what it shows, on average, of 255."""
+    """The mean difference between a decoded file and its picture, out of 255."""
     found, expected = (np.asarray(one, dtype=np.int16) for one in (open_picture(content), picture))
     return float(np.abs(found - expected).mean())
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF", "WEBP"])
-def test_a_wide_space_looks_as_it_was_meant_to(format: str) -> None:
+def test_a_wide_colour_space_is_converted(format: str) -> None:
     picture, profile = drawn(3), rgb_profile(PROPHOTO)
     options = {"lossless": True} if format == "WEBP" else {"quality": 95} if format == "JPEG" else {}
     wide = as_in(profile, picture)
@@ -73,7 +73,7 @@ def test_grey_of_sixteen_bits_has_profiles_too() -> None:
 
 @pytest.mark.parametrize("format", ["JPEG", "TIFF"])
 def test_inks_are_printed_as_their_profile_says(format: str) -> None:
-    """A press whose black is as light as paper: full black ink comes out white, and yellow ink green."""
+    """The profile of a strange press that prints black ink as white and yellow ink as green."""
     labs = [(100.0, 0.0, 0.0)] * 16
     for number, (cyan, magenta, yellow, _) in enumerate(itertools.product((0, 1), repeat=4)):
         if yellow:
@@ -102,7 +102,7 @@ def test_pictures_in_srgb_are_left_alone_bit_for_bit() -> None:
     b"no profile", b"\0" * 200, rgb_profile()[:150], rgb_profile()[:250], rgb_profile()[:128] + b"\xff" * 400,
     grey_profile(), cmyk_profile([(50, 0, 0)] * 16),
 ])  # fmt: skip
-def test_what_is_no_profile_of_the_picture_is_ignored(profile: bytes) -> None:
+def test_a_profile_that_does_not_fit_the_picture_is_ignored(profile: bytes) -> None:
     picture = drawn(7)
     for format in ("PNG", "JPEG", "TIFF"):
         content = encoded(picture, format, icc_profile=profile)
@@ -118,7 +118,7 @@ def test_a_profile_does_not_stop_a_picture_from_being_turned_or_scaled() -> None
     assert red > 200 > blue
 
 
-def test_what_is_saved_afterwards_holds_no_profile_of_the_file() -> None:
+def test_a_converted_picture_is_saved_without_the_profile() -> None:
     picture = open_picture(encoded(drawn(8), icc_profile=rgb_profile()))
     for content in (png(picture, {}), thumbnail(picture)):
         assert "icc_profile" not in Image.open(io.BytesIO(content)).info

@@ -1,4 +1,4 @@
-"""docker-compose.yml: what it promises, and a real Weaviate under the very variables that it sets."""
+"""docker-compose.yml is checked, and a real Weaviate runs with the variables that it sets."""
 
 import re
 import shutil
@@ -59,7 +59,7 @@ def filled(text: str) -> str:
 
 
 def variables(service: Mapping[str, Any]) -> dict[str, str]:
-    """The variables of a service, without those that must differ here."""
+    """The variables of a service, except those that must differ in a test."""
     return {name: filled(value) for name, value in service["environment"].items() if name not in DIFFERENT}
 
 
@@ -98,7 +98,7 @@ def test_a_profile_is_one_node_or_three_and_the_model(services: dict[str, Any]) 
     assert all(set(service["profiles"]) <= {"single", "cluster"} for service in services.values())
 
 
-def test_images_are_pinned_to_what_the_tests_run(services: dict[str, Any]) -> None:
+def test_images_are_pinned_to_the_versions_of_the_tests(services: dict[str, Any]) -> None:
     assert {services[node]["image"] for node in NODES} == {f"semitechnologies/weaviate:{VERSION}"}
     assert services["clip"]["image"] == f"phosphene:{phosphene.__version__}"
     base = re.search(r"^FROM (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
@@ -157,7 +157,7 @@ def test_the_example_names_every_variable_that_compose_asks_for() -> None:
     assert "/.env" in (ROOT / ".gitignore").read_text().splitlines()
 
 
-def test_the_image_holds_what_the_package_is_built_of_and_runs_as_nobody() -> None:
+def test_the_image_holds_the_files_of_the_package_and_runs_as_nobody() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
     copied = {name for line in lines if line.startswith("COPY") for name in line.split()[1:-1]}
     kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
@@ -171,7 +171,7 @@ def test_the_image_holds_what_the_package_is_built_of_and_runs_as_nobody() -> No
 
 @pytest.fixture(scope="module")
 def clip() -> Iterator[Service]:
-    """Our service, on a space that needs no model."""
+    """Our service with an embedder that needs no model."""
     need("weaviate", binary() is not None, HOW)
     with serving(Colours(), token=VALUES["PHOSPHENE_TOKEN"]) as running:
         running.client.base_url = f"{running.url}/k/{VALUES['PHOSPHENE_TOKEN']}"
@@ -179,7 +179,7 @@ def clip() -> Iterator[Service]:
 
 
 def told(services: Mapping[str, Any], name: str, clip: Service, folder: Path) -> dict[str, str | None]:
-    """The variables of compose's service, with what differs here."""
+    """The variables of the service in compose, with the changes that a test needs."""
     path = httpx.URL(filled(services[name]["environment"]["CLIP_INFERENCE_API"])).path
     return {
         **variables(services[name]),

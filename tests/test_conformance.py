@@ -1,7 +1,7 @@
-"""The toy plugins pass the conformance suites as their authors run them: installed, in tests of their own.
+"""The installed toy plugins pass the conformance suites in their own tests, as plugin authors run them.
 
-What phosphene brings itself passes them in test_sources.py, test_embedding.py, test_store.py and
-test_generator.py.
+phosphene's own sources, embedders, stores and generators pass them in test_sources.py, test_embedding.py,
+test_store.py and test_generator.py.
 """
 
 import re
@@ -34,7 +34,7 @@ def test_each_toy_plugin_passes_the_suite_of_its_seam(plugins: Path, tmp_path: P
 
 
 def test_a_failing_suite_shows_the_values(plugins: Path, tmp_path: Path) -> None:
-    """As pytest does in a test file: it rewrites the assertions of the suites."""
+    """The assertions of the suites are rewritten by pytest, as in a test file."""
     code = (PLUGINS / "toy_source" / "test_toy_source.py").read_text(encoding="utf-8")
     (tmp_path / "test_wrong.py").write_text(code.replace('scheme = "toy"', 'scheme = "flickr"'), "utf-8")
 

@@ -1,4 +1,4 @@
-"""Copying a library: whole, again, after a kill, and between stores of every kind."""
+"""Libraries are copied whole, also after a kill, and between all kinds of stores."""
 
 import json
 import signal
@@ -35,7 +35,7 @@ with phosphene.open(sys.argv[1]) as a, phosphene.open(sys.argv[2], space=a.space
 
 
 def library(folder: Path, images: Sequence[Image], space: Space = SPACE) -> Path:
-    """A library of these images; generated ones have a file."""
+    """A library of these images, in which generated ones have files."""
     with phosphene.open(folder, space=space, create=True) as opened:
         opened.store.upsert(images)
         for image in images:
@@ -47,7 +47,7 @@ def library(folder: Path, images: Sequence[Image], space: Space = SPACE) -> Path
 
 
 def as_generated(images: Sequence[Image]) -> list[Image]:
-    """The same images, their files where phosphene writes them."""
+    """The same images with their files at phosphene's own paths."""
     return [
         replace(image, uri=f"pictures/{image.id}.png") if image.origin == "generated" else image
         for image in images
@@ -104,7 +104,9 @@ def test_a_second_copy_writes_nothing_and_has_the_same_checksum(old: Path, tmp_p
     assert second.checksum == first.checksum
 
 
-def test_what_changed_is_copied_again_and_what_only_the_target_has_stays(old: Path, tmp_path: Path) -> None:
+def test_changed_images_are_copied_again_and_those_of_the_target_alone_stay(
+    old: Path, tmp_path: Path
+) -> None:
     copied(old, tmp_path / "new")
     extra, changed = made(1, start=99)[0], replace(made(1)[0], caption="another")
     with phosphene.open(tmp_path / "new") as new, phosphene.open(old) as opened:
@@ -157,7 +159,7 @@ def test_the_checksum_is_of_ids_properties_and_vectors_in_any_order(old: Path) -
         assert transfer.digest(other) != found[first.id]
 
 
-def test_what_is_lost_on_the_way_is_named(old: Path, tmp_path: Path) -> None:
+def test_images_that_are_lost_on_the_way_are_named(old: Path, tmp_path: Path) -> None:
     with (
         phosphene.open(old) as source,
         phosphene.open(tmp_path / "new", space=SPACE, create=True) as target,
@@ -190,7 +192,7 @@ def test_a_library_is_not_copied_into_itself(old: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("after", [1, 4])
-def test_a_copy_that_was_killed_goes_on_where_it_was(old: Path, tmp_path: Path, after: int) -> None:
+def test_a_killed_copy_continues(old: Path, tmp_path: Path, after: int) -> None:
     words = [sys.executable, "-c", SMALL_BATCHES, str(old), str(tmp_path / "new")]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -241,7 +243,7 @@ def test_a_copy_to_a_server_that_was_killed_goes_on(old: Path, tmp_path: Path, w
 def test_one_collection_is_copied_into_another_that_the_schema_command_made(
     old: Path, weaviate: Server
 ) -> None:
-    """The way around what Weaviate never changes, as `phosphene schema apply` names it."""
+    """Follow the way around immutable settings that `phosphene schema apply` names."""
     copied(old, weaviate.url("Moved"))
 
     made = run("schema", "apply", weaviate.url("Moved2"))

@@ -1,4 +1,4 @@
-"""The demo's whole story, with fewer pictures than people see; and what a second run changes: nothing."""
+"""The whole demo runs with a few pictures, and a second run changes nothing."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ PICTURES = 120  # enough for percentiles
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Result]]:
-    """The demo's folder, and what two runs of it said, in words and as JSON."""
+    """The folder of the demo, and the output of a first run in words and a second one in JSON."""
     folder = tmp_path_factory.mktemp("demo") / "first light"
     small = ("--pictures", str(PICTURES), "--side", "96")
     runs = [run("demo", folder, *small, *words) for words in ([], ["--json"])]

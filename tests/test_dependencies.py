@@ -1,4 +1,4 @@
-"""What phosphene imports is declared in pyproject.toml, and an extra that is missing says how to get it."""
+"""pyproject.toml declares all imported packages, and the error for a missing extra says how to install it."""
 
 import ast
 import re
@@ -35,7 +35,7 @@ def names_in(requirements: list[str]) -> set[str]:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """The top-level packages that a file imports anywhere, without those of Python and our own."""
+    """The top-level packages that a file imports anywhere, except Python's and our own."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -49,7 +49,7 @@ def distribution_of(module: str) -> str:
 
 
 @pytest.mark.parametrize("room", ["", *ROOMS])
-def test_what_is_imported_is_declared(room: str) -> None:
+def test_every_imported_package_is_declared(room: str) -> None:
     extra = ROOMS.get(room)
     declared = names_in(PROJECT["dependencies"]) | (names_in(EXTRAS[extra]) if extra else set())
     place = f"the extra `{extra}`" if extra else "`dependencies`"
@@ -113,7 +113,7 @@ def test_an_extra_that_is_installed_is_fine() -> None:
         extras.require(extra)
 
 
-def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     monkeypatch.setitem(sys.modules, "h11", None)
     with pytest.raises(MissingExtraError, match="These are missing: h11, uvicorn"):

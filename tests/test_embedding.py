@@ -39,7 +39,7 @@ TEXTS = ["a red house in the snow", "Two  BLUE boats &amp; a zeppelin 🙂", "",
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny CLIP in open_clip's format: 32-px pictures, a context of 12."""
+    """A tiny CLIP in open_clip's format, for pictures of 32 pixels and texts of 12 tokens."""
     return tiny_clip(tmp_path_factory.mktemp("model"))
 
 

@@ -1,4 +1,4 @@
-"""Walks on the great circle, and maps of a library."""
+"""Walks follow the great circle, and maps show the whole library."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -52,7 +52,7 @@ def number(index: int) -> str:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    """A real, empty one."""
+    """A real store, which is empty."""
     opened = LanceStore.create(tmp_path / "store", SPACE)
     yield opened
     opened.close()
@@ -66,7 +66,7 @@ def directions(count: int, seed: int = 0) -> np.ndarray:
 
 
 @given(seeds, st.integers(2, 12))
-def test_a_walk_goes_in_equal_strides_and_ends_where_it_was_told(seed: int, steps: int) -> None:
+def test_a_walk_goes_in_equal_steps_and_includes_both_ends(seed: int, steps: int) -> None:
     start, end = directions(2, seed)
     way = waypoints(start, end, steps)
 
@@ -77,7 +77,7 @@ def test_a_walk_goes_in_equal_strides_and_ends_where_it_was_told(seed: int, step
     assert np.allclose(strides, np.arccos(np.clip(start @ end, -1, 1)) / (steps - 1), atol=2e-3)
 
 
-def test_a_walk_to_where_it_began_stays_there() -> None:
+def test_a_walk_between_equal_ends_stays_there() -> None:
     assert np.allclose(waypoints(X, X, 3), [X, X, X])
 
 
@@ -189,7 +189,7 @@ def drawing(
     size: int = 400,
     parents: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> tuple[Picture, dict[str, tuple[int, int, int]]]:
-    """A map of flat pictures, and the colour of each that was asked for."""
+    """Draw a map of plain pictures, and return it with the colours of those that it opened."""
     colours = {str(index): (40 + index % 200, 60 + index // 200 * 9, 200) for index in range(count)}
     asked: dict[str, tuple[int, int, int]] = {}
 
@@ -249,7 +249,7 @@ def test_a_line_leads_from_a_generated_picture_to_its_parents() -> None:
     assert area(joined, GLOW) > area(without, GLOW) + 20
 
 
-def test_what_has_no_picture_is_a_dot() -> None:
+def test_an_image_without_a_picture_is_a_dot() -> None:
     sheet = draw_map(project(["a", "b"], directions(2)), lambda ids: {}, size=400)
 
     assert 0 < (np.asarray(sheet) != ROOM).any(axis=2).mean() < 0.05

@@ -38,7 +38,7 @@ COUNT = 60
 
 @dataclass(frozen=True)
 class Theirs:
-    """A collection that no phosphene made: its address, its ids, its vectors as they were sent."""
+    """A collection that another program made, with its address, ids and original vectors."""
 
     url: str
     ids: list[str]
@@ -46,7 +46,7 @@ class Theirs:
 
 
 def post(server: Server, settings: dict[str, Any], objects: Sequence[dict[str, Any]]) -> None:
-    """Make a collection as any other program would: over REST, without phosphene."""
+    """Make a collection over REST and without phosphene, as another program would."""
     httpx.post(f"{server.base}/v1/schema", json=settings, timeout=30).raise_for_status()
     body = {"objects": [{"class": settings["class"], **each} for each in objects]}
     answer = httpx.post(f"{server.base}/v1/batch/objects", json=body, timeout=60)
@@ -71,7 +71,7 @@ def named(name: str, **settings: Any) -> dict[str, Any]:
 
 
 def theirs(server: Server, name: str, *, length: float = 1.0, **settings: Any) -> Theirs:
-    """A filled collection; every second object has a photo, the first a tag, the last no vector."""
+    """A filled collection. Every second object has a photo, the first a tag, and the last no vector."""
     ids = [str(uuid.uuid4()) for _ in range(COUNT)]
     vectors = vectors_like_embeddings(COUNT, DIMENSION) * np.float32(length)
     objects = []
@@ -134,7 +134,7 @@ def test_an_old_collection_has_one_vector_without_a_name() -> None:
         ("&caption=photo", "The property `photo` of .* is of the type blob", "`title`, `place`, `tags`"),
     ],
 )
-def test_what_is_not_there_is_named_with_what_is(options: str, wrong: str, hint: str) -> None:
+def test_an_unknown_property_is_named_with_the_known_ones(options: str, wrong: str, hint: str) -> None:
     with pytest.raises(LibraryError, match=wrong) as caught:
         read(named("Theirs"), options)
 
@@ -156,7 +156,7 @@ def test_properties_of_our_names_and_types_are_read_and_pictures_are_not() -> No
 # ── the store ─────────────────────────────────────────────────────────────────────────────
 
 
-def test_an_object_is_an_image_with_plain_values_for_what_it_does_not_say(
+def test_an_object_is_an_image_with_plain_values_for_missing_properties(
     store: ExternalStore, collection: Theirs
 ) -> None:
     [image] = store.get([collection.ids[3]], vectors=True)
@@ -314,7 +314,7 @@ PROMPT = "a red house in the snow at night"
 
 @pytest.fixture(scope="module")
 def scenes(weaviate: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Landscapes that another program embedded with the same model: the address without its space."""
+    """Landscapes that another program embedded with the same model. The address does not name the model."""
     folder = tmp_path_factory.mktemp("drawn")
     write(folder, SEEDS["test"][:16], size=64, workers=1)
     files = sorted(folder.rglob("*.png"))
@@ -340,7 +340,7 @@ def address(scenes: str) -> str:
     return f"{scenes}&model=landscape"
 
 
-def test_a_search_finds_what_a_library_of_the_same_pictures_finds(address: str, tmp_path: Path) -> None:
+def test_a_search_finds_the_same_as_in_a_library_of_the_same_pictures(address: str, tmp_path: Path) -> None:
     with phosphene.open(address) as library:
         pictures = library.store.thumbnails([image.id for image in library.store.iterate()])
         hits, again = library.search(PROMPT, 16), lines("-L", address, "search", PROMPT, "-n", 16)
@@ -379,7 +379,7 @@ def test_it_is_shown_mapped_and_walked(address: str, tmp_path: Path) -> None:
         assert (tmp_path / name).stat().st_size > 1000
 
 
-def test_what_is_generated_goes_into_another_library_and_keeps_the_external_parents(
+def test_generated_pictures_go_into_another_library_with_external_parents(
     address: str, tmp_path: Path
 ) -> None:
     words = (
@@ -414,7 +414,7 @@ def test_what_is_generated_goes_into_another_library_and_keeps_the_external_pare
     assert replayed["identical"]
 
 
-def test_a_walk_keeps_what_it_made_in_another_library(address: str, tmp_path: Path) -> None:
+def test_a_walk_keeps_generated_pictures_in_another_library(address: str, tmp_path: Path) -> None:
     words = ("-L", address, "walk", PROMPT, "a boat", "--steps", 2, "--generate", "--keep")
     stops = lines(*words, "--into", tmp_path / "mine", "-o", tmp_path / "walk.png")
 

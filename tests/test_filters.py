@@ -1,4 +1,4 @@
-"""Filters: how they are simplified, split into ids and a rest, and compiled to SQL."""
+"""Filters are simplified, split into ids and a rest, and compiled to SQL."""
 
 import pytest
 
@@ -71,7 +71,7 @@ def test_a_filter_tells_which_images_match() -> None:
     assert of_origin("imported") == IMPORTED
 
 
-def test_sql_is_quoted_and_keeps_what_has_no_value() -> None:
+def test_sql_is_quoted_and_keeps_rows_without_a_value() -> None:
     assert condition(Equals("caption", "it's")) == "caption = 'it''s'"
     assert condition(IMPORTED) == "(origin = 'generated') IS NOT TRUE"
     assert condition(Or((A, B))) == "(caption = 'a' OR caption = 'b')"

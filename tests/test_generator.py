@@ -1,4 +1,4 @@
-"""The built-in generator: its capabilities, its errors, its results, and the folders that it reads."""
+"""The built-in generator has the right capabilities, errors and results, and reads all of its folders."""
 
 import json
 import shutil
@@ -82,7 +82,7 @@ def test_capabilities_describe_the_pipeline(generator: BuiltinGenerator, folder:
     assert capabilities.licence == "Apache-2.0"
 
 
-def test_pictures_come_in_order_and_say_what_made_them(generator: BuiltinGenerator) -> None:
+def test_pictures_come_in_order_with_their_settings(generator: BuiltinGenerator) -> None:
     requests = [replace(REQUEST, seed=seed) for seed in range(BATCH + 2)]
     made = list(generator.generate(requests))
     assert len({one.picture().tobytes() for one in made}) == BATCH + 2
@@ -120,7 +120,7 @@ def test_another_sampler_is_another_generator(generator: BuiltinGenerator, folde
         assert open_generator(folder, "cpu").capabilities.weights != generator.capabilities.weights
 
 
-def test_inpainting_leaves_every_kept_pixel_as_it_was(generator: BuiltinGenerator, scenery: Picture) -> None:
+def test_inpainting_changes_no_kept_pixel(generator: BuiltinGenerator, scenery: Picture) -> None:
     mask = pillow.new("L", (LARGE, LARGE), 0)
     mask.paste(255, (0, 0, LARGE // 2, LARGE))
     [made] = generator.generate([replace(REQUEST, init=scenery, mask=mask)])

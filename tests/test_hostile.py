@@ -1,4 +1,4 @@
-"""The inference service under hostile clients: pages in browsers, and those who want to starve others."""
+"""The inference service withstands hostile pages in browsers, and clients that try to starve others."""
 
 import base64
 import io
@@ -55,7 +55,7 @@ def shared(model: Embedder) -> Iterator[Service]:
 
 
 def rest(connection: socket.socket) -> bytes:
-    """What comes until the other side hangs up."""
+    """Read until the other side hangs up."""
     with connection:
         parts = []
         try:
@@ -162,7 +162,7 @@ def test_an_old_weaviate_does_not_say_what_it_sends(shared: Service) -> None:
     assert shared.client.post("/vectorize", content=b"{}").status_code == 200
 
 
-def test_what_strangers_write_is_shown_escaped_and_short(shared: Service) -> None:
+def test_texts_of_strangers_are_shown_escaped_and_short(shared: Service) -> None:
     answer = shared.client.get("/%1b[31m%e2%80%ae" + "x" * 5000)
     assert answer.json()["error"].startswith("GET /%1B[31m%E2%80%AExxx")
     assert len(answer.text) < 300
@@ -319,7 +319,7 @@ def test_texts_are_read_as_a_json_parser_reads_them(texts: list[str], plain: boo
     assert parse_request(body, Limits()).texts == usable
 
 
-def test_the_last_of_two_lists_counts_and_what_stands_for_a_string_is_no_string() -> None:
+def test_the_last_of_two_lists_counts_and_only_strings_are_strings() -> None:
     long = "x" * 1000
     body = json.dumps({"texts": [f"{outline.MARK[:-1]}0", long], "more": long}).encode()
     assert parse_request(body, Limits()).texts == [f"{outline.MARK[:-1]}0", long]
@@ -344,7 +344,7 @@ def test_the_service_answers_while_it_reads_a_large_wrong_body(shared: Service) 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
-    """open_clip's own, which most models have."""
+    """The tokenizer of open_clip, which most models use."""
     return open_clip.get_tokenizer("ViT-B-32")
 
 
@@ -360,7 +360,7 @@ def tokenizer() -> Any:
         "internationalisation incomprehensibilities " * 100,
     ],
 )
-def test_what_is_beyond_a_models_context_does_not_count(tokenizer: Any, text: str) -> None:
+def test_text_beyond_the_context_of_a_model_does_not_count(tokenizer: Any, text: str) -> None:
     read = readable(text, tokenizer)
     assert torch.equal(tokenizer([read]), tokenizer([text]))
     assert len(read.replace(" ", "")) <= tokenizer.context_length * truncation.TOKEN
@@ -397,7 +397,7 @@ def test_base64_is_decoded_piece_by_piece(file: bytes, line: str, escaped: bool,
 @pytest.mark.parametrize(
     "written", [b"QQ==QUJD", b"QUJ=D", b"QUJD" * 9 + b"=" + b"QUJD" * 9, b"Q", b"\\x", b"\xff"]
 )
-def test_what_is_not_base64_is_refused(written: bytes) -> None:
+def test_wrong_base64_is_refused(written: bytes) -> None:
     with pytest.raises(ImageError, match="it is not base64"):
         base64_pictures.decode_base64(written, chunk=16)
 
@@ -407,13 +407,13 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png_with(chunks: bytes, size: tuple[int, int] = (8, 8)) -> bytes:
-    """A PNG with further chunks before its pixels."""
+    """A PNG with additional chunks before its pixels."""
     file = encoded(Image.new("L", size))
     return file[:33] + chunks + file[33:]
 
 
 def scanned(scans: int, size: tuple[int, int]) -> bytes:
-    """A progressive JPEG whose last scan is there so many times more."""
+    """A progressive JPEG whose last scan is repeated this many times."""
     file = io.BytesIO()
     Image.new("RGB", size).save(file, "JPEG", progressive=True)
     content = file.getvalue()
@@ -441,7 +441,7 @@ def test_a_picture_that_would_cost_too_much_is_refused_first(file: bytes, reason
     assert reason in refused.value.message
 
 
-def test_packed_texts_and_profiles_do_not_cost_what_they_say(shared: Service) -> None:
+def test_compressed_texts_and_profiles_are_not_unpacked(shared: Service) -> None:
     text = chunk(b"zTXt", b"k\0\0" + zlib.compress(b"\0" * (2 * MIB), 9)) * 500
     profile = chunk(b"iCCP", b"p\0\0" + zlib.compress(b"\0" * (20 * MIB), 9)) * 50
     same = shared.vectorize(images=[base64_of(png_with(b"")), base64_of(png_with(text + profile))])

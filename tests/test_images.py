@@ -1,4 +1,4 @@
-"""Whatever a file holds: an upright RGB picture, or an ImageError that names the reason."""
+"""Every file becomes an upright RGB picture, or an ImageError that names the reason."""
 
 import io
 import os
@@ -35,7 +35,7 @@ RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
 
 def corners(content: bytes) -> list[tuple[int, ...]]:
-    """The colours of the four quarters of a picture, left to right, top to bottom."""
+    """The colours of the four quarters of a picture, row by row."""
     pixels = np.asarray(open_picture(content))
     height, width = pixels.shape[:2]
     rows, columns = (height // 4, 3 * height // 4), (width // 4, 3 * width // 4)
@@ -114,7 +114,7 @@ def test_a_flat_float_picture_is_black_and_nan_is_no_obstacle() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
-def test_what_is_transparent_shows_white(mode: str) -> None:
+def test_transparent_parts_become_white(mode: str) -> None:
     picture = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
     picture.paste((0, 0, 0, 255), (0, 0, 4, 8))
     content = encoded(picture.convert(mode), "PNG")

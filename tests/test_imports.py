@@ -1,4 +1,4 @@
-"""The layers hold, `--help` stays light, and the public names are what they are."""
+"""Modules import only lower layers, `--help` imports no model code, and the public names stay."""
 
 import ast
 import json
@@ -87,7 +87,7 @@ def modules() -> list[Path]:
 
 
 def name_of(path: Path) -> str:
-    """The dotted name of a module inside the package; that of a folder for its `__init__.py`."""
+    """The dotted name of a module inside the package. A folder's `__init__.py` has the folder's name."""
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
 
 
@@ -99,9 +99,9 @@ def part_of(dotted: str) -> str:
 
 
 def imported(path: Path, known: Container[str] = frozenset(), *, typing: bool = True) -> Iterator[str]:
-    """The modules that a file imports anywhere, in functions too; of `known` ones by their whole names.
+    """The modules that a file imports anywhere, also in functions. `known` modules have their full names.
 
-    Without `typing`, what is imported for the type checker alone does not count.
+    Without `typing`, imports for the type checker alone do not count.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     unseen = set() if typing else {id(node) for node in _for_types_alone(tree)}
@@ -122,7 +122,7 @@ def _for_types_alone(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def graph(folder: Path, package: str = "") -> dict[str, set[str]]:
-    """Which modules each module of a folder imports when the code runs, at its top or in a function."""
+    """The modules that each module of a folder imports at run time, at its top or in a function."""
     files = {}
     for path in sorted(folder.rglob("*.py")):
         dotted = ".".join((*package.split(), *path.relative_to(folder).with_suffix("").parts))
@@ -134,7 +134,7 @@ def graph(folder: Path, package: str = "") -> dict[str, set[str]]:
 
 
 def cycle(arrows: Mapping[str, set[str]]) -> list[str]:
-    """The modules of one cycle in their order, the first again as the last; empty where there is none."""
+    """The modules of one cycle in order, with the first one again at the end. Empty if there is no cycle."""
     try:
         TopologicalSorter(arrows).prepare()
     except CycleError as error:
@@ -182,7 +182,7 @@ def test_no_two_classes_or_types_have_one_name() -> None:
 
 
 def types_in(path: Path) -> Iterator[str]:
-    """The classes and the aliases of types that a module defines, but for type variables of one letter."""
+    """The classes and type aliases that a module defines, except type variables of one letter."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef):
             yield node.name

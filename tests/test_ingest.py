@@ -1,4 +1,4 @@
-"""What `add` does with files, good and bad, and that no kill, wait or full disk loses anything."""
+"""`add` reads good and bad files rightly, and no kill, lock or full disk loses anything."""
 
 import json
 import os
@@ -51,7 +51,7 @@ def library(tmp_path: Path) -> Path:
 
 
 class Counting(Colours):
-    """Counts the pictures that are embedded."""
+    """An embedder that counts its pictures."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -62,7 +62,7 @@ class Counting(Colours):
 
 
 class Greedy(Colours):
-    """Has no memory for pictures of one pixel's width."""
+    """An embedder that runs out of memory for pictures of one pixel's width."""
 
     def prepare(self, picture: Picture) -> Pixels:
         if picture.width == 1 < picture.height:
@@ -230,7 +230,7 @@ def test_without_its_journal_a_library_embeds_nothing_again(folder: Path, librar
     assert contents(library) == before
 
 
-def test_what_the_store_has_lost_is_added_again(folder: Path, library: Path) -> None:
+def test_images_that_the_store_has_lost_are_added_again(folder: Path, library: Path) -> None:
     add_to(library, folder)
     before = contents(library)
     Kept(library).delete(list(before["images"])[:2])
@@ -363,7 +363,7 @@ def test_a_known_file_whose_drive_is_away_keeps_its_image(folder: Path, library:
 
 
 @pytest.mark.skipif(not ROOT, reason="only root can give up being root")
-def test_what_may_not_be_read_is_named(folder: Path, library: Path, tmp_path: Path) -> None:
+def test_files_that_may_not_be_read_are_named(folder: Path, library: Path, tmp_path: Path) -> None:
     (folder / "secret").mkdir()
     (folder / "secret/a.jpg").write_bytes(jpeg(7))
     (folder / "3.jpg").chmod(0)
@@ -406,7 +406,7 @@ def test_without_its_journal_add_looks_at_every_file_again_and_embeds_none(
 
 
 def test_images_that_the_store_lost_are_added_again(folder: Path, library: Path) -> None:
-    """The newest version of a store may be lost to a power cut; the journal knows the files."""
+    """A power cut may lose the newest version of a store, but the journal knows the files."""
     add_to(library, folder)
     before = contents(library)
     store = Kept(library)
@@ -479,12 +479,12 @@ def many(folder: Path, count: int = 60) -> Path:
 
 
 def heed_interrupts() -> None:
-    """A shell that runs the tests in the background has told its children to ignore Ctrl-C."""
+    """Let a child process react to Ctrl-C, which shells switch off for background processes."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def interrupted(signal_number: int, library: Path, folder: Path, after: int) -> tuple[int, int, int]:
-    """Send a signal to an add; returns its exit status, and what it had done and committed by then."""
+    """Send a signal to an add. Returns its exit status, and how much it had embedded and committed."""
     command = [*ADDING, "--slow", str(library), str(folder)]
     with subprocess.Popen(
         command, text=True, preexec_fn=heed_interrupts, stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -514,7 +514,7 @@ def test_a_killed_add_ends_in_the_same_library_when_run_again(
     assert contents(library) == contents(library.with_name("undisturbed"))
 
 
-def test_ctrl_c_commits_what_is_embedded(folder: Path, library: Path) -> None:
+def test_ctrl_c_commits_all_embedded_images(folder: Path, library: Path) -> None:
     many(folder)
     status, done, _ = interrupted(signal.SIGINT, library, folder, 21)
     assert status == 130
@@ -578,7 +578,7 @@ CONTENTS = [jpeg(number, (8, 8)) for number in range(3)] + [b"bad"]
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(history=st.lists(steps, max_size=12))
-def test_whatever_happened_to_the_files_the_library_is_that_of_a_first_add(history: list[Any]) -> None:
+def test_after_any_change_of_files_an_add_gives_the_library_of_a_first_add(history: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as root:
         folder, library = Path(root, "pictures"), Path(root, "lib")
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""What other programs put into a library's own collection on a server; docs/weaviate.md invites them."""
+"""Other programs may put objects into a library's own collection, as docs/weaviate.md says."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ QUERY = unit(np.arange(8) - 2.0)
 
 @pytest.fixture
 def url(weaviate: Server) -> str:
-    """The address of a collection that is not there yet."""
+    """The address of a collection that does not exist yet."""
     return weaviate.url("Odd")
 
 
@@ -32,9 +32,7 @@ def put(server: Server, url: str, id: str, vector: list[float] | None, **propert
     httpx.post(f"{server.base}/v1/objects", json=posted | vectors).raise_for_status()
 
 
-def test_odd_objects_are_shown_with_what_they_have_and_can_be_copied(
-    weaviate: Server, url: str, tmp_path: Path
-) -> None:
+def test_incomplete_objects_can_be_shown_and_copied(weaviate: Server, url: str, tmp_path: Path) -> None:
     bare, scraped, lost = (f"00000000-0000-4000-8000-{number:012}" for number in (1, 2, 3))
     with phosphene.open(url, space=SPACE, create=True) as library:
         library.store.upsert(made(6))

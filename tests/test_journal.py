@@ -39,7 +39,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened.close()
 
 
-def test_what_was_recorded_is_known(journal: Journal) -> None:
+def test_recorded_files_are_known(journal: Journal) -> None:
     journal.record([A, B, C])
     assert journal.known([A.uri, B.uri, "/other.jpg"]) == {A.uri: A, B.uri: B}
     assert journal.places(["id-a", "id-x"]) == {"id-a": [A, C]}
@@ -221,7 +221,7 @@ def test_a_page_that_is_damaged_is_found_and_stops_no_search(journal: Journal) -
     opened.close()
 
 
-def test_what_was_removed_is_remembered_until_it_comes_back(journal: Journal) -> None:
+def test_removed_images_are_remembered_until_they_come_back(journal: Journal) -> None:
     assert journal.removed() == set()
     journal.record([A, B])
     journal.remove(["id-a", "id-b", "id-generated"])
@@ -239,7 +239,7 @@ def test_an_empty_file_is_a_new_journal(tmp_path: Path) -> None:
 
 
 def as_nobody(deed: Callable[[Path], object], folder: Path) -> None:
-    """Do it in a process that may not write where root can."""
+    """Do some work in a process without root's right to write everywhere."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -310,7 +310,7 @@ def test_a_text_that_cannot_be_kept_stops_no_search(journal: Journal) -> None:
 
 
 class full_disk:
-    """No file of this process may grow beyond `size` bytes, as on a disk that is full."""
+    """Limit files of this process to `size` bytes, as a full disk does."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -370,7 +370,7 @@ class Killed(Exception):
 
 
 class JournalMachine(RuleBasedStateMachine):
-    """Whatever is recorded, forgotten, killed and opened again: the journal is what a dict would be."""
+    """After any sequence of changes, kills and openings, the journal equals a dict with the same changes."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -408,7 +408,7 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(in_the_middle=st.booleans())
     def kill(self, in_the_middle: bool) -> None:
-        """What a kill leaves: the files as they are at that moment, perhaps within a transaction."""
+        """A copy of the files at this moment, as a kill would leave them, perhaps within a transaction."""
         left, self.lives = self.root / str(self.lives), self.lives + 1
         with suppress(Killed), self.journal._database.transaction() as database:
             if in_the_middle:

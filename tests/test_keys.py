@@ -1,4 +1,4 @@
-"""Secrets are checked before they are sent, and no error shows one."""
+"""Keys are checked before they are sent, and no error shows one."""
 
 import http.server
 import threading
@@ -29,7 +29,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def echo() -> Iterator[str]:
-    """The address of a library on it."""
+    """The address of a library on this server."""
     server = http.server.HTTPServer(("127.0.0.1", 0), Echo)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"weaviate://127.0.0.1:{server.server_port}/Photos?timeout=1"

@@ -1,4 +1,4 @@
-"""What only the embedded store must withstand: other processes, kills, full disks, and its own size."""
+"""The embedded store withstands other processes, kills, full disks and many images."""
 
 import multiprocessing
 import os
@@ -31,7 +31,7 @@ BATCH = 40
 
 
 def in_processes(deed: Callable[..., Any], *arguments: tuple[Any, ...]) -> list[Any]:
-    """What `deed` gives in a fresh process for each tuple of arguments, all at once."""
+    """Call a function in a new process for each tuple of arguments, all at once, and return the results."""
     context = multiprocessing.get_context("spawn")  # LanceDB's threads do not survive a fork
     with ProcessPoolExecutor(len(arguments), mp_context=context) as pool:
         return [future.result() for future in [pool.submit(deed, *each) for each in arguments]]
@@ -116,7 +116,7 @@ def write_on_a_full_disk(folder: Path) -> tuple[PhospheneError, int]:
     return caught.value, store.count()
 
 
-def test_a_full_disk_is_told_and_what_was_stored_is_whole(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_stored_images_stay_intact(tmp_path: Path) -> None:
     [(error, count)] = in_processes(write_on_a_full_disk, (tmp_path,))
 
     assert error.message.startswith(f"The store in `{tmp_path}` cannot be written")
@@ -245,7 +245,7 @@ def wide(count: int, start: int = 0) -> list[Image]:
 
 @pytest.fixture(scope="module")
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Oracle]:
-    """A store with an index of 2,500 images and 500 that came later, and the oracle of both."""
+    """A store with an index of 2,500 images and 500 newer ones, and an oracle with the same images."""
     folder, oracle = tmp_path_factory.mktemp("indexed"), Oracle(WIDE)
     store = LanceStore.create(folder, WIDE, upkeep=Upkeep(exact_up_to=2000))
     for images in (wide(2000), wide(500, 2000), wide(500, 2500)):

@@ -1,4 +1,4 @@
-"""The library as a program uses it, on the built-in models and a few drawn landscapes."""
+"""A program can use the whole library, here with the built-in models and a few drawn landscapes."""
 
 import shutil
 import signal
@@ -43,7 +43,7 @@ def filled(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def library(filled: Path, tmp_path: Path) -> Iterator[Library]:
-    """A copy of it: libraries can be moved and copied."""
+    """A copy of the library's folder."""
     shutil.copytree(filled, tmp_path / "library")
     with phosphene.open(tmp_path / "library") as library:
         yield library
@@ -96,7 +96,7 @@ def test_unknown_ids_and_missing_pictures_are_named(library: Library) -> None:
         library.search("./missing.jpg")
 
 
-def test_what_is_generated_is_found_with_its_lineage(library: Library) -> None:
+def test_generated_pictures_are_found_with_their_lineage(library: Library) -> None:
     nearest = [hit.image.id for hit in library.search(PROMPT, 3)]
 
     made = library.generate(PROMPT, 2, neighbours=3, seed=11, num_inference_steps=2)
@@ -165,7 +165,7 @@ def test_an_added_picture_has_no_recipe_to_replay(library: Library) -> None:
         library.replay(hit.image.id)
 
 
-def test_an_init_image_and_a_mask_keep_what_is_black(library: Library, tmp_path: Path) -> None:
+def test_an_init_image_is_kept_where_its_mask_is_black(library: Library, tmp_path: Path) -> None:
     from PIL import Image
 
     [hit] = library.search(PROMPT, 1)
@@ -207,8 +207,8 @@ def test_a_negative_leads_elsewhere(library: Library) -> None:
 
 
 @pytest.mark.parametrize("negatives", [("snow",), ("snow", "night")])
-def test_neighbours_show_less_of_what_is_to_be_avoided(library: Library, negatives: tuple[str, ...]) -> None:
-    """They are what a picture starts from; the similarity in its lineage stays that to the prompt."""
+def test_a_negative_changes_the_neighbours(library: Library, negatives: tuple[str, ...]) -> None:
+    """A picture starts from these neighbours. The similarity in its lineage is still that to the prompt."""
     planner = library.generation.planner
     target, avoided = library.vector("a house"), [library.vector(words) for words in negatives]
     plain = planner.references(nearest(library.store, target, 6, IMPORTED), target)
@@ -232,7 +232,7 @@ def test_a_negative_that_means_the_prompt_is_refused(library: Library, negative:
     assert raised.value.hint
 
 
-def test_stopping_keeps_what_was_finished(library: Library) -> None:
+def test_stopping_keeps_finished_pictures(library: Library) -> None:
     calls = []
 
     def stop_in_the_second_batch(step: phosphene.generation.Step) -> bool:
@@ -246,7 +246,7 @@ def test_stopping_keeps_what_was_finished(library: Library) -> None:
     assert len(made) == BATCH // 4 == library.status().generated
 
 
-def test_ctrl_c_in_the_middle_of_storing_keeps_what_is_being_stored(
+def test_ctrl_c_while_pictures_are_stored_lets_that_finish(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upsert = library.store.upsert
@@ -282,7 +282,7 @@ def test_of_the_candidates_one_that_is_near_to_the_prompt_is_kept(library: Libra
     assert library.replay(kept[0].image.id).largest_difference in (0, 1)
 
 
-def test_what_starts_from_neighbours_says_so_and_is_made_again(library: Library) -> None:
+def test_a_picture_that_starts_from_neighbours_says_so_and_replays(library: Library) -> None:
     near, noise = (
         library.generate(PROMPT, 1, candidates=1, seed=3, num_inference_steps=2, neighbour_strength=strength)[
             0

@@ -97,7 +97,7 @@ def test_parameters_read_like_those_of_other_tools() -> None:
 
 
 def test_an_older_recipe_reads_the_same_and_keeps_its_id() -> None:
-    """The id is the one that the version before this format gave to it."""
+    """The version before this format gave the picture this id."""
     assert parameters({**OLD_RECIPE, "strength": 0.6}) == parameters({**RECIPE, "sampler": "UniPC"})
     assert generated_id(OLD_RECIPE) == "51c43a4c-e0db-52c7-b331-c87654cca98e"
     assert generated_id({**OLD_RECIPE, "format": 2}) == generated_id(OLD_RECIPE)

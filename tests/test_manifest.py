@@ -10,7 +10,7 @@ from phosphene.records import Space
 SPACE = Space("tiny:0123", "landscape", 8)
 
 
-def test_a_manifest_reads_as_it_was_written(tmp_path: Path) -> None:
+def test_a_manifest_is_the_same_after_writing_and_reading(tmp_path: Path) -> None:
     Manifest(SPACE).write(tmp_path / "new" / "library")
 
     assert Manifest.read(tmp_path / "new" / "library") == Manifest(SPACE)
@@ -21,7 +21,7 @@ def test_an_empty_folder_and_a_missing_one_have_no_manifest_yet(tmp_path: Path) 
     assert Manifest.read(tmp_path / "missing") is None
 
 
-def test_what_a_killed_write_left_behind_does_not_make_a_folder_look_used(tmp_path: Path) -> None:
+def test_the_rest_of_a_killed_write_does_not_make_a_folder_look_used(tmp_path: Path) -> None:
     (tmp_path / f".{NAME}.abc.part").write_text("{")
 
     assert Manifest.read(tmp_path) is None

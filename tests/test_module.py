@@ -1,4 +1,4 @@
-"""A real Weaviate whose CLIP module is ours: it asks us for vectors, and they are those of `add`."""
+"""A real Weaviate with our service as its CLIP module gets the same vectors as `add`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +37,7 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture(scope="module")
 def server(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Weaviate that was told to wait for our service."""
+    """A Weaviate that uses our service as its module."""
     told = {"CLIP_INFERENCE_API": f"{service.url}/k/{TOKEN}/", "CLIP_WAIT_FOR_STARTUP": "true"}
     running = Server(tmp_path_factory.mktemp("module"), environment=told, modules=["multi2vec-clip"])
     running.start()
@@ -55,7 +55,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def added(files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Vector]:
-    """The vectors that `add` gives them, by the name of the file."""
+    """The vectors of the landscapes in a library, by file name."""
     folder = tmp_path_factory.mktemp("libraries") / "added"
     with phosphene.open(folder, create=True, model="landscape") as library:
         library.add([files[0].parent])
@@ -76,7 +76,7 @@ def client(server: Server) -> Iterator[WeaviateClient]:
 
 @pytest.fixture(scope="module")
 def pictures(client: WeaviateClient, files: list[Path]) -> Collection:
-    """The pictures, inserted without vectors."""
+    """A collection into which the pictures were inserted without vectors."""
     made = client.collections.create(
         "Asked",
         properties=[
@@ -93,13 +93,13 @@ def pictures(client: WeaviateClient, files: list[Path]) -> Collection:
 
 
 def distance(hit: Object[Any, Any]) -> float:
-    """The cosine distance that a search was asked for."""
+    """The cosine distance of a hit."""
     assert hit.metadata.distance is not None
     return hit.metadata.distance
 
 
 def asked(service: Service) -> float:
-    """How many requests for vectors the service has answered well."""
+    """The number of requests for vectors that the service has answered with 200."""
     return service.metric("phosphene_requests_total", path="/vectorize", status="200")
 
 
@@ -109,7 +109,7 @@ def test_weaviate_shows_what_our_meta_says(client: Any, service: Service) -> Non
     assert shown["model"] == "landscape"
 
 
-def test_what_weaviate_asks_for_are_the_vectors_of_add(
+def test_weaviate_gets_the_same_vectors_as_add(
     pictures: Collection, added: dict[str, Vector], service: Service
 ) -> None:
     found = {one.properties["name"]: one.vector["image"] for one in pictures.iterator(include_vector=True)}
@@ -167,7 +167,7 @@ def test_a_vector_of_our_own_is_kept_and_not_asked_for(
     pictures.data.delete_by_id(made)
 
 
-def test_what_is_no_picture_is_refused_in_our_words(pictures: Collection) -> None:
+def test_an_object_without_a_usable_picture_is_refused_with_our_message(pictures: Collection) -> None:
     with pytest.raises(client_of.exceptions.UnexpectedStatusCodeError, match="there is no picture in it"):
         pictures.data.insert({"name": "text", "picture": base64_of(b"only a text")})
 

@@ -1,4 +1,4 @@
-"""What a path or a URL opens: one table of schemes, to which installed packages add theirs."""
+"""Paths and URLs open libraries by one table of schemes, to which installed packages can add."""
 
 from pathlib import Path
 

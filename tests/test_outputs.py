@@ -96,7 +96,7 @@ def test_a_name_inside_is_a_path(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
-def test_a_new_file_has_what_the_umask_leaves_and_an_old_one_what_it_had(
+def test_a_new_file_follows_the_umask_and_an_old_one_keeps_its_mode(
     tmp_path: Path, umask: int, mode: int
 ) -> None:
     secret = tmp_path / "secret"

@@ -138,7 +138,7 @@ def test_adding_a_copy_does_not_move_an_image_of_the_library(library: Path, tmp_
     assert stored(library)[id].uri == f"pictures/{id}.png"
 
 
-def test_a_file_that_was_moved_is_found_where_it_is(library: Path, tmp_path: Path) -> None:
+def test_a_moved_file_is_found(library: Path, tmp_path: Path) -> None:
     id = made(tmp_path / "in/a.png", 1)
     add_to(library, tmp_path / "in", open_store=lance)
     (tmp_path / "in/a.png").rename(tmp_path / "in/b.png")

@@ -1,4 +1,4 @@
-"""The story page: it holds what it shows, asks for nothing, and can be read in any light."""
+"""The demo's page holds everything that it shows, loads nothing, and can be read in light and dark."""
 
 import re
 from base64 import b64decode
@@ -12,7 +12,8 @@ from PIL import Image
 from PIL.Image import Image as Picture
 
 from phosphene.render.animation import animate
-from phosphene.render.page import HitRow, Lineage, Section, figure, film, page
+from phosphene.render.figures import figure, film
+from phosphene.render.page import HitRow, Lineage, Section, page
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request
@@ -27,7 +28,7 @@ def flat(colour: tuple[int, int, int] = RED, size: tuple[int, int] = (300, 200))
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A page with one of everything, and words that would break out if they could."""
+    """A page with all kinds of figures, and texts that try to break out of the HTML."""
     path = animate([flat(RED), flat(BLUE)], tmp_path_factory.mktemp("films") / "film.webp")
     parents = [figure(flat(), f"parent {index}", side=64) for index in range(6)]
     child = figure(flat(BLUE), NASTY, score=0.912, mark=True)
@@ -62,7 +63,7 @@ def test_a_page_holds_every_picture_that_it_shows(story: str) -> None:
     assert all(picture.format == "WEBP" for picture in pictures)
 
 
-def test_a_page_says_what_it_was_told_and_obeys_none_of_it(story: str) -> None:
+def test_a_page_escapes_all_texts(story: str) -> None:
     assert "<script" not in story
     assert "<img src=x" not in story
     assert "&lt;script&gt;document.title" in story
@@ -121,7 +122,7 @@ def file(story: str, tmp_path: Path) -> Path:
 
 
 def opened(browser: "Browser", file: Path, **context: str) -> "Page":
-    """The page in a window of its own; whatever the browser complains of or asks for is an error."""
+    """Open the page in a window. Every complaint and every request of the browser is an error."""
     window = browser.new_context(viewport={"width": 1280, "height": 900}, **context)  # type: ignore[arg-type]
     view = window.new_page()
     complaints: list[str] = []

@@ -1,4 +1,4 @@
-"""The pipeline with tiny networks of random weights: what its pictures depend on, and what not."""
+"""The pictures of a pipeline with tiny random networks depend on the right things, and on nothing else."""
 
 import subprocess
 import sys
@@ -228,7 +228,7 @@ def test_negative_is_the_opposite_direction_of_its_text(pipeline: RetrievalPipel
     assert float(torch.nn.functional.cosine_similarity(along, against, dim=0)) < -0.9
 
 
-def test_a_faint_init_image_comes_back_nearly_as_it_was(pipeline: RetrievalPipeline) -> None:
+def test_a_low_strength_hardly_changes_an_init_image(pipeline: RetrievalPipeline) -> None:
     watcher = Watcher()
     start = {"image": some_latents(1), "strength": 1e-4}
     faint = made(pipeline, [BOTH], [1], **start, **watcher.asked, num_inference_steps=1)
@@ -330,7 +330,7 @@ def test_bfloat16_is_near_to_full_precision(pipeline: RetrievalPipeline) -> None
     assert 0 < float((full - half).abs().mean()) < 0.1
 
 
-def test_pictures_are_what_the_autoencoder_decodes(pipeline: RetrievalPipeline) -> None:
+def test_pictures_are_decoded_by_the_autoencoder(pipeline: RetrievalPipeline) -> None:
     watcher = Watcher()
     pictures = made(pipeline, [BOTH], [1], **watcher.asked)
     assert pictures.shape == (1, 3, SIZE, SIZE)

@@ -35,7 +35,7 @@ def package(folder: Path, name: str, kind: str, entry: str) -> None:
 
 
 def words(text: str) -> str:
-    """A text on one line: where a command breaks it depends on the width of the terminal."""
+    """Join the lines of a text, which a command breaks by the width of the terminal."""
     return " ".join(text.split())
 
 
@@ -99,7 +99,7 @@ def test_two_packages_that_bring_one_name_are_both_named(
         SOURCES.load("twin")
 
 
-def test_an_unknown_name_is_an_error_that_lists_what_there_is() -> None:
+def test_an_unknown_name_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(PluginError) as raised:
         SOURCES.load("nobody")
     assert raised.value.message == "There is no source `nobody`."
@@ -177,7 +177,7 @@ def test_a_lost_journal_embeds_no_picture_of_a_plugin_again(library: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["s3://bucket/photos", "tpy:5"])
-def test_an_unknown_source_is_an_error_that_lists_what_there_is(
+def test_an_unknown_source_is_an_error_that_lists_the_known_ones(
     name: str, plugins: Path, tmp_path: Path
 ) -> None:
     result = run("-L", tmp_path / "new.lib", "add", name)
@@ -195,13 +195,13 @@ def test_an_unknown_model_is_an_error_that_lists_those_of_plugins(plugins: Path,
     assert "`landscape`" in result.stderr and "or `toy` of a plugin" in words(result.stderr)
 
 
-def test_an_unknown_store_is_an_error_that_lists_what_there_is(plugins: Path) -> None:
+def test_an_unknown_store_is_an_error_that_lists_the_known_ones(plugins: Path) -> None:
     result = run("-L", "nunpy:///photos.lib", "search", "a page")
     assert result.exit_code == 1
     assert "`lancedb://`, `weaviate://`, `weaviates://`, `numpy://`" in words(result.stderr)
 
 
-def test_models_list_names_what_plugins_bring(plugins: Path) -> None:
+def test_models_list_includes_the_models_of_plugins(plugins: Path) -> None:
     listed = {(line["kind"], line["name"]): line for line in lines("models", "list")}
     assert listed["embedding", "landscape"]["package"] is None
     for kind, name, package in (("embedding", "toy", "embedder"), ("generator", "stripes", "generator")):

@@ -1,4 +1,4 @@
-"""PNGs of every depth are right, and what is written beside their pixels never stops them."""
+"""PNGs of every depth are read rightly, whatever their other chunks hold."""
 
 import io
 import struct
@@ -29,7 +29,7 @@ MIB = 1 << 20
 
 
 def by_hand(samples: NDArray[Any], colour: int, *others: bytes) -> bytes:
-    """A PNG of 8 or 16 bits; `others` are chunks before the pixels."""
+    """A PNG of 8 or 16 bits. `others` are chunks before the pixels."""
     height, width = samples.shape[:2]
     depth = samples.dtype.itemsize * 8
     lines = samples.astype(samples.dtype.newbyteorder(">")).reshape(height, -1)

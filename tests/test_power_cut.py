@@ -1,4 +1,4 @@
-"""What a power cut leaves of an embedded store: files that are empty, cut off, full of zeros or missing."""
+"""An embedded store survives a power cut that leaves files empty, cut off, full of zeros or missing."""
 
 import os
 import warnings
@@ -33,7 +33,7 @@ def opened(folder: Path) -> LanceStore:
 
 
 def written(folder: Path, *batches: Sequence[Image]) -> Path:
-    """The folder of a library whose store got these batches, one commit each."""
+    """The folder of a library whose store got each of these batches in a commit of its own."""
     store = LanceStore.create(folder / "store", SPACE)
     for batch in batches:
         store.upsert(batch)
@@ -100,9 +100,7 @@ def test_files_that_another_process_may_not_have_flushed_are_flushed_by_the_next
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("part", ["_versions", "data"])
 @pytest.mark.parametrize("table", ["images", "thumbnails"])
-def test_what_the_newest_version_lost_is_all_that_is_lost(
-    tmp_path: Path, table: str, part: str, cut: str
-) -> None:
+def test_a_damaged_newest_version_loses_nothing_else(tmp_path: Path, table: str, part: str, cut: str) -> None:
     written(tmp_path, made(5), made(5, start=5))
     CUTS[cut](newest(tmp_path, table, part))
     left = files(tmp_path)
@@ -152,7 +150,7 @@ def test_several_damaged_versions_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_an_old_file_that_is_damaged_costs_only_its_own_images(tmp_path: Path) -> None:
-    """No older version holds more: each of them names that file, or has fewer images."""
+    """Every older version names that file or has fewer images, so none holds more."""
     written(tmp_path, made(5), made(20, start=5))
     oldest = min((tmp_path / "store/images.lance/data").iterdir(), key=lambda file: file.stat().st_mtime_ns)
     oldest.unlink()

@@ -1,4 +1,4 @@
-"""What a Python user reaches: the public names, the drawings and the examples."""
+"""Python users can reach the public names and the drawings."""
 
 import runpy
 import shutil
@@ -64,7 +64,7 @@ def test_everything_is_drawn_from_python(filled: Path, tmp_path: Path) -> None:
         assert animation.n_frames > 3  # type: ignore[attr-defined]
 
 
-def test_a_map_knows_what_was_generated_and_from_what(filled: Path) -> None:
+def test_a_map_knows_generated_images_and_their_parents(filled: Path) -> None:
     with phosphene.open(filled) as library:
         drawn = library.map()
         [made] = [point for point in drawn.points if point.origin == "generated"]

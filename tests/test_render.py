@@ -1,4 +1,4 @@
-"""Sheets, text on pictures and animations: what is drawn is where it should be, and whole."""
+"""Sheets, texts and animations are drawn whole and in the right places."""
 
 import weakref
 from pathlib import Path
@@ -50,7 +50,7 @@ def flat(colour: tuple[int, int, int] = RED, size: tuple[int, int] = (64, 64)) -
 
 
 def share(picture: Picture, colour: tuple[int, int, int]) -> float:
-    """How much of a picture has exactly this colour."""
+    """The share of a picture that has exactly this colour."""
     return float((np.asarray(picture) == colour).all(axis=2).mean())
 
 
@@ -84,7 +84,7 @@ def test_a_picture_is_fitted_and_never_cropped(size: tuple[int, int]) -> None:
         assert share(sheet, RED) == pytest.approx(share(sheet, BLUE), rel=0.2)
 
 
-def test_only_what_was_generated_glows() -> None:
+def test_only_generated_pictures_have_a_frame() -> None:
     plain = contact_sheet([Tile(flat(), "a house", 0.5)])
     marked = contact_sheet([Tile(flat(), "a house", 0.5, mark=True)])
 
@@ -190,7 +190,7 @@ def test_a_text_that_fits_is_left_alone() -> None:
     assert shorten("a red house", 12, 300) == "a red house"
 
 
-def test_what_is_cut_ends_in_an_ellipsis() -> None:
+def test_a_cut_text_ends_with_an_ellipsis() -> None:
     assert wrap("snow " * 10_000, 12, 100, 2)[-1].endswith("…")
     assert shorten("snow" * 10_000, 12, 100).endswith("…")
 
@@ -203,7 +203,7 @@ def test_a_character_that_no_font_has_becomes_a_question_mark() -> None:
     assert unknown.tobytes() == question.tobytes()
 
 
-def test_text_is_aligned_where_it_was_put() -> None:
+def test_text_is_aligned_at_its_position() -> None:
     middles = []
     for place, align in ((10, "left"), (100, "middle"), (190, "right")):
         canvas = blank(200, 40)
@@ -234,7 +234,7 @@ def test_a_bend_joins_its_ends() -> None:
     assert [curve[0], curve[-1]] == [(3, 5), (40, 90)]
 
 
-def test_no_strokes_leave_a_canvas_as_it_was() -> None:
+def test_an_empty_list_of_strokes_changes_nothing() -> None:
     canvas = blank(20, 20)
     strokes(canvas, [], GLOW, thick=2)
 

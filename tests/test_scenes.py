@@ -66,7 +66,7 @@ def test_the_main_thing_is_large() -> None:
     assert sum(height >= 0.28 for height in tallest) >= 0.9 * len(tallest)
 
 
-def test_captions_name_only_what_is_there_and_the_last_names_everything() -> None:
+def test_captions_are_true_and_the_last_one_is_complete() -> None:
     for scene in SCENES:
         said, truth = captions(scene), labels(scene)
         assert len({caption.text for caption in said}) == 5
@@ -118,7 +118,7 @@ def test_writing_resumes_and_leaves_coco_captions(tmp_path: Path) -> None:
     )
 
 
-def test_several_processes_write_what_one_writes(tmp_path: Path) -> None:
+def test_several_processes_write_the_same_files_as_one(tmp_path: Path) -> None:
     write(tmp_path / "two", range(40), size=32, workers=2)
     write(tmp_path / "one", range(40), size=32, workers=1)
     for file in (tmp_path / "one").iterdir():

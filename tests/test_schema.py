@@ -1,4 +1,4 @@
-"""What an image has, told once: read in an editable install, shipped in a wheel, made into Arrow."""
+"""The schema of images is one file, which is read, shipped in the wheel, and made into an Arrow schema."""
 
 import json
 import re
@@ -46,7 +46,7 @@ def test_an_image_and_its_properties_are_one() -> None:
         assert image_of(image.id, properties) == image
 
 
-def test_every_property_says_what_it_is_and_whether_it_is_indexed() -> None:
+def test_every_property_has_a_description_and_a_choice_of_index() -> None:
     for name, each in PROPERTIES.items():
         assert re.fullmatch(r"[a-z]+[A-Za-z0-9]*", name)
         assert each["description"].endswith(".")
@@ -84,7 +84,7 @@ def test_arrow_has_the_id_every_property_but_blobs_and_the_vector() -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel of a copy of what goes into it, built by the build backend itself."""
+    """A wheel that the build backend builds from a copy of the sources."""
     source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(TOP / name, source)

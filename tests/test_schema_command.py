@@ -1,4 +1,4 @@
-"""`phosphene schema` on a real server: what is shown, made, found to differ, and mended."""
+"""`phosphene schema` shows, checks and applies the schema on a real server."""
 
 import json
 from collections.abc import Iterator
@@ -28,14 +28,14 @@ def live(server: Server, name: str) -> dict[str, Any]:
 
 
 def make(server: Server, name: str, **settings: Any) -> None:
-    """A collection that is ours but for these settings."""
+    """Make a collection of ours with these settings changed."""
     posted = image_schema.collection() | {"class": name} | settings
     httpx.post(f"{server.base}/v1/schema", json=posted, timeout=30).raise_for_status()
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory, weaviate: Server) -> Iterator[Server]:
-    """A server that knows the module; no service answers it, and none is asked."""
+    """A server that knows the module. It needs no service, because none is asked."""
     server = Server(
         tmp_path_factory.mktemp("clip"),
         environment={"CLIP_INFERENCE_API": "http://127.0.0.1:9", "CLIP_WAIT_FOR_STARTUP": "false"},
@@ -54,7 +54,7 @@ def test_show_prints_the_file_as_it_is() -> None:
     assert json.loads(run("schema", "show", "--json").stdout) == image_schema.collection()
 
 
-def test_show_puts_in_what_an_address_says() -> None:
+def test_show_applies_the_options_of_an_address() -> None:
     posted = json.loads(
         run("schema", "show", "weaviate://host/Photos?replicas=3&tenant=me", "--module").stdout
     )
@@ -100,7 +100,7 @@ def test_check_names_every_difference_and_exits_1(weaviate: Server) -> None:
     assert "2 settings differ; `phosphene schema apply" in shown.stderr
 
 
-def test_apply_adds_and_changes_what_can_be(weaviate: Server) -> None:
+def test_apply_adds_properties_and_changes_mutable_settings(weaviate: Server) -> None:
     ours = image_schema.collection()
     ours["properties"] = [each for each in ours["properties"] if each["name"] not in ("recipe", "norm")]
     ours["properties"][0]["description"] = "mine"
@@ -214,7 +214,7 @@ def test_the_key_is_sent_and_a_wrong_one_refused(weaviate: Server, monkeypatch: 
     assert "wrong`" not in wrong.stderr
 
 
-def test_what_the_server_cannot_do_is_said_in_its_own_words(weaviate: Server) -> None:
+def test_a_refusal_of_the_server_is_quoted(weaviate: Server) -> None:
     result = run("schema", "apply", weaviate.url("TooMany", replicas=3))
 
     assert result.exit_code == 1

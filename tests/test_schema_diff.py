@@ -1,4 +1,4 @@
-"""How the schema's file is compared with a server's answer, which says more and leaves out `false`."""
+"""The schema's file is compared with the answer of a server, which adds defaults and leaves out `false`."""
 
 import copy
 from typing import Any
@@ -10,7 +10,7 @@ from phosphene.store.weaviate.schema_diff import Difference, diff, patched
 
 
 def answered() -> dict[str, Any]:
-    """The file as a server gives it back: other order, defaults beside, absent `false`."""
+    """The file as a server returns it: in another order, with defaults, and without `false`."""
     found = image_schema.collection()
     found["properties"].reverse()
     found["class"] = "Photos"
@@ -27,7 +27,7 @@ def property_of(collection: dict[str, Any], name: str) -> dict[str, Any]:
     return dict(found)
 
 
-def test_what_a_server_adds_reorders_and_leaves_out_is_no_difference() -> None:
+def test_additions_and_order_of_a_server_are_no_difference() -> None:
     assert diff(image_schema.collection(), answered()) == []
 
 
@@ -95,7 +95,7 @@ def test_a_missing_true_is_a_difference_and_a_missing_false_is_none() -> None:
     assert diff({"a": {"on": True}}, {"a": {}}) == [Difference(("a", "on"), True, None)]
 
 
-def test_mended_changes_what_was_named_and_nothing_else() -> None:
+def test_mended_changes_only_the_given_settings() -> None:
     found = answered()
     found["description"] = "another"
     found["vectorConfig"]["image"]["vectorIndexConfig"]["rq"]["rescoreLimit"] = 1

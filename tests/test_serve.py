@@ -1,4 +1,4 @@
-"""The inference service over a real socket: what Weaviate and its stock container agree on, and more."""
+"""The inference service answers over a real socket like Weaviate's stock container, and has limits."""
 
 import base64
 import io
@@ -37,7 +37,7 @@ def model() -> Embedder:
 
 @pytest.fixture(scope="module")
 def shared(model: Embedder) -> Iterator[Service]:
-    """A service that tests only ask."""
+    """A service that tests share and do not change."""
     with serving(model) as service:
         yield service
 
@@ -53,7 +53,7 @@ def image(seed: int = 0) -> str:
 
 
 def error(answer: httpx.Response, status: int) -> str:
-    """The message of a refusal, which is JSON whatever its status."""
+    """The message of a refusal, which is JSON with every status."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
     message = answer.json()["error"]
@@ -111,7 +111,7 @@ def test_either_list_may_be_absent(shared: Service, asked: dict[str, Any], count
     assert (len(answer["textVectors"]), len(answer["imageVectors"])) == counts
 
 
-def test_vectors_come_in_the_order_of_what_was_asked(shared: Service, model: Embedder) -> None:
+def test_vectors_come_in_the_order_of_the_request(shared: Service, model: Embedder) -> None:
     pictures = [drawn(seed) for seed in range(40)]  # more than a pass takes
     texts = [f"{count} boats" for count in range(40)]
     answer = shared.vectorize(texts=texts, images=[base64_of(encoded(picture)) for picture in pictures])
@@ -168,7 +168,7 @@ def frames(format: str) -> bytes:
 
 
 def awkward() -> dict[str, bytes]:
-    """Files as people have them."""
+    """Usual kinds of picture files."""
     clear = drawn(4)
     clear.putalpha(Image.linear_gradient("L").resize(clear.size))
     deep = (np.arange(64 * 48, dtype=np.uint16).reshape(48, 64) * 20).copy()
@@ -213,7 +213,7 @@ def test_every_kind_of_picture_has_the_vector_that_add_gives_it(shared: Service,
         ("data:image/png,%89PNG", "it is not base64"),
     ],
 )
-def test_what_is_no_picture_fails_its_request_and_is_named(shared: Service, sent: str, reason: str) -> None:
+def test_an_unusable_picture_fails_its_request_and_is_named(shared: Service, sent: str, reason: str) -> None:
     message = shared.refused(422, texts=["snow"], images=[image(), image(), sent])
     assert message.startswith("images[2] is not a usable picture: ")
     assert reason in message
@@ -234,7 +234,9 @@ def test_what_is_no_picture_fails_its_request_and_is_named(shared: Service, sent
         (b'{"images": [null]}', 422, "images[0]: input should be a valid string"),
     ],
 )
-def test_a_wrong_body_is_told_what_is_wrong(shared: Service, body: bytes, status: int, message: str) -> None:
+def test_the_answer_to_a_wrong_body_says_what_is_wrong(
+    shared: Service, body: bytes, status: int, message: str
+) -> None:
     assert message in error(shared.client.post("/vectorize", content=body), status)
 
 
@@ -328,7 +330,7 @@ def test_an_answer_that_takes_too_long_is_503(held: Held) -> None:
     assert held.passes.count(1) >= 1
 
 
-def test_what_the_model_cannot_do_is_500_and_touches_no_neighbour(held: Held) -> None:
+def test_an_item_that_the_model_fails_on_is_500_and_no_other_request_fails(held: Held) -> None:
     black = base64_of(encoded(Image.new("RGB", (64, 64))))
     with serving(held) as service, ThreadPoolExecutor() as pool:
         held.go.clear()
@@ -467,7 +469,7 @@ def test_a_model_that_is_not_there_ends_the_command(tmp_path: Path) -> None:
     assert "hint: name a folder that open_clip's `save_pretrained` wrote" in told
 
 
-def test_what_names_no_space_is_said_before_a_port_is_opened() -> None:
+def test_an_unknown_model_is_an_error_before_a_port_is_opened() -> None:
     with pytest.raises(ModelError, match="`landscapes` is not the name of a model"):
         serve("landscapes", host="not an address")
 

@@ -1,4 +1,4 @@
-"""Pictures of any shape are made small: ordinary ones bit for bit as before, thin ones in little memory."""
+"""Pictures of any shape are shrunk: ordinary ones exactly as Pillow does it, thin ones in little memory."""
 
 import functools
 import subprocess
@@ -58,8 +58,8 @@ def test_a_thin_picture_has_a_vector_in_every_space(mode: str, size: tuple[int, 
     assert Preprocessing(config(mode))(Image.new("RGB", size, "teal")).shape == (224, 224, 3)
 
 
-def test_the_middle_of_a_thin_picture_is_what_the_model_would_see() -> None:
-    """The middle is cut out at the right position: the colour of each row is its number."""
+def test_a_thin_picture_is_embedded_by_its_middle() -> None:
+    """The middle is cut out at the right position, which the colours show: each is the number of its row."""
     rows = np.arange(400_000)
     numbered = np.stack([rows >> 16, rows >> 8 & 255, rows & 255], axis=-1).astype(np.uint8)
     for pixels in (numbered[:, None], numbered[None, :]):

@@ -1,4 +1,4 @@
-"""What is found in folders and captions files, and what each picture is called."""
+"""Pictures and captions are found in folders and captions files."""
 
 import json
 import os
@@ -23,7 +23,7 @@ ODD_NAMES = ("ünïcode 雪.jpg", "two\nlines.jpg", "-rf.jpg", "$(touch gone).jp
 
 
 def put(folder: Path, *names: str) -> None:
-    """Files of these names. Scanning opens none, so that they need hold no picture."""
+    """Files with these names. They need no pictures, because scanning does not open them."""
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"x")
@@ -287,7 +287,7 @@ NO_COCO = {
 
 
 @pytest.mark.parametrize("content", NO_COCO, ids=NO_COCO.values())
-def test_a_captions_file_that_is_none_is_an_error_where_it_was_named(tmp_path: Path, content: str) -> None:
+def test_a_named_file_that_is_not_a_captions_file_is_an_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "captions.json").write_text(content)
     put(tmp_path, "a.jpg")
     with pytest.raises(ImageError, match=r"captions\.json` is not a COCO captions file") as caught:
@@ -348,7 +348,7 @@ def test_no_odd_text_file_stops_a_scan(tmp_path: Path) -> None:
 def listed(
     tmp_path: Path, images: list[Any], annotations: list[Any]
 ) -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    """The captions that a named captions file gives by the pictures' names, and what is said of it."""
+    """The captions from a captions file by the names of pictures, and the reasons of failures."""
     (tmp_path / "c.json").write_text(json.dumps({"images": images, "annotations": annotations}))
     items = list(scan([tmp_path / "c.json"]))
     found = {

@@ -1,4 +1,4 @@
-"""Every store passes the suite of `phosphene.testing.stores`: LanceDB's and Weaviate's."""
+"""The stores of LanceDB and Weaviate pass the suite of `phosphene.testing.stores`."""
 
 from pathlib import Path
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""Pictures in a terminal: which protocol is chosen, and that what it sends is the picture."""
+"""Pictures in a terminal are sent by the right protocol, and the picture comes through."""
 
 import base64
 import io
@@ -19,7 +19,7 @@ RED, BLUE, GREEN = (255, 0, 0), (0, 0, 255), (0, 255, 0)
 
 
 class Terminal(io.StringIO):
-    """A stream that is a terminal, as far as anybody asks."""
+    """A stream that claims to be a terminal."""
 
     encoding = "utf-8"
 
@@ -42,7 +42,7 @@ def screen(text: str, wide: int = 80, high: int = 40) -> pyte.Screen:
 
 
 def cell(shown: pyte.Screen, row: int, column: int) -> tuple[str, str, str]:
-    """A character, its own colour and that behind it."""
+    """A character with its foreground and background colour."""
     found = shown.buffer[row][column]
     return found.data, found.fg, found.bg
 
@@ -164,7 +164,7 @@ def test_several_pictures_stand_beside_each_other() -> None:
     assert line.index("two") == 19 + GAP
 
 
-def test_what_does_not_fit_goes_to_the_next_line() -> None:
+def test_pictures_that_do_not_fit_go_to_the_next_line() -> None:
     shown = screen(inline([flat(RED), flat(BLUE), flat(GREEN)], "blocks", room=20), wide=20)
     colours = [cell(shown, row, 0)[1] for row in range(40)]
 

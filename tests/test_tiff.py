@@ -1,4 +1,4 @@
-"""Every kind of TIFF that people have is read rightly or refused with a reason; never wrong in silence."""
+"""Every usual kind of TIFF is read rightly or refused with a reason, and never read wrongly."""
 
 import itertools
 from typing import Any, Literal, TypedDict
@@ -21,7 +21,7 @@ ALPHA = np.tile(np.linspace(0, 255, 52).astype(np.uint8), (40, 1))[..., None]
 
 
 class Layout(TypedDict, total=False):
-    """Where the pixels lie in the file."""
+    """The position of the pixels in the file."""
 
     rows: int  # of a strip
     tile: int  # pixels of its side
@@ -39,7 +39,7 @@ Array = NDArray[Any]
 
 
 def wide(values: Array, kind: str) -> Array:
-    """8-bit values over the whole range of another type."""
+    """Stretch 8-bit values over the whole range of another type."""
     type, share = np.dtype(kind), values / 255
     if type.kind == "f":
         return share.astype(type)
@@ -52,7 +52,7 @@ def wide(values: Array, kind: str) -> Array:
 
 
 def dark(values: Array) -> Array:
-    """The same, with white as the lowest value."""
+    """Do the same with white as the lowest value."""
     if values.dtype.kind == "f":
         return (1 - values).astype(values.dtype)
     limits = np.iinfo(values.dtype)
@@ -70,7 +70,7 @@ def stretched(values: Array) -> Array:
 
 
 def outcome(content: bytes, *shown: Array) -> str:
-    """`right` where the picture is one of those that it may be, else why it was refused."""
+    """`right` if the picture is one of the possible ones, or otherwise the reason of the refusal."""
     try:
         found = np.asarray(decode(content).picture, dtype=np.float64)
     except ImageError as error:

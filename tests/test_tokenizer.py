@@ -1,4 +1,4 @@
-"""The small tokenizer: unknown words, long texts, and that open_clip reads the same tokens."""
+"""The small tokenizer handles unknown words and long texts, and open_clip reads the same tokens."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Libraries of format 1, which an earlier version made (`tests/format1`): read as they are, then upgraded."""
+"""Libraries of format 1, which an earlier version made (`tests/format1`), are read and upgraded."""
 
 import itertools
 import json
@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def read_only(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The copy, which may only be read. Root may write: the system's answer is replaced."""
+    """The copy as a read-only library. Root may write, so the answer of the system is replaced."""
     access = os.access
 
     def answer(path: Path, mode: int, **options: bool) -> bool:
@@ -63,7 +63,7 @@ def held(folder: Path) -> dict[Path, bytes]:
 
 
 def origins(folder: Path) -> list[str]:
-    """What the rows of the store say, each origin once."""
+    """The origins in the rows of the store."""
     rows = lancedb.connect(folder / "store").open_table("images").search().to_list()
     return sorted({row["origin"] for row in rows})
 
@@ -236,7 +236,7 @@ def test_a_library_of_this_format_is_left_alone(tmp_path: Path, folder: Path) ->
 
 
 class Put:
-    """A collection of format 1 on a server, as the earlier version left it, with a property of others."""
+    """A collection of format 1, as the earlier version left it, with a property of another program."""
 
     def __init__(self, server: Server, tenants: tuple[str, ...] = ()) -> None:
         self.server, self.name = server, next(NAMES)
@@ -268,7 +268,7 @@ class Put:
 
     @property
     def format(self) -> int:
-        """The format that the registry says."""
+        """The format in the registry."""
         manifest = self.get(f"objects/{REGISTRY}/{self.registered}")["properties"]["manifest"]
         return int(json.loads(manifest)["format"])
 

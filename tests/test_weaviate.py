@@ -1,4 +1,4 @@
-"""What only the store on a server must withstand: other machines, and everything that a network does."""
+"""The store on a server withstands other machines and all faults of a network."""
 
 import itertools
 import json
@@ -37,7 +37,7 @@ NAMES = (f"Own{number}" for number in itertools.count())
 
 @pytest.fixture
 def url(weaviate: Server) -> str:
-    """The address of a collection that is not there yet."""
+    """The address of a collection that does not exist yet."""
     return weaviate.url(next(NAMES))
 
 
@@ -50,7 +50,7 @@ def store(url: str) -> Iterator[WeaviateStore]:
 
 
 def settings(server: Server, name: str) -> dict[str, Any]:
-    """A collection as the server has it, raw."""
+    """The raw collection on the server."""
     answer: dict[str, Any] = httpx.get(f"{server.base}/v1/schema/{name}").raise_for_status().json()
     return answer
 
@@ -60,7 +60,7 @@ def with_options(url: str, **options: object) -> str:
 
 
 def fails(url: str, action: str = "count") -> StoreError:
-    """What a action on a library at an address raises; the space is known, so only the store is asked."""
+    """The error of an action on the library at an address. The space is known, so only the store is asked."""
     store = WeaviateStore(Address.parse(url), SPACE)
     with pytest.raises(StoreError) as caught:
         store.count() if action == "count" else store.upsert(made(3))
@@ -78,7 +78,7 @@ def test_the_collection_is_as_the_file_says(weaviate: Server, store: WeaviateSto
 
 
 def test_replicas_hold_for_both_collections(weaviate: Server, url: str) -> None:
-    """One node refuses three replicas, with a reason; a factor of one is read back."""
+    """A single node refuses three replicas with a reason, and accepts one."""
     with pytest.raises(StoreError, match="replica"):
         WeaviateStore.create(Address.parse(with_options(url, replicas=3)), SPACE)
 
@@ -154,7 +154,7 @@ def test_the_registry_itself_is_no_library(weaviate: Server) -> None:
 
 
 def test_the_nearest_of_twenty_thousand_are_found(url: str) -> None:
-    """Recall@10 at the schema's settings, by vectors as embeddings are: uniform ones say nothing."""
+    """Recall@10 at the settings of the schema, for vectors similar to embeddings."""
     store = WeaviateStore.create(Address.parse(url), Space("wide:1", "wide", 64))
     vectors, one = vectors_like_embeddings(20_000, 64), made(1)[0]
     named = [f"00000000-0000-5000-8000-{number:012}" for number in range(20_000)]
@@ -310,7 +310,7 @@ def test_the_right_key_is_taken(weaviate: Server, url: str, monkeypatch: pytest.
 
 
 def read_only(server: Server, name: str) -> None:
-    """What a full disk does to a collection."""
+    """Make a collection read-only, as a full disk does."""
     base = f"{server.base}/v1/schema/{name}/shards"
     for shard in httpx.get(base).raise_for_status().json():
         httpx.put(f"{base}/{shard['name']}", json={"status": "READONLY"}).raise_for_status()
@@ -337,7 +337,7 @@ def test_another_dimension_is_refused_before_anything_is_sent(store: WeaviateSto
 
 
 def test_vectors_of_another_model_that_are_there_already_are_named(weaviate: Server, url: str) -> None:
-    """A collection that somebody filled past us: the server itself refuses, and we say why."""
+    """Another program filled the collection. The server refuses, and the error says why."""
     address = Address.parse(url)
     longer = WeaviateStore.create(address, Space("long:1", "long", 16))
     longer.upsert(made(2, dimension=16))
@@ -382,7 +382,7 @@ def test_a_command_ends_with_one_and_a_hint(weaviate: Server, url: str, tmp_path
 
 
 def test_a_store_outlives_its_server(weaviate: Server, tmp_path: Path) -> None:
-    """Killed, and started again on the same data: what was written is there and found."""
+    """After a kill and a restart on the same data, all written images are there and found."""
     server = Server(tmp_path / "server")
     server.start()
     store = WeaviateStore.create(Address.parse(server.url("Kept", timeout=2)), SPACE)
@@ -417,7 +417,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(url: str, *words: str) -> Any:
-    """What a command says in JSON: the last line of its output."""
+    """The JSON in the last line of a command's output."""
     ended = command.run("-L", url, *words, "--json")
     assert ended.exit_code == 0, ended.output
     return json.loads(ended.stdout.strip().splitlines()[-1]) if ended.stdout.strip() else None
@@ -456,7 +456,7 @@ def test_the_demo_runs_on_a_server(url: str, tmp_path: Path) -> None:
     assert "a collection of Weaviate" in Path(told["page"]).read_text()
 
 
-def test_what_an_emptied_store_lacks_is_added_again(url: str, drawn: Path) -> None:
+def test_images_that_an_emptied_store_lacks_are_added_again(url: str, drawn: Path) -> None:
     with phosphene.open(url, model="landscape", create=True) as library:
         library.add([drawn])
         gone = [image.id for image in itertools.islice(library.store.iterate(), 3)]

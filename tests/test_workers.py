@@ -1,4 +1,4 @@
-"""Threads that share a training step: they learn what one thread learns."""
+"""Threads that share a training step learn the same as one thread."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from phosphene.training.workers import LossAndGradients, Workers
 
 
-def test_two_workers_learn_what_one_does() -> None:
+def test_two_workers_train_like_one() -> None:
     torch.manual_seed(0)
     model, batch = nn.Linear(3, 2), torch.randn(8, 3)
     weights = list(model.parameters())

@@ -1,4 +1,4 @@
-"""A writer of TIFF files, for kinds that Pillow cannot write."""
+"""Writes kinds of TIFF files that Pillow cannot write."""
 
 import struct
 import zlib
@@ -84,7 +84,7 @@ def _offsets(blobs: Sequence[bytes]) -> list[int]:
 
 
 def _file(order: str, content: bytes, tags: Sequence[tuple[int, int, Sequence[int]]]) -> bytes:
-    """Header, pixels, then the directory and the values that do not fit into it."""
+    """The header, the pixels, the directory, and the values that do not fit into it."""
     start = 8 + len(content)
     beyond = start + 2 + 12 * len(tags) + 4
     directory, further = struct.pack(f"{order}H", len(tags)), b""

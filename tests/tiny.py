@@ -13,7 +13,7 @@ CAPTION = "a red house in the snow at night, two blue boats on the sea by day, g
 
 
 def tiny_clip(folder: Path, seed: int = 0) -> Path:
-    """A folder as open_clip writes it: 32-px pictures, a context of 12, vectors of 8 numbers."""
+    """Write a folder of open_clip, for pictures of 32 pixels, texts of 12 tokens and vectors of 8 numbers."""
     folder.mkdir(parents=True, exist_ok=True)
     splitter = tokenizer.learn([CAPTION] * 2, size=400, context=12)
     splitter.save(folder)

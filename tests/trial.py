@@ -1,4 +1,4 @@
-"""A trial: one fault of a kind that people have met in tools like this, tried on the whole command."""
+"""Runs a trial, which tries one fault that people have met in similar tools on the whole command."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +13,18 @@ PICTURES, GENERATED = 30, 2
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A folder to work in, which is the current one, and what lies in it."""
+    """A trial's own folder, which is the current one, and the things in it."""
 
     folder: Path
     library: Path  # a copy that the trial may change
     pictures: Path  # what was added to it: NNNNNNN.png and captions.json, only to be read
 
     def run(self, *words: object, **extra: Any) -> Result:
-        """The command on the library; an exception that is no exit fails the trial."""
+        """Run a command on the library. An exception other than an exit fails the trial."""
         return run("-L", self.library, *words, **extra)
 
     def lines(self, *words: object) -> list[dict[str, Any]]:
-        """What a command on the library prints as JSON; it must end well."""
+        """Run a command on the library that must succeed, and return the JSON that it prints."""
         return lines("-L", self.library, *words)
 
     def generated(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""A real Weaviate on this machine: one process, or several that make a cluster, on free ports.
+"""Runs a real Weaviate on free ports of this machine, as one process or as a cluster.
 
     server = Server(tmp_path)
     server.start()
@@ -38,7 +38,7 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def binary() -> str | None:
-    """The server's program: named, on PATH, or where Go puts programs; None where there is none."""
+    """The program of the server, which is named, on PATH or in Go's folder. None if there is none."""
     if named := os.environ.get("PHOSPHENE_TEST_WEAVIATE"):
         return shutil.which(named)
     places = [None, os.environ.get("GOBIN"), f"{os.environ.get('GOPATH') or Path.home() / 'go'}/bin"]
@@ -56,7 +56,7 @@ def free_ports() -> range:
 
 @dataclass
 class Server:
-    """One Weaviate. `environment` adds to its variables, or takes one away where it is None."""
+    """One Weaviate. `environment` adds variables, or removes those that are None."""
 
     folder: Path
     name: str = "node1"
@@ -76,7 +76,7 @@ class Server:
 
     @property
     def base(self) -> str:
-        """Where its REST interface is."""
+        """The URL of its REST interface."""
         return f"http://{self.host}:{self.rest}"
 
     def url(self, collection: str, **options: object) -> str:
@@ -84,12 +84,12 @@ class Server:
         return f"weaviate://{self.host}:{self.rest}/{collection}?{urlencode({'grpc': self.grpc, **options})}"
 
     def start(self) -> None:
-        """Start it, again on the same data where it ran before, and wait until it answers."""
+        """Start it, on the data of an earlier run if there is one, and wait until it answers."""
         self.launch()
         self.wait()
 
     def launch(self) -> None:
-        """Start it without waiting; nodes of a cluster wait for each other."""
+        """Start it without waiting, because nodes of a cluster wait for each other."""
         program = binary()
         assert program is not None, HOW
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ class Server:
             )
 
     def wait(self) -> None:
-        """Wait until it is ready. Raises RuntimeError with the end of its log where it died."""
+        """Wait until it is ready. Raises RuntimeError with the end of its log if it died."""
         until = time.monotonic() + TIMEOUT
         while not self.ready():
             if self.process is None or self.process.poll() is not None or time.monotonic() > until:
@@ -127,17 +127,17 @@ class Server:
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it at once, as a power cut would."""
+        """Kill it at once."""
         self._end(signal.SIGKILL)
 
     def pause(self) -> None:
-        """Halt it as if it hung. The signal alone is only a request, so wait until every thread obeys."""
+        """Pause it as if it hung. The signal is only a request, so wait until every thread has stopped."""
         assert self.process is not None
         self.process.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
 
     def resume(self) -> None:
-        """Let a paused one go on."""
+        """Let a paused server continue."""
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
@@ -188,7 +188,7 @@ class Server:
 
 
 def cluster(folder: Path, size: int = 3, environment: Mapping[str, str | None] | None = None) -> list[Server]:
-    """Nodes that know of each other, not started: `launch` each, then `wait` for each."""
+    """The nodes of a cluster, which are not started. Call `launch` and then `wait` for each."""
     ports = [free_ports() for _ in range(size)]
     joined = ",".join(f"n{place}:{each[4]}" for place, each in enumerate(ports))
     shared: dict[str, str | None] = {
@@ -206,7 +206,7 @@ def cluster(folder: Path, size: int = 3, environment: Mapping[str, str | None] |
 
 
 def _is_free(port: int) -> bool:
-    """Whether one can listen on it, here and on all interfaces, where Weaviate's gRPC does."""
+    """Whether a port is free, locally and on all interfaces, because Weaviate's gRPC listens there."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,6 +1,6 @@
-"""Three real nodes on this machine, of which one is killed: nothing is lost, nothing is silent.
+"""A cluster of three real nodes on this machine loses nothing when one of them is killed.
 
-Off by default, since it takes minutes: PHOSPHENE_CLUSTER=1 runs it.
+It takes minutes, so it only runs with PHOSPHENE_CLUSTER=1.
 """
 
 import os
@@ -36,7 +36,7 @@ TIMEOUT = 300  # seconds for a node that was away to get what it missed: 60 on a
 
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
-    """Three nodes that are ready; whichever a test killed, it has started again."""
+    """Three nodes that are ready. A test starts the node again that it killed."""
     need("weaviate", binary() is not None, HOW)
     nodes = cluster(tmp_path_factory.mktemp("cluster"), environment={"GOMAXPROCS": "1"})
     try:
@@ -56,7 +56,7 @@ def images() -> list[Image[Vector]]:
 
 
 def address(nodes: Sequence[Server], collection: str, consistency: str = "quorum") -> Address:
-    """The collection, three times, by way of these nodes: the first, as long as it answers."""
+    """The address of a collection with three replicas. The first node is used as long as it answers."""
     hosts = ",".join(f"{node.host}:{node.rest}" for node in nodes)
     calls = ",".join(str(node.grpc) for node in nodes)
     return Address.parse(
@@ -66,7 +66,7 @@ def address(nodes: Sequence[Server], collection: str, consistency: str = "quorum
 
 @dataclass
 class Searcher:
-    """Asks without a pause, in a thread, for images that are there; remembers what went wrong."""
+    """A thread that searches for existing images without a pause, and collects failures."""
 
     store: WeaviateStore
     known: Image
@@ -104,7 +104,7 @@ def searching(place: Address, known: Image) -> Iterator[Searcher]:
 
 
 def add(store: WeaviateStore, images: Sequence[Image], at: dict[int, Callable[[], None]]) -> None:
-    """Add in batches; just before those that begin at these places, something happens."""
+    """Add images in batches, and call a function just before the batches at these positions."""
     for start in range(0, len(images), BATCH):
         if start in at:
             at[start]()
@@ -112,21 +112,21 @@ def add(store: WeaviateStore, images: Sequence[Image], at: dict[int, Callable[[]
 
 
 def killing(node: Server) -> Callable[[], None]:
-    """Kills a node a moment after it was called: in the middle of what comes then."""
+    """A function that kills a node a moment later, in the middle of the next batch."""
     return threading.Timer(0.02, node.kill).start
 
 
 def expect(store: WeaviateStore, images: Sequence[Image]) -> None:
-    """Everything is there, as it was written, once."""
+    """Assert that all images are there exactly once, as they were written."""
     found = [(image.id, digest(image)) for image in store.iterate(vectors=True)]
     assert len(found) == len(images) == store.count()
     assert dict(found) == {image.id: digest(image) for image in images}
 
 
 def wait_until_whole(node: Server, collection: str, images: Sequence[Image]) -> None:
-    """Wait until this node by itself has everything, as it was written.
+    """Wait until this node alone has all images, as they were written.
 
-    At consistency ONE a page of objects comes from the node that is asked; a count from any.
+    At consistency ONE, the node that is asked answers with its own objects. A count may come from any node.
     """
     store = WeaviateStore.open(address([node], collection, "one"))
     until = time.monotonic() + TIMEOUT

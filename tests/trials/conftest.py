@@ -1,6 +1,6 @@
-"""Trials: one fault of a kind that people have met in tools like this, tried on the whole command.
+"""Fixtures of trials. Each trial tries one fault that people have met in similar tools on the whole command.
 
-A trial works in a folder of its own, on a copy of a small library: drawn pictures, and two that were
+A trial works in a folder of its own, on a copy of a small library of drawn pictures and two that were
 generated from them. A Python traceback fails it, whatever else it asserts.
 """
 

@@ -1,4 +1,4 @@
-"""The example scripts do what their first lines say, on a library as anybody could have it."""
+"""The example scripts do what their first lines say."""
 
 import runpy
 from pathlib import Path

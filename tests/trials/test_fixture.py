@@ -1,4 +1,4 @@
-"""The library that the trials work on is what they take it for."""
+"""The library of the trials holds the expected images."""
 
 from trial import GENERATED, PICTURES, Trial
 

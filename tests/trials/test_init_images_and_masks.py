@@ -66,7 +66,7 @@ def test_a_picture_from_a_fitted_init_image_is_replayed_the_same(trial: Trial) -
         assert (again["id"], again["identical"]) == (made["id"], True)
 
 
-def test_a_mask_on_a_transparent_layer_keeps_what_was_not_painted(trial: Trial) -> None:
+def test_a_mask_on_a_transparent_layer_keeps_unpainted_parts(trial: Trial) -> None:
     start = sun((256, 256), Path("start.png"))
     layer = Image.new("RGBA", (256, 256), (255, 255, 255, 0))
     layer.paste((255, 255, 255, 255), (0, 0, 64, 256))

@@ -241,17 +241,18 @@ def test_settings_of_a_tokenizer_that_name_files_are_left_out(model: Path) -> No
 
 
 def test_every_architecture_of_open_clip_is_allowed() -> None:
-    from phosphene.embedding import allowed, plain, weights
+    from phosphene.embedding import allowed, plain
+    from phosphene.embedding.architectures import architectures
 
-    for path in weights._architectures().values():
+    for path in architectures().values():
         allowed.check_model(plain.settings(path), path)
 
 
 def test_towers_of_other_packages_are_built_as_open_clip_builds_them() -> None:
     import torch
 
+    from phosphene.embedding.architectures import architecture
     from phosphene.embedding.loading import _built, _towers
-    from phosphene.embedding.weights import architecture
 
     for name, kind in (("ViT-B-16-SigLIP", "CustomTextCLIP"), ("coca_ViT-B-32", "CoCa"), ("RN50", "CLIP")):
         with torch.device("meta"), _towers(architecture(name)) as config:

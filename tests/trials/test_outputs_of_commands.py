@@ -1,4 +1,4 @@
-"""What commands write: never over what somebody else made, and refused before any work begins."""
+"""Commands never overwrite files that they did not make, and refuse before any work begins."""
 
 import os
 from pathlib import Path
@@ -24,7 +24,7 @@ def refused(result: Result, words: str) -> None:
 
 
 def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Loading a model fails the test: what is refused is refused before that."""
+    """Let the test fail if a model loads, because commands refuse before that."""
 
     def fail(*_: object, **__: object) -> None:
         pytest.fail("a model was loaded")
@@ -74,7 +74,7 @@ def test_a_walk_leaves_a_photo_of_its_films_name_alone(trial: Trial) -> None:
         ["replay", "in.png"],
     ],
 )
-def test_no_command_overwrites_what_it_reads(trial: Trial, words: list[str]) -> None:
+def test_no_command_overwrites_its_inputs(trial: Trial, words: list[str]) -> None:
     before = photo(Path("in.png"), exif=mark())
     os.link("in.png", "twin.png")
     for out in ("in.png", "twin.png"):
@@ -82,14 +82,14 @@ def test_no_command_overwrites_what_it_reads(trial: Trial, words: list[str]) -> 
     assert Path("in.png").read_bytes() == before
 
 
-def test_force_overwrites_and_what_we_made_is_replaced_without_it(trial: Trial) -> None:
+def test_force_overwrites_and_our_own_files_are_replaced_without_it(trial: Trial) -> None:
     photo(Path("sheet.png"))
     assert trial.run("map", "-o", "sheet.png", "--force").exit_code == 0
     assert is_ours(Path("sheet.png"))
     assert trial.run("map", "-o", "sheet.png").exit_code == 0
 
 
-def test_what_a_walk_writes_is_known_as_ours(trial: Trial) -> None:
+def test_the_files_of_a_walk_are_known_as_ours(trial: Trial) -> None:
     for _ in range(2):
         assert trial.run("walk", "a house", "the sea", "--steps", 3, "-o", "way.jpg").exit_code == 0
     assert is_ours(Path("way.jpg")) and is_ours(Path("way.webp"))

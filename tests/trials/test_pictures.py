@@ -1,4 +1,4 @@
-"""Pictures and captions as people have them: added rightly, or named and passed over."""
+"""Usual pictures and captions are added rightly, or named and skipped."""
 
 import json
 

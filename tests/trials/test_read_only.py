@@ -1,4 +1,4 @@
-"""Libraries that may only be read, and pictures that are out of reach."""
+"""Commands work on libraries that may only be read, and with pictures that are out of reach."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ QUICK = ("--steps", 1, "--candidates", 1, "-k", 2, "--seed", 7)
 
 @pytest.fixture
 def locked(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> dict[Path, bytes]:
-    """What the library holds, which may only be read. Root may write: the system's answer is replaced."""
+    """Make the library read-only. Root may write, so the answer of the system is replaced."""
     access = os.access
 
     def answer(path: Path, mode: int, **options: bool) -> bool:
@@ -60,7 +60,7 @@ def test_it_is_read_by_every_command_and_nothing_is_written_to_it(
     ],
     ids=lambda words: words[0],
 )
-def test_what_writes_says_so_in_a_sentence(
+def test_writing_to_a_read_only_library_is_an_error_in_a_sentence(
     trial: Trial, locked: dict[Path, bytes], words: list[object]
 ) -> None:
     if words[0] == "copy":

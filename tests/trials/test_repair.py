@@ -1,4 +1,4 @@
-"""Libraries that were damaged, as a power cut, a failing disk or a stranger leaves them, and their repair."""
+"""Libraries that a power cut, a failing disk or a stranger has damaged are repaired."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from trial import Trial
 
 
 def state(trial: Trial) -> dict[str, Any]:
-    """All that the library holds but times, vectors and thumbnails, which `check` looks at."""
+    """Everything in the library except times, vectors and thumbnails, which `check` compares."""
     with phosphene.open(trial.library) as library:
         return {
             image.id: replace(image, created="", norm=round(image.norm, 2))
@@ -25,12 +25,12 @@ def state(trial: Trial) -> dict[str, Any]:
 
 
 def versions(trial: Trial, table: str = "images") -> list[Path]:
-    """The newest first."""
+    """The files with the newest one first."""
     return sorted((trial.library / f"store/{table}.lance/_versions").glob("*.manifest"))
 
 
 def kept_files(trial: Trial) -> list[bytes]:
-    """The contents of all files but those that say nothing, or that a whole journal goes on in."""
+    """The contents of all files, except empty ones and those of a journal that is in use."""
     journal = trial.library / "journal.sqlite"
     whole = {journal} if not Journal(journal, writing=False).problems() else set()
     files = {path for path in trial.library.rglob("*") if path.is_file()} - whole
@@ -54,7 +54,7 @@ def a_damaged_row(trial: Trial) -> None:
 
 
 def damaged_inside(trial: Trial) -> None:
-    """The newest data file ends as it should, and is damaged before."""
+    """Damage the newest data file, but not its end."""
     data = (trial.library / "store/images.lance/data").iterdir()
     newest = max(data, key=lambda file: file.stat().st_mtime_ns)
     content = newest.read_bytes()
@@ -73,7 +73,7 @@ def two_newest_manifests(trial: Trial) -> None:
 
 
 def damaged_pages(trial: Trial) -> None:
-    """The journal's first page is whole, so that it opens, and those of its tables are not."""
+    """Damage the pages of the journal's tables, but not the first one, so that it still opens."""
     journal = trial.library / "journal.sqlite"
     content = journal.read_bytes()
     journal.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
@@ -99,7 +99,7 @@ DAMAGES: dict[str, Callable[[Trial], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_is_damaged_is_found_and_brought_back_and_nothing_is_deleted(trial: Trial, damage: str) -> None:
+def test_damage_is_found_and_repaired_and_nothing_is_deleted(trial: Trial, damage: str) -> None:
     before = state(trial)
     assert trial.run("check").exit_code == 0
     DAMAGES[damage](trial)
@@ -135,7 +135,7 @@ def test_without_manifest_and_store_the_space_must_be_named(trial: Trial) -> Non
     assert state(trial).keys() == before.keys()
 
 
-def test_what_cannot_be_brought_back_is_named(trial: Trial) -> None:
+def test_faults_that_cannot_be_repaired_are_named(trial: Trial) -> None:
     made = trial.generated()[0]
     (trial.library / f"pictures/{made}.png").unlink()
 
@@ -162,7 +162,7 @@ def test_a_file_that_changed_is_found_by_its_size_or_by_its_bytes(trial: Trial, 
 
 
 def test_pictures_of_another_library_do_not_get_in_by_a_forged_name(trial: Trial) -> None:
-    """A file that is no picture of ours stays where it is, and is no image."""
+    """A file that is not a picture of ours stays in its place and does not become an image."""
     before = state(trial)
     shutil.copy(next(trial.pictures.glob("*.png")), trial.library / "pictures" / "not-ours.png")
     assert trial.run("check").exit_code == 0
@@ -185,7 +185,7 @@ def test_a_command_says_that_the_store_is_damaged_and_goes_on(trial: Trial) -> N
 
 
 def test_a_repair_that_is_stopped_goes_on(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ctrl-C after each step in turn: run again, it ends in the same library."""
+    """After Ctrl-C at any step, a second run gives the same library."""
     from phosphene.maintenance.repairing import Repairing
 
     before = state(trial)
@@ -215,7 +215,7 @@ def test_a_library_without_its_store_is_not_taken_for_an_empty_one(trial: Trial)
 
 
 def test_a_generated_picture_that_was_removed_does_not_come_back_by_a_repair(trial: Trial) -> None:
-    """Its file stays, as `remove` promises; the same command makes the image again."""
+    """Its file stays, as `remove` promises, and the same command makes the image again."""
     made = trial.generated()[0]
     assert trial.run("remove", made, "--yes").exit_code == 0
     assert trial.run("check").exit_code == 0

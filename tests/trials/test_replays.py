@@ -65,7 +65,7 @@ def test_an_init_image_is_a_parent_and_is_found_after_the_library_was_moved(tria
 
 
 def older(recipe: Mapping[str, Any], uri: str) -> dict[str, Any]:
-    """A recipe as the first version wrote it: with the path of its init image, and without it as a parent."""
+    """A recipe of the first version, which has the path of its init image but not the image as a parent."""
     kept = ("prompt", "space", "vector", "negative", "mask", "generator", "weights", "seed", "size")
     return {
         **{key: recipe[key] for key in kept},

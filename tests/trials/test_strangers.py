@@ -1,4 +1,4 @@
-"""Libraries of strangers: what is in them is data, whatever it says."""
+"""Libraries of strangers are data, and nothing in them is obeyed."""
 
 import json
 import sqlite3
@@ -22,21 +22,21 @@ HOUSE = "a red house"
 
 
 def put(library: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows into a library's store as another program may; what they leave out is null."""
+    """Write rows into a library's store as another program may. Missing fields are null."""
     table = lancedb.connect(library / "store").open_table("images")
     named = [{name: row.get(name) for name in table.schema.names} for row in rows]
     table.add(pa.Table.from_pylist(named, schema=table.schema), on_bad_vectors="null")
 
 
 def direction(library: Path, place: int = 0) -> list[float]:
-    """A vector that is as near to one of the library's pictures as can be."""
+    """The vector of one of the library's pictures."""
     table = lancedb.connect(library / "store").open_table("images").to_arrow()
     vector: list[float] = table["vector"].to_pylist()[place]
     return vector
 
 
 def odd(number: int, **values: Any) -> dict[str, Any]:
-    """A row of another program's, under an id that is one."""
+    """A row of another program with a valid id."""
     return {"id": f"00000000-0000-4000-8000-{number:012}", **values}
 
 
@@ -92,7 +92,7 @@ def test_a_copy_brings_no_other_file_of_this_machine_along(trial: Trial, how: st
 # ── odd rows ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_odd_rows_are_shown_with_what_they_have_or_passed_over(trial: Trial) -> None:
+def test_incomplete_rows_are_shown_or_skipped(trial: Trial) -> None:
     near = direction(trial.library)
     put(
         trial.library,

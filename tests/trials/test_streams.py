@@ -1,4 +1,4 @@
-"""Whatever names and captions hold, a stream takes it and a terminal never obeys it."""
+"""Streams accept all names and captions, and a terminal never obeys them."""
 
 import io
 import os
@@ -49,7 +49,7 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_terminal_is_shown_what_strangers_wrote_and_never_obeys_it(
+def test_a_terminal_shows_the_texts_of_strangers_and_never_obeys_them(
     stream: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     terminal = Terminal()

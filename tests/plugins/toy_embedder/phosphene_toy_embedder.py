@@ -1,4 +1,4 @@
-"""A toy embedder: a picture's vector is what it looks like at 4×4 pixels."""
+"""A toy embedder. The vector of a picture is its pixels at 4×4."""
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256

@@ -1,4 +1,4 @@
-"""A toy source: `toy:5` is a picture book of five pages, each of one colour."""
+"""A toy source. `toy:5` is a picture book of five pages, each of one colour."""
 
 import io
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from phosphene.sources import Item
 
 
 class PictureBook:
-    """A book with so many pages: a Source."""
+    """A Source of a book with this number of pages."""
 
     def __init__(self, pages: int) -> None:
         self.pages = pages
 
     def items(self) -> Iterator[Item]:
-        """Every page. None is drawn before phosphene opens it."""
+        """Yield every page. A page is drawn when phosphene opens it."""
         for number in range(self.pages):
             yield Item(
                 uri=f"toy:{number}",
@@ -28,7 +28,7 @@ class PictureBook:
             )
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing, because nothing is open."""
 
 
 def page(number: int) -> bytes:

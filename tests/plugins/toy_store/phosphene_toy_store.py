@@ -1,6 +1,6 @@
-"""A toy store: numpy arrays in a folder. `-L numpy:///home/me/photos.lib` makes and opens a library in it.
+"""A toy store of numpy arrays in a folder. `-L numpy:///home/me/photos.lib` makes or opens its library.
 
-Every call reads the whole file, and every write writes it anew. So it is right, and slow.
+Every call reads the whole file, and every write replaces it. This is simple and slow.
 """
 
 import base64
@@ -37,7 +37,7 @@ class NumpyStore:
         self._file = folder / "images.json"
 
     def info(self) -> StoreInfo:
-        """What kind of store it is."""
+        """Facts about this store."""
         return StoreInfo("numpy", exact=True, writable=True)
 
     def upsert(self, images: Sequence[Image[Any]]) -> None:
@@ -86,7 +86,7 @@ class NumpyStore:
         return {id: held[id].thumbnail or b"" for id in ids if id in held and held[id].thumbnail}
 
     def count(self, where: Filter = EVERYTHING) -> int:
-        """How many images match."""
+        """The number of images that match."""
         return sum(1 for _ in self.iterate(where))
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -97,7 +97,7 @@ class NumpyStore:
         return len(gone)
 
     def close(self) -> None:
-        """Nothing stays open."""
+        """Do nothing, because nothing is open."""
 
     def _read(self) -> dict[str, Image[Vector]]:
         rows = json.loads(self._file.read_bytes()) if self._file.exists() else []

@@ -1,4 +1,4 @@
-"""The toy store keeps what the seam promises."""
+"""The toy store passes the conformance suite."""
 
 from pathlib import Path
 
