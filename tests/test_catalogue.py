@@ -1,25 +1,31 @@
 """The catalogue lists models, fetches them, finds them by their names, and deletes what it has fetched."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import phosphene
 from command import lines, run
 from hub_server import HubServer
-from phosphene import catalogue
+from phosphene import catalogue, machine
 from phosphene.catalogue import registrations
 from phosphene.catalogue.choice import chosen
 from phosphene.catalogue.fetching import order
+from phosphene.catalogue.listing import ListedModel
 from phosphene.catalogue.offers import Part
 from phosphene.catalogue.registrations import Registered
 from phosphene.errors import ModelError
 from phosphene.generators import open_generator
-from phosphene.generators.diffusers.families import FAMILIES
+from phosphene.generators.diffusers.families import FAMILIES, VIT_H
 from phosphene.generators.diffusers.loading import load
 from phosphene.hub import RemoteFile, Repository
+from phosphene.manifest import Manifest
 from phosphene.records import Space
+from tiny_single_files import single_file
 
 COMMIT = "5" * 40
 Checkpoint = Callable[[str], Path]
@@ -262,3 +268,169 @@ def test_what_was_not_fetched_is_not_deleted(checkpoint: Checkpoint, own_home: P
     assert result.exit_code == 1
     assert "`sd15` was not fetched by `phosphene models fetch`" in result.stderr
     assert catalogue.find("sd15")
+
+
+# ── what lies elsewhere on this machine ───────────────────────────────────────────────────
+
+
+@pytest.fixture
+def dreamy(checkpoint: Checkpoint, tmp_path: Path) -> Path:
+    """A checkpoint in a folder of the user's own."""
+    return Path(shutil.copytree(checkpoint("sd15"), tmp_path / "dreamy"))
+
+
+def test_a_checkpoint_is_added_by_reference(dreamy: Path, checkpoint: Checkpoint) -> None:
+    added = lines("models", "add", dreamy)[0]
+    assert (added["name"], added["family"], added["path"]) == ("dreamy", "sd15", str(dreamy))
+    assert catalogue.find("dreamy") == dreamy
+    listed = {row["name"]: row for row in lines("models")}["dreamy"]
+    assert (listed["here"], listed["family"], listed["fetch"]) == (True, "sd15", None)
+    assert run("models", "remove", "dreamy").exit_code == 0
+    assert catalogue.find("dreamy") is None
+    assert (dreamy / "model_index.json").exists()
+    assert lines("models", "add", checkpoint("sd15"), "--name", "twin")[0]["sha256"] == added["sha256"]
+
+
+def test_a_single_file_is_added_and_checked(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    file = single_file(checkpoint("sd15"), tmp_path / "dreams.safetensors")
+    assert lines("models", "add", file)[0]["name"] == "dreams"
+    assert lines("models", "check", "dreams")[0]["size"] == [64, 64]
+
+
+def test_what_is_not_a_whole_checkpoint_is_not_added(dreamy: Path, tmp_path: Path) -> None:
+    def refusal(path: Path, *words: str) -> str:
+        result = run("models", "add", path, *words)
+        assert result.exit_code == 1
+        return result.stderr
+
+    assert "There is no file or folder" in refusal(tmp_path / "elsewhere")
+    assert "`sd15` stands for another model already" in refusal(dreamy, "--name", "sd15")
+    assert "`retrieval` stands for another model already" in refusal(dreamy, "--name", "retrieval")
+    assert "`a/b` cannot be the name" in refusal(dreamy, "--name", "a/b")
+    (dreamy / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    assert "`diffusion_pytorch_model.safetensors` is missing" in refusal(dreamy)
+    assert catalogue.find("dreamy") is None
+
+
+# ── whether it works ──────────────────────────────────────────────────────────────────────
+
+
+def test_a_check_makes_a_picture_and_says_what_it_costs(sd15: HubServer) -> None:
+    run("models", "fetch", "sd15")
+    found = lines("models", "check", "sd15")[0]
+    assert found["size"] == [64, 64]
+    assert found["hashes"] == len(registrations.fetched()["sd15"])
+    assert found["memory"] > 1_000_000
+    assert min(found["seconds_loading"], found["seconds_a_step"], found["seconds_decoding"]) >= 0
+    shown = run("models", "check", "sd15").stdout
+    assert "size\t64x64" in shown
+
+
+def test_a_check_finds_what_was_damaged_since_the_fetch(sd15: HubServer) -> None:
+    run("models", "fetch", "sd15")
+    folder = catalogue.find("sd15")
+    assert folder
+    file = (folder / "unet" / "diffusion_pytorch_model.safetensors").resolve()
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert f"`{file}` is damaged" in run("models", "check", "sd15").stderr
+    file.unlink()
+    assert run("models", "fetch", "sd15").exit_code == 0
+    assert run("models", "check", "sd15").exit_code == 0
+
+
+def test_a_check_finds_what_has_changed_since_it_was_added(dreamy: Path) -> None:
+    run("models", "add", dreamy)
+    assert lines("models", "check", "dreamy")[0]["hashes"] == 1
+    config = dreamy / "scheduler" / "scheduler_config.json"
+    config.write_text(config.read_text().replace("0.00085", "0.00086"))
+    result = run("models", "check", "dreamy")
+    assert f"`{dreamy}` has changed since it was added as `dreamy`" in result.stderr
+
+
+@pytest.mark.parametrize("family", ["kandinsky22", "unclip"])
+def test_a_check_of_a_family_that_reads_vectors_gives_it_one(checkpoint: Checkpoint, family: str) -> None:
+    run("models", "add", checkpoint(family), "--name", "mine")
+    assert lines("models", "check", "mine")[0]["size"] == [64, 64]
+
+
+def test_the_built_in_generator_can_be_checked_on_its_own_library_only() -> None:
+    assert "There is no generator for the space" in run("models", "check", "retrieval").stderr
+
+
+# ── what fits a library, and the machine ──────────────────────────────────────────────────
+
+
+def lanes(library: Path) -> dict[str, str | None]:
+    """The lane of each model for a library."""
+    return {row["name"]: row["lane"] for row in lines("-L", library, "models")}
+
+
+def test_the_lane_for_a_library_follows_from_its_model(
+    tmp_path: Path, checkpoint: Checkpoint, own_home: Path
+) -> None:
+    found = lanes(library(tmp_path / "h", VIT_H))
+    assert [found[name] for name in ("sd15", "sdxl", "unclip")] == ["vectors"] * 3
+    assert [found[name] for name in ("kandinsky22", "unclip-small", "flux1")] == ["embedded"] * 3
+    assert [found[name] for name in ("landscape", "retrieval", "ip-adapter-sd15", "taesd")] == [None] * 4
+    run("models", "add", checkpoint("sd15"), "--name", "mine")  # the IP-Adapter is not here
+    assert lanes(tmp_path / "h")["mine"] == "start"
+    cache(own_home, "h94/IP-Adapter", checkpoint("ip_adapter_sd15").parent.parent)
+    assert lanes(tmp_path / "h")["mine"] == "vectors"
+    with phosphene.open(tmp_path / "drawn", model="landscape", create=True):
+        assert lanes(tmp_path / "drawn")["retrieval"] == "vectors"
+
+
+def library(folder: Path, model: str) -> Path:
+    """A library whose manifest names a model that is not here."""
+    Manifest(Space(f"{model}:0", model, 1024)).write(folder)
+    return folder
+
+
+def test_a_library_that_was_named_has_to_be_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run("-L", tmp_path / "gone", "models")
+    assert "There is no library in" in result.stderr
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").touch()
+    for name in ("gone", "full"):
+        monkeypatch.setenv("PHOSPHENE_LIBRARY", str(tmp_path / name))
+        assert {row["lane"] for row in lines("models")} == {None}
+
+
+def test_the_list_imports_no_model_code(tmp_path: Path) -> None:
+    code = (
+        "import sys, phosphene.cli as cli\n"
+        "try: cli.phosphene(['models', 'list', '-L', sys.argv[1]])\n"
+        "except SystemExit: pass\n"
+        "print(*{'torch', 'diffusers', 'transformers', 'open_clip'} & set(sys.modules), file=sys.stderr)"
+    )
+    words = [sys.executable, "-c", code, str(library(tmp_path / "h", VIT_H))]
+    ended = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "kandinsky22" in ended.stdout
+    assert ended.stderr.splitlines()[-1] == ""
+
+
+def test_the_memory_of_a_container_and_of_a_gpu_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "memory.max").write_text("max\n")
+    assert machine.main_memory(tmp_path) == machine.main_memory(tmp_path / "no container")
+    limited = tmp_path / "limited"
+    limited.mkdir()
+    (limited / "memory.max").write_text("1048576\n")
+    assert machine.main_memory(limited) == 1048576
+    program = tmp_path / "nvidia-smi"
+    for told, found in (("echo 24564; echo 81920", 81920 << 20), ("exit 9", None), ("echo broken", None)):
+        program.write_text(f"#!/bin/sh\n{told}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+        machine.gpu_memory.cache_clear()
+        assert machine.gpu_memory() == found
+    machine.gpu_memory.cache_clear()
+
+
+def test_a_model_fits_if_its_weights_and_a_picture_do() -> None:
+    fitting = {row["name"]: row["fits"] for row in lines("models")}
+    assert fitting["landscape"] is True
+    assert fitting["taesd"] is None
+    assert ListedModel(name="huge", kind="generator", size_in_memory=1 << 60).fits is False

@@ -63,7 +63,7 @@ LAYERS = (
     {"generators.diffusers.families"},
     {"catalogue"},
     {"generators", "render"},
-    {"opening", "training.generator", "training.lora", "maintenance"},
+    {"opening", "catalogue.checkpoints", "training.generator", "training.lora", "maintenance"},
     {"library"},
     {"server"},
     {"cli", "testing"},

@@ -89,6 +89,14 @@ def opened(url: str | Path | None, model: str | Space | None, *, create: bool, l
     return Opened(location.url, location.folder, store, loaded[-1] if loaded else None)
 
 
+def no_library(library: str) -> LibraryError:
+    """The error for a place where no library is."""
+    return LibraryError(
+        f"There is no library in `{library}`.",
+        hint=f"make one with `phosphene -L {quote(library)} add PATH…`",
+    )
+
+
 def same_space(embedder: Embedder, space: Space, library: str) -> Embedder:
     """The embedder. Raises LibraryError unless it makes vectors of the library's space."""
     compatible(embedder.space, space, library)
@@ -111,10 +119,7 @@ def _space(
     """The space of a library, new or not. Raises LibraryError if it is not the one that was asked for."""
     if before is None:
         if not create:
-            raise LibraryError(
-                f"There is no library in `{library}`.",
-                hint=f"make one with `phosphene -L {quote(library)} add PATH…`",
-            )
+            raise no_library(library)
         return asked if isinstance(asked, Space) else load(asked or DEFAULT_MODEL).space
     if isinstance(asked, Space):
         compatible(asked, before.space, library)

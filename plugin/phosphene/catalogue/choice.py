@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from phosphene.catalogue.offers import Part
-from phosphene.catalogue.snapshots import INDEX, UNUSED
+from phosphene.catalogue.snapshots import INDEX, LEFT_OUT
 from phosphene.errors import ModelError
 from phosphene.hub import RemoteFile, Repository, read
 
@@ -54,7 +54,7 @@ def _components(repository: Repository, index: RemoteFile) -> dict[str, Any]:
 
 def _is_used(name: str, kind: Any) -> bool:
     """Whether an entry of an index, such as `["diffusers", "AutoencoderKL"]`, is a component to load."""
-    return isinstance(kind, list) and bool(kind) and bool(kind[0]) and name not in UNUSED
+    return isinstance(kind, list) and bool(kind) and bool(kind[0]) and name not in LEFT_OUT
 
 
 def _named(repository: Repository, path: str) -> RemoteFile:

@@ -13,11 +13,15 @@ from phosphene.catalogue.offers import Offer, fetch_command, offers
 from phosphene.catalogue.registrations import Registered
 from phosphene.embedding import weights
 from phosphene.embedding.weights import KnownModel
+from phosphene.generation.capabilities import Capabilities
+from phosphene.generation.lanes import LaneChoice
 from phosphene.generation.requests import Mode
 from phosphene.generators.diffusers.families import FAMILIES, GIB, VIT_BIGG, VIT_H, VIT_L, Family
 from phosphene.landscape import DIFFUSION_FOLDER
 from phosphene.machine import gpu_memory, main_memory
 from phosphene.plugins import installed
+from phosphene.recipes.bounds import Lane
+from phosphene.records import Space
 
 FLOAT32, FLOAT16 = 4, 2  # bytes of a weight: on CPUs, and on GPUs
 ENCODERS = {VIT_H: 0.63, VIT_L: 0.30, VIT_BIGG: 1.84}  # billions of parameters of their image towers
@@ -63,6 +67,32 @@ def listing() -> Iterator[ListedModel]:
     yield from map(_added, registrations.registered().values())
     yield from map(_fetchable, offers())
     yield from _of_plugins("generator")
+
+
+def lane_into(model: ListedModel, space: Space) -> Lane | None:
+    """The lane that the neighbours of a library would take into a generator, once it is fetched.
+
+    The spaces are compared by their models' names. None for what is no generator, for one of a plugin, and
+    for one that cannot be used with the library.
+    """
+    if model.path == DIFFUSION_FOLDER:
+        index = json.loads((DIFFUSION_FOLDER / snapshots.INDEX).read_bytes())
+        return "vectors" if index["space"] == space.id else None
+    if model.family is None:
+        return None
+    family, own = model.family, space.id if model.family.model == space.name else model.family.model
+    beside = snapshots.beside(family)
+    adapted = not (model.here and family.adapter) or beside.ip_adapter is not None
+    encoder = not (model.here and (family.adapter or family.components)) or beside.image_encoder is not None
+    expected = Capabilities(
+        name=family.name,
+        weights="",
+        reads=family.reads if adapted else family.reads - {"vectors"},
+        space=own if adapted else None,
+        size=family.size,
+        modes=frozenset(family.pipelines),
+    )
+    return next(iter(LaneChoice(expected, space.id, own if encoder else None).possible), None)
 
 
 def _embedding(known: KnownModel) -> ListedModel:

@@ -69,6 +69,11 @@ def fetch_command(name: str) -> str:
     return f"phosphene models fetch {name}"
 
 
+def adapter_name(family: Family) -> str:
+    """The name of the offer of a family's IP-Adapter with its image encoder."""
+    return f"ip-adapter-{family.name}"
+
+
 def how_to_fetch(name: str) -> str:
     """What a hint says about an offer: the command, the size and the licence."""
     found = offer(name)
@@ -94,7 +99,7 @@ def _of_family(family: Family) -> Offer:
 
 def _of_adapter(family: Family, adapter: AdapterFiles) -> Offer:
     return Offer(
-        f"ip-adapter-{family.name}",
+        adapter_name(family),
         "adapter",
         f"IP-Adapter of {family.title}",
         adapter.licence,

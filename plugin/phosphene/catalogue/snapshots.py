@@ -12,7 +12,8 @@ from phosphene.generators.diffusers.families import Family
 from phosphene.hub import cached
 
 INDEX = "model_index.json"
-UNUSED = ("safety_checker",)  # components of pipelines that phosphene leaves out
+# A classifier that blackens pictures. Folders of Stable Diffusion have it, and single files do not.
+LEFT_OUT = ("safety_checker",)
 MAX_INDEX = 16 << 20  # bytes of a JSON file that names the shards of a component
 
 
@@ -32,7 +33,7 @@ def pipeline(repository: str, revision: str = "main") -> Path | None:
         return None
     components = json.loads(index.read_bytes())
     names = [name for name, kind in components.items() if isinstance(kind, list) and kind[0]]
-    folders = [index.parent / name for name in names if name not in UNUSED]
+    folders = [index.parent / name for name in names if name not in LEFT_OUT]
     return index.parent if all(map(_is_whole, folders)) else None
 
 

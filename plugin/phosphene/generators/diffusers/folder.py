@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phosphene.catalogue.snapshots import LEFT_OUT
 from phosphene.errors import ModelError
 from phosphene.generators.diffusers import components as parts
 from phosphene.generators.diffusers.components import Component
@@ -16,9 +17,6 @@ from phosphene.generators.diffusers.recognition import family_of_folder, index_o
 
 if TYPE_CHECKING:
     import torch
-
-# A classifier that blackens pictures. Folders of Stable Diffusion have it, and single files do not.
-LEFT_OUT = ("safety_checker",)
 
 
 @dataclass(frozen=True, slots=True)

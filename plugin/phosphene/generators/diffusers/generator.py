@@ -12,7 +12,7 @@ from PIL import Image as pillow
 from PIL.Image import Image as Picture
 from torch import Tensor
 
-from phosphene.catalogue.offers import fetch_command
+from phosphene.catalogue.offers import adapter_name, fetch_command
 from phosphene.embedding import ImageEncoder
 from phosphene.generation import Capabilities, Generated, OnStep, Option, Request, Step, Value
 from phosphene.generation.checks import completed
@@ -192,7 +192,7 @@ def missing(checkpoint: Checkpoint) -> str:
     has_adapter = family.adapter is None or checkpoint.reads_vectors
     if family.model is None or (has_adapter and checkpoint.image_encoder is not None):
         return ""
-    return fetch_command(f"ip-adapter-{family.name}" if family.adapter else family.name)
+    return fetch_command(adapter_name(family) if family.adapter else family.name)
 
 
 def options(checkpoint: Checkpoint, scheduler_name: str) -> dict[str, Option]:

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from phosphene.catalogue.offers import how_to_fetch
 from phosphene.config import expanded
 from phosphene.device import pick_device
 from phosphene.embedding import ImageEncoder
@@ -152,7 +153,7 @@ def _encoder(
     if encoder is None and saved.family.conditioning == "image_embeds":
         raise ModelError(
             f"`{saved.path}` needs the image encoder of its family, which is not here.",
-            hint=f"run `phosphene models fetch {saved.family.name}`",
+            hint=how_to_fetch(saved.family.name),
         )
     return encoder
 

@@ -1,0 +1,132 @@
+"""Checks that a generator's files are whole and that it makes pictures, and measures what that costs."""
+
+import re
+import sys
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from PIL import Image as pillow
+
+from phosphene.catalogue import registrations
+from phosphene.catalogue.checkpoints.adding import described
+from phosphene.catalogue.offers import fetch_command
+from phosphene.config import home
+from phosphene.errors import ModelError
+from phosphene.generation import Generator, OnStep, Reference, Request, Step
+from phosphene.generators import open_generator
+from phosphene.hub.download import digest
+from phosphene.records import Space
+
+HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # the name of a file's bytes in the hub's cache
+STEPS = 2
+PROMPT = "a house by a lake"
+NOWHERE = Space("none", "none", 1)  # the space of no library
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedModel:
+    """The findings of a check: the files are whole, and a picture was made in so much time."""
+
+    name: str
+    weights: str  # sha256 of everything that decides the pictures
+    hashes: int  # files whose hash was compared with a known one
+    size: tuple[int, int]  # of the picture
+    loading: float  # seconds
+    step: float  # seconds of one step
+    decoding: float  # seconds from the last step to the picture
+    memory: int | None  # bytes, the most that this process has had in use; None where nobody counts them
+
+
+@dataclass(slots=True)
+class _Clock:
+    """When each step ended."""
+
+    on_step: OnStep | None
+    times: list[float] = field(default_factory=list)
+
+    def __call__(self, step: Step) -> bool | None:
+        self.times.append(perf_counter())
+        return self.on_step(step) if self.on_step else None
+
+    @property
+    def step(self) -> float:
+        """Seconds of a step, without the first one, in which much is done for the first time."""
+        return (self.times[-1] - self.times[0]) / max(len(self.times) - 1, 1)
+
+
+def check(name: str, *, device: str = "auto", on_step: OnStep | None = None) -> CheckedModel:
+    """Compare a generator's files with their hashes, load it, and make a picture in two steps.
+
+    Raises ModelError or PluginError if it is not here, damaged or not whole.
+    """
+    hashes = _compare_fetched(name) + _compare_added(name)
+    started = perf_counter()
+    generator = open_generator(name, home(), NOWHERE, device=device)
+    loaded, clock = perf_counter(), _Clock(on_step)
+    [made] = generator.generate([_request(generator)], on_step=clock)
+    picture = made.picture()
+    return CheckedModel(
+        name,
+        generator.capabilities.weights,
+        hashes,
+        picture.size,
+        loading=loaded - started,
+        step=clock.step,
+        decoding=perf_counter() - clock.times[-1],
+        memory=_peak_memory(),
+    )
+
+
+def _compare_fetched(name: str) -> int:
+    """Compare files of the hub's cache with the hashes that are their names. Returns how many there are."""
+    files = [file.resolve() for file in registrations.fetched().get(name, []) if file.exists()]
+    hashed = [file for file in files if HASH.fullmatch(file.name)]
+    for file in hashed:
+        if digest(file, file.name) != file.name:
+            raise ModelError(
+                f"`{file}` is damaged, because its content does not have the hash that is its name.",
+                hint=f"delete this file and run `{fetch_command(name)}`",
+            )
+    return len(hashed)
+
+
+def _compare_added(name: str) -> int:
+    """Compare an added checkpoint with what it was then. Returns 1 if there is one."""
+    entry = registrations.registered().get(name)
+    if entry and described(name, entry.path).sha256 != entry.sha256:
+        raise ModelError(
+            f"`{entry.path}` has changed since it was added as `{name}`.",
+            hint=f"if it should have, run `phosphene models add {entry.path} --name {name}`",
+        )
+    return 1 if entry else 0
+
+
+def _request(generator: Generator) -> Request:
+    """A request that needs no library: with the vector of a grey picture, or else by words alone."""
+    can, encoder = generator.capabilities, generator.image_encoder
+    if "vectors" not in can.reads or encoder is None:
+        return Request(seed=0, prompt=PROMPT, lane="words", num_inference_steps=STEPS)
+    embedded = encoder.pictures([encoder.prepare(pillow.new("RGB", (256, 256), "grey"))])
+    grey = Reference("grey", embedded.vectors[0], float(embedded.norms[0]))
+    return Request(
+        seed=0,
+        prompt=PROMPT,
+        references=(grey,),
+        reference_space=encoder.space.id,
+        lane="embedded",
+        num_inference_steps=STEPS,
+    )
+
+
+def _peak_memory() -> int | None:
+    """The most bytes that this process has had in use: of a GPU if it used one, and else of the machine."""
+    import torch
+
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated()
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
