@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from PIL.Image import Image as Picture
 
@@ -182,6 +182,13 @@ class Library:
         return self.generation.generate(
             as_query(prompt), count, wishes, into=self._target(into), on_step=on_step, on_lane=on_lane
         )
+
+    def vary(self, source: str | Path, count: int = 6, **wishes: Any) -> list[GeneratedImage]:
+        """Make variations of a picture, which its file or its id names: they start from it.
+
+        Its caption or its recipe's prompt leads them, or else its own vector. `wishes` are as in `generate`.
+        """
+        return self.generate(self.generation.variation_query(source), count, init=source, **wishes)
 
     def walk(
         self,

@@ -31,6 +31,7 @@ from phosphene.cli.commands import (
     show,
     status,
     train,
+    vary,
     walk,
 )
 from phosphene.cli.failures import told
@@ -87,6 +88,7 @@ for _command in (
     add.add,
     search.search,
     generate.generate,
+    vary.vary,
     show.show,
     remove.remove,
     map.map,

@@ -12,12 +12,14 @@ from phosphene.errors import GenerationError
 from phosphene.explore.walk import Stop
 from phosphene.generation import Generator, OnLane, OnStep
 from phosphene.generation.comparison import Replayed, compared
+from phosphene.generation.copies import make_no_copies
 from phosphene.generation.init_images import InitImages
 from phosphene.generation.keeping import Keeper
 from phosphene.generation.making import GeneratedImage, Maker
 from phosphene.generation.planning import Plan, Planner
 from phosphene.generation.regions import whole_mask
 from phosphene.generation.replaying import plan_again, recipe_in
+from phosphene.generation.variations import variation_query
 from phosphene.generation.vocabulary import warn_of_unknown_words
 from phosphene.generation.walking import walk_plans
 from phosphene.generation.wishes import Wishes, request_of
@@ -92,7 +94,13 @@ class GenerationService:
             library.init_images.remember(plan.init)
             library.init_images.remember(plan.mask.file if plan.mask else None)
         plans = [plan.with_seed(request.seed + place) for place in range(count)]
+        if wishes.get("refuse_copies"):
+            return make_no_copies(self.maker, plans, into.keeper, on_step)
         return self.maker.make(plans, on_step, keeper=into.keeper)
+
+    def variation_query(self, source: Path | str) -> Query:
+        """The prompt for variations of a file or an image, see `variations`."""
+        return variation_query(self.init_images, source)
 
     def shown_mask(
         self, init: Path | str, mask: Path | str | None, outpaint: Mapping[str, int] | None = None

@@ -32,6 +32,7 @@ class Wishes(TypedDict, total=False):
     num_inference_steps: int | None
     guidance_scale: float | None  # how closely the prompt is followed
     candidates: int | None  # so many are made of each picture, and the nearest to the prompt is kept
+    refuse_copies: bool  # pictures that are copies of an imported image get two more seeds, then are an error
     image_guidance_scale: float | None  # of the built-in generator: how closely neighbours are followed
     neighbour_strength: float | None  # of the built-in generator: how far to depart from their pictures
     options: Mapping[str, Value]  # of the generator's own, by their names

@@ -63,6 +63,12 @@ DEFAULT = "[default: the generator's]"
     help=f"How many candidates to make of each picture. The nearest to the prompt is kept.  {DEFAULT}",
 )
 @click.option(
+    "--refuse-copies",
+    is_flag=True,
+    help="Give two more seeds to a picture that is nearer to an imported image than 99 per cent of the"
+    " imported images are to one another, and fail if it still is.",
+)
+@click.option(
     "--steps",
     "num_inference_steps",
     type=STEPS,
