@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from phosphene.errors import GenerationError as GenerationError
@@ -96,6 +96,7 @@ def open(
     space: "Space | None" = None,
     create: bool = False,
     generator: str | None = None,
+    loras: "Sequence[str]" = (),
     device: str = "auto",
     on_fetch: "Callable[[int], None] | None" = None,
 ) -> "Library":
@@ -104,8 +105,9 @@ def open(
     `model` names the embedding model of a new library; a library that exists keeps its own. `space`, instead
     of `model`, is the space of another library, and then no model is loaded. `generator` names a generator as
     `generators.open_generator` takes it. None is the user's preference for the library, else the library's
-    own, else the built-in one. The models run on `device`. `on_fetch` is called with the number of bytes of a
-    model that have arrived since its last call.
+    own, else the built-in one. `loras` are files of LoRAs for it, each `FILE` or `FILE:WEIGHT`. The models
+    run on `device`. `on_fetch` is called with the number of bytes of a model that have arrived since its last
+    call.
 
     Raises LibraryError if there is no library or it is of another space, and ModelError if the model cannot
     be loaded.
@@ -117,7 +119,8 @@ def open(
     from phosphene.opening import opened
 
     load = partial(open_embedder, device=device, on_fetch=on_fetch)
-    return Library(opened(url, space or model, create=create, load=load), generator=generator, device=device)
+    found = opened(url, space or model, create=create, load=load)
+    return Library(found, generator=generator, loras=loras, device=device)
 
 
 def __getattr__(name: str) -> Any:

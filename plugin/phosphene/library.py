@@ -42,10 +42,12 @@ from phosphene.vectors import Vector
 class Library:
     """A library of pictures that can be searched by meaning and generated into."""
 
-    def __init__(self, parts: Opened, *, generator: str | None = None, device: str = "auto") -> None:
+    def __init__(
+        self, parts: Opened, *, generator: str | None = None, loras: Sequence[str] = (), device: str = "auto"
+    ) -> None:
         self.url = parts.url  # opens this library again
         self.folder, self.store, self.space = parts.folder, parts.store, parts.store.space
-        self.device, self.generator_name = device, generator
+        self.device, self.generator_name, self.loras = device, generator, loras
         self.journal = Journal(self.folder / "journal.sqlite")
         self.terms = Terms(self.store, self.journal, load=lambda: self.embedder)
         self.pictures = PictureLoader(self.store, self.folder)
@@ -76,7 +78,7 @@ class Library:
     def generator(self) -> Generator:
         """The generator that was named on opening, the preferred one, or the one for this library's space."""
         name = self.generator_name or preferences_for(self.url).generator
-        return open_generator(name, self.folder, self.space, device=self.device)
+        return open_generator(name, self.folder, self.space, device=self.device, loras=self.loras)
 
     def begin_writing(self) -> None:
         """Upgrade a library of an older format. Raises LibraryError if the library can only be read."""

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from inspect import cleandoc
 from math import isfinite
@@ -71,7 +71,12 @@ class Settings:
                 claim(out, force=self.force, inputs=inputs)
 
     def open(
-        self, *, model: str | None = None, create: bool = False, generator: str | None = None
+        self,
+        *,
+        model: str | None = None,
+        create: bool = False,
+        generator: str | None = None,
+        loras: Sequence[str] = (),
     ) -> "Library":
         """Open the library that this command works on."""
         import phosphene
@@ -82,6 +87,7 @@ class Settings:
                 model=model,
                 create=create,
                 generator=generator,
+                loras=loras,
                 device=self.device,
                 on_fetch=count,
             )
@@ -174,6 +180,13 @@ GENERATOR = click.option(
     metavar="NAME",
     help="The generator to use, perhaps from a plugin.  [default: the one of `phosphene config`, or"
     " the library's own]",
+)
+LORA = click.option(
+    "--lora",
+    "loras",
+    metavar="FILE[:WEIGHT]",
+    multiple=True,
+    help="A LoRA for the generator's checkpoint. May be given several times.  [default weight: 1]",
 )
 FORCE = click.option(
     "--force",

@@ -1,5 +1,6 @@
 """The families of generators, one folder each. `open_generator` opens one for a library by its name."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -36,7 +37,9 @@ def _retrieval() -> OpenGenerator:
 GENERATORS: Registry[OpenGenerator] = Registry("generators", {DEFAULT: _retrieval})
 
 
-def open_generator(name: str | None, folder: Path, space: Space, *, device: str = "auto") -> Generator:
+def open_generator(
+    name: str | None, folder: Path, space: Space, *, device: str = "auto", loras: Sequence[str] = ()
+) -> Generator:
     """Open a generator by its name, for the library in `folder` with vectors of `space`.
 
     A name is one of these; None stands for `retrieval`, which phosphene trains itself.
@@ -47,14 +50,21 @@ def open_generator(name: str | None, folder: Path, space: Space, *, device: str 
     - the path of a folder of diffusers, or of a `.safetensors` file.
     - `hf:ORG/NAME` or `hf:ORG/NAME@REVISION`, which `phosphene models fetch` has downloaded.
 
+    `loras` are files of LoRAs for a checkpoint of a family, each written `FILE` or `FILE:WEIGHT`.
+
     Raises PluginError for an unknown name, ModelError for a checkpoint that is missing, damaged or not whole,
-    and GenerationError if the generator cannot be used with the space.
+    and GenerationError if the generator cannot be used with the space or takes no LoRAs.
     """
     from phosphene.generators.locating import locate  # the catalogue reads the table of families below
 
     family, _, checkpoint = (name or DEFAULT).partition(":")
     if name and not GENERATORS.has(family) and (found := locate(name)):
-        return _open_checkpoint(found, folder, space, device)
+        return _open_checkpoint(found, folder, space, device, loras)
+    if loras:
+        raise GenerationError(
+            f"The generator `{family}` takes no LoRAs.",
+            hint="name a checkpoint of a family of diffusers with `--generator`",
+        )
     return GENERATORS.load(family)(checkpoint, folder=folder, space=space, device=device)
 
 
@@ -77,15 +87,20 @@ def lasting_name(name: str) -> str:
     return str(path.absolute()) if found.path == path else name
 
 
-def _open_checkpoint(found: "Located", folder: Path, space: Space, device: str) -> Generator:
+def _open_checkpoint(
+    found: "Located", folder: Path, space: Space, device: str, loras: Sequence[str]
+) -> Generator:
     """Open a checkpoint of diffusers, or a folder that `phosphene train diffusion` wrote."""
     from phosphene.generators.diffusers.generator import DiffusersGenerator
     from phosphene.generators.diffusers.loading import load
+    from phosphene.generators.diffusers.lora import parse_lora
     from phosphene.generators.diffusers.recognition import class_in
 
     if class_in(found.path) == "RetrievalPipeline":
         return open_retrieval(str(found.path), folder=folder, space=space, device=device)
-    return DiffusersGenerator(load(found.path, space=space, family=found.family, device=device))
+    added = [parse_lora(text) for text in loras]
+    checkpoint = load(found.path, space=space, family=found.family, device=device, loras=added)
+    return DiffusersGenerator(checkpoint)
 
 
 def open_checkpoint(name: str, space: Space, *, device: str = "auto") -> "Checkpoint":

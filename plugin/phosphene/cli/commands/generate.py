@@ -11,6 +11,7 @@ from phosphene.cli.lane_options import lane_options, saying
 from phosphene.cli.options import (
     FROM_ZERO,
     GENERATOR,
+    LORA,
     ORIGINS,
     SEED,
     SHARE,
@@ -101,6 +102,7 @@ DEFAULT = "[default: the generator's]"
     help="An option of the generator's own. May be given several times.",
 )
 @GENERATOR
+@LORA
 @INTO
 @click.option("--preview", "protocol", **PROTOCOLS)
 @written("Also write a contact sheet to this file.")
@@ -111,6 +113,7 @@ def generate(
     protocol: str,
     into: str | None,
     generator: str | None,
+    loras: Sequence[str],
     options: Sequence[tuple[str, str]],
     out: Path | None,
     **wishes: Any,
@@ -153,7 +156,10 @@ def generate(
     check_sheet(out, wishes["count"])
     settings.claim(out, reads=[*query.files, *negative, *input_files(wishes["init"], wishes["mask"])])
     output = settings.output
-    with settings.open(generator=generator) as library, target_library(settings, library, into) as target:
+    with (
+        settings.open(generator=generator, loras=loras) as library,
+        target_library(settings, library, into) as target,
+    ):
         target.generation.keeper.check()  # a library that is only read says so before any model loads
         wishes["options"] = _typed(library, options)
         with counting_kept(settings, target), output.progress("generating") as advance:

@@ -1,12 +1,13 @@
 """`phosphene replay` makes a generated picture again and compares the two."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from phosphene.cli.lane_options import saying
-from phosphene.cli.options import GENERATOR, INPUT, Settings, command, input_files, written
+from phosphene.cli.options import GENERATOR, INPUT, LORA, Settings, command, input_files, written
 from phosphene.cli.output import on_step
 from phosphene.cli.pictures import write_generated
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--init", metavar="FILE|ID", help="The init image, if phosphene does not find it.")
 @click.option("--mask", metavar="FILE", type=INPUT, help="The mask, if phosphene does not find it.")
 @GENERATOR
+@LORA
 @written("Write the new picture to this file.")
 def replay(
     settings: Settings,
@@ -26,6 +28,7 @@ def replay(
     init: str | None,
     mask: Path | None,
     generator: str | None,
+    loras: Sequence[str],
     out: Path | None,
 ) -> None:
     """Make a generated picture again and compare the two.
@@ -43,7 +46,10 @@ def replay(
     from phosphene.query.terms import file_or_id
 
     settings.claim(out, reads=input_files(source, init, mask))
-    with settings.open(generator=generator) as library, settings.output.progress("generating") as advance:
+    with (
+        settings.open(generator=generator, loras=loras) as library,
+        settings.output.progress("generating") as advance,
+    ):
         again = library.replay(
             file_or_id(source),
             init=init,

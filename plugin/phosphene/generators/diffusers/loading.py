@@ -3,7 +3,8 @@
 The headers of all files are checked before anything is loaded.
 """
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -23,6 +24,7 @@ from phosphene.generators.diffusers.components import Component
 from phosphene.generators.diffusers.families import Family
 from phosphene.generators.diffusers.folder import SavedCheckpoint, open_folder, pipeline_class
 from phosphene.generators.diffusers.identity import contents, digest, file_sums
+from phosphene.generators.diffusers.lora import Lora, ReadLora, load_loras, read_lora
 from phosphene.generators.diffusers.precision import pick_dtype
 from phosphene.generators.diffusers.single_file import open_single_file
 from phosphene.generators.diffusers.spaces import dimension_read, image_encoder, space_read
@@ -58,32 +60,37 @@ def load(
     family: Family | None = None,
     device: str = "auto",
     adapter: Path | None = None,
+    loras: Sequence[Lora] = (),
     bare: bool = False,
 ) -> Checkpoint:
     """Load the checkpoint in a folder of diffusers or in one file.
 
     `space` is the library's. If its model is the one whose vectors the family reads, they can be used as they
     are. `family` is the one that the user named, for checkpoints that look alike. `adapter` is the file of an
-    IP-Adapter; without it, one beside the checkpoint or in the hub's cache is used. `bare` leaves out
-    everything that lies beside the checkpoint. Raises ModelError if a file is damaged, a network is not
-    whole, the family is unknown, or code would have to be run.
+    IP-Adapter; without it, one beside the checkpoint or in the hub's cache is used. LoRAs of weight 0 are
+    left out. `bare` leaves out everything that lies beside the checkpoint.
+
+    Raises ModelError if a file is damaged, a network is not whole, the family is unknown, or code would have
+    to be run, and MissingExtraError for LoRAs without the extra `peft`.
     """
     saved = open_saved(expanded(path), family)
     place = saved.path if saved.path.is_dir() else saved.path.parent
     beside = Companions() if bare else find_companions(place, saved.family, adapter)
     networks = _checked(saved, beside)
+    read_loras = [read_lora(lora) for lora in loras if lora.weight]
     target = _target(device)
     with quiet():
         loaded = {name: target.place(each) for name, each in saved.load(target.dtype).items()}
         if beside.adapter:
             load_adapter(beside.adapter, _denoiser(loaded))
+        load_loras(read_loras, loaded, saved.family)
     encoder = _encoder(saved, beside, loaded, space, target)
     dimension = dimension_read(saved.family, networks, beside.adapter)
     read = space_read(saved.family, dimension, encoder, space)
     return Checkpoint(
         family=saved.family,
         components={**dict.fromkeys(pipeline_class(saved.family)._optional_components), **loaded},
-        weights=_identity(saved, beside),
+        weights=_identity(saved, beside, read_loras),
         device=target.device,
         dtype=target.dtype,
         size=_size(loaded, saved.family),
@@ -110,7 +117,7 @@ def quiet() -> Iterator[None]:
     before = [library.get_verbosity() for library in libraries]
     for library in libraries:
         library.disable_progress_bar()
-        library.set_verbosity_error()
+        library.set_verbosity(logging.CRITICAL)
     try:
         yield
     finally:
@@ -158,14 +165,15 @@ def _encoder(
     return encoder
 
 
-def _identity(saved: SavedCheckpoint, beside: Companions) -> str:
+def _identity(saved: SavedCheckpoint, beside: Companions, loras: Sequence[ReadLora]) -> str:
     """The sha256 of everything that decides the pictures.
 
     An image encoder does where guidance is away from its vector of an empty picture.
     """
     adapter = file_sums(beside.adapter.header) if beside.adapter else None
     guides = beside.image_encoder if saved.family.conditioning == "image_embeds" else None
-    return digest(saved.identity, adapter, contents(guides) if guides else None)
+    added = [[file_sums(each.header), each.lora.weight] for each in loras]
+    return digest(saved.identity, adapter, contents(guides) if guides else None, added)
 
 
 def _size(loaded: Mapping[str, Any], family: Family) -> tuple[int, int]:
