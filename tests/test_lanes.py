@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,10 +19,11 @@ from phosphene.embedding import Embedded
 from phosphene.errors import GenerationError, PassedOver
 from phosphene.generation import Capabilities, Lane, Request
 from phosphene.generation.lanes import LANES, WAYS, LaneChoice, better
-from phosphene.images import no_picture
+from phosphene.images import no_picture, png
 from phosphene.library import Library
 from phosphene.query import parse
 from phosphene.recipes import in_picture
+from phosphene.recipes.lineage import texts
 from phosphene.vectors import Pixels
 from pictures import drawn
 
@@ -369,6 +371,22 @@ def test_a_replay_says_that_files_are_gone(opened: Open, pictures: Path) -> None
     assert "the files of 3 neighbours are gone" in result.stdout
 
 
+def test_a_replay_says_which_versions_differ(opened: Open, tmp_path: Path) -> None:
+    library = opened("retrieval")
+    [made] = library.generate(PROMPT, 1, seed=1, candidates=1, num_inference_steps=1)
+    assert made.image.recipe
+    runtime = made.image.recipe["runtime"]
+    assert runtime["device"] == "cpu" and runtime["torch"] == version("torch")
+
+    recipe = {**made.image.recipe, "runtime": {**runtime, "torch": "1.0", "jax": "2"}}
+    changed = made.picture.point(lambda level: level ^ 1)
+    (tmp_path / "old.png").write_bytes(png(changed, texts(recipe)))
+    again = library.replay(tmp_path / "old.png")
+    assert again.largest_difference == 1 and again.image.id == made.image.id
+    said = f"the first picture was made with torch 1.0, and this one with {version('torch')}"
+    assert again.differences == (said,)
+
+
 def lose_pictures(library: Library, pictures: Path, *, but: Sequence[str] = ()) -> None:
     """Delete the files and the thumbnails of all images, apart from the thumbnails of some."""
     for file in pictures.iterdir():
@@ -464,6 +482,15 @@ def test_references_have_the_vectors_of_the_encoder(opened: Open) -> None:
         assert reference.norm == pytest.approx(made.norms[0], rel=1e-6)
         [image] = library.store.get([reference.id], vectors=True)
         assert reference.similarity == pytest.approx(float(image.vector @ library.vector(PROMPT)), abs=1e-3)
+
+
+def test_a_replay_by_another_generator_names_the_first_one(filled: Path) -> None:
+    words = ["-L", filled, "generate", PROMPT, "-n", 1, "--steps", 1, "--candidates", 1]
+    for generator, name in (("retrieval", "retrieval"), ("collage", "toy/collage")):
+        [made] = lines(*words, "--generator", generator)
+        refused = run("-L", filled, "replay", made["id"], "--generator", "wash")
+        assert f"The generator `{name}` made this picture, and the generator `toy/wash`" in refused.stderr
+        assert "hint: name the first one with `--generator`" in refused.stderr
 
 
 def test_a_replay_without_the_encoder_says_what_is_missing(opened: Open) -> None:

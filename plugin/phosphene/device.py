@@ -1,11 +1,17 @@
 """The device on which models run: a GPU if there is one, and otherwise the CPU."""
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from phosphene.errors import ModelError
 
 if TYPE_CHECKING:
     import torch
+
+
+def runtime(device: "torch.device", *packages: str) -> dict[str, str]:
+    """What the last bits of a network's results depend on besides its weights: device and versions."""
+    return {"device": device.type, **{package: version(package) for package in packages}}
 
 
 def pick_device(name: str) -> "torch.device":

@@ -98,6 +98,8 @@ class Capabilities:
     sampler: str = ""  # the name that AUTOMATIC1111's web UI has for it
     options: Mapping[str, Option] = field(default_factory=dict)
     fetch: str = ""
+    # the device, the versions and whatever else the last bits of its pictures depend on
+    runtime: Mapping[str, str] = field(default_factory=dict)
     licence: str = ""
     size_on_disk: int | None = None  # bytes
     size_in_memory: int | None = None  # bytes

@@ -43,30 +43,38 @@ def compared(
 
     If everything was as the recipe says, it counts as the same image, with the same recipe and the same id.
     """
-    image, same = made.image, weights == recipe["weights"]
-    differ = tuple(differences(recipe, image.recipe or {}))
+    image, again, first = made.image, made.image.recipe or {}, current(recipe)
+    differ = tuple(differences(first, again))
     if not differ:
         id = generated_id(recipe)
         image = replace(image, id=id, uri=f"pictures/{id}.png", recipe=recipe, parents=parents_of(recipe))
+    apart = None if original is None else largest_difference(made.picture, original)
     return Replayed(
         image,
         made.picture,
         original,
         None if original is None else _cosine(embedder, made.picture, original),
-        None if original is None else largest_difference(made.picture, original),
-        same,
-        differ,
+        apart,
+        first["weights"] == weights,
+        (*differ, *(runtimes(first, again) if apart else ())),
     )
 
 
-def differences(recipe: Mapping[str, Any], again: Mapping[str, Any]) -> Iterator[str]:
-    """What differs between a recipe of any format and the one of the picture that was made again from it."""
-    first = current(recipe)
+def differences(first: Mapping[str, Any], again: Mapping[str, Any]) -> Iterator[str]:
+    """What differs between a recipe and the one of the picture that was made again from it."""
     if first["weights"] != again["weights"]:
         yield "the first picture was made by another generator"
     before, now = (_from_thumbnails(each) for each in (first, again))
     if gone := now - before:
         yield f"the files of {len(gone)} neighbours are gone, so their thumbnails were used"
+
+
+def runtimes(first: Mapping[str, Any], again: Mapping[str, Any]) -> Iterator[str]:
+    """The versions and the device that differ. They may change the last bits of pixels."""
+    before, now = first.get("runtime", {}), again.get("runtime", {})
+    for name in sorted(before.keys() & now.keys()):
+        if before[name] != now[name]:
+            yield f"the first picture was made with {name} {before[name]}, and this one with {now[name]}"
 
 
 def largest_difference(first: Picture, second: Picture) -> int | None:

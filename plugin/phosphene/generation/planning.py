@@ -78,9 +78,12 @@ class Planner:
 
         Raises GenerationError if the `forced` lane is not possible.
         """
+        return self.lane_choice(init=init).lane(forced)
+
+    def lane_choice(self, *, init: bool = False) -> LaneChoice:
+        """The lanes between this library and the generator."""
         encoder = self.load_generator().image_encoder
-        space = None if encoder is None else encoder.space.id
-        return LaneChoice(self.capabilities, self.space.id, space, init).lane(forced)
+        return LaneChoice(self.capabilities, self.space.id, encoder.space.id if encoder else None, init)
 
     @property
     def masks(self) -> Masks:

@@ -28,6 +28,7 @@ def recipe_of(plan: Plan, chosen: Chosen, capabilities: Capabilities) -> dict[st
         "generator": capabilities.name,
         "weights": capabilities.weights,
         "sampler": capabilities.sampler,
+        "runtime": dict(capabilities.runtime),
         "seed": request.seed,
         "candidate": chosen.candidate,
         "num_inference_steps": request.num_inference_steps,

@@ -26,6 +26,8 @@ from phosphene.records import Image, Space
 from phosphene.store import Store
 from phosphene.vectors import Vector
 
+SHOWN = 60  # characters of a generator's name in a recipe that an error shows
+
 
 def recipe_in(source: str | Path, store: Store, pictures: PictureLoader) -> tuple[Recipe, Picture | None]:
     """The recipe of a picture file or of an image's id, and the picture if its file still exists.
@@ -67,6 +69,7 @@ def plan_again(
     """
     today = current(recipe)
     check_space(today, planner.space)
+    check_generator(today, planner)
     init_image = planner.init_images.find_again(today, "init", init)
     found = planner.masks.find_again(today, init_image, mask)
     for image in (init_image, found.file if found else None):
@@ -118,6 +121,18 @@ def check_space(recipe: Recipe, space: Space) -> None:
                 f" {space.dimension}.",
                 hint=HINT,
             )
+
+
+def check_generator(recipe: Recipe, planner: Planner) -> None:
+    """Raise GenerationError for a recipe of another generator that this one cannot follow."""
+    can, lane = planner.capabilities, recipe.get("lane")
+    unknown = recipe["settings"].keys() - can.options.keys()
+    if recipe["weights"] != can.weights and (unknown or lane not in (None, *planner.lane_choice().possible)):
+        raise GenerationError(
+            f"The generator `{recipe['generator'][:SHOWN]}` made this picture, and the generator `{can.name}`"
+            " cannot follow its recipe.",
+            hint="name the first one with `--generator`",
+        )
 
 
 def request_of(recipe: Recipe, references: tuple[Reference, ...]) -> Request:

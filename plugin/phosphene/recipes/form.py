@@ -46,6 +46,7 @@ Encoded = Annotated[str, AfterValidator(_decodable)]
 Candidate = Annotated[Whole, Field(le=2 * MAX_CANDIDATES)]
 Steps = Annotated[int, Field(ge=1, le=MAX_STEPS)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+ShortText = Annotated[str, Field(max_length=100)]
 Setting = bool | int | Finite | Annotated[str, Field(max_length=MAX_SETTING_LENGTH)]
 
 
@@ -150,6 +151,7 @@ class Form(Common):
     closeness: Closeness | None = None
     settings: Annotated[dict[Name, Setting], Field(max_length=MAX_SETTINGS)]
     sampler: str = ""
+    runtime: Annotated[dict[Name, ShortText], Field(max_length=MAX_SETTINGS)] = {}
     words: Words | None = None
     region: Annotated[list[Edge], Field(min_length=4, max_length=4)] | None = None  # see `generation.regions`
 

@@ -13,6 +13,7 @@ from PIL.Image import Image as Picture
 from torch import Tensor
 
 from phosphene.catalogue.offers import adapter_name, fetch_command
+from phosphene.device import runtime
 from phosphene.embedding import ImageEncoder
 from phosphene.generation import Capabilities, Generated, OnStep, Option, Request, Step, Value
 from phosphene.generation.checks import completed
@@ -180,6 +181,10 @@ def capabilities(checkpoint: Checkpoint) -> Capabilities:
         sampler=SCHEDULERS[name].sampler,
         options=options(checkpoint, name),
         fetch=missing(checkpoint),
+        runtime={
+            **runtime(checkpoint.device, "torch", "diffusers", "transformers"),
+            "precision": str(checkpoint.dtype).removeprefix("torch."),
+        },
         licence=checkpoint.licence or family.licence,
         size_on_disk=checkpoint.size_on_disk,
         size_in_memory=checkpoint.size_in_memory,

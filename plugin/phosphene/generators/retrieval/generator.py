@@ -19,7 +19,7 @@ from PIL.Image import Image as Picture
 from safetensors import SafetensorError
 from torch import Tensor
 
-from phosphene.device import pick_device
+from phosphene.device import pick_device, runtime
 from phosphene.errors import LibraryError, ModelError
 from phosphene.generation import Capabilities, Generated, OnStep, Option, Request, Step, Value
 from phosphene.generation.checks import completed
@@ -195,6 +195,7 @@ def _capabilities(pipeline: RetrievalPipeline, weights: str, precision: str) -> 
         candidates=config["candidates"],
         sampler=type(pipeline.scheduler).__name__.removesuffix("Scheduler").removesuffix("Multistep"),
         options=_options(config, precision),
+        runtime=runtime(pipeline.device, "torch", "diffusers"),
         licence=config["licence"],
         size_on_disk=bytes_in_memory // 2,  # the file has half precision
         size_in_memory=bytes_in_memory,
