@@ -55,7 +55,8 @@ def check(request: Request, capabilities: Capabilities) -> None:
     _check_reads(request, capabilities)
     _check_references(request, capabilities)
     _check_size(request, capabilities)
-    _check_numbers(request, capabilities)
+    _check_seed_and_steps(request, capabilities)
+    _check_scales(request, capabilities)
     options_of(request.options, capabilities)
     if request.fit not in get_args(Fit):
         raise GenerationError(
@@ -144,7 +145,7 @@ def _check_size(request: Request, capabilities: Capabilities) -> None:
         )
 
 
-def _check_numbers(request: Request, capabilities: Capabilities) -> None:
+def _check_seed_and_steps(request: Request, capabilities: Capabilities) -> None:
     if not 0 <= request.seed < SEED_LIMIT:
         raise GenerationError(
             f"The seed is {request.seed}, but must be between 0 and 2^63 - 1.", hint="choose another seed"
@@ -155,6 +156,9 @@ def _check_numbers(request: Request, capabilities: Capabilities) -> None:
             f"The number of steps is {steps}, but must be between 1 and {MAX_STEPS}.",
             hint=f"try the default, {capabilities.num_inference_steps} steps",
         )
+
+
+def _check_scales(request: Request, capabilities: Capabilities) -> None:
     guidance = request.guidance_scale
     if guidance is not None and capabilities.guidance_scale is None:
         raise GenerationError(
