@@ -417,8 +417,8 @@ def test_a_walk_writes_a_sheet_and_an_animation_and_stores_nothing(library: Path
         assert sheet.width > 300
         assert frame_count(animation) > 3
     assert lines("-L", library, "status")[0]["generated"] == 0
-    lines("-L", library, "walk", *ends, "--steps", 3, "--generate", "--keep", "-o", out)
-    assert lines("-L", library, "status")[0]["generated"] == 3
+    lines("-L", library, "walk", *ends, "--steps", 2, "--generate", "--keep", "-o", out)
+    assert lines("-L", library, "status")[0]["generated"] == 2
 
 
 def test_a_map_is_written_where_asked(filled: Path, tmp_path: Path) -> None:
@@ -448,7 +448,7 @@ def wait_for(ready: Callable[[], bool], ended: subprocess.Popen[str], seconds: f
 
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_an_add_that_was_stopped_continues(sign: signal.Signals, code: int, tmp_path: Path) -> None:
-    pictures, library = noise(tmp_path / "pictures", 1500), tmp_path / "library"
+    pictures, library = noise(tmp_path / "pictures", 1100), tmp_path / "library"
     adding = process("-L", library, "add", pictures, "--model", "landscape")
     wait_for(lambda: any(library.glob("store/**/data/*")), adding)
     adding.send_signal(sign)
@@ -459,8 +459,8 @@ def test_an_add_that_was_stopped_continues(sign: signal.Signals, code: int, tmp_
         assert adding.returncode == code
         assert sign == signal.SIGKILL or re.search(r"Interrupted: .* added", said)
     [report] = lines("-L", library, "add", pictures)
-    assert report["added"] + kept == rows_in(library) == 1500
-    assert report["added"] + report["unchanged"] == 1500
+    assert report["added"] + kept == rows_in(library) == 1100
+    assert report["added"] + report["unchanged"] == 1100
 
 
 @pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
