@@ -17,7 +17,7 @@ BENCHMARKS, CARD = "docs/benchmarks.md", "plugin/phosphene/landscape/weights/cli
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 
 
-@pytest.mark.parametrize("page", ["docs/commands.md", BENCHMARKS, CARD])
+@pytest.mark.parametrize("page", ["docs/commands.md", "docs/generating.md", BENCHMARKS, CARD])
 def test_a_written_page_is_up_to_date(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     failed = Cog().main(["cog", "--check", "--diff", "-I", str(ROOT / "bench"), str(ROOT / page)])
     assert not failed, f"{capsys.readouterr().out}`make docs` writes it"

@@ -134,7 +134,7 @@ def _added(registered: Registered) -> ListedModel:
         name=registered.name,
         kind="generator",
         size_on_disk=sum(file.stat().st_size for file in files if file.is_file()),
-        size_in_memory=_size_in_memory(family),
+        size_in_memory=_size_here(family),
         steps=family.num_inference_steps,
         modes=tuple(family.pipelines),
         here=path.exists(),
@@ -152,7 +152,7 @@ def _fetchable(offer: Offer) -> ListedModel:
         licence=offer.licence,
         commercial=offer.commercial,
         size_on_disk=offer.size_on_disk,
-        size_in_memory=_size_in_memory(offer.family) if offer.family and is_generator else None,
+        size_in_memory=_size_here(offer.family) if offer.family and is_generator else None,
         steps=offer.family.num_inference_steps if offer.family and is_generator else None,
         modes=tuple(offer.family.pipelines) if offer.family and is_generator else (),
         here=None not in paths,
@@ -166,7 +166,12 @@ def _of_plugins(kind: str) -> Iterator[ListedModel]:
         yield ListedModel(name=plugin.name, kind=kind, package=f"{plugin.package} {plugin.version}")
 
 
-def _size_in_memory(family: Family) -> int:
+def size_in_memory(family: Family, bytes_of_a_weight: int) -> int:
     """Bytes of the weights of a family with its image encoder."""
-    encoder = ENCODERS[family.model] if family.model and family.adapter else 0.0
-    return round((family.parameters + encoder) * 1e9) * (FLOAT16 if gpu_memory() else FLOAT32)
+    elsewhere = family.adapter or family.components
+    encoder = ENCODERS[family.model] if family.model and elsewhere else 0.0
+    return round((family.parameters + encoder) * 1e9) * bytes_of_a_weight
+
+
+def _size_here(family: Family) -> int:
+    return size_in_memory(family, FLOAT16 if gpu_memory() else FLOAT32)
