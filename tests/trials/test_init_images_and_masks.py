@@ -228,7 +228,7 @@ def test_a_mask_is_shown_and_nothing_is_made(trial: Trial) -> None:
         (("--mask", "house.png"), 1, "There is no file `house.png`"),
         (("--mask", "abcdef0123"), 1, "No image has the id `abcdef0123`"),
         (("--mask", "- the house"), 1, "has only negative terms"),
-        ((), 2, "--show-mask needs --mask or --outpaint"),
+        ((), 2, "Pass --mask or --outpaint, too."),
     ],
 )
 def test_words_that_are_no_mask_are_an_error(trial: Trial, words: list[str], code: int, says: str) -> None:

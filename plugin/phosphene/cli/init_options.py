@@ -24,10 +24,10 @@ class MarginsType(click.ParamType[dict[str, int]]):
         for part in str(value).split(","):
             side, _, pixels = (word.strip() for word in part.partition("="))
             if side not in SIDES or side in found or not pixels.isdecimal():
-                self.fail(f"{value!r} is not SIDE=PIXELS,…, for example left=128,top=64", param, ctx)
+                self.fail(f"{value!r} is not SIDE=PIXELS,…, such as left=128,top=64.", param, ctx)
             found[side] = int(pixels)
         if not 0 < max(found.values()) <= MAX_MARGIN:
-            self.fail(f"{value!r} must have a margin of 1 to {MAX_MARGIN} pixels", param, ctx)
+            self.fail(f"{value!r} must have a margin of 1 to {MAX_MARGIN} pixels.", param, ctx)
         return found
 
 
@@ -78,11 +78,11 @@ def check_init(wishes: Mapping[str, Any]) -> None:
     """Raise UsageError for options on an init image that do not go together."""
     masked = wishes["mask"] or wishes["outpaint"]
     if wishes["show_mask"] and not masked:
-        raise click.UsageError("--show-mask needs --mask or --outpaint")
+        raise click.UsageError("--show-mask shows a mask. Pass --mask or --outpaint, too.")
     if wishes["init"] is None and masked:
         raise click.UsageError("--mask and --outpaint need a picture to change. Pass it with --init.")
     if wishes["mask"] and wishes["outpaint"]:
-        raise click.UsageError("--mask and --outpaint cannot be used at once: extend the picture first")
+        raise click.UsageError("--mask and --outpaint cannot be used at once. Extend the picture first.")
 
 
 def show_mask(settings: Settings, wishes: Mapping[str, Any], path: Path) -> None:

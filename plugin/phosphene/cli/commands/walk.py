@@ -62,14 +62,7 @@ def walk(
     generated at that stop. All of these start from the same noise, and its seed is printed. An
     animation is written beside the sheet, under the same name with the ending .webp.
     """
-    if keep and not generate:
-        raise click.UsageError("--keep stores generated pictures. Pass --generate, too.")
-    if into and not keep:
-        raise click.UsageError("--into names where --keep stores pictures. Pass --keep, too.")
-    if out.suffix.lower() == ".webp":
-        raise click.UsageError(
-            "-o names the sheet, and only the animation beside it ends in .webp. Choose another ending."
-        )
+    check_options(out, generate=generate, keep=keep, into=into)
     from phosphene.query import parse
     from phosphene.render import walk_film, walk_sheet
 
@@ -97,6 +90,18 @@ def walk(
             output.note(f"generated with --seed {chosen}")
         write_picture(output, walk_sheet(stops, (start, end), library.picture), out)
         output.wrote(walk_film(stops, library.picture).save(film))
+
+
+def check_options(out: Path, *, generate: bool, keep: bool, into: str | None) -> None:
+    """Raise UsageError for options that do not go together."""
+    if keep and not generate:
+        raise click.UsageError("--keep stores generated pictures. Pass --generate, too.")
+    if into and not keep:
+        raise click.UsageError("--into names where --keep stores pictures. Pass --keep, too.")
+    if out.suffix.lower() == ".webp":
+        raise click.UsageError(
+            "-o names the sheet, and only the animation beside it ends in .webp. Choose another ending."
+        )
 
 
 def stop_record(library: "Library", stop: "Stop", target: "Library") -> dict[str, Any]:
