@@ -25,12 +25,13 @@ a terminal.
 from phosphene.render.animation import Film, animate, crossfade, noising
 from phosphene.render.map import draw_map
 from phosphene.render.overlay import mask_overlay
-from phosphene.render.results import family_sheet, generated_sheet, search_sheet
+from phosphene.render.results import family_sheet, generated_sheet, grid_sheet, search_sheet
 from phosphene.render.sheet import contact_sheet
 from phosphene.render.tiles import OpenImage, Tile
-from phosphene.render.walk import walk_film, walk_sheet
+from phosphene.render.walk import FILM_SIDE, walk_film, walk_sheet
 
 __all__ = [
+    "FILM_SIDE",
     "Film",
     "OpenImage",
     "Tile",
@@ -40,6 +41,7 @@ __all__ = [
     "draw_map",
     "family_sheet",
     "generated_sheet",
+    "grid_sheet",
     "mask_overlay",
     "noising",
     "search_sheet",

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from PIL.Image import Image as Picture
 
 from phosphene.records import Hit, Image, Parent, Shown
-from phosphene.render.sheet import LARGE, TILE, contact_sheet, family
+from phosphene.render.sheet import LARGE, TILE, Row, contact_sheet, family
+from phosphene.render.sheet import rows as sheet_of_rows
 from phosphene.render.tiles import OpenImage, Tile
 
 if TYPE_CHECKING:
@@ -42,6 +43,25 @@ def generated_sheet(made: "Sequence[GeneratedImage]", *, title: str = "") -> Pic
         Tile(one.picture, one.image.caption, one.score, mark=True, note=f"seed {one.seed}") for one in made
     ]
     return contact_sheet(tiles, title=title)
+
+
+def grid_sheet(
+    made: "Sequence[GeneratedImage]", rows: Sequence[str], columns: Sequence[str], *, title: str = ""
+) -> Picture:
+    """Generated images in rows and columns, whose labels say how they were made.
+
+    `made` has them row by row. Fewer images than places, because a generation was stopped, are shown, too.
+    Raises PhospheneError for more pictures than one sheet can show.
+    """
+    parts = []
+    for place, label in enumerate(rows):
+        line = made[place * len(columns) : (place + 1) * len(columns)]
+        tiles = [
+            Tile(one.picture, column, one.score, mark=True)
+            for one, column in zip(line, columns, strict=False)
+        ]
+        parts += [Row(label, tiles)] if tiles else []
+    return sheet_of_rows(parts, title=title)
 
 
 def family_sheet(shown: Shown, picture: OpenImage, *, title: str = "") -> Picture:

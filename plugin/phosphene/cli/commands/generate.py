@@ -1,11 +1,14 @@
 """`phosphene generate`: make pictures from a prompt and the pictures nearest to it."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from phosphene.cli.film_options import FILM, filming, write_film
+from phosphene.cli.grid_options import GRID, MAX_CELLS, Axis, cells, labels
 from phosphene.cli.init_options import check_init, init_options, show_mask
 from phosphene.cli.lane_options import lane_options, saying
 from phosphene.cli.options import (
@@ -30,7 +33,11 @@ from phosphene.cli.results import GENERATED, generated_record
 from phosphene.cli.target import INTO, counting_kept, target_library
 
 if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+    from phosphene.generation.making import GeneratedImage
     from phosphene.library import Library
+    from phosphene.query import Query
 
 GUIDANCE = Number(0, 100)
 PICTURES, CANDIDATES, STEPS = (click.IntRange(1, most) for most in (10_000, 256, 200))
@@ -101,6 +108,8 @@ DEFAULT = "[default: the generator's]"
     multiple=True,
     help="An option of the generator's own. May be given several times.",
 )
+@GRID
+@FILM
 @GENERATOR
 @LORA
 @INTO
@@ -114,6 +123,8 @@ def generate(
     into: str | None,
     generator: str | None,
     loras: Sequence[str],
+    grid: Sequence[Axis] | None,
+    film: Path | None,
     options: Sequence[tuple[str, str]],
     out: Path | None,
     **wishes: Any,
@@ -126,6 +137,7 @@ def generate(
       phosphene generate a tree --init house.png --mask left-half.png --json
       phosphene generate a boat --init photo.jpg --mask 640,480,300,200
       phosphene generate a boat --init photo.jpg --mask "the house" --show-mask mask.png
+      phosphene generate a red house --grid seeds=3,guidance=3,5,7 -o grid.png --film forming.webp
       phosphene generate a beach --init photo.jpg --outpaint left=128,top=64
 
     The prompt is a query as `search` takes it. The built-in generator starts from the pictures of
@@ -148,14 +160,9 @@ def generate(
     if shown := wishes.pop("show_mask"):
         show_mask(settings, wishes, shown)
         return
-    from phosphene.query import parse
-    from phosphene.render import generated_sheet
-
-    query = parse(prompt)
-    negative = [path for words in wishes["negative"] for path in parse(words).files]
-    check_sheet(out, wishes["count"])
-    settings.claim(out, reads=[*query.files, *negative, *input_files(wishes["init"], wishes["mask"])])
-    output = settings.output
+    query = _claimed(settings, prompt, wishes, out, film)
+    seed = _prepared(wishes, out, grid, film)
+    output, frames, made = settings.output, list["Picture"](), list["GeneratedImage"]()
     with (
         settings.open(generator=generator, loras=loras) as library,
         target_library(settings, library, into) as target,
@@ -163,18 +170,59 @@ def generate(
         target.generation.keeper.check()  # a library that is only read says so before any model loads
         wishes["options"] = _typed(library, options)
         with counting_kept(settings, target), output.progress("generating") as advance:
-            made = library.generate(
-                query,
-                origin=origin_of(origin),
-                into=target,
-                on_step=on_step(advance),
-                on_lane=saying(output, library),
-                **wishes,
-            )
+            advancing = filming(frames, on_step(advance)) if film else on_step(advance)
+            wishes |= {"on_step": advancing, "on_lane": cache(saying(output, library))}
+            wishes |= {"origin": origin_of(origin), "into": target}
+            for cell in cells(grid, seed):
+                made += library.generate(query, **(wishes | cell))
         preview(output, protocol, lambda: [one.picture for one in made])
         output.rows([generated_record(target, one) for one in made], GENERATED)
     if out:
-        write_picture(output, generated_sheet(made, title=" ".join(prompt)), out)
+        write_picture(output, _sheet(made, grid, seed, " ".join(prompt)), out)
+    if film:
+        write_film(output, frames, film)
+
+
+def _claimed(
+    settings: Settings, prompt: Sequence[str], wishes: dict[str, Any], out: Path | None, film: Path | None
+) -> "Query":
+    """The query, once the files that are written are claimed."""
+    from phosphene.query import parse
+    from phosphene.render.animation import check_ending
+
+    query = parse(prompt)
+    negative = [path for words in wishes["negative"] for path in parse(words).files]
+    if film:
+        check_ending(film)
+    reads = [*query.files, *negative, *input_files(wishes["init"], wishes["mask"])]
+    settings.claim(out, film, reads=reads)
+    return query
+
+
+def _prepared(
+    wishes: dict[str, Any], out: Path | None, grid: Sequence[Axis] | None, film: Path | None
+) -> int | None:
+    """The seed of a grid, after the wishes were adapted to --grid and --film."""
+    if film:
+        wishes["candidates"] = wishes["candidates"] or 1
+    if grid is None:
+        check_sheet(out, wishes["count"])
+        return None
+    if out is None:
+        raise click.UsageError("--grid needs a sheet to show the pictures in. Name it with -o.")
+    from phosphene.generation.service import random_seed
+
+    return random_seed(MAX_CELLS) if wishes["seed"] is None else int(wishes["seed"])
+
+
+def _sheet(
+    made: "Sequence[GeneratedImage]", grid: Sequence[Axis] | None, seed: int | None, title: str
+) -> "Picture":
+    from phosphene.render import generated_sheet, grid_sheet
+
+    if grid is None or seed is None:
+        return generated_sheet(made, title=title)
+    return grid_sheet(made, *labels(grid, seed), title=title)
 
 
 def _typed(library: "Library", options: Sequence[tuple[str, str]]) -> dict[str, Any]:
