@@ -103,7 +103,7 @@ def test_the_image_encoder_of_kandinsky_is_found_in_its_prior(checkpoint: Checkp
     assert catalogue.beside(FAMILIES["kandinsky22"]).image_encoder == snapshot / "image_encoder"
 
 
-# ── what is fetched ───────────────────────────────────────────────────────────────────────
+# ── downloads ─────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_weights_in_half_precision_are_preferred_and_pickles_never_taken() -> No
             taken(*missing)
 
 
-# ── what is deleted ───────────────────────────────────────────────────────────────────────
+# ── deletions ─────────────────────────────────────────────────────────────────────────────
 
 
 def test_removing_deletes_what_was_fetched_and_nothing_else(
@@ -270,7 +270,7 @@ def test_what_was_not_fetched_is_not_deleted(checkpoint: Checkpoint, own_home: P
     assert catalogue.find("sd15")
 
 
-# ── what lies elsewhere on this machine ───────────────────────────────────────────────────
+# ── files elsewhere on this machine ───────────────────────────────────────────────────────
 
 
 @pytest.fixture

@@ -489,7 +489,7 @@ def test_a_reader_that_goes_away_is_no_error(filled: Path) -> None:
     searching.wait(timeout=60)
 
 
-# ── how it speaks ─────────────────────────────────────────────────────────────────────────
+# ── output ────────────────────────────────────────────────────────────────────────────────
 
 
 def in_a_terminal(*words: object, **environment: str) -> str:

@@ -177,7 +177,7 @@ def test_only_pictures_with_transparent_parts_keep_their_alpha(tmp_path: Path) -
     assert modes == {"opaque with alpha": "L", "white on transparent black": "LA", "grey": "L"}
 
 
-# ── masks that cannot be meant ────────────────────────────────────────────────────────────
+# ── unusable masks ────────────────────────────────────────────────────────────────────────
 
 WIDE, SQUARE = Image.new("RGB", (640, 256)), Image.new("RGB", (256, 256))
 REQUEST = Request(seed=1, init=WIDE)

@@ -321,7 +321,7 @@ def test_missing_weights_are_refused_and_not_initialised_at_random(folder: Path,
         open_generator(tmp_path / "copied")
 
 
-# ── what an earlier version wrote ─────────────────────────────────────────────────────────
+# ── folders of an earlier version ─────────────────────────────────────────────────────────
 
 
 def under_former_names(folder: Path, into: Path) -> Path:
@@ -396,7 +396,7 @@ def test_the_built_in_generator_keeps_the_digest_of_its_first_publication() -> N
     assert digest(DIFFUSION_FOLDER) == "f96b5bd096ebd52b544c26ad856f18e880c96bcf184573d25569c0c9c326724a"
 
 
-# ── what a stranger may write into a generator's folder ───────────────────────────────────
+# ── folders of strangers ──────────────────────────────────────────────────────────────────
 
 
 def edit(file: Path, **changes: Any) -> None:

@@ -474,7 +474,7 @@ def test_large_pictures_are_decoded_one_at_a_time(model: Embedder) -> None:
     assert counting.most == 1
 
 
-# ── turns, and the log ────────────────────────────────────────────────────────────────────
+# ── fair turns and the log ────────────────────────────────────────────────────────────────
 
 
 def test_a_small_request_does_not_wait_for_all_of_a_large_one(held: Held) -> None:

@@ -162,7 +162,7 @@ def test_the_name_of_a_file_means_nothing(tmp_path: Path) -> None:
     assert open_picture(path).size == (64, 48)
 
 
-# ── which side is up ──────────────────────────────────────────────────────────────────────
+# ── orientation ───────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])

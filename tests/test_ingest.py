@@ -381,7 +381,7 @@ def test_files_that_may_not_be_read_are_named(folder: Path, library: Path, tmp_p
     ]
 
 
-# ── what was lost ─────────────────────────────────────────────────────────────────────────
+# ── lost images ───────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("loss", ["gone", "empty", "damaged", "cut"])

@@ -146,7 +146,7 @@ def test_the_file_alone_can_be_moved(journal: Journal, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.glob("journal*")] == ["journal.sqlite"]
 
 
-# ── what is not right ─────────────────────────────────────────────────────────────────────
+# ── faults ────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_newer_version_is_refused_by_name(journal: Journal) -> None:

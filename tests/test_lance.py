@@ -182,7 +182,7 @@ def test_a_store_that_was_killed_while_being_made_is_made_whole(tmp_path: Path, 
     assert store.count() == len(store.thumbnails([image.id for image in made(3)])) == 3
 
 
-# ── what LanceDB would do by itself ───────────────────────────────────────────────────────
+# ── the habits of LanceDB ─────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("name", ["a b", "100%20", "a#b?c=d", "ünï-雪", "$(x)", "it's", "-L"])

@@ -57,7 +57,7 @@ def files(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-# ── what is committed is on the disk ──────────────────────────────────────────────────────
+# ── commits are on the disk ───────────────────────────────────────────────────────────────
 
 
 def test_a_write_returns_when_all_of_its_files_and_their_folders_are_flushed(

@@ -167,7 +167,7 @@ def test_a_missing_module_is_a_difference_if_it_is_asked_for(weaviate: Server) -
     assert not difference["mutable"]
 
 
-# ── what goes wrong ───────────────────────────────────────────────────────────────────────
+# ── failures ──────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_collection_that_is_not_there_is_an_error_with_the_next_step(weaviate: Server) -> None:

@@ -61,7 +61,7 @@ def error(answer: httpx.Response, status: int) -> str:
     return str(message)
 
 
-# ── what the stock container's own smoke test checks ──────────────────────────────────────
+# ── the smoke test of the stock container ─────────────────────────────────────────────────
 
 
 def test_live_and_ready_are_204(shared: Service) -> None:
@@ -91,7 +91,7 @@ def test_the_same_picture_twice_has_the_same_vector_to_the_last_bit(shared: Serv
     assert again == shared.vectorize(images=[image(1)])["imageVectors"][0]
 
 
-# ── the wire ──────────────────────────────────────────────────────────────────────────────
+# ── the format of requests ────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_paths_come_out_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ]
 
 
-# ── links and what cannot be read ─────────────────────────────────────────────────────────
+# ── links and unreadable files ────────────────────────────────────────────────────────────
 
 
 def test_links_are_followed_and_each_folder_is_walked_once(tmp_path: Path) -> None:
@@ -342,7 +342,7 @@ def test_no_odd_text_file_stops_a_scan(tmp_path: Path) -> None:
     assert list(said) == ["1.txt", "2.txt", "3.txt", "4.txt", "5.txt"]
 
 
-# ── what is odd inside of a captions file ─────────────────────────────────────────────────
+# ── oddities in captions files ────────────────────────────────────────────────────────────
 
 
 def listed(
@@ -546,7 +546,7 @@ def test_captions_are_unicode_whatever_the_json_escapes(tmp_path: Path) -> None:
     assert captions_of(item) == ("half a letter: \ufffd\ufffd\ufffd", "a whole one: \U0001f3e0")
 
 
-# ── what a library calls a file ───────────────────────────────────────────────────────────
+# ── the URIs of files ─────────────────────────────────────────────────────────────────────
 
 
 def test_files_inside_the_library_have_relative_names(tmp_path: Path) -> None:

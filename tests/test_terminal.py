@@ -55,7 +55,7 @@ def kitty_picture(text: str) -> Picture:
     return Image.open(io.BytesIO(base64.b64decode("".join(payload for _, payload in parts))))
 
 
-# ── which protocol ────────────────────────────────────────────────────────────────────────
+# ── the protocol ──────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_terminal_that_does_not_know_its_size_is_80_wide(monkeypatch: pytest.M
     assert columns() == 80
 
 
-# ── what is sent ──────────────────────────────────────────────────────────────────────────
+# ── the text that is sent ─────────────────────────────────────────────────────────────────
 
 
 def test_half_blocks_hold_two_pixels_each() -> None:

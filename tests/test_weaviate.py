@@ -254,7 +254,7 @@ def test_threads_share_a_store(store: WeaviateStore) -> None:
     assert store.count() == len({image.id for image in store.iterate()}) == 60
 
 
-# ── what a network does ───────────────────────────────────────────────────────────────────
+# ── faults of the network ─────────────────────────────────────────────────────────────────
 
 
 def test_a_server_that_is_down_is_named(weaviate: Server) -> None:

@@ -65,7 +65,7 @@ def refused(name: str) -> ModelError:
     return caught.value
 
 
-# ── by whose word ─────────────────────────────────────────────────────────────────────────
+# ── models that may be loaded ─────────────────────────────────────────────────────────────
 
 
 def test_a_library_with_the_users_own_model_needs_no_question(model: Path, drawings: Path) -> None:
