@@ -87,6 +87,22 @@ def test_a_family_that_is_not_here_says_how_to_fetch_it(tmp_path: Path) -> None:
         assert caught.value.hint.startswith(f"run `phosphene models fetch {facts}")
 
 
+def test_a_damaged_index_in_the_cache_is_taken_for_a_missing_one(
+    checkpoint: Checkpoint, own_home: Path
+) -> None:
+    snapshot = cache(own_home, FAMILIES["sd15"].repository, checkpoint("sd15"))
+    unet = snapshot / "unet" / "diffusion_pytorch_model"
+    shards = unet.with_suffix(".safetensors.index.fp16.json")
+    for content in ("{", "{}", '{"weight_map": {"conv_in.weight": "elsewhere.safetensors"}}'):
+        shards.write_text(content)
+        assert catalogue.find("sd15") is None
+    shards.write_text('{"weight_map": {"conv_in.weight": "diffusion_pytorch_model.safetensors"}}')
+    assert catalogue.find("sd15") == snapshot
+    for content in ("{", "[]", "{}", '{"vae": 3}'):
+        (snapshot / "model_index.json").write_text(content)
+        assert catalogue.find("sd15") is None
+
+
 def test_the_parts_beside_a_checkpoint_are_found(checkpoint: Checkpoint, own_home: Path) -> None:
     family = FAMILIES["sd15"]
     assert catalogue.beside(family) == catalogue.Beside()
@@ -161,6 +177,12 @@ def test_fetching_brings_a_checkpoint_that_is_found_and_is_whole(sd15: HubServer
     asked = len(sd15.downloaded())
     assert lines("models", "fetch", "sd15") == [fetched]
     assert len(sd15.downloaded()) == asked
+
+
+def test_what_is_here_is_fetched_without_the_hub(sd15: HubServer) -> None:
+    fetched = lines("models", "fetch", "sd15")
+    assert lines("--offline", "models", "fetch", "sd15") == fetched
+    assert "The network is not used" in run("--offline", "models", "fetch", "taesd").stderr
 
 
 def test_an_interrupted_fetch_goes_on(sd15: HubServer) -> None:

@@ -579,6 +579,15 @@ def test_the_list_of_models_says_which_are_on_this_machine(filled: Path) -> None
     assert found["flux1"]["commercial"] is False
 
 
+def test_a_wide_table_leaves_out_columns_in_a_narrow_terminal(filled: Path) -> None:
+    for columns, shown, hidden in ((60, "fits", "size, kind"), (78, "kind", "memory, steps")):
+        said = in_a_terminal("models", COLUMNS=str(columns))
+        table, _, note = said.partition("This terminal is too narrow for: ")
+        assert shown in table and note.startswith(hidden)
+        assert max(len(line) for line in table.splitlines() if "yes" in line) <= columns
+    assert "too narrow" not in in_a_terminal("models", COLUMNS="240")
+
+
 @pytest.mark.parametrize(
     ("text", "seen"),
     [("plain", "plain"), ("two\nlines", "two\\nlines"), ("\x1b[31m", "\\x1b[31m"), ("é雪", "é雪")],

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from phosphene.catalogue.offers import Part
-from phosphene.catalogue.snapshots import INDEX, LEFT_OUT
+from phosphene.catalogue.snapshots import INDEX, used_components
 from phosphene.errors import ModelError
 from phosphene.hub import RemoteFile, Repository, read
 
@@ -37,12 +37,11 @@ def chosen(repository: Repository, part: Part) -> list[RemoteFile]:
     if part.kind == "model":
         return list(_of_folder(repository, part.path))
     index = _named(repository, INDEX)
-    components = _components(repository, index)
-    folders = [name for name, kind in components.items() if _is_used(name, kind)]
+    folders = used_components(_read(repository, index))
     return [index, *(file for folder in folders for file in _of_folder(repository, folder))]
 
 
-def _components(repository: Repository, index: RemoteFile) -> dict[str, Any]:
+def _read(repository: Repository, index: RemoteFile) -> dict[str, Any]:
     try:
         found = json.loads(read(repository, index))
     except ValueError:
@@ -50,11 +49,6 @@ def _components(repository: Repository, index: RemoteFile) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ModelError(f"The `{INDEX}` of `{repository.name}` is not a JSON object.")
     return found
-
-
-def _is_used(name: str, kind: Any) -> bool:
-    """Whether an entry of an index, such as `["diffusers", "AutoencoderKL"]`, is a component to load."""
-    return isinstance(kind, list) and bool(kind) and bool(kind[0]) and name not in LEFT_OUT
 
 
 def _named(repository: Repository, path: str) -> RemoteFile:

@@ -39,6 +39,17 @@ class Order:
         return sum(file.size for repository, file in self.files if _here(repository, file) is None)
 
 
+def here(offer: Offer) -> Path | None:
+    """The place of an offer's first part, if all parts are here. From now on they count as fetched."""
+    places = [place(part) for part in offer.parts]
+    found = [path for path in places if path is not None]
+    if len(found) < len(places):
+        return None
+    files = [file for path in found for file in ([path] if path.is_file() else path.rglob("*"))]
+    registrations.remember(offer.name, [file for file in files if file.is_file()], [])
+    return found[0]
+
+
 def order(offer: Offer) -> Order:
     """Ask the hub for the files of an offer.
 

@@ -3,18 +3,20 @@
 The cache belongs to all programs that use the hub, so a checkpoint that another one downloaded is found, too.
 """
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from phosphene.catalogue.offers import Part
+from phosphene.embedding.plain import settings
+from phosphene.errors import ModelError
 from phosphene.generators.diffusers.families import Family
 from phosphene.hub import cached
 
 INDEX = "model_index.json"
 # A classifier that blackens pictures. Folders of Stable Diffusion have it, and single files do not.
 LEFT_OUT = ("safety_checker",)
-MAX_INDEX = 16 << 20  # bytes of a JSON file that names the shards of a component
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,17 @@ def pipeline(repository: str, revision: str = "main") -> Path | None:
     index = cached(repository, INDEX, revision)
     if index is None:
         return None
-    components = json.loads(index.read_bytes())
-    names = [name for name, kind in components.items() if isinstance(kind, list) and kind[0]]
-    folders = [index.parent / name for name in names if name not in LEFT_OUT]
-    return index.parent if all(map(_is_whole, folders)) else None
+    folders = [index.parent / name for name in used_components(_read(index))]
+    return index.parent if folders and all(map(_is_whole, folders)) else None
+
+
+def used_components(index: Mapping[str, Any]) -> list[str]:
+    """The components to load of an index with entries such as `"vae": ["diffusers", "AutoencoderKL"]`."""
+    return [
+        name
+        for name, kind in index.items()
+        if isinstance(kind, list) and kind and kind[0] and name not in LEFT_OUT
+    ]
 
 
 def place(part: Part) -> Path | None:
@@ -71,11 +80,21 @@ def _is_whole(folder: Path) -> bool:
         return False
     if not (folder / "config.json").is_file():  # a tokenizer or a scheduler
         return True
-    shards = [shard for index in folder.glob("*.safetensors.index.json") for shard in _shards(index)]
-    return all((folder / shard).is_file() for shard in shards) and any(folder.glob("*.safetensors"))
+    indices = [_shards(index) for index in folder.glob("*.safetensors.index*.json")]
+    if indices:
+        return any(all((folder / shard).is_file() for shard in shards) for shards in indices)
+    return any(file.is_file() for file in folder.glob("*.safetensors"))  # not a link that leads nowhere
 
 
-def _shards(index: Path) -> set[str]:
-    with index.open("rb") as opened:
-        content = json.loads(opened.read(MAX_INDEX))
-    return set(content["weight_map"].values())
+def _shards(index: Path) -> list[str]:
+    """The files that an index names. One that cannot be read names a file that is never there."""
+    named = _read(index).get("weight_map")
+    return list(map(str, named.values())) if isinstance(named, dict) and named else ["unreadable"]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """A JSON object in the cache, or an empty one for a damaged file."""
+    try:
+        return settings(file)
+    except ModelError:
+        return {}

@@ -42,21 +42,22 @@ def fetch(settings: Settings, name: str, yes: bool) -> None:
 
 
 def _fetch_offer(settings: Settings, offer: "Offer", yes: bool) -> None:
-    from phosphene.catalogue.fetching import fetch, order
+    from phosphene.catalogue.fetching import fetch, here, order
 
-    output, ordered = settings.output, order(offer)
-    size = gigabytes(ordered.to_come)
-    output.note(f"{offer.title}, licence: {ordered.licence}. {size} to download")
-    if offer.commercial is False and not yes:
-        output.confirm(f"The licence of {offer.title} does not allow commercial use. Go on?")
-    with output.fetching(f"fetching {offer.name}", ordered.to_come) as count:
-        place = fetch(ordered, count)
+    output, licence, place = settings.output, offer.licence, here(offer)
+    if place is None:
+        ordered = order(offer)
+        licence, size = ordered.licence, gigabytes(ordered.to_come)
+        output.note(f"{offer.title}, licence: {licence}. {size} to download")
+        if offer.commercial is False and not yes:
+            output.confirm(f"The licence of {offer.title} does not allow commercial use. Go on?")
+        with output.fetching(f"fetching {offer.name}", ordered.to_come) as count:
+            place = fetch(ordered, count)
     record = {
         "name": offer.name,
         "path": str(place),
-        "licence": ordered.licence,
+        "licence": licence or None,
         "commercial": offer.commercial,
-        "size_on_disk": ordered.size,
     }
     output.summary(f"{offer.name} is on this machine: {place}", record)
 

@@ -18,12 +18,12 @@ def yes_or_no(value: bool) -> str:
 
 COLUMNS = (
     Column("name", "name"),
-    Column("kind", "kind"),
     Column("here", "here", yes_or_no),
     Column("commercial", "commercial", yes_or_no),
-    Column("fits", "fits", yes_or_no),
+    Column("fits", "fits", yes_or_no, optional=True),
     Column("lane", "lane", optional=True),
     Column("size_on_disk", "size", gigabytes, optional=True),
+    Column("kind", "kind", optional=True),
     Column("size_in_memory", "memory", gigabytes, optional=True),
     Column("steps", "steps", optional=True),
     Column("licence", "licence", optional=True),
