@@ -93,8 +93,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
     @cache
     def built(name: str) -> Path:
         from tiny_checkpoints import BUILDERS  # imports torch and diffusers
+        from tiny_word_checkpoints import WORD_BUILDERS
 
-        return BUILDERS[name](tmp_path_factory.mktemp("checkpoints") / name)
+        return (BUILDERS | WORD_BUILDERS)[name](tmp_path_factory.mktemp("checkpoints") / name)
 
     return built
 

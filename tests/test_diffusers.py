@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from PIL import Image as pillow
 from PIL.Image import Image as Picture
 
 import phosphene
 from phosphene.embedding import ImageEncoder
-from phosphene.generation import Generator, Mode, Request, Step
+from phosphene.generation import Mode, Request, Step
 from phosphene.generators.diffusers import conditioning
 from phosphene.generators.diffusers.families import FAMILIES
 from phosphene.generators.diffusers.generator import DiffusersGenerator
@@ -25,16 +24,19 @@ from tiny_checkpoints import MEAN, SIDE, STD, tiny_vae
 from tiny_families import (
     ADAPTERS,
     Folder,
+    a_request,
+    apart,
     bare,
     clip_folder,
     clip_vision,
     generator,
     open_clip,
     picture,
+    pixels,
     references,
 )
 
-BY_VECTORS = ("sd15", "sdxl", "kandinsky22", "unclip", "flux1")
+BY_VECTORS = ("sd15", "sdxl", "kandinsky22", "unclip", "flux1", "lcm")
 EVERY_MODE = [(family, mode) for family in BY_VECTORS for mode in sorted(FAMILIES[family].pipelines)]
 Open = Callable[..., DiffusersGenerator]
 
@@ -61,32 +63,6 @@ def made(opened: Open, family: str) -> DiffusersGenerator:
 def request_of(made: DiffusersGenerator) -> Request:
     """A request with three neighbours."""
     return a_request(made)
-
-
-def a_request(made: DiffusersGenerator, mode: Mode = "text-to-image", **changes: Any) -> Request:
-    assert made.image_encoder is not None
-    mask = pillow.new("L", (SIDE, SIDE), 0)
-    mask.paste(255, (9, 9, 40, 64))
-    request = Request(
-        seed=1,
-        prompt="a dog on a beach at night",
-        negative_prompt="rain" if made.capabilities.negative_prompt else "",
-        space=made.capabilities.space,
-        references=references(made.image_encoder, 3),
-        init=None if mode == "text-to-image" else picture(9),
-        mask=mask if mode == "inpainting" else None,
-        num_inference_steps=3,
-    )
-    return replace(request, **changes)
-
-
-def pixels(made: Generator, *requests: Request) -> list[NDArray[np.int16]]:
-    return [np.asarray(each.picture(), dtype=np.int16) for each in made.generate(requests)]
-
-
-def apart(first: Any, second: Any) -> int:
-    """The largest difference of two pictures, in grey levels."""
-    return int(np.abs(np.asarray(first, dtype=np.int16) - np.asarray(second, dtype=np.int16)).max())
 
 
 class TestConformance(GeneratorTests):

@@ -1,17 +1,19 @@
 """Generators of the tiny checkpoints, as tests open them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as pillow
 from PIL.Image import Image as Picture
 
 from phosphene.embedding import Embedder, ImageEncoder, open_embedder
-from phosphene.generation import Reference
+from phosphene.generation import Generator, Mode, Reference, Request
 from phosphene.generators.diffusers.families import FAMILIES
 from phosphene.generators.diffusers.generator import DiffusersGenerator
 from phosphene.generators.diffusers.loading import load
@@ -19,7 +21,12 @@ from phosphene.records import Space
 from tiny_checkpoints import DIMENSION, SIDE
 
 Folder = Callable[[str], Path]  # what the fixture `checkpoint` is
-ADAPTERS = {"sd15": "ip_adapter_sd15", "sdxl": "ip_adapter_sdxl", "flux1": "ip_adapter_flux1"}
+ADAPTERS = {
+    "sd15": "ip_adapter_sd15",
+    "lcm": "ip_adapter_sd15",
+    "sdxl": "ip_adapter_sdxl",
+    "flux1": "ip_adapter_flux1",
+}
 
 
 @cache
@@ -59,11 +66,18 @@ def references(encoder: ImageEncoder, count: int) -> tuple[Reference, ...]:
     )
 
 
+def folder_of(folders: Folder, family: str) -> Path:
+    """The tiny checkpoint of a family."""
+    return folders(family.replace("-", "_"))
+
+
 def bare(folders: Folder, family: str, *, adapter: bool = True) -> Any:
     """The pipeline of a family as a user of diffusers loads it, with its adapter and image encoder."""
     diffusers: Any = import_module("diffusers")
     class_name = FAMILIES[family].pipelines["text-to-image"]
-    pipeline = getattr(diffusers, class_name).from_pretrained(folders(family), local_files_only=True)
+    pipeline = getattr(diffusers, class_name).from_pretrained(
+        folders(family.replace("-", "_")), local_files_only=True
+    )
     if adapter and family in ADAPTERS:
         file = folders(ADAPTERS[family])
         flux = "image_encoder_pretrained_model_name_or_path"
@@ -82,6 +96,45 @@ def generator(folders: Folder, family: str, *, adapter: bool = True) -> Diffuser
     """The generator of a tiny checkpoint, for a library with its vectors. It makes 4 pictures at once."""
     file = folders(ADAPTERS[family]) if adapter and family in ADAPTERS else None
     loaded = load(
-        folders(family), space=library_space(family), family=FAMILIES[family], device="cpu", adapter=file
+        folders(family.replace("-", "_")),
+        space=library_space(family),
+        family=FAMILIES[family],
+        device="cpu",
+        adapter=file,
     )
     return DiffusersGenerator(loaded, batch_size=4)
+
+
+def a_request(made: DiffusersGenerator, mode: Mode = "text-to-image", **changes: Any) -> Request:
+    """A request with three neighbours, and what its mode needs."""
+    mask = pillow.new("L", (SIDE, SIDE), 0)
+    mask.paste(255, (9, 9, 40, 64))
+    request = Request(
+        seed=1,
+        prompt="a dog on a beach at night",
+        negative_prompt="rain" if made.capabilities.negative_prompt else "",
+        space=made.capabilities.space,
+        references=near(made),
+        init=None if mode == "text-to-image" else picture(9),
+        mask=mask if mode == "inpainting" else None,
+        num_inference_steps=3,
+    )
+    return replace(request, **changes)
+
+
+def near(made: DiffusersGenerator) -> tuple[Reference, ...]:
+    """Three neighbours, if the generator reads their vectors or their pictures."""
+    if "pictures" in made.capabilities.reads:
+        any_vector = np.ones(8, dtype=np.float32)
+        return tuple(Reference(f"n{seed}", any_vector, picture=partial(_picture, seed)) for seed in range(3))
+    return references(made.image_encoder, 3) if made.image_encoder else ()
+
+
+def pixels(made: Generator, *requests: Request) -> list[NDArray[np.int16]]:
+    """The pictures of requests."""
+    return [np.asarray(each.picture(), dtype=np.int16) for each in made.generate(requests)]
+
+
+def apart(first: Any, second: Any) -> int:
+    """The largest difference of two pictures, in grey levels."""
+    return int(np.abs(np.asarray(first, dtype=np.int16) - np.asarray(second, dtype=np.int16)).max())

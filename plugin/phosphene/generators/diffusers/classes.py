@@ -45,12 +45,14 @@ NORMALIZER = "diffusers.pipelines.stable_diffusion.stable_unclip_image_normalize
 CLIP_TEXT, CLIP_VISION = ("text_model.",), ("vision_model.",)
 CURRENT: Mapping[str, ComponentClass] = {
     **_all("diffusers", "network", "UNet2DConditionModel", "FluxTransformer2DModel"),
+    **_all("diffusers", "network", "Flux2Transformer2DModel", "SD3Transformer2DModel"),
+    **_all("diffusers", "network", "ZImageTransformer2DModel", "AutoencoderKLFlux2"),
     **_all("diffusers", "network", "AutoencoderKL", "AutoencoderTiny", "VQModel"),
     **_all(NORMALIZER, "network", "StableUnCLIPImageNormalizer"),
     **_all("transformers", "network", "CLIPTextModel", "CLIPTextModelWithProjection", prefixes=CLIP_TEXT),
     **_all("transformers", "network", "CLIPVisionModelWithProjection", prefixes=CLIP_VISION),
-    **_all("transformers", "network", "T5EncoderModel"),
-    **_all("transformers", "tokenizer", "CLIPTokenizer", "T5Tokenizer"),
+    **_all("transformers", "network", "T5EncoderModel", "Qwen3Model", "Qwen3ForCausalLM"),
+    **_all("transformers", "tokenizer", "CLIPTokenizer", "T5Tokenizer", "Qwen2Tokenizer"),
     **_all("transformers", "processor", "CLIPImageProcessor"),
     **_all("diffusers", "scheduler", "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LCMScheduler"),
     **_all("diffusers", "scheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler"),
@@ -61,6 +63,7 @@ CURRENT: Mapping[str, ComponentClass] = {
 FORMER_NAMES: Mapping[str, str] = {
     "CLIPFeatureExtractor": "CLIPImageProcessor",
     "CLIPTokenizerFast": "CLIPTokenizer",
+    "Qwen2TokenizerFast": "Qwen2Tokenizer",
     "T5TokenizerFast": "T5Tokenizer",
 }
 CLASSES: Mapping[str, ComponentClass] = {

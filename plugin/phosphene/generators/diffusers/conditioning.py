@@ -1,7 +1,7 @@
-"""How each family takes the vectors of references: one function per way.
+"""How each family takes references: one function per way.
 
-All of these models read the raw output of their image encoder, so a reference counts as its unit vector
-times its norm. References of weight 0 are left out.
+All models that take vectors read the raw output of their image encoder, so a reference counts as its unit
+vector times its norm. References of weight 0 are left out.
 """
 
 from collections.abc import Callable, Mapping, MutableMapping
@@ -21,6 +21,7 @@ from phosphene.generators.diffusers.families import Conditioning
 from phosphene.generators.diffusers.image_encoder import ClipImageEncoder
 from phosphene.vectors import Vectors
 
+LARGEST_PICTURE = 1024  # pixels of the longer side; pipelines make larger ones smaller
 MEAN_COLOUR = (123, 117, 104)  # that CLIP subtracts from its pixels, rounded
 # From the checkpoint, a pipeline, a completed request and the number of rows to arguments of the pipeline.
 Conditioner = Callable[[Checkpoint, Any, Request, int], dict[str, Any]]
@@ -29,11 +30,9 @@ Conditioner = Callable[[Checkpoint, Any, Request, int], dict[str, Any]]
 def arguments(checkpoint: Checkpoint, pipeline: Any, request: Request, rows: int) -> dict[str, Any]:
     """The arguments by which a pipeline follows the references of a request."""
     way = checkpoint.family.conditioning
-    return (
-        CONDITIONS[way](checkpoint, pipeline, request, rows)
-        if way and checkpoint.reads >= {"vectors"}
-        else {}
-    )
+    if way is None or not checkpoint.reads & {"vectors", "pictures"}:
+        return {}
+    return CONDITIONS[way](checkpoint, pipeline, request, rows)
 
 
 def ip_adapter(checkpoint: Checkpoint, pipeline: Any, request: Request, rows: int) -> dict[str, Any]:
@@ -89,6 +88,15 @@ def noised_image_embeds(checkpoint: Checkpoint, pipeline: Any, request: Request,
     kept = pipeline.image_noising_scheduler.alphas_cumprod.sqrt()  # at each noise level
     level = min(int((kept > closeness).sum()), len(kept) - 1)
     return {"image_embeds": mean(checkpoint, used).expand(rows, -1), "noise_level": level}
+
+
+def pictures(checkpoint: Checkpoint, pipeline: Any, request: Request, rows: int) -> dict[str, Any]:
+    """A list of pictures, for a model that reads them itself. Those that are gone are left out."""
+    if request.lane not in (None, "pictures"):
+        return {}
+    used = (reference for reference in request.references if reference.weight > 0)
+    opened = [picture for reference in used if (picture := reference.picture(LARGEST_PICTURE)) is not None]
+    return {"image": opened} if opened else {}
 
 
 def everywhere(checkpoint: Checkpoint, request: Request, count: int) -> Tensor:
@@ -148,4 +156,5 @@ CONDITIONS: Mapping[Conditioning, Conditioner] = {
     "flux_ip_adapter": flux_ip_adapter,
     "image_embeds": image_embeds,
     "noised_image_embeds": noised_image_embeds,
+    "pictures": pictures,
 }

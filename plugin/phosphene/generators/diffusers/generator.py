@@ -58,6 +58,9 @@ class DiffusersGenerator:
     def generate(self, requests: Sequence[Request], *, on_step: OnStep | None = None) -> Iterator[Generated]:
         """Make one picture per request, see `Generator.generate`."""
         complete = [completed(request, self.capabilities) for request in requests]
+        for request in complete:
+            for text in (request.prompt, request.negative_prompt):
+                prompts.check(self.checkpoint, text)
         done = 0
         for batch in batches(complete, self.batch_size):
             part = (done / len(complete), len(batch) / len(complete))
@@ -105,6 +108,7 @@ class DiffusersGenerator:
             **{name: repeated(value, rows) for name, value in words.items()},
             **conditioning.arguments(self.checkpoint, pipeline, request, rows),
             **init_images(request, rows),
+            **self.checkpoint.family.arguments,
             "num_inference_steps": steps,
             "generator": [torch.Generator().manual_seed(seed) for seed in batch.seeds],
             "output_type": "latent",
@@ -131,9 +135,11 @@ class DiffusersGenerator:
         return self._pictures(request, latents[None])[0]
 
 
-def repeated(value: Tensor, rows: int) -> Tensor:
-    """One row (1, …) as many."""
-    return value.expand(rows, *value.shape[1:])
+def repeated(value: Tensor | str | int, rows: int) -> Any:
+    """One row of embeddings (1, …) as many, or a text as a list of them. A number stays as it is."""
+    if isinstance(value, Tensor):
+        return value.expand(rows, *value.shape[1:])
+    return [value] * rows if isinstance(value, str) else value
 
 
 def init_images(request: Request, rows: int) -> Mapping[str, Any]:

@@ -31,7 +31,18 @@ def unpacked(pipeline: Any, latents: Tensor, size: Size) -> Tensor:
     if latents.ndim == 4:
         return latents
     width, height = size
+    if hasattr(pipeline, "_unpatchify_latents"):
+        return _unpatchified(pipeline, latents, width // 16)
     whole: Tensor = pipeline._unpack_latents(latents, height, width, pipeline.vae_scale_factor)
+    return whole
+
+
+def _unpatchified(pipeline: Any, latents: Tensor, columns: int) -> Tensor:
+    """The latents of Flux 2: patches of 2 × 2 in rows, which its VAE has normalised."""
+    patches = latents.view(len(latents), -1, columns, latents.shape[-1]).permute(0, 3, 1, 2)
+    norm, epsilon = pipeline.vae.bn, pipeline.vae.config.batch_norm_eps
+    mean, variance = (each.view(1, -1, 1, 1).to(latents) for each in (norm.running_mean, norm.running_var))
+    whole: Tensor = pipeline._unpatchify_latents(patches * (variance + epsilon).sqrt() + mean)
     return whole
 
 
@@ -49,7 +60,7 @@ def _by_vae(vae: Any, latents: Tensor) -> Tensor:
 
 
 def _unscaled(latents: Tensor, config: Any) -> Tensor:
-    factor, shift = float(config.scaling_factor), float(config.get("shift_factor") or 0)
+    factor, shift = float(config.get("scaling_factor") or 1), float(config.get("shift_factor") or 0)
     if config.get("latents_mean") is None or config.get("latents_std") is None:
         return latents / factor + shift
     mean, std = (

@@ -11,11 +11,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from phosphene.errors import GenerationError
 from phosphene.generators.diffusers.checkpoint import Checkpoint
 from phosphene.generators.diffusers.families import PromptEncoding
 from phosphene.generators.diffusers.prompt_weights import fragments
 
 CHUNK = 75  # tokens
+NATIVE_DEFAULT = 256  # tokens that every pipeline reads unless it is told to read more
+TEMPLATE = 32  # tokens that the template of a chat adds
+# How Qwen 3 writes a chat. A checkpoint's own template is a program, so it is never run.
+CHAT_TEMPLATE = (
+    "{% for each in messages %}<|im_start|>{{ each.role }}\n{{ each.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n"
+    "{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
+)
 T5_CONTEXT = 512  # the tokens that a prompt of Flux is filled up to
 BACKTRACK = 20  # a chunk ends at a comma if there is one among so many of its last tokens
 Token = tuple[int, float]  # its number and its weight
@@ -69,7 +78,8 @@ def count_tokens(checkpoint: Checkpoint, prompt: str) -> TokenCount | None:
     if way == "clip":
         found = chunks(clip_encoders(checkpoint)[0].tokenizer, prompt)
         return TokenCount(sum(map(len, found)), len(found))
-    tokenizer = checkpoint.components.get("tokenizer_2") or checkpoint.components["tokenizer"]
+    parts = checkpoint.components
+    tokenizer = next(one for each in ("_3", "_2", "") if (one := parts.get(f"tokenizer{each}")))
     return TokenCount(len(tokenizer(prompt, add_special_tokens=False, verbose=False).input_ids), 1)
 
 
@@ -148,6 +158,36 @@ def tokens_of(tokenizer: Any, prompt: str) -> list[Token]:
     ]
 
 
+def native(checkpoint: Checkpoint, prompt: str, negative_prompt: str) -> dict[str, Any]:
+    """The words themselves, for a pipeline that reads whole paragraphs."""
+    negative = {"negative_prompt": negative_prompt} if checkpoint.family.negative_prompt else {}
+    longest = max(_native_tokens(checkpoint, text) for text in (prompt, negative_prompt))
+    limit = {"max_sequence_length": checkpoint.family.context} if longest > NATIVE_DEFAULT else {}
+    return {"prompt": prompt, **negative, **limit}
+
+
+def chat(checkpoint: Checkpoint, prompt: str, negative_prompt: str) -> dict[str, Any]:
+    """The words themselves, for a pipeline that makes a message of them."""
+    checkpoint.components["tokenizer"].chat_template = CHAT_TEMPLATE
+    return native(checkpoint, prompt, negative_prompt)
+
+
+def check(checkpoint: Checkpoint, prompt: str) -> None:
+    """Raise GenerationError for a prompt of which a pipeline would cut a part off."""
+    context = checkpoint.family.context
+    if context is not None and (tokens := _native_tokens(checkpoint, prompt)) > context:
+        raise GenerationError(
+            f"The prompt has {tokens} tokens, but `{checkpoint.family.name}` reads at most {context}.",
+            hint="shorten it, or use a family without such a limit, for example `sdxl`",
+        )
+
+
+def _native_tokens(checkpoint: Checkpoint, prompt: str) -> int:
+    """The tokens of a prompt, with as many as a template may put round it."""
+    counted = count_tokens(checkpoint, prompt)
+    return TEMPLATE + (counted.tokens if counted else 0)
+
+
 def nothing(checkpoint: Checkpoint, prompt: str, negative_prompt: str) -> dict[str, Any]:
     """No arguments, for a family that reads no words."""
     return {}
@@ -156,5 +196,7 @@ def nothing(checkpoint: Checkpoint, prompt: str, negative_prompt: str) -> dict[s
 ENCODINGS: Mapping[PromptEncoding, Callable[[Checkpoint, str, str], dict[str, Any]]] = {
     "clip": clip,
     "clip_pooled": t5_and_clip,
+    "native": native,
+    "chat": chat,
     "none": nothing,
 }
