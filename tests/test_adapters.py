@@ -1,14 +1,16 @@
 """IP-Adapters: found beside a checkpoint or named, whole or refused, and the encoder that goes with them."""
 
 import shutil
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from checkpoint_files import OTHER, SPACE, BuildCheckpoint, changed, loaded, weights_of
+from checkpoint_files import OTHER, SPACE, BuildCheckpoint, changed, loaded, same_weights, weights_of
 from phosphene.errors import ModelError
 from phosphene.generators.diffusers.adapters import read_adapter
 from tiny_families import picture
@@ -90,6 +92,21 @@ def test_an_encoder_of_another_dimension_is_not_taken(adapter: Path, checkpoint:
     other.save_pretrained(adapter.parent / "image_encoder")
 
     assert loaded(checkpoint("sd15"), adapter=adapter).image_encoder is None
+
+
+def test_a_taesd_beside_the_checkpoint_is_loaded(copied: BuildCheckpoint) -> None:
+    diffusers: Any = import_module("diffusers")
+    folder = copied("sd15")
+    assert loaded(folder).tiny_vae is None
+
+    tiny = diffusers.AutoencoderTiny(encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4)
+    tiny.save_pretrained(folder / "taesd")
+    found = loaded(folder).tiny_vae
+    assert found is not None and same_weights(found, tiny)
+
+    changed(weights_of(folder / "taesd"), lambda weights: weights.pop("decoder.layers.0.weight"))
+    with pytest.raises(ModelError, match=r"not whole: tiny_vae \(missing: decoder\.layers\.0\.weight"):
+        loaded(folder)
 
 
 def test_missing_weights_of_an_adapter_are_named(adapter: Path, checkpoint: BuildCheckpoint) -> None:

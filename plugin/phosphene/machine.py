@@ -10,6 +10,7 @@ from pathlib import Path
 CGROUP = Path("/sys/fs/cgroup")
 LIMITS = ("memory.max", "memory/memory.limit_in_bytes")  # of a container: in version 2 and 1 of cgroups
 MIB = 1 << 20
+ROOM = 2 << 30  # bytes that a picture and the libraries need besides the weights of a model
 PATIENCE = 10.0  # seconds for nvidia-smi, which takes one or two
 
 

@@ -16,16 +16,15 @@ from phosphene.embedding.weights import KnownModel
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.lanes import LaneChoice
 from phosphene.generation.requests import Mode
-from phosphene.generators.diffusers.families import FAMILIES, GIB, VIT_BIGG, VIT_H, VIT_L, Family
+from phosphene.generators.diffusers.families import FAMILIES, VIT_BIGG, VIT_H, VIT_L, Family
 from phosphene.landscape import DIFFUSION_FOLDER
-from phosphene.machine import gpu_memory, main_memory
+from phosphene.machine import ROOM, gpu_memory, main_memory
 from phosphene.plugins import installed
 from phosphene.recipes.bounds import Lane
 from phosphene.records import Space
 
 FLOAT32, FLOAT16 = 4, 2  # bytes of a weight: on CPUs, and on GPUs
 ENCODERS = {VIT_H: 0.63, VIT_L: 0.30, VIT_BIGG: 1.84}  # billions of parameters of their image towers
-ROOM = 2 * GIB  # that a picture and the libraries need besides the weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

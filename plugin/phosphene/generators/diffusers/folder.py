@@ -46,6 +46,11 @@ class SavedCheckpoint:
         return sum(each.header.parameters for each in self.components.values() if each.header)
 
     @property
+    def largest(self) -> int:
+        """How many of them the largest network has."""
+        return max(each.header.parameters for each in self.components.values() if each.header)
+
+    @property
     def size(self) -> int:
         """Bytes of the weights on disk."""
         files = {file for each in self.components.values() if each.header for file in each.header.files}

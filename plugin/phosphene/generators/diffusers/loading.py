@@ -25,6 +25,8 @@ from phosphene.generators.diffusers.families import Family
 from phosphene.generators.diffusers.folder import SavedCheckpoint, open_folder, pipeline_class
 from phosphene.generators.diffusers.identity import contents, digest, file_sums
 from phosphene.generators.diffusers.lora import Lora, ReadLora, load_loras, read_lora
+from phosphene.generators.diffusers.pipelines import build
+from phosphene.generators.diffusers.placement import Placement, place
 from phosphene.generators.diffusers.precision import pick_dtype
 from phosphene.generators.diffusers.single_file import open_single_file
 from phosphene.generators.diffusers.spaces import dimension_read, image_encoder, space_read
@@ -37,18 +39,19 @@ IMAGE_ENCODER = "image_encoder"
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
-    """The device and the precision in which modules are loaded."""
+class Target:
+    """Where modules are loaded to: the device, the precision, and whether they wait in main memory."""
 
     device: "torch.device"
     dtype: "torch.dtype"
+    placement: Placement
 
     def load(self, component: Component) -> Any:
-        """Load a component that is whole."""
+        """Load a component that is whole, to the device."""
         with quiet():
-            return self.place(parts.load(component, self.dtype))
+            return self.move(parts.load(component, self.dtype))
 
-    def place(self, module: Any) -> Any:
+    def move(self, module: Any) -> Any:
         """The module on the device. Tokenizers and schedulers stay what they are."""
         return module.to(self.device) if hasattr(module, "parameters") else module
 
@@ -78,12 +81,8 @@ def load(
     beside = Companions() if bare else find_companions(place, saved.family, adapter)
     networks = _checked(saved, beside)
     read_loras = [read_lora(lora) for lora in loras if lora.weight]
-    target = _target(device)
-    with quiet():
-        loaded = {name: target.place(each) for name, each in saved.load(target.dtype).items()}
-        if beside.adapter:
-            load_adapter(beside.adapter, _denoiser(loaded))
-        load_loras(read_loras, loaded, saved.family)
+    target = _target(saved, device)
+    loaded = _loaded(saved, beside, read_loras, target)
     encoder = _encoder(saved, beside, loaded, space, target)
     dimension = dimension_read(saved.family, networks, beside.adapter)
     read = space_read(saved.family, dimension, encoder, space)
@@ -137,9 +136,27 @@ def _checked(saved: SavedCheckpoint, beside: Companions) -> Mapping[str, Any]:
     return networks
 
 
-def _target(device: str) -> _Target:
+def _target(saved: SavedCheckpoint, device: str) -> Target:
+    """Where a checkpoint is loaded to. Raises ModelError if it does not fit into memory."""
     chosen = pick_device(device)
-    return _Target(chosen, pick_dtype(chosen))
+    dtype = pick_dtype(chosen)
+    return Target(chosen, dtype, place(saved, chosen, dtype))
+
+
+def _loaded(
+    saved: SavedCheckpoint, beside: Companions, loras: Sequence[ReadLora], target: Target
+) -> dict[str, Any]:
+    """The components with their adapter and their LoRAs."""
+    with quiet():
+        loaded = saved.load(target.dtype)
+        if beside.adapter:
+            load_adapter(beside.adapter, _denoiser(loaded))
+        load_loras(loras, loaded, saved.family)
+        if target.placement == "offloaded":
+            pipeline = build(saved.family.pipelines["text-to-image"], loaded)
+            pipeline.enable_model_cpu_offload(device=target.device)
+            return loaded
+        return {name: target.move(each) for name, each in loaded.items()}
 
 
 def _denoiser(networks: Mapping[str, Any]) -> Any:
@@ -147,7 +164,7 @@ def _denoiser(networks: Mapping[str, Any]) -> Any:
 
 
 def _encoder(
-    saved: SavedCheckpoint, beside: Companions, loaded: Mapping[str, Any], space: Space, target: _Target
+    saved: SavedCheckpoint, beside: Companions, loaded: Mapping[str, Any], space: Space, target: Target
 ) -> ImageEncoder | None:
     """The image encoder of a family. One that is a component of the checkpoint is loaded already."""
     found = saved.components.get(IMAGE_ENCODER) or beside.image_encoder

@@ -14,8 +14,8 @@ from phosphene import extras
 from phosphene.config import expanded
 from phosphene.errors import ModelError
 from phosphene.generators.diffusers.families import Family
-from phosphene.generators.diffusers.folder import pipeline_class
 from phosphene.generators.diffusers.headers import Header, read_header, refuse_pickles, summary
+from phosphene.generators.diffusers.pipelines import build
 
 # The names of the two matrices, as diffusers has them today, as kohya has them, and as diffusers had them.
 HALVES = ((".lora_A.", ".lora_B."), (".lora_down.", ".lora_up."), (".down.", ".up."))
@@ -76,7 +76,7 @@ def load_loras(loras: Sequence[ReadLora], components: Mapping[str, Any], family:
     if not loras:
         return
     extras.require("peft")
-    pipeline = _pipeline(components, family)
+    pipeline = build(family.pipelines["text-to-image"], components)  # it knows how LoRAs are named
     for place, each in enumerate(loras):
         _load(each, pipeline, f"lora{place}")
     names = [f"lora{place}" for place in range(len(loras))]
@@ -102,14 +102,6 @@ def _unfit(read: ReadLora, reason: str) -> ModelError:
         f"The LoRA `{read.lora.path}` does not fit the checkpoint: {reason}.",
         hint="use a LoRA that was trained for the checkpoint's family",
     )
-
-
-def _pipeline(components: Mapping[str, Any], family: Family) -> Any:
-    """A pipeline around the components, which knows how LoRAs are named."""
-    made = pipeline_class(family)
-    modules = {name: components.get(name) for name in made._get_signature_keys(made)[0]}
-    more = {"requires_safety_checker": False} if "safety_checker" in modules else {}
-    return made(**modules, **more)
 
 
 def _layers(network: Any, name: str) -> int:

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -23,18 +24,20 @@ class Pipelines:
     def pipeline(self, mode: Mode) -> Any:
         """The pipeline of a mode that the family has."""
         if mode not in self._built:
-            self._built[mode] = self._build(self.checkpoint.family.pipelines[mode])
+            self._built[mode] = build(self.checkpoint.family.pipelines[mode], self.checkpoint.components)
         return self._built[mode]
 
-    def _build(self, class_name: str) -> Any:
-        cls: Any = getattr(import_module("diffusers"), class_name)
-        taken = inspect.signature(cls.__init__).parameters
-        modules = {name: self.checkpoint.components.get(name) for name in cls._get_signature_keys(cls)[0]}
-        if "requires_safety_checker" in taken:  # would print a warning where there is none
-            modules["requires_safety_checker"] = modules.get("safety_checker") is not None
-        pipeline = cls(**modules)
-        pipeline.set_progress_bar_config(disable=True)
-        return pipeline
+
+def build(class_name: str, components: Mapping[str, Any]) -> Any:
+    """A pipeline of diffusers around the components of a checkpoint."""
+    cls: Any = getattr(import_module("diffusers"), class_name)
+    taken = inspect.signature(cls.__init__).parameters
+    modules = {name: components.get(name) for name in cls._get_signature_keys(cls)[0]}
+    if "requires_safety_checker" in taken:  # would print a warning where there is none
+        modules["requires_safety_checker"] = modules.get("safety_checker") is not None
+    pipeline = cls(**modules)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
 
 
 def names_modules(record: logging.LogRecord) -> bool:
