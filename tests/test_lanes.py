@@ -187,7 +187,7 @@ def test_a_lane_can_be_forced(filled: Path, lane: Lane) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--generator", "mosaic", "--lane", "vectors"], "reads vectors of toy:4x4, but the library has"),
+        (["--generator", "mosaic", "--lane", "vectors"], "reads vectors of `toy:4x4`, and not those of the"),
         (["--generator", "mosaic", "--lane", "pictures"], "does not take a list of pictures"),
         (["--generator", "mosaic-alone", "--lane", "embedded"], "fetch what is missing: `phosphene models"),
         (["--generator", "stripes", "--lane", "start"], "the generator `toy/stripes` cannot start from"),

@@ -72,8 +72,7 @@ class LaneChoice:
         if "vectors" not in can.reads:
             return f"{name} does not read the vectors of neighbours"
         if lane == "vectors" and can.space != self.space:
-            read = can.space or can.model
-            return f"{name} reads vectors of {read}, but the library has vectors of {self.space}"
+            return f"{name} reads vectors of `{can.model or can.space}`, and not those of the library"
         if lane == "embedded" and (self.encoder is None or self.encoder != can.space):
             return f"the image encoder of {name} is not on this machine"
         return None

@@ -54,8 +54,8 @@ class NeighbourPictures:
 
         None if there is none.
         """
-        small = self.thumbnail(id) if side is not None and side <= THUMBNAIL else None
-        return small or self._opened(id) or self.thumbnail(id)
+        small = side is not None and side <= THUMBNAIL
+        return self.thumbnail(id) if small else self._opened(id) or self.thumbnail(id)
 
     def has_file(self, id: str) -> bool:
         """Whether `open` returns the picture in the file rather than the thumbnail."""

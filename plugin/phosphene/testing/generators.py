@@ -144,6 +144,14 @@ class GeneratorTests:
         with pytest.raises(GenerationError, match="at most"):
             list(generator.generate([request]))
 
+    def test_a_reference_of_weight_0_counts_as_left_out(self, generator: Generator) -> None:
+        request = request_for(generator)
+        for count in range(1, len(request.references)):
+            kept, others = request.references[:count], request.references[count:]
+            weightless = tuple(replace(reference, weight=0.0) for reference in others)
+            alone = _only(generator, replace(request, references=kept))
+            assert _apart(_only(generator, replace(request, references=kept + weightless)), alone) <= 1
+
     def test_defaults_fill_the_gaps_of_a_request(self, generator: Generator) -> None:
         whole = completed(request_for(generator, num_inference_steps=None), generator.capabilities)
         assert whole.size == generator.capabilities.size
