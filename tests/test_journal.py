@@ -91,6 +91,13 @@ def test_forgetting_an_image_forgets_all_its_files(journal: Journal) -> None:
     assert journal.failures()
 
 
+def test_a_table_of_somebody_else_keeps_no_vectors(journal: Journal) -> None:
+    with sqlite3.connect(journal.path) as database:
+        database.execute("CREATE TABLE pictures (key TEXT)")
+    journal.pictures.keep("a" * 64, "here", np.ones(2, dtype=np.float32))
+    assert journal.pictures.get("a" * 64, "here") is None
+
+
 @pytest.mark.parametrize("table", ["texts", "pictures"])
 def test_vectors_are_kept_by_name_and_space(journal: Journal, table: str) -> None:
     vectors, vector = getattr(journal, table), np.arange(5, dtype=np.float32)

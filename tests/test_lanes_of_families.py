@@ -87,6 +87,24 @@ def test_a_checkpoint_makes_pictures_from_any_library(
     assert again["identical"] and again["id"] == made["id"] and again["differences"] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "lane", "parents"),
+    [
+        ("kandinsky22", "embedded", 6),
+        ("unclip", "embedded", 6),
+        ("flux2_klein", "pictures", 4),
+        ("z_image", "start", 1),
+    ],
+)
+def test_a_family_takes_its_best_lane_and_replays(
+    filled: Path, checkpoint: Build, name: str, lane: str, parents: int
+) -> None:
+    made = generated(filled, checkpoint(name))
+    assert (made["lane"], len(made["parents"])) == (lane, parents)
+    [again] = lines("-L", filled, "replay", made["id"], "--generator", checkpoint(name))
+    assert again["identical"] and again["differences"] == []
+
+
 def test_each_lane_makes_another_picture(filled: Path, adapted: Path) -> None:
     lanes = ("embedded", "start", "words")
     files = {Path(generated(filled, adapted, "--lane", lane)["uri"]).read_bytes() for lane in lanes}

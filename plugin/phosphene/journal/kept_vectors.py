@@ -9,7 +9,6 @@ import numpy as np
 
 from phosphene.errors import PhospheneError
 from phosphene.journal.database import Database
-from phosphene.journal.sqlite import DamagedDatabase
 from phosphene.vectors import Vector
 
 MAX_TEXTS = 4096  # vectors that are kept; the oldest are deleted first
@@ -20,7 +19,7 @@ COLUMNS = "(number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, vector BLOB NO
 
 
 class KeptVectors:
-    """The vectors in one table. The work goes on if the database is damaged or cannot be written."""
+    """The vectors in one table. The work goes on if the table is damaged or cannot be written."""
 
     def __init__(self, database: Database, table: str, *, limit: int) -> None:
         self._database = database
@@ -34,7 +33,7 @@ class KeptVectors:
                 return None
             select = f"SELECT vector FROM {self._table} WHERE key = ?"
             rows = self._database.rows(select, (_key(name, space),))
-        except DamagedDatabase:
+        except PhospheneError:
             return None
         return _floats(rows[0][0]) if rows else None
 
