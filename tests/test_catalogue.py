@@ -316,7 +316,7 @@ def test_a_checkpoint_is_added_by_reference(dreamy: Path, checkpoint: Checkpoint
 def test_a_single_file_is_added_and_checked(checkpoint: Checkpoint, tmp_path: Path) -> None:
     file = single_file(checkpoint("sd15"), tmp_path / "dreams.safetensors")
     assert lines("models", "add", file)[0]["name"] == "dreams"
-    assert lines("models", "check", "dreams")[0]["size"] == [64, 64]
+    assert lines("models", "check", "dreams")[0]["width"] == 64
 
 
 def test_what_is_not_a_whole_checkpoint_is_not_added(dreamy: Path, tmp_path: Path) -> None:
@@ -340,12 +340,13 @@ def test_what_is_not_a_whole_checkpoint_is_not_added(dreamy: Path, tmp_path: Pat
 def test_a_check_makes_a_picture_and_says_what_it_costs(sd15: HubServer) -> None:
     run("models", "fetch", "sd15")
     found = lines("models", "check", "sd15")[0]
-    assert found["size"] == [64, 64]
+    assert (found["width"], found["height"]) == (64, 64)
     assert found["hashes"] == len(registrations.fetched()["sd15"])
     assert found["memory"] > 1_000_000
     assert min(found["seconds_loading"], found["seconds_a_step"], found["seconds_decoding"]) >= 0
     shown = run("models", "check", "sd15").stdout
-    assert "size\t64x64" in shown
+    assert "width\t64\nheight\t64\n" in shown
+    assert "GB" in shown
 
 
 def test_a_check_finds_what_was_damaged_since_the_fetch(sd15: HubServer) -> None:
@@ -373,7 +374,16 @@ def test_a_check_finds_what_has_changed_since_it_was_added(dreamy: Path) -> None
 @pytest.mark.parametrize("family", ["kandinsky22", "unclip"])
 def test_a_check_of_a_family_that_reads_vectors_gives_it_one(checkpoint: Checkpoint, family: str) -> None:
     run("models", "add", checkpoint(family), "--name", "mine")
-    assert lines("models", "check", "mine")[0]["size"] == [64, 64]
+    assert lines("models", "check", "mine")[0]["width"] == 64
+
+
+def test_an_embedding_model_is_checked_by_a_text_and_a_picture() -> None:
+    found = lines("models", "check", "landscape")[0]
+    assert (found["dimension"], found["space"].partition(":")[0]) == (256, "clip-256")
+    assert min(found["seconds_loading"], found["seconds_a_text"], found["seconds_a_picture"]) >= 0
+    missing = run("models", "check", "ViT-B-32-256/datacomp_s34b_b86k").stderr
+    assert "hint: run `phosphene models fetch ViT-B-32-256/datacomp_s34b_b86k`" in missing
+    assert "There is no generator `nonsense`" in run("models", "check", "nonsense").stderr
 
 
 def test_the_built_in_generator_can_be_checked_on_its_own_library_only() -> None:

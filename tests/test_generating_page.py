@@ -62,7 +62,8 @@ def test_every_command_of_the_page_works(page: list[str]) -> None:
     assert "lane start" in next(text for command, text in said.items() if "--lane start" in command)
     generated = lines("-L", "photos.lib", "status")[0]["generated"]
     assert generated >= 10
-    assert Path("mask.png").exists() and Path("harbour.safetensors").exists()
+    for name in ("mask.png", "grid.png", "forming.webp", "noise.webp", "harbour.safetensors"):
+        assert Path(name).exists(), name
 
 
 def try_out(command: str) -> str:

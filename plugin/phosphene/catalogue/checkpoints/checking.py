@@ -1,4 +1,4 @@
-"""Checks that a generator's files are whole and that it makes pictures, and measures what that costs."""
+"""Checks that a model is whole and works, and measures what it costs on this machine."""
 
 import re
 import sys
@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from PIL import Image as pillow
+from PIL.Image import Image as Picture
 
 from phosphene.catalogue import registrations
 from phosphene.catalogue.checkpoints.adding import described
-from phosphene.catalogue.offers import fetch_command
-from phosphene.config import home
+from phosphene.catalogue.offers import fetch_command, offer
+from phosphene.config import expanded, home
+from phosphene.embedding import open_embedder
+from phosphene.embedding.model_names import parse
+from phosphene.embedding.weights import resolve
 from phosphene.errors import ModelError
 from phosphene.generation import Generator, OnStep, Reference, Request, Step
-from phosphene.generators import open_generator
+from phosphene.generators import GENERATORS, open_generator
 from phosphene.hub.download import digest
 from phosphene.records import Space
 
@@ -24,7 +28,7 @@ NOWHERE = Space("none", "none", 1)  # the space of no library
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedModel:
+class CheckedGenerator:
     """The findings of a check: the files are whole, and a picture was made in so much time."""
 
     name: str
@@ -35,6 +39,19 @@ class CheckedModel:
     step: float  # seconds of one step
     decoding: float  # seconds from the last step to the picture
     memory: int | None  # bytes, the most that this process has had in use; None where nobody counts them
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedEmbedder:
+    """The findings of a check of an embedding model: it makes vectors in so much time."""
+
+    name: str
+    space: str  # the `Space.id` of its vectors
+    dimension: int
+    loading: float  # seconds until the first vector
+    text: float  # seconds of a text
+    picture: float  # seconds of a picture
+    memory: int | None
 
 
 @dataclass(slots=True)
@@ -54,7 +71,7 @@ class _Clock:
         return (self.times[-1] - self.times[0]) / max(len(self.times) - 1, 1)
 
 
-def check(name: str, *, device: str = "auto", on_step: OnStep | None = None) -> CheckedModel:
+def check(name: str, *, device: str = "auto", on_step: OnStep | None = None) -> CheckedGenerator:
     """Compare a generator's files with their hashes, load it, and make a picture in two steps.
 
     Raises ModelError or PluginError if it is not here, damaged or not whole.
@@ -65,7 +82,7 @@ def check(name: str, *, device: str = "auto", on_step: OnStep | None = None) -> 
     loaded, clock = perf_counter(), _Clock(on_step)
     [made] = generator.generate([_request(generator)], on_step=clock)
     picture = made.picture()
-    return CheckedModel(
+    return CheckedGenerator(
         name,
         generator.capabilities.weights,
         hashes,
@@ -75,6 +92,49 @@ def check(name: str, *, device: str = "auto", on_step: OnStep | None = None) -> 
         decoding=perf_counter() - clock.times[-1],
         memory=_peak_memory(),
     )
+
+
+def check_embedder(name: str, *, device: str = "auto") -> CheckedEmbedder:
+    """Load an embedding model that is on this machine, and embed a text and a picture.
+
+    Raises ModelError if it is not here, or damaged.
+    """
+    started = perf_counter()
+    if parse(name).kind != "plugin":
+        resolve(name)
+    embedder = open_embedder(name, device=device)
+    embedder.texts([PROMPT])
+    pixels = embedder.prepare(grey())
+    embedder.pictures([pixels])  # much is done for the first time
+    loaded = perf_counter()
+    embedder.texts([PROMPT])
+    read = perf_counter()
+    embedder.pictures([pixels])
+    return CheckedEmbedder(
+        name,
+        embedder.space.id,
+        embedder.space.dimension,
+        loading=loaded - started,
+        text=read - loaded,
+        picture=perf_counter() - read,
+        memory=_peak_memory(),
+    )
+
+
+def is_embedder(name: str) -> bool:
+    """Whether a name is one of an embedding model, and not of a generator or of a file."""
+    if offer(name) or name in registrations.registered() or expanded(name).exists() or GENERATORS.has(name):
+        return False
+    try:
+        parse(name)
+    except ModelError:
+        return False
+    return True
+
+
+def grey() -> Picture:
+    """A picture that stands for any."""
+    return pillow.new("RGB", (256, 256), "grey")
 
 
 def _compare_fetched(name: str) -> int:
@@ -106,12 +166,12 @@ def _request(generator: Generator) -> Request:
     can, encoder = generator.capabilities, generator.image_encoder
     if "vectors" not in can.reads or encoder is None:
         return Request(seed=0, prompt=PROMPT, lane="words", num_inference_steps=STEPS)
-    embedded = encoder.pictures([encoder.prepare(pillow.new("RGB", (256, 256), "grey"))])
-    grey = Reference("grey", embedded.vectors[0], float(embedded.norms[0]))
+    embedded = encoder.pictures([encoder.prepare(grey())])
+    neighbour = Reference("grey", embedded.vectors[0], float(embedded.norms[0]))
     return Request(
         seed=0,
         prompt=PROMPT,
-        references=(grey,),
+        references=(neighbour,),
         reference_space=encoder.space.id,
         lane="embedded",
         num_inference_steps=STEPS,

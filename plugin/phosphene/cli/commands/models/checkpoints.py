@@ -1,6 +1,7 @@
 """`phosphene models add` and `phosphene models check`: checkpoints on this machine."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -36,33 +37,52 @@ def add(settings: Settings, path: Path, name: str | None) -> None:
 @command("check")
 @click.argument("name")
 def check(settings: Settings, name: str) -> None:
-    """Check that a generator is whole, and measure what a picture costs on this machine.
+    """Check that a model is whole, and measure what it costs on this machine.
 
       phosphene models check sd15
       phosphene --device cpu models check ~/models/dreamshaper_8.safetensors
+      phosphene models check ViT-B-32-256/datacomp_s34b_b86k
 
-    It compares the files with the hashes of the hub, or with those of the time of adding, loads the
-    generator, and makes one picture in two steps, which is not kept. The memory is the most that this
-    process has used: of the GPU if it ran on one, and else of the machine.
+    For a generator it compares the files with the hashes of the hub, or with those of the time of
+    adding, and makes one picture in two steps, which is not kept. For an embedding model it embeds a
+    text and a picture. The memory is the most that this process has used: of the GPU if it ran on one,
+    and else of the machine.
     """
+    from phosphene.catalogue.checkpoints.checking import is_embedder
+
+    record = _embedder(settings, name) if is_embedder(name) else _generator(settings, name)
+    memory = record["memory"]
+    settings.output.fields(record, record | {"memory": gigabytes(memory) if memory else "unknown"})
+
+
+def _generator(settings: Settings, name: str) -> dict[str, Any]:
     from phosphene.catalogue.checkpoints.checking import check
 
-    output = settings.output
-    with output.progress(f"checking {name}") as advance:
+    with settings.output.progress(f"checking {name}") as advance:
         found = check(name, device=settings.device, on_step=on_step(advance))
-    width, height = found.size
-    record = {
+    return {
         "name": found.name,
         "weights": found.weights,
         "hashes": found.hashes,
-        "size": [width, height],
+        "width": found.size[0],
+        "height": found.size[1],
         "seconds_loading": round(found.loading, 3),
         "seconds_a_step": round(found.step, 3),
         "seconds_decoding": round(found.decoding, 3),
         "memory": found.memory,
     }
-    shown = record | {
-        "size": f"{width}x{height}",
-        "memory": gigabytes(found.memory) if found.memory else "unknown",
+
+
+def _embedder(settings: Settings, name: str) -> dict[str, Any]:
+    from phosphene.catalogue.checkpoints.checking import check_embedder
+
+    found = check_embedder(name, device=settings.device)
+    return {
+        "name": found.name,
+        "space": found.space,
+        "dimension": found.dimension,
+        "seconds_loading": round(found.loading, 3),
+        "seconds_a_text": round(found.text, 3),
+        "seconds_a_picture": round(found.picture, 3),
+        "memory": found.memory,
     }
-    output.fields(record, shown)
