@@ -2,6 +2,7 @@
 
 import shutil
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from checkpoint_files import (
     weights_of,
 )
 from phosphene.errors import ModelError
-from phosphene.generators.diffusers.families import VIT_H
+from phosphene.generators.diffusers.families import FAMILIES, VIT_H
+from phosphene.generators.diffusers.recognition import family_of_folder
 from phosphene.vectors import Pixels
 
 pytestmark = pytest.mark.usefixtures("no_network")
@@ -143,6 +145,48 @@ def test_names_of_older_versions_are_read(copied: BuildCheckpoint, checkpoint: B
     new, old = loaded(checkpoint("sd15")), loaded(folder)
     for name in ("text_encoder", "vae"):
         assert same_weights(old.components[name], new.components[name])
+
+
+def test_a_language_model_may_be_saved_with_or_without_its_head(
+    copied: BuildCheckpoint, checkpoint: BuildCheckpoint
+) -> None:
+    folder = copied("z_image")
+    file = weights_of(folder / "text_encoder")
+    weights = {f"model.{name.removeprefix('model.')}": each for name, each in load_file(file).items()}
+    save_file(weights | {"lm_head.weight": torch.zeros(2, 2)}, file)
+
+    whole, other = loaded(checkpoint("z_image")), loaded(folder)
+
+    assert same_weights(other.components["text_encoder"], whole.components["text_encoder"])
+
+
+@pytest.mark.parametrize(
+    ("file", "settings", "family"),
+    [
+        ("unet/config.json", {}, "sd15"),
+        ("unet/config.json", {"cross_attention_dim": 1024}, "sd21"),
+        ("scheduler/scheduler_config.json", {"timestep_spacing": "trailing"}, "sd-turbo"),
+    ],
+)
+def test_families_that_share_a_class_are_told_apart(
+    copied: BuildCheckpoint, file: str, settings: dict[str, object], family: str
+) -> None:
+    folder = copied("sd15")
+    configured(folder / file, **settings)
+
+    assert family_of_folder(folder).name == family
+    assert family_of_folder(folder, FAMILIES["sd21"]).name == "sd21"
+
+
+def test_quantised_networks_and_gguf_are_refused(copied: BuildCheckpoint, tmp_path: Path) -> None:
+    folder = copied("sd15")
+    configured(folder / "unet" / "config.json", quantization_config={"quant_method": "bitsandbytes"})
+    with pytest.raises(ModelError, match="is of a quantised network"):
+        loaded(folder)
+
+    (tmp_path / "flux.gguf").write_bytes(b"GGUF")
+    with pytest.raises(ModelError, match="is a GGUF file"):
+        loaded(tmp_path / "flux.gguf")
 
 
 def test_a_truncated_file_is_refused_before_anything_is_loaded(copied: BuildCheckpoint) -> None:

@@ -4,7 +4,7 @@ A stranger may have made their files. Classes come from `classes`, settings are 
 safetensors, and nothing in the files can name code, another file or a place on the hub.
 """
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from phosphene.errors import ModelError
 from phosphene.generators.diffusers.classes import CLASSES, ComponentClass
 from phosphene.generators.diffusers.clip_vocabulary import has_vocabulary, write_vocabulary
 from phosphene.generators.diffusers.headers import Header, Shape, faults, read_header, summary, weight_files
+from phosphene.generators.diffusers.settings import checked
 
 if TYPE_CHECKING:
     import torch
@@ -24,11 +25,10 @@ SETTINGS = {
     "processor": "preprocessor_config.json",
     "tokenizer": "tokenizer_config.json",
 }
-# Settings that would name code or other files. diffusers' and transformers' own notes begin with `_`.
-NAMING_CODE = ("auto_map", "implementation", "custom_pipelines", "trust_remote_code")
-MOST_LAYERS, LARGEST, LONGEST, DEEPEST = 1024, 1_000_000, 4096, 4  # no known checkpoint comes near them
 IMAGE_ENCODER, CLIP_TOKENIZER = "CLIPVisionModelWithProjection", "CLIPTokenizer"
 IDLE = ("position_ids", "inv_freq")  # weights that old files have and that nothing reads
+# The names of the layers of attention in VAEs of 2022, which diffusers still reads.
+FORMER_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,30 +71,6 @@ def described(folder: Path, name: str, class_name: str) -> Component:
     if kind.name == IMAGE_ENCODER and "vision_config" in config:  # the folder has a whole CLIP
         config = {"projection_dim": config["projection_dim"], **config["vision_config"]}
     return Component(name, kind, folder, config)
-
-
-def checked(config: Mapping[str, Any], file: Path) -> dict[str, Any]:
-    """The settings of a network or a scheduler, without those that name code.
-
-    Raises ModelError for values that no network has, because building one of them could take forever.
-    """
-    if config.get("quantization_config"):
-        raise ModelError(
-            f"`{file}` is of a quantised network, which phosphene reads only as GGUF.",
-            hint="get the checkpoint in half or full precision, or as GGUF",
-        )
-    kept = {
-        key: value
-        for key, value in config.items()
-        if not key.startswith("_") and not any(word in key for word in NAMING_CODE)
-    }
-    for key, value in _leaves(kept):
-        if not _bounded(key, value):
-            raise ModelError(
-                f"`{file}` has an odd value of `{key[:80]}`: {ascii(value)[:80]}.",
-                hint="download the checkpoint again",
-            )
-    return kept
 
 
 def whole(components: Mapping[str, Component], place: Path) -> dict[str, Any]:
@@ -239,28 +215,3 @@ def _name(stored: str, known: Container[str], prefixes: tuple[str, ...]) -> str:
     if len(parts) > 1 and parts[-2] in FORMER_ATTENTION:
         return ".".join([*parts[:-2], FORMER_ATTENTION[parts[-2]], parts[-1]])
     return stored
-
-
-# The names of the layers of attention in VAEs of 2022, which diffusers still reads.
-FORMER_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
-
-
-def _leaves(value: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """All numbers and texts in settings, with the nearest key. What lies too deep is a leaf as a whole."""
-    if depth < DEEPEST and isinstance(value, dict):
-        for name, each in value.items():
-            yield from _leaves(each, str(name), depth + 1)
-    elif depth < DEEPEST and isinstance(value, list) and len(value) <= LONGEST:
-        for each in value:
-            yield from _leaves(each, key, depth + 1)
-    else:
-        yield key, value
-
-
-def _bounded(key: str, value: Any) -> bool:
-    """Whether a value is one that settings of a network can have, so that building it costs little."""
-    if isinstance(value, bool) or value is None:
-        return True
-    if isinstance(value, int):
-        return abs(value) <= (MOST_LAYERS if "layers" in key else LARGEST)
-    return isinstance(value, float) or (isinstance(value, str) and len(value) <= LONGEST)

@@ -106,6 +106,11 @@ def load(
 
 def open_saved(path: Path, asked: Family | None = None) -> SavedCheckpoint:
     """The checkpoint at a path, by its headers. `asked` is the family that the user named."""
+    if path.suffix.lower() == ".gguf":
+        raise ModelError(
+            f"`{path}` is a GGUF file, and phosphene reads only safetensors.",
+            hint="get the checkpoint as a folder of diffusers, or as one `.safetensors` file",
+        )
     return open_folder(path, asked) if path.is_dir() else open_single_file(path, asked)
 
 
@@ -113,23 +118,23 @@ def open_saved(path: Path, asked: Family | None = None) -> SavedCheckpoint:
 def quiet() -> Iterator[None]:
     """Let diffusers and transformers show no progress bars and no advice, because errors are ours to say."""
     libraries = [import_module(f"{name}.utils.logging") for name in ("diffusers", "transformers")]
-    before = [library.get_verbosity() for library in libraries]
+    before = [(library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
     for library in libraries:
         library.disable_progress_bar()
         library.set_verbosity(logging.CRITICAL)
     try:
         yield
     finally:
-        for library, level in zip(libraries, before, strict=True):
+        for library, (level, bars) in zip(libraries, before, strict=True):
             library.set_verbosity(level)
-            library.enable_progress_bar()
+            if bars:
+                library.enable_progress_bar()
 
 
 def _checked(saved: SavedCheckpoint, beside: Companions) -> Mapping[str, Any]:
     """The networks without weights. Raises ModelError unless they and their companions are whole."""
     networks = saved.check()
-    others = {"image encoder": beside.image_encoder, "TAESD": beside.tiny_vae}
-    for component in filter(None, others.values()):
+    for component in filter(None, (beside.image_encoder, beside.tiny_vae)):
         parts.whole({component.name: component}, component.folder)
     if beside.adapter:
         check_adapter(beside.adapter, _denoiser(networks), saved.family)

@@ -10,10 +10,12 @@ from phosphene.generators.diffusers.families import FAMILIES, Family
 from phosphene.generators.diffusers.headers import Header
 
 INDEX = "model_index.json"
-# Families that share a class with others: the component, the setting and its value that tell them.
-SIGNS: Mapping[str, tuple[str, str, int]] = {
-    "unclip-small": ("image_encoder", "projection_dim", 768),
-    "sd21": ("unet", "cross_attention_dim", 1024),
+# Families that share a class with others: the file, the setting and its value that tell them, in the order of
+# asking.
+SIGNS: Mapping[str, tuple[str, str, object]] = {
+    "unclip-small": ("image_encoder/config.json", "projection_dim", 768),
+    "sd-turbo": ("scheduler/scheduler_config.json", "timestep_spacing", "trailing"),
+    "sd21": ("unet/config.json", "cross_attention_dim", 1024),
 }
 # The beginnings of names of weights that only the files of one family have, in the order of asking.
 BEGINNINGS: Mapping[str, str] = {
@@ -41,7 +43,7 @@ def family_of_folder(folder: Path, asked: Family | None = None) -> Family:
         )
     if asked in found:
         return asked
-    told = [family for family in found if family.name in SIGNS and _has(folder, *SIGNS[family.name])]
+    told = [FAMILIES[name] for name, sign in SIGNS.items() if FAMILIES[name] in found and _has(folder, *sign)]
     return (told or [family for family in found if family.name not in SIGNS])[0]
 
 
@@ -81,6 +83,6 @@ def index_of(folder: Path) -> dict[str, Any]:
     return plain.settings(folder / INDEX)
 
 
-def _has(folder: Path, component: str, key: str, value: int) -> bool:
-    file = folder / component / "config.json"
+def _has(folder: Path, name: str, key: str, value: object) -> bool:
+    file = folder / name
     return file.is_file() and plain.settings(file).get(key) == value
