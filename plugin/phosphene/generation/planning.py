@@ -23,6 +23,7 @@ from phosphene.generation.neighbours import nearest
 from phosphene.generation.references import References
 from phosphene.generation.regions import Region, placed, region_of
 from phosphene.generation.requests import Reference, Request
+from phosphene.generation.style_vectors import Style, Styles
 from phosphene.generation.wishes import Wishes
 from phosphene.query import Query, parse
 from phosphene.recipes.bounds import MAX_CANDIDATES, Lane
@@ -45,6 +46,7 @@ class Plan:
     init: InitImage | None = None
     mask: Mask | None = None
     region: Region | None = None  # the part of the init image that is made anew, if it keeps its full size
+    styles: tuple[Style, ...] = ()  # which the vector of the request contains
     candidates: int = 1  # the number of tries, of which the best one is kept
     candidate: int = 0  # the number of the first try
 
@@ -90,6 +92,11 @@ class Planner:
         """Finds the masks of init images."""
         return Masks(self.init_images, self.vector, self.load_embedder)
 
+    @property
+    def styles(self) -> Styles:
+        """Finds styles and adds them to prompts."""
+        return Styles(self.store, self.vector)
+
     def plan(self, query: Query, request: Request, wishes: Wishes) -> Plan:
         """A plan for a query. `request` holds the numbers and options that the user wishes.
 
@@ -100,7 +107,8 @@ class Planner:
         init, negative = wishes.get("init"), wishes.get("negative", ())
         init_image = None if init is None else self.init_images.open(init)  # fails before a model is loaded
         mask = self.masks.open(wishes.get("mask"), wishes.get("outpaint"), init_image)
-        target = rounded(self.vector(query))
+        styles = [self.styles.find(named) for named in wishes.get("style", ())]
+        target = rounded(self.styles.applied(self.vector(query), styles))
         request = replace(
             request,
             prompt=words_of(query),
@@ -123,6 +131,7 @@ class Planner:
         return replace(
             plan,
             region=region,
+            styles=tuple(styles),
             negative=tuple(parse(words).without_folders for words in negative),
             init=self._with_similarity(init_image, target) if init_image else plan.init,
             mask=mask,

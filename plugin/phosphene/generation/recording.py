@@ -40,6 +40,8 @@ def recipe_of(plan: Plan, chosen: Chosen, capabilities: Capabilities) -> dict[st
         "size": list(request.size or chosen.picture.size),
         "settings": dict(chosen.generated.settings),
     }
+    if plan.styles:
+        recipe["style"] = [style.named for style in plan.styles]
     if plan.region:
         recipe["region"] = list(plan.region.box)
     if "words" in capabilities.reads:

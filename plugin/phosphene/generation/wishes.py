@@ -23,6 +23,7 @@ class Wishes(TypedDict, total=False):
     lane: Lane | None  # the way that neighbours take, see `lanes`; by default the best possible one
     closeness: float | None  # how closely the neighbours are followed, in [0, 1]
     negative: Sequence[str]  # queries to steer away from
+    style: Sequence[Path | str]  # files, ids or queries whose nearest images the picture should look like
     init: Path | str | None  # the picture to start from: a file or an id
     strength: float | None  # how far to depart from `init`, in (0, 1]
     mask: Path | str | None  # what of `init` is repainted: a file, an id, a rectangle `x,y,w,h` or words

@@ -102,6 +102,13 @@ class MarginsMask(StrictModel):
     margins: Annotated[list[Length], Field(min_length=4, max_length=4)]
 
 
+class StyleEntry(StrictModel):
+    """A style that `vector` contains, and the images that stood for it. It informs people."""
+
+    prompt: str
+    ids: list[str]
+
+
 class Words(StrictModel):
     """The words that a generator read, if it reads words."""
 
@@ -153,6 +160,7 @@ class Form(Common):
     sampler: str = ""
     runtime: Annotated[dict[Name, ShortText], Field(max_length=MAX_SETTINGS)] = {}
     words: Words | None = None
+    style: list[StyleEntry] | None = None
     region: Annotated[list[Edge], Field(min_length=4, max_length=4)] | None = None  # see `generation.regions`
 
 

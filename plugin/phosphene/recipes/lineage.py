@@ -21,7 +21,7 @@ from phosphene.vectors import Vector, unit
 KEY = "phosphene"  # the key of the iTXt chunk with the recipe
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "phosphene:generated")
 # Keys that inform people and decide no pixel. The words that a generator reads are in `words`.
-FOR_PEOPLE = ("format", "prompt", "generator", "sampler", "runtime", "novelty")
+FOR_PEOPLE = ("format", "prompt", "generator", "sampler", "runtime", "novelty", "style")
 LABEL = re.compile(r"^(Steps|Negative prompt):")  # the beginnings of the other lines of `parameters`
 
 # IPTC's word for "made by a trained model", as XMP (IPTC Photo Metadata, digitalsourcetype).

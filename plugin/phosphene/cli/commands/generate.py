@@ -64,6 +64,12 @@ DEFAULT = "[default: the generator's]"
     multiple=True,
     help="What the pictures and their neighbours should not show. May be given several times.",
 )
+@click.option(
+    "--style",
+    metavar="FILE|ID|QUERY",
+    multiple=True,
+    help="Look like this picture, or like the six images nearest to a query. May be given several times.",
+)
 @init_options
 @click.option(
     "--candidates",
@@ -133,6 +139,7 @@ def generate(
 
       phosphene generate a red house in the snow at night
       phosphene generate a boat + ./sea.jpg --negative trees -n 2 --seed 7
+      phosphene generate ./mona-lisa.jpg --style "a watercolour painting"
       phosphene generate a house at night --init house.png --strength 0.7
       phosphene generate a tree --init house.png --mask left-half.png --json
       phosphene generate a boat --init photo.jpg --mask 640,480,300,200
@@ -147,6 +154,9 @@ def generate(
     is made anew, at the generator's size, and pasted back. No pixel outside of the mask changes.
     Words become a mask where the library's model sees them: large things well, small things badly.
     There is always a mask, also for things that are not there, so look at it with --show-mask.
+
+    With --style, the pictures look like others, whatever they show. Several pictures that show
+    different things make a better style than a single one.
 
     The column score is the cosine similarity of a picture to its prompt. The column nearest is its
     similarity to the nearest imported image. The number in brackets says how many per cent of the
@@ -191,10 +201,10 @@ def _claimed(
     from phosphene.render.animation import check_ending
 
     query = parse(prompt)
-    negative = [path for words in wishes["negative"] for path in parse(words).files]
+    others = [path for words in (*wishes["negative"], *wishes["style"]) for path in parse(words).files]
     if film:
         check_ending(film)
-    reads = [*query.files, *negative, *input_files(wishes["init"], wishes["mask"])]
+    reads = [*query.files, *others, *input_files(wishes["init"], wishes["mask"])]
     settings.claim(out, film, reads=reads)
     return query
 
