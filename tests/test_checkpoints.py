@@ -2,7 +2,6 @@
 
 import shutil
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -178,15 +177,11 @@ def test_families_that_share_a_class_are_told_apart(
     assert family_of_folder(folder, FAMILIES["sd21"]).name == "sd21"
 
 
-def test_quantised_networks_and_gguf_are_refused(copied: BuildCheckpoint, tmp_path: Path) -> None:
+def test_quantised_networks_in_folders_are_refused(copied: BuildCheckpoint) -> None:
     folder = copied("sd15")
     configured(folder / "unet" / "config.json", quantization_config={"quant_method": "bitsandbytes"})
     with pytest.raises(ModelError, match="is of a quantised network"):
         loaded(folder)
-
-    (tmp_path / "flux.gguf").write_bytes(b"GGUF")
-    with pytest.raises(ModelError, match="is a GGUF file"):
-        loaded(tmp_path / "flux.gguf")
 
 
 def test_a_truncated_file_is_refused_before_anything_is_loaded(copied: BuildCheckpoint) -> None:

@@ -47,7 +47,7 @@ def open_generator(
     - `NAME` or `NAME:CHECKPOINT` of a built-in generator or of a plugin. Plugins register an `OpenGenerator`
       as an entry point of the group `phosphene.generators`.
     - a family of `families.FAMILIES`, or a name of `phosphene models add`.
-    - the path of a folder of diffusers, or of a `.safetensors` file.
+    - the path of a folder of diffusers, or of a `.safetensors` or `.gguf` file.
     - `hf:ORG/NAME` or `hf:ORG/NAME@REVISION`, which `phosphene models fetch` has downloaded.
 
     `loras` are files of LoRAs for a checkpoint of a family, each written `FILE` or `FILE:WEIGHT`.

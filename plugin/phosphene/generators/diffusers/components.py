@@ -37,7 +37,8 @@ class Component:
 
     A tokenizer's settings stay in its files, of which `plain` makes a copy without anything that names code.
     A network whose weights are part of a larger file has `weights`, which reads them under the names that
-    diffusers or transformers has for them. So do the shapes of its `header`.
+    diffusers or transformers has for them. So do the shapes of its `header`. A network of quantised weights
+    has `open`, which loads it.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Component:
     config: Mapping[str, Any]
     header: Header | None = None  # only of a network
     weights: "Callable[[], dict[str, torch.Tensor]] | None" = None
+    open: "Callable[[torch.dtype], Any] | None" = None
 
 
 def find(folder: Path, name: str, class_name: str) -> Component:
@@ -131,6 +133,8 @@ def load(component: Component, dtype: "torch.dtype") -> Any:
 def _network(component: Component, dtype: "torch.dtype") -> Any:
     """A network with its weights. Raises ModelError if weights are missing that the header check missed."""
     assert component.header is not None
+    if component.open:
+        return component.open(dtype)
     made = component.kind.load()
     if component.kind.module == "transformers":
         weights = component.weights() if component.weights else _weights(component.header)

@@ -40,15 +40,10 @@ class SavedCheckpoint:
         """What decides the pictures: the components' settings, and the sha256 of their files."""
         return {name: contents(each) for name, each in self.components.items()}
 
-    @property
-    def parameters(self) -> int:
-        """How many numbers the weights are."""
-        return sum(each.header.parameters for each in self.components.values() if each.header)
-
-    @property
-    def largest(self) -> int:
-        """How many of them the largest network has."""
-        return max(each.header.parameters for each in self.components.values() if each.header)
+    def sizes_in_memory(self, itemsize: int) -> list[int]:
+        """Bytes of each network in memory, if a number has `itemsize` bytes."""
+        headers = [each.header for each in self.components.values() if each.header]
+        return [header.size_in_memory(itemsize) for header in headers]
 
     @property
     def size(self) -> int:

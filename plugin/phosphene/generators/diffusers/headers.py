@@ -18,15 +18,15 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The names and the shapes of the weights in some files."""
+    """The names and the shapes of the weights in some files. Quantised weights stay packed in memory."""
 
     files: tuple[Path, ...]
     shapes: Mapping[str, Shape]
+    quantised: bool = False
 
-    @property
-    def parameters(self) -> int:
-        """How many numbers the weights are."""
-        return sum(map(prod, self.shapes.values()))
+    def size_in_memory(self, itemsize: int) -> int:
+        """Bytes of the weights in memory, if a number has `itemsize` bytes."""
+        return self.size if self.quantised else sum(map(prod, self.shapes.values())) * itemsize
 
     @property
     def size(self) -> int:

@@ -23,6 +23,7 @@ from phosphene.generators.diffusers.companions import Companions, find_companion
 from phosphene.generators.diffusers.components import Component
 from phosphene.generators.diffusers.families import Family
 from phosphene.generators.diffusers.folder import SavedCheckpoint, open_folder, pipeline_class
+from phosphene.generators.diffusers.gguf_file import SUFFIX, open_gguf
 from phosphene.generators.diffusers.identity import contents, digest, file_sums
 from phosphene.generators.diffusers.lora import Lora, ReadLora, load_loras, read_lora
 from phosphene.generators.diffusers.pipelines import build
@@ -99,19 +100,16 @@ def load(
         image_encoder=encoder,
         tiny_vae=target.load(beside.tiny_vae) if beside.tiny_vae else None,
         size_on_disk=saved.size + (beside.adapter.header.size if beside.adapter else 0),
-        size_in_memory=saved.parameters * target.dtype.itemsize,
+        size_in_memory=sum(saved.sizes_in_memory(target.dtype.itemsize)),
         licence=saved.family.licence,
     )
 
 
 def open_saved(path: Path, asked: Family | None = None) -> SavedCheckpoint:
     """The checkpoint at a path, by its headers. `asked` is the family that the user named."""
-    if path.suffix.lower() == ".gguf":
-        raise ModelError(
-            f"`{path}` is a GGUF file, and phosphene reads only safetensors.",
-            hint="get the checkpoint as a folder of diffusers, or as one `.safetensors` file",
-        )
-    return open_folder(path, asked) if path.is_dir() else open_single_file(path, asked)
+    if path.is_dir():
+        return open_folder(path, asked)
+    return open_gguf(path, asked) if path.suffix.lower() == SUFFIX else open_single_file(path, asked)
 
 
 @contextmanager

@@ -22,7 +22,8 @@ def place(saved: SavedCheckpoint, device: "torch.device", dtype: "torch.dtype") 
     import torch
 
     gpu = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
-    weights, largest = (count * dtype.itemsize for count in (saved.parameters, saved.largest))
+    sizes = saved.sizes_in_memory(dtype.itemsize)
+    weights, largest = sum(sizes), max(sizes)
     found = placement(weights, largest, gpu, main_memory())
     if found is None:
         has = max(gpu or 0, main_memory())
