@@ -62,6 +62,8 @@ def test_every_command_of_the_page_works(page: list[str]) -> None:
     assert "lane start" in next(text for command, text in said.items() if "--lane start" in command)
     generated = lines("-L", "photos.lib", "status")[0]["generated"]
     assert generated >= 10
+    trained = {row["name"]: row for row in lines("models")}["harbour"]
+    assert (trained["trigger"], trained["here"]) == ("myharbour", True)
     for name in ("mask.png", "grid.png", "forming.webp", "noise.webp", "harbour.safetensors"):
         assert Path(name).exists(), name
 

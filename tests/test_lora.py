@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from checkpoint_files import OTHER, BuildCheckpoint, changed, loaded, same_weights
+from command import lines, run
 from phosphene.errors import GenerationError, MissingExtraError, ModelError
 from phosphene.generation import Request
 from phosphene.generation.comparison import largest_difference
@@ -151,6 +152,23 @@ def test_a_lora_is_written_as_a_file_and_a_weight(lora: Path) -> None:
     for wrong in ("nowhere.safetensors:0.5", f"{lora}:much", f"{lora}:nan"):
         with pytest.raises(ModelError, match="There is no LoRA"):
             parse_lora(wrong)
+
+
+def test_a_lora_gets_a_name_in_the_catalogue(lora: Path, kohya: Path) -> None:
+    assert lines("models", "add", lora)[0] == {
+        **{"name": "style", "kind": "lora", "path": str(lora), "family": None}
+    }
+    run("models", "add", kohya, "--name", "other")
+    assert parse_lora("style") == Lora(lora, 1.0)
+    assert parse_lora("other:0.4") == Lora(kohya, 0.4)
+    [listed] = [row for row in lines("models") if row["name"] == "style"]
+    assert (listed["kind"], listed["here"], listed["path"]) == ("lora", True, str(lora))
+    for name in ("style", "other"):
+        run("models", "remove", name)
+    with pytest.raises(ModelError, match="There is no LoRA `style`"):
+        parse_lora("style")
+    changed(lora, lambda weights: weights.pop(next(iter(weights))))
+    assert "is not whole" in run("models", "add", lora).stderr
 
 
 def test_without_peft_the_error_says_how_to_get_it(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from phosphene.catalogue import registrations, snapshots
 from phosphene.catalogue.offers import Offer, fetch_command, offers
-from phosphene.catalogue.registrations import Registered
+from phosphene.catalogue.registrations import Registered, RegisteredLora
 from phosphene.embedding import weights
 from phosphene.embedding.weights import KnownModel
 from phosphene.generation.capabilities import Capabilities
@@ -43,6 +43,8 @@ class ListedModel:
     here: bool | None = None
     path: Path | None = None
     package: str | None = None  # of a plugin
+    trigger: str = ""  # the word for what a LoRA has learnt
+    library: str = ""  # the library that it has learnt from
     family: Family | None = None
 
     @property
@@ -64,6 +66,7 @@ def listing() -> Iterator[ListedModel]:
     yield from _of_plugins("embedding")
     yield _built_in_generator()
     yield from map(_added, registrations.registered().values())
+    yield from map(_lora, registrations.loras().values())
     yield from map(_fetchable, offers())
     yield from _of_plugins("generator")
 
@@ -139,6 +142,19 @@ def _added(registered: Registered) -> ListedModel:
         here=path.exists(),
         path=path,
         family=family,
+    )
+
+
+def _lora(registered: RegisteredLora) -> ListedModel:
+    path = registered.path
+    return ListedModel(
+        name=registered.name,
+        kind="lora",
+        size_on_disk=path.stat().st_size if path.exists() else None,
+        here=path.exists(),
+        path=path,
+        trigger=registered.trigger,
+        library=registered.library,
     )
 
 

@@ -13,6 +13,7 @@ from phosphene.generators.diffusers.families import FAMILIES, AdapterFiles, Fami
 
 Kind = Literal["generator", "adapter", "decoder"]
 HUB = re.compile(r"hf:(?P<repository>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?", re.ASCII)
+IP_ADAPTER = "ip-adapter-"  # before the name of a family
 MIB = 1 << 20
 TAESD_LICENCE, TAESD_SIZE = "MIT", 10 * MIB  # https://huggingface.co/madebyollin/taesd, as of the others
 
@@ -57,7 +58,7 @@ def offers() -> Iterator[Offer]:
     for family in FAMILIES.values():
         yield _of_family(family)
     for family in FAMILIES.values():
-        if family.adapter:
+        if family.adapter and adapter_name(family) == f"{IP_ADAPTER}{family.name}":
             yield _of_adapter(family, family.adapter)
     for repository in dict.fromkeys(family.tiny_vae for family in FAMILIES.values()):
         if repository:
@@ -70,8 +71,9 @@ def fetch_command(name: str) -> str:
 
 
 def adapter_name(family: Family) -> str:
-    """The name of the offer of a family's IP-Adapter with its image encoder."""
-    return f"ip-adapter-{family.name}"
+    """The name of the offer of a family's IP-Adapter, which is called after the first family that uses it."""
+    first = next(each for each in FAMILIES.values() if each.adapter == family.adapter)
+    return f"{IP_ADAPTER}{first.name}"
 
 
 def how_to_fetch(name: str) -> str:

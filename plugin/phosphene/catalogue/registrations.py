@@ -1,4 +1,4 @@
-"""What this machine has: checkpoints that were added by reference, and files that were fetched.
+"""What this machine has: checkpoints and LoRAs that were added, and files that were fetched.
 
 All of it is in `generators.json` in phosphene's home.
 """
@@ -6,7 +6,7 @@ All of it is in `generators.json` in phosphene's home.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,23 @@ class Registered:
     sha256: str  # of all weights
 
 
+@dataclass(frozen=True, slots=True)
+class RegisteredLora:
+    """A LoRA that lies on this machine, by reference. What is not known of it is empty."""
+
+    name: str
+    path: Path  # absolute
+    family: str = ""
+    trigger: str = ""  # the word that stands for what it has learnt
+    library: str = ""  # the library whose pictures it has learnt from
+
+
 @dataclass(slots=True)
 class _Content:
     """The file's content. `brought` are the files that a fetch has downloaded, and not another program."""
 
     added: dict[str, Registered] = field(default_factory=dict)
+    loras: dict[str, RegisteredLora] = field(default_factory=dict)
     fetched: dict[str, list[Path]] = field(default_factory=dict)
     brought: list[Path] = field(default_factory=list)
 
@@ -39,6 +51,11 @@ class _Content:
 def registered() -> dict[str, Registered]:
     """All checkpoints that were added, by their names. Raises ModelError if the file is damaged."""
     return _read().added
+
+
+def loras() -> dict[str, RegisteredLora]:
+    """All LoRAs that were added or trained, by their names. Raises ModelError if the file is damaged."""
+    return _read().loras
 
 
 def fetched() -> dict[str, list[Path]]:
@@ -52,10 +69,17 @@ def register(entry: Registered) -> None:
         content.added[entry.name] = entry
 
 
-def unregister(name: str) -> None:
-    """Take a checkpoint out of the list. Its files stay."""
+def register_lora(entry: RegisteredLora) -> None:
+    """Add a LoRA, or replace the one of this name."""
     with _changing() as content:
-        content.added.pop(name, None)
+        content.loras[entry.name] = entry
+
+
+def unregister(name: str) -> None:
+    """Take a checkpoint or a LoRA out of the list. Its files stay."""
+    with _changing() as content:
+        if content.added.pop(name, None) is None:
+            content.loras.pop(name, None)
 
 
 def remember(name: str, files: Iterable[Path], brought: Iterable[Path]) -> None:
@@ -105,24 +129,29 @@ def _read() -> _Content:
 
 def _parsed(content: Mapping[str, Any]) -> _Content:
     return _Content(
-        {
-            name: Registered(name, str(entry["family"]), Path(entry["path"]), str(entry["sha256"]))
-            for name, entry in content["added"].items()
-        },
+        {name: Registered(name, **_texts(entry)) for name, entry in content["added"].items()},
+        {name: RegisteredLora(name, **_texts(entry)) for name, entry in content["loras"].items()},
         {name: [Path(file) for file in files] for name, files in content["fetched"].items()},
         [Path(file) for file in content["brought"]],
     )
 
 
+def _texts(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an entry, with its path as one."""
+    return {key: Path(value) if key == "path" else str(value) for key, value in entry.items()}
+
+
 def _written(content: _Content) -> dict[str, Any]:
     return {
-        "added": {
-            name: {"family": entry.family, "path": str(entry.path), "sha256": entry.sha256}
-            for name, entry in sorted(content.added.items())
-        },
+        "added": {name: _fields(entry) for name, entry in sorted(content.added.items())},
+        "loras": {name: _fields(entry) for name, entry in sorted(content.loras.items())},
         "fetched": {name: list(map(str, files)) for name, files in sorted(content.fetched.items())},
         "brought": list(map(str, content.brought)),
     }
+
+
+def _fields(entry: Registered | RegisteredLora) -> dict[str, str]:
+    return {key: str(value) for key, value in asdict(entry).items() if key != "name"}
 
 
 def _file() -> Path:

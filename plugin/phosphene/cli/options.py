@@ -184,9 +184,10 @@ GENERATOR = click.option(
 LORA = click.option(
     "--lora",
     "loras",
-    metavar="FILE[:WEIGHT]",
+    metavar="FILE|NAME[:WEIGHT]",
     multiple=True,
-    help="A LoRA for the generator's checkpoint. May be given several times.  [default weight: 1]",
+    help="A LoRA for the generator's checkpoint: a file, or a name from `phosphene models`. May be given"
+    " several times.  [default weight: 1]",
 )
 FORCE = click.option(
     "--force",

@@ -1,6 +1,6 @@
-"""Adds checkpoints that are on this machine already, by reference.
+"""Adds checkpoints and LoRAs that are on this machine already, by reference.
 
-A checkpoint that is not whole is refused.
+What is not whole is refused.
 """
 
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from phosphene.catalogue import registrations
 from phosphene.catalogue.offers import offer
-from phosphene.catalogue.registrations import Registered
+from phosphene.catalogue.registrations import Registered, RegisteredLora
 from phosphene.config import expanded
 from phosphene.errors import ModelError
 from phosphene.generators import GENERATORS
@@ -16,8 +16,8 @@ from phosphene.generators import GENERATORS
 NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 
 
-def add(path: Path, name: str | None = None) -> Registered:
-    """Register a checkpoint under a name, by default its own. Nothing is copied.
+def add(path: Path, name: str | None = None) -> Registered | RegisteredLora:
+    """Register a checkpoint or a LoRA under a name, by default its own. Nothing is copied.
 
     Raises ModelError if it is not whole, of no known family, or if the name is taken.
     """
@@ -26,6 +26,10 @@ def add(path: Path, name: str | None = None) -> Registered:
         raise ModelError(f"There is no file or folder `{path}`.", hint="check the path")
     chosen = name or (place.name if place.is_dir() else place.stem)
     _check_name(chosen)
+    if _is_lora(place):
+        lora = RegisteredLora(chosen, place)
+        registrations.register_lora(lora)
+        return lora
     entry = described(chosen, place)
     registrations.register(entry)
     return entry
@@ -39,6 +43,19 @@ def described(name: str, place: Path) -> Registered:
     saved = open_saved(place)
     saved.check()
     return Registered(name, saved.family.name, place, digest(saved.identity))
+
+
+def _is_lora(place: Path) -> bool:
+    """Whether a file is a LoRA. Raises ModelError for one that is not whole."""
+    from phosphene.generators.diffusers.headers import SUFFIX, read_header
+    from phosphene.generators.diffusers.lora import Lora, read_lora
+
+    if place.is_dir() or place.suffix != SUFFIX:
+        return False
+    found = any("lora" in name for name in read_header(place).shapes)
+    if found:
+        read_lora(Lora(place))
+    return found
 
 
 def _check_name(name: str) -> None:

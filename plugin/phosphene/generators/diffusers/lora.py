@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from phosphene import extras
+from phosphene.catalogue import registrations
 from phosphene.config import expanded
 from phosphene.errors import ModelError
 from phosphene.generators.diffusers.families import Family
@@ -41,15 +42,25 @@ class ReadLora:
 
 
 def parse_lora(text: str) -> Lora:
-    """The LoRA of `FILE` or `FILE:WEIGHT`. Raises ModelError if the file does not exist."""
+    """The LoRA of `FILE` or `FILE:WEIGHT`, where the catalogue's name of one may stand for its file.
+
+    Raises ModelError if the file does not exist.
+    """
     file, colon, weight = text.rpartition(":")
     try:
-        lora = Lora(expanded(file), float(weight)) if colon else Lora(expanded(text))
+        lora = Lora(_place(file), float(weight)) if colon else Lora(_place(text))
     except ValueError:  # the colon is part of the path
-        lora = Lora(expanded(text))
+        lora = Lora(_place(text))
     if not lora.path.is_file() or not isfinite(lora.weight):
-        raise ModelError(f"There is no LoRA `{text}`.", hint="write the path of a file, or `FILE:WEIGHT`")
+        raise ModelError(
+            f"There is no LoRA `{text}`.", hint="write the path of a file, its name, or `FILE:WEIGHT`"
+        )
     return lora
+
+
+def _place(name: str) -> Path:
+    path, known = expanded(name), registrations.loras()
+    return known[name].path if name in known and not path.exists() else path
 
 
 def read_lora(lora: Lora) -> ReadLora:

@@ -12,26 +12,27 @@ from phosphene.cli.output import on_step
 
 @command("add")
 @click.argument("path", type=INPUT)
-@click.option("--name", help="A name for `--generator`.  [default: that of the file or folder]")
+@click.option("--name", help="Its name from now on.  [default: that of the file or folder]")
 def add(settings: Settings, path: Path, name: str | None) -> None:
-    """Register a checkpoint that you have, so that `--generator NAME` finds it.
+    """Register a checkpoint or a LoRA that you have, for `--generator NAME` or `--lora NAME`.
 
       phosphene models add ~/models/dreamshaper_8.safetensors
       phosphene models add ~/models/my-sdxl --name mine
+      phosphene models add ~/models/watercolour-lora.safetensors --name watercolour
 
     PATH is a file of safetensors or a folder of diffusers. It stays where it is. phosphene tells the
     family from its content, and refuses a checkpoint that is not whole.
     """
     from phosphene.catalogue.checkpoints.adding import add
+    from phosphene.catalogue.registrations import RegisteredLora
 
     added = add(path, name)
-    record = {
-        "name": added.name,
-        "family": added.family,
-        "path": str(added.path),
-        "sha256": added.sha256,
-    }
-    settings.output.summary(f"{added.name} is a checkpoint of {added.family}: {added.path}", record)
+    is_lora = isinstance(added, RegisteredLora)
+    record = {"name": added.name, "kind": "lora" if is_lora else "generator", "path": str(added.path)}
+    what = "LoRA" if is_lora else f"checkpoint of {added.family}"
+    settings.output.summary(
+        f"{added.name} is a {what}: {added.path}", record | {"family": added.family or None}
+    )
 
 
 @command("check")

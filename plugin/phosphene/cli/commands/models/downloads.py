@@ -80,12 +80,12 @@ def remove(settings: Settings, name: str, yes: bool) -> None:
       phosphene models remove sd15
 
     Files that another program downloaded stay, and so do those that another fetched model uses. A
-    checkpoint that you added stays where it is.
+    checkpoint or a LoRA that you added stays where it is.
     """
     from phosphene.catalogue import fetching, registrations
 
     output = settings.output
-    if added := registrations.registered().get(name):
+    if added := registrations.registered().get(name) or registrations.loras().get(name):
         registrations.unregister(name)
         record = {"name": name, "freed": 0, "kept": str(added.path)}
         output.summary(f"{name} is forgotten. Its files stay: {added.path}", record)

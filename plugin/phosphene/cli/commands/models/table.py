@@ -97,4 +97,6 @@ def _record(model: "ListedModel", space: "Space | None") -> dict[str, Any]:
         "path": str(model.path) if model.path else None,
         "fetch": model.fetch,
         "package": model.package,
+        "trigger": model.trigger or None,
+        "library": model.library or None,
     }

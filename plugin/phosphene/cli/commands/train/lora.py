@@ -75,8 +75,10 @@ def lora(
     a word, and later prompts use that word. Sheets of samples show from time to time what was learnt.
 
     Run the same command again to continue a training that was stopped. A step of Stable Diffusion 1.5
-    takes seconds on a CPU, so this is work for a GPU.
+    takes seconds on a CPU, so this is work for a GPU. `phosphene models` lists the finished LoRA under
+    its name, which --lora takes, too.
     """
+    from phosphene.catalogue.registrations import RegisteredLora, register_lora
     from phosphene.extras import require
 
     require("train")
@@ -100,8 +102,10 @@ def lora(
                 on_step=lambda progress: advance(round(progress.share * PARTS), PARTS),
                 on_note=output.note,
             )
+        family, trigger = checkpoint.family.name, wishes.trigger or ""
+        register_lora(RegisteredLora(out.stem, out.absolute(), family, trigger, library.url))
     output.summary(
         f"wrote {out}: learnt from {count:,} pictures. Use it with"
         f" `phosphene generate … --generator {generator} --lora {out}`",
-        {"file": str(out), "examples": count, "family": checkpoint.family.name, "trigger": wishes.trigger},
+        {"file": str(out), "examples": count, "family": family, "trigger": wishes.trigger},
     )
