@@ -8,7 +8,8 @@ import pytest
 from PIL import Image as pillow
 from PIL.Image import Image as Picture
 
-from phosphene.embedding import Embedder
+from phosphene.embedding import Embedder, PatchEncoder
+from phosphene.errors import ModelError
 from phosphene.vectors import Vectors
 
 TEXTS = ["a red house", "two boats at night", "snow", "ünïcödé 雪 🏠", "", "two\nlines\tand 'quotes'"]
@@ -107,6 +108,17 @@ class EmbedderTests:
 
     def test_different_pictures_have_different_vectors(self, embedder: Embedder) -> None:
         assert_different(embedder.pictures([embedder.prepare(picture) for picture in pictures()]).vectors)
+
+    def test_the_places_of_a_picture_have_unit_vectors_if_it_sees_them(self, embedder: Embedder) -> None:
+        if not isinstance(embedder, PatchEncoder):
+            return
+        for picture in pictures():
+            try:
+                patches = embedder.patches(picture)
+            except ModelError:  # this model sees none
+                return
+            rows, columns = patches.shape[:2]
+            assert_unit(patches.reshape(rows * columns, -1), rows * columns, embedder)
 
     def test_many_threads_embed_at_once(self, embedder: Embedder) -> None:
         def embed(picture: Picture) -> Vectors:
