@@ -16,7 +16,7 @@ from phosphene.testing.generators import GeneratorTests
 from tiny_checkpoints import SIDE
 from tiny_families import Folder, a_request, apart, bare, generator, picture, pixels
 
-BY_WORDS = ("sd-turbo", "sd3", "z-image", "flux2-klein")
+BY_WORDS = ("sd-turbo", "sd3", "z-image", "chroma", "flux2-klein")
 EVERY_MODE = [(family, mode) for family in BY_WORDS for mode in sorted(FAMILIES[family].pipelines)]
 Open = Callable[[str], DiffusersGenerator]
 

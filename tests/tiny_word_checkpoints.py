@@ -145,6 +145,30 @@ def z_image(folder: Path) -> Path:
     return folder
 
 
+def chroma(folder: Path) -> Path:
+    """Chroma, which reads T5 alone."""
+    torch.manual_seed(19)
+    transformer = diffusers.ChromaTransformer2DModel(
+        num_layers=1,
+        num_single_layers=1,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        axes_dims_rope=(4, 4, 8),
+        approximator_num_channels=8,
+        approximator_hidden_dim=16,
+        approximator_layers=1,
+    ).eval()
+    diffusers.ChromaPipeline(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=1.0),
+        vae=vae_of_16_channels(),
+        text_encoder=t5_encoder(),
+        tokenizer=t5_tokenizer(),
+        transformer=transformer,
+    ).save_pretrained(folder)
+    return folder
+
+
 def flux2_klein(folder: Path) -> Path:
     """FLUX.2 klein, which reads three layers of its language model."""
     torch.manual_seed(15)
@@ -179,4 +203,4 @@ def flux2_klein(folder: Path) -> Path:
     return folder
 
 
-WORD_BUILDERS = {builder.__name__: builder for builder in (lcm, sd_turbo, sd3, z_image, flux2_klein)}
+WORD_BUILDERS = {builder.__name__: builder for builder in (lcm, sd_turbo, sd3, z_image, chroma, flux2_klein)}

@@ -47,6 +47,7 @@ CURRENT: Mapping[str, ComponentClass] = {
     **_all("diffusers", "network", "UNet2DConditionModel", "FluxTransformer2DModel"),
     **_all("diffusers", "network", "Flux2Transformer2DModel", "SD3Transformer2DModel"),
     **_all("diffusers", "network", "ZImageTransformer2DModel", "AutoencoderKLFlux2"),
+    **_all("diffusers", "network", "ChromaTransformer2DModel"),
     **_all("diffusers", "network", "AutoencoderKL", "AutoencoderTiny", "VQModel"),
     **_all(NORMALIZER, "network", "StableUnCLIPImageNormalizer"),
     **_all("transformers", "network", "CLIPTextModel", "CLIPTextModelWithProjection", prefixes=CLIP_TEXT),

@@ -4,6 +4,7 @@ The headers of all files are checked before anything is loaded.
 """
 
 import logging
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,7 +81,8 @@ def load(
     saved = open_saved(expanded(path), family)
     place = saved.path if saved.path.is_dir() else saved.path.parent
     beside = Companions() if bare else find_companions(place, saved.family, adapter)
-    networks = _checked(saved, beside)
+    with quiet():
+        networks = _checked(saved, beside)
     read_loras = [read_lora(lora) for lora in loras if lora.weight]
     target = _target(saved, device)
     loaded = _loaded(saved, beside, read_loras, target)
@@ -121,7 +123,9 @@ def quiet() -> Iterator[None]:
         library.disable_progress_bar()
         library.set_verbosity(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():  # the network of Chroma takes a part from where it is no longer
+            warnings.filterwarnings("ignore", "`FluxPosEmbed` is deprecated", FutureWarning)
+            yield
     finally:
         for library, (level, bars) in zip(libraries, before, strict=True):
             library.set_verbosity(level)

@@ -94,4 +94,25 @@ FLUX2_KLEIN = Family(
     note="It reads the pictures of the neighbours themselves, so that it works with every library.",
 )
 
-BY_WORDS = (SD21, SD_TURBO, SD3, Z_IMAGE, FLUX2_KLEIN)
+CHROMA = Family(
+    name="chroma",
+    title="Chroma 1 HD",
+    pipelines={  # ChromaInpaintPipeline of diffusers 0.42 looks for a setting that the network lacks
+        "text-to-image": "ChromaPipeline",
+        "image-to-image": "ChromaImg2ImgPipeline",
+    },
+    repository="lodestones/Chroma1-HD",
+    licence="Apache-2.0",
+    commercial=True,
+    size_on_disk=int(25.6 * GIB),
+    parameters=13.7,
+    size=(1024, 1024),
+    multiple=16,
+    prompt_encoding="native",
+    context=512,
+    num_inference_steps=40,
+    guidance_scale=3.0,
+    schedulers=FLOW,
+    tiny_vae="madebyollin/taef1",
+)
+BY_WORDS = (SD21, SD_TURBO, SD3, Z_IMAGE, CHROMA, FLUX2_KLEIN)

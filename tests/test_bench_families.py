@@ -1,0 +1,24 @@
+"""The bench of pretrained families, on a tiny checkpoint."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "bench"))  # its files are scripts, not a package
+
+import families
+import random_checkpoints
+
+from phosphene.generators.diffusers.families import FAMILIES
+from tiny_families import Folder
+
+
+def test_the_figures_of_a_checkpoint(checkpoint: Folder) -> None:
+    figures = families.measure("sd15", checkpoint("sd15"), size=64, steps=2, runs=1)
+
+    seconds = [value for name, value in figures.items() if name.endswith(", s")]
+    assert len(seconds) == 10 and all(value > 0 for value in seconds)
+    assert figures["ours ÷ bare"] > 0 and figures["peak of memory, GB"] > 0
+
+
+def test_families_of_true_size_are_in_the_table() -> None:
+    assert set(random_checkpoints.SHIPPED) <= FAMILIES.keys()
