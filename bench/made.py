@@ -2,26 +2,21 @@
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
-import torch
 from judge import shown
 from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 from pool import Found, Pool, Task, by_kind, found, kind_of, share
-from torch import Tensor
 
 from phosphene.filters import IMPORTED
 from phosphene.generation import Request
 from phosphene.generation.making import GeneratedImage
 from phosphene.generation.novelty import Baseline, measure
 from phosphene.generation.planning import Plan
-from phosphene.generators.retrieval.generator import BuiltinGenerator, to_picture
 from phosphene.landscape.scenes import compose
 from phosphene.landscape.scenes.captions import Label
 from phosphene.library import Library
@@ -70,15 +65,11 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
     """Count how many of the named attributes the judge finds.
 
     It looks at the scenes' own pictures, at the nearest other ones, and at pictures generated from the text
-    alone and from text and neighbours, also at all of their candidates. `trained` holds the pictures that
-    the generator was trained on. A prompt without a scene of its own is compared with the nearest picture.
+    alone and from text and neighbours. `trained` holds pictures that the generator was trained on. A prompt
+    without a scene of its own is compared with the nearest picture.
     """
     near = [pool.nearest(task, NEIGHBOURS) for task in tasks]
-    made, tried = {}, {}
-    for name, count in {"text": 0, "text_and_neighbours": NEIGHBOURS}.items():
-        with candidates(pool) as latents:
-            made[name] = make(pool, tasks, count)
-        tried[name] = latents
+    made = {"text": make(pool, tasks, 0), "text_and_neighbours": make(pool, tasks, NEIGHBOURS)}
     pictures = {name: [one.picture for one in some] for name, some in made.items()}
     seen = {name: shown(some) for name, some in (pictures | real(pool, tasks, near)).items()}
     answers = {name: found(tasks, one) for name, one in seen.items()}
@@ -88,61 +79,14 @@ def generation(pool: Pool, tasks: Sequence[Task], trained: Library) -> dict[str,
         "gain": interval(answers["text"], answers["text_and_neighbours"]),
         "near_copies": near_copies(trained, [_vector(one) for one in made["text_and_neighbours"]]),
         "near_copies_of_pool": float(np.mean([is_copy(one) for one in made["text_and_neighbours"]])),
-        "unchosen": unchosen(pool, tasks, tried),
         "by_kind": kinds(tasks, answers),
         "left_open": {name: left_open(tasks, near, seen[name]) for name in made},
         "layout": {name: layout(pool, near, pictures[name]) for name in made},
         "captions": len(tasks),
+        "candidates": pool.library.generator.capabilities.candidates,
         "pool": len(pool.seeds),
         "trained": trained.store.count(IMPORTED),
     }
-
-
-@contextmanager
-def candidates(pool: Pool) -> Iterator[list[Tensor]]:
-    """Collect the latents of all candidates, when the pipeline computes their vectors."""
-    pipeline = generator_of(pool).pipeline
-    latents: list[Tensor] = []
-    vectors = pipeline.vectors
-
-    def overheard(some: Tensor) -> Tensor:
-        latents.extend(some)
-        return vectors(some)
-
-    with patch.object(pipeline, "vectors", overheard):
-        yield latents
-
-
-def unchosen(pool: Pool, tasks: Sequence[Task], tried: dict[str, list[Tensor]]) -> dict[str, Any]:
-    """The same counts for all candidates of every text, which show what neighbours add by themselves.
-
-    There are several candidates of each text, because with one of each, chance would weigh more.
-    """
-    each = len(tried["text"]) // len(tasks)
-    repeated = [task for task in tasks for _ in range(each)]
-    seen = {name: shown_of(pool, latents) for name, latents in tried.items()}
-    answers = {name: by_text(found(repeated, one), each) for name, one in seen.items()}
-    shares = {f"judge_on_{name}": share(one) for name, one in answers.items()}
-    before, after = answers.values()
-    return {**shares, "gain": interval(before, after), "pictures": len(repeated)}
-
-
-def shown_of(pool: Pool, latents: Sequence[Tensor]) -> Seen:
-    """Decode latents, and return the judge's labels of the pictures."""
-    pipeline, seen = generator_of(pool).pipeline, []
-    for start in range(0, len(latents), GROUP):
-        decoded = pipeline.decode(torch.stack(list(latents[start : start + GROUP])))
-        seen += shown([to_picture(pixels) for pixels in decoded])
-        print(f"\r{len(seen)} of {len(latents)} candidates judged", end="", file=sys.stderr)
-    print(file=sys.stderr)
-    return seen
-
-
-def generator_of(pool: Pool) -> BuiltinGenerator:
-    """The library's generator, which is the built-in one."""
-    generator = pool.library.generator
-    assert isinstance(generator, BuiltinGenerator)
-    return generator
 
 
 def real(pool: Pool, tasks: Sequence[Task], near: Sequence[Sequence[int]]) -> dict[str, list[Picture]]:

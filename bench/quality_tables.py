@@ -62,12 +62,11 @@ def scores(run: Run) -> str:
 def generation(run: Run) -> str:
     """How much of their captions generated pictures show, by the judge."""
     made = run.figures["generation"]
-    unchosen, unseen = made["unchosen"], made["unseen"]
+    unseen = made["unseen"]
     return table(
         ("pictures", "from the text alone", "from text and neighbours", "95 % interval of the difference"),
         [
-            (f"the best of four candidates, {made['captions']} captions", *_judged(made)),
-            ("all four candidates", *_judged(unchosen)),
+            (f"{made['captions']} captions", *_judged(made)),
             (f"{unseen['captions']} prompts by somebody who had seen no caption", *_judged(unseen)),
         ],
     )
@@ -122,7 +121,7 @@ def copies(run: Run) -> str:
     return table(
         (f"near-copies among the {made['captions']} pictures", "count"),
         [
-            (f"of one of the {made['trained']:,} training pictures", trained),
+            (f"of one of {made['trained']:,} training pictures, evenly chosen from all", trained),
             (f"of one of the {made['pool']:,} pictures among which the neighbours were found", pool),
         ],
     )

@@ -26,8 +26,9 @@ def generating(run: Run) -> str:
     pictures, candidates = found["pictures a call"], found["candidates a picture"]
     units = {"CPU s": "ratio of CPU s"} | ({"s": "ratio"} if run.idle else {})
     rows = {"the bare generator": "bare generator", "`Library.generate`": "search to stored"}
+    each = f", each the best of {candidates} candidates" if candidates > 1 else ""
     return table(
-        (f"{pictures} pictures, each the best of {candidates} candidates", *units),
+        (f"{pictures} pictures{each}", *units),
         [
             *(
                 (title, *(f"{found[f'{name}, {unit}']:.1f}" for unit in units))

@@ -13,11 +13,12 @@ sys.path.insert(0, str(ROOT / "bench"))  # its files are scripts, not a package
 import runs  # noqa: E402
 import tables  # noqa: E402
 
-BENCHMARKS, CARD = "docs/benchmarks.md", "plugin/phosphene/landscape/weights/clip/README.md"
+BENCHMARKS = "docs/benchmarks.md"
+CARDS = [f"plugin/phosphene/landscape/weights/{model}/README.md" for model in ("clip", "diffusion")]
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 
 
-@pytest.mark.parametrize("page", ["docs/commands.md", "docs/generating.md", BENCHMARKS, CARD])
+@pytest.mark.parametrize("page", ["docs/commands.md", "docs/generating.md", BENCHMARKS, *CARDS])
 def test_a_written_page_is_up_to_date(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     failed = Cog().main(["cog", "--check", "--diff", "-I", str(ROOT / "bench"), str(ROOT / page)])
     assert not failed, f"{capsys.readouterr().out}`make docs` writes it"

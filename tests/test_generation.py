@@ -140,22 +140,29 @@ def test_candidates_near_to_a_negative_rank_lower() -> None:
 # ── recipes of older versions ─────────────────────────────────────────────────────────────
 
 
-def test_pictures_of_an_older_version_replay_and_keep_their_ids(library: Library) -> None:
+def test_pictures_of_an_older_version_replay_with_the_weights_of_today_and_say_so(library: Library) -> None:
     stored = [image for image in library.store.iterate() if image.origin == "generated"]
     assert len(stored) == 3
     for image in stored:
         assert image.recipe and generated_id(image.recipe) == image.id and image.recipe["format"] in (1, 2)
         again = library.replay(image.id)
-        assert again.largest_difference in (0, 1) and again.same_weights
-        assert again.image.id == image.id and again.image.recipe == image.recipe
+        assert not again.same_weights and again.image.id != image.id
+        assert again.image.recipe and again.image.recipe["weights"] == library.generator.capabilities.weights
 
 
 @pytest.mark.parametrize("name", ["alone.png", "inpainted.png"])
 def test_files_of_an_older_version_replay(library: Library, name: str) -> None:
     again = library.replay(OLD / name, mask=OLD / "mask.png" if name == "inpainted.png" else None)
     recipe = in_picture(OLD / name)
-    assert recipe and again.image.id == generated_id(recipe)
-    assert again.largest_difference in (0, 1)
+    assert recipe and again.image.caption == recipe["prompt"]
+    assert again.largest_difference and not again.same_weights
+
+
+def test_the_command_line_names_the_weights_that_are_not_here(library: Library) -> None:
+    library.close()
+    result = run("-L", library.folder, "replay", OLD / "alone.png")
+    assert result.exit_code == 0
+    assert "the weights f96b5bd096eb made the first picture, and the generator here has 81d4" in result.stdout
 
 
 def test_a_new_recipe_keeps_the_settings_of_the_generator(library: Library) -> None:

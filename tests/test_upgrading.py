@@ -34,6 +34,7 @@ from weaviate_server import Server
 FIXTURE = Path(__file__).parent / "format1"
 COPY = "library.json.format1"
 ADDED, MADE = 5, 3
+WEIGHTS = "f96b5bd096eb"  # the generator that was built in at that time
 NAMES = (f"Old{number}" for number in itertools.count())
 UPGRADE = "import sys, phosphene\nwith phosphene.open(sys.argv[1]) as library:\n    library.begin_writing()\n"
 
@@ -114,7 +115,7 @@ def test_commands_that_only_read_leave_the_format_alone(folder: Path) -> None:
     assert is_old(folder) and not (folder / COPY).exists()
 
 
-def test_its_pictures_replay_before_and_after_the_upgrade(folder: Path) -> None:
+def test_its_recipes_give_the_same_pictures_before_and_after_the_upgrade(folder: Path) -> None:
     with phosphene.open(folder) as library:
         ids = sorted(recipes(library))
         before = [library.replay(id) for id in ids]
@@ -122,13 +123,13 @@ def test_its_pictures_replay_before_and_after_the_upgrade(folder: Path) -> None:
             library.begin_writing()
         alone = library.replay(FIXTURE / "alone.png")
         inpainted = library.replay(FIXTURE / "inpainted.png", mask=FIXTURE / "mask.png")
-        [after] = [library.replay(ids[0])]
+        after = [library.replay(id) for id in ids]
 
     assert len(before) == MADE
-    assert [each.image.id for each in before] == ids
-    assert after.picture.tobytes() == before[0].picture.tobytes()
-    for again in (*before, after, alone, inpainted):  # another processor may round to the next grey level
-        assert again.largest_difference is not None and again.largest_difference <= 1
+    assert [each.picture.tobytes() for each in before] == [each.picture.tobytes() for each in after]
+    for again in (*before, alone, inpainted):
+        [difference] = again.differences
+        assert f"the weights {WEIGHTS} made the first picture" in difference
 
 
 # ── upgrading ─────────────────────────────────────────────────────────────────────────────────

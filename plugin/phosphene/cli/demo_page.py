@@ -94,7 +94,7 @@ def _found(story: Story) -> Section:
 def _made(story: Story) -> Section:
     return Section(
         "Generate from the nearest pictures",
-        "The six nearest pictures are the parents. A diffusion model starts from the two nearest ones, with "
+        "The six nearest pictures are the parents. A diffusion model starts from the nearest one, with "
         "much noise added. The vectors of all six and the vector of the prompt steer it. "
         f"{_novelty(story)}",
         _command(story, "generate", story.prompt, f"--seed {story.made[0].seed}"),

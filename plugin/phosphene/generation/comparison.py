@@ -14,6 +14,8 @@ from phosphene.recipes.formats import current
 from phosphene.recipes.lineage import generated_id, neighbours, parents_of
 from phosphene.records import Image
 
+SHOWN = 12  # characters of a digest that a sentence shows
+
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
@@ -63,9 +65,9 @@ def compared(
 def differences(first: Mapping[str, Any], again: Mapping[str, Any]) -> Iterator[str]:
     """What differs between a recipe and the one of the picture that was made again from it."""
     if first["weights"] != again["weights"]:
-        yield "the first picture was made by another generator"
-    before, now = (_from_thumbnails(each) for each in (first, again))
-    if gone := now - before:
+        before, now = (each["weights"][:SHOWN] for each in (first, again))
+        yield f"the weights {before} made the first picture, and the generator here has {now}"
+    if gone := _from_thumbnails(again) - _from_thumbnails(first):
         yield f"the files of {len(gone)} neighbours are gone, so their thumbnails were used"
 
 

@@ -147,8 +147,8 @@ def generate(
       phosphene generate a red house --grid seeds=3,guidance=3,5,7 -o grid.png --film forming.webp
       phosphene generate a beach --init photo.jpg --outpaint left=128,top=64
 
-    The prompt is a query as `search` takes it. The built-in generator starts from the pictures of
-    the two nearest neighbours with much noise added, and the vectors of all neighbours lead it.
+    The prompt is a query as `search` takes it. The built-in generator starts from the picture of
+    the nearest neighbour with much noise added, and the vectors of all neighbours lead it.
 
     With --mask or --outpaint, a picture of any size keeps its size: only the region around the mask
     is made anew, at the generator's size, and pasted back. No pixel outside of the mask changes.

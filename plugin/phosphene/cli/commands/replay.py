@@ -41,7 +41,8 @@ def replay(
     of -o holds the recipe and the marks of a generated picture: a PNG holds them in its text chunks,
     a JPEG or WebP in its EXIF and XMP. On the same machine with the same versions, a picture that was
     made alone (--candidates 1) comes out with the same pixels. If it was made beside other candidates
-    or on another machine, a pixel may differ by one grey level.
+    or on another machine, a pixel may differ by one grey level. Other weights make another picture,
+    and the comparison names both; --generator retrieval:FOLDER takes the weights from a folder.
     """
     from phosphene.query.terms import file_or_id
 

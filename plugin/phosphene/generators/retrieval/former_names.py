@@ -43,7 +43,7 @@ WEIGHTS: Mapping[str, Mapping[str, str]] = {
 # digest of its first publication, so that old recipes still name it. From its digest today to the first one.
 DIGESTS = {
     "c0454b09f080f6bdc83a6977ac0d4a97ce68363a129ff9108f44e120425a1eae": (
-        "f96b5bd096ebd52b544c26ad856f18e880c96bcf184573d25569c0c9c326724a"  # the built-in one
+        "f96b5bd096ebd52b544c26ad856f18e880c96bcf184573d25569c0c9c326724a"  # built in until 2026-11-28
     ),
 }
 

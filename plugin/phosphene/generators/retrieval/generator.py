@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -24,10 +24,11 @@ from phosphene.errors import LibraryError, ModelError
 from phosphene.generation import Capabilities, Generated, OnStep, Option, Request, Step, Value
 from phosphene.generation.checks import completed
 from phosphene.generation.fitting import fitted, fitted_mask
+from phosphene.generators.retrieval.batch_key import BatchKey, batch_key
 from phosphene.generators.retrieval.guidance import Condition
 from phosphene.generators.retrieval.pipeline import RetrievalPipeline
 from phosphene.generators.retrieval.saved import digest, read
-from phosphene.generators.retrieval.sdedit import init_picture, latent_mask, neighbour_pictures
+from phosphene.generators.retrieval.sdedit import init_picture, latent_mask
 from phosphene.recipes.bounds import MAX_GUIDANCE
 
 # The errors that reading a folder raises if it is damaged, or is not a generator at all.
@@ -79,7 +80,7 @@ class BuiltinGenerator:
                 yield from self._results(batch, key, latents)
 
     def _latents(
-        self, batch: Sequence[Request], key: "BatchKey", part: tuple[float, float], on_step: OnStep | None
+        self, batch: Sequence[Request], key: BatchKey, part: tuple[float, float], on_step: OnStep | None
     ) -> Tensor | None:
         """The finished latents of a batch, or None if `on_step` stopped it.
 
@@ -115,7 +116,7 @@ class BuiltinGenerator:
         )
         return None if self.pipeline.interrupt else latents
 
-    def _results(self, batch: Sequence[Request], key: "BatchKey", latents: Tensor) -> Iterator[Generated]:
+    def _results(self, batch: Sequence[Request], key: BatchKey, latents: Tensor) -> Iterator[Generated]:
         """The results of a batch, not decoded yet, with the vectors that the latent encoder predicts."""
         settings: dict[str, Value] = {
             "image_guidance_scale": key.image_guidance_scale,
@@ -134,7 +135,7 @@ class BuiltinGenerator:
         kept = fitted(request.init, made.size, request.fit)
         return pillow.composite(made, kept, fitted_mask(request.mask, made.size, request.fit))
 
-    def _init_images(self, batch: Sequence[Request], key: "BatchKey") -> dict[str, Any]:
+    def _init_images(self, batch: Sequence[Request], key: BatchKey) -> dict[str, Any]:
         """The arguments of the pipeline for a batch that begins with pictures."""
         size, cells, device = self.pipeline.size, self.pipeline.latent_size, self.pipeline.device
         begun = [(init_picture(request), request.fit) for request in batch]
@@ -146,35 +147,6 @@ class BuiltinGenerator:
         masks = [latent_mask(one.mask, square, cells, one.fit) for one in batch if one.mask is not None]
         mask = torch.stack(masks).to(device) if key.masked else None
         return {"image": latents, "mask_image": mask, "strength": key.strength}
-
-
-class BatchKey(NamedTuple):
-    """The settings that all requests of one batch share."""
-
-    num_inference_steps: int
-    guidance_scale: float
-    image_guidance_scale: float
-    strength: float
-    init_images: bool  # whether they begin with pictures
-    masked: bool
-    precision: str
-
-
-def batch_key(request: Request) -> BatchKey:
-    """The settings that a completed request shares with the others of its batch."""
-    assert request.num_inference_steps is not None and request.guidance_scale is not None
-    neighbour_strength = float(request.options["neighbour_strength"])
-    from_neighbours = request.init is None and neighbour_strength < 1 and bool(neighbour_pictures(request))
-    strength = neighbour_strength if from_neighbours else 1.0
-    return BatchKey(
-        num_inference_steps=request.num_inference_steps,
-        guidance_scale=request.guidance_scale,
-        image_guidance_scale=float(request.options["image_guidance_scale"]),
-        strength=(request.strength or 1.0) if request.init is not None else strength,
-        init_images=request.init is not None or from_neighbours,
-        masked=request.mask is not None,
-        precision=str(request.options["precision"]),
-    )
 
 
 def _capabilities(pipeline: RetrievalPipeline, weights: str, precision: str) -> Capabilities:

@@ -1,9 +1,8 @@
 """The pictures that the built-in generator begins with: the user's own, or those of the nearest neighbours.
 
-A network that begins with noise alone has to find a layout first, and it forgets things and miscounts them.
-The vectors of neighbours tell it what to paint, but not where. The pictures of neighbours have a layout. At
-the noise level 0.8 it still shows through, and the prompt changes the rest. SDEdit (Meng et al. 2022) does
-this with the strokes of a user.
+A network that begins with noise alone has to find a layout first. The vectors of neighbours tell it what to
+paint, but not where and hardly in which style. A neighbour's picture still shows both through much noise, and
+the prompt changes the rest. SDEdit (Meng et al. 2022) does this with the strokes of a user.
 """
 
 import numpy as np
