@@ -234,6 +234,16 @@ def test_a_walk_takes_the_same_lane(filled: Path, tmp_path: Path, generator: str
     assert [recipe["lane"] for recipe in recipes] == [lane] * 3
 
 
+def test_a_walk_can_be_forced_into_a_lane(filled: Path, tmp_path: Path) -> None:
+    words = ["walk", "a house", "the sea", "--steps", 2, "--generate", "--keep", "--generator", "mosaic"]
+    for lane in (["--lane", "words"], ["--closeness", 0.25]):
+        assert run("-L", filled, *words, *lane, "-o", tmp_path / "walk.png").exit_code == 0
+    with phosphene.open(filled) as library:
+        recipes = [hit.image.recipe or {} for hit in library.search(PROMPT, origin="generated")]
+    found = sorted((recipe["lane"], recipe["closeness"]) for recipe in recipes)
+    assert found == [("embedded", 0.25)] * 2 + [("words", None)] * 2
+
+
 def test_a_long_walk_tells_its_progress_and_its_lane_once(opened: Open) -> None:
     shares: list[float] = []
     lanes: list[Lane] = []

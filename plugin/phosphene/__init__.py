@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from phosphene.generation.making import GeneratedImage as GeneratedImage
     from phosphene.generation.novelty import Novelty as Novelty
     from phosphene.generation.requests import Step as Step
+    from phosphene.generation.wishes import WalkWishes as WalkWishes
     from phosphene.generation.wishes import Wishes as Wishes
     from phosphene.ingest.progress import Added as Added
     from phosphene.ingest.progress import Progress as Progress
@@ -77,7 +78,7 @@ _MODULES = {
     "phosphene.generation.novelty": ("Novelty",),
     "phosphene.generation.comparison": ("Replayed",),
     "phosphene.generation.requests": ("Step",),
-    "phosphene.generation.wishes": ("Wishes",),
+    "phosphene.generation.wishes": ("WalkWishes", "Wishes"),
     "phosphene.ingest.progress": ("Added", "Progress"),
     "phosphene.library": ("Library",),
     "phosphene.maintenance.missing": ("Missing",),

@@ -22,7 +22,7 @@ from phosphene.generation import Generator, OnLane, OnStep
 from phosphene.generation.comparison import Replayed
 from phosphene.generation.making import GeneratedImage
 from phosphene.generation.service import GenerationService
-from phosphene.generation.wishes import Wishes
+from phosphene.generation.wishes import WalkWishes, Wishes
 from phosphene.generators import open_generator
 from phosphene.ingest import Added, Progress, add
 from phosphene.journal import Journal
@@ -200,29 +200,22 @@ class Library:
         *,
         generate: bool = False,
         keep: bool = False,
-        neighbours: int | None = None,
-        seed: int | None = None,
         into: "Library | None" = None,
         on_step: OnStep | None = None,
         on_lane: OnLane | None = None,
+        **wishes: Unpack[WalkWishes],
     ) -> list[Stop]:
         """Walk along the great circle between two queries, with the nearest imported image at every stop.
 
-        With `generate` every stop also gets a new picture, all from the same noise. With `keep` these are
-        stored in the library `into`, or else in this one.
+        With `generate` every stop also gets a new picture, all from the same noise; `WalkWishes` lists what
+        can be asked for these. With `keep` they are stored in the library `into`, or else in this one.
         """
         keeper = self._target(into).keeper if keep else None
         stops = walk(self.store, self.vector(start), self.vector(end), steps)
         if not generate:
             return stops
         return self.generation.along(
-            stops,
-            (start, end),
-            neighbours=neighbours,
-            seed=seed,
-            keeper=keeper,
-            on_step=on_step,
-            on_lane=on_lane,
+            stops, (start, end), wishes, keeper=keeper, on_step=on_step, on_lane=on_lane
         )
 
     def replay(

@@ -22,7 +22,7 @@ from phosphene.generation.replaying import plan_again, recipe_in
 from phosphene.generation.variations import variation_query
 from phosphene.generation.vocabulary import warn_of_unknown_words
 from phosphene.generation.walking import walk_plans
-from phosphene.generation.wishes import Wishes, request_of
+from phosphene.generation.wishes import WalkWishes, Wishes, request_of
 from phosphene.journal import Journal
 from phosphene.picture_loader import PictureLoader
 from phosphene.query import Query, parse
@@ -120,9 +120,8 @@ class GenerationService:
         self,
         stops: Sequence[Stop],
         ends: tuple[str, str],
+        wishes: WalkWishes,
         *,
-        neighbours: int | None,
-        seed: int | None,
         keeper: Keeper | None,
         on_step: OnStep | None,
         on_lane: OnLane | None,
@@ -131,18 +130,19 @@ class GenerationService:
 
         They are stored if there is a `keeper`.
         """
-        seed = random_seed() if seed is None else seed
+        given = wishes.get("seed")
+        request = request_of(wishes, random_seed() if given is None else given)
         queries, made = (parse(ends[0]), parse(ends[1])), list[GeneratedImage]()
         for first in range(0, len(stops), WALK_GROUP):
             group = [(stop.t, stop.vector) for stop in stops[first : first + WALK_GROUP]]
-            plans = walk_plans(self.planner, group, queries, neighbours, seed)
+            plans = walk_plans(self.planner, group, queries, request, wishes.get("neighbours"))
             _tell(None if first else on_lane, plans)
             done, share = first / len(stops), len(group) / len(stops)
             made += self.maker.make(plans, _part(on_step, done, share), keeper=keeper)
             if len(made) < first + len(group):  # `on_step` stopped it
                 break
         return [
-            replace(stop, made=one.picture, seed=seed, kept=one.image if keeper else None)
+            replace(stop, made=one.picture, seed=request.seed, kept=one.image if keeper else None)
             for stop, one in zip(stops, made, strict=False)
         ]
 

@@ -1,6 +1,7 @@
 """Plans the pictures of a walk, one for each stop."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from phosphene.filters import IMPORTED
 from phosphene.generation.planning import Plan, Planner, words_of
@@ -14,17 +15,18 @@ def walk_plans(
     planner: Planner,
     stops: Sequence[tuple[float, Vector]],
     ends: tuple[Query, Query],
+    wished: Request,
     neighbours: int | None,
-    seed: int,
 ) -> list[Plan]:
     """A plan for every stop of a walk. A stop is the share of the way and a unit vector (d,).
 
-    All pictures have the same noise. A generator that reads words gets the words of the nearer end.
+    `wished` has what the user wishes for all of them, and the seed of their noise, which is the same. A
+    generator that reads words gets the words of the nearer end.
     """
     way, plans = f"{ends[0].without_folders} → {ends[1].without_folders}", []
     options = {"neighbour_strength": 1.0} if "neighbour_strength" in planner.capabilities.options else {}
     for share, vector in stops:
-        request = Request(seed=seed, prompt=words_of(ends[share > 0.5]), options=options)
+        request = replace(wished, prompt=words_of(ends[share > 0.5]), options={**options, **wished.options})
         prompt = f"{way} at {share:.2f}"
         plans.append(planner.at(rounded(vector), prompt, request, where=IMPORTED, neighbours=neighbours))
     return plans

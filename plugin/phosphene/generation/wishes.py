@@ -1,4 +1,4 @@
-"""The wishes of a user for a generation: the keyword arguments of `Library.generate`."""
+"""The wishes of a user for a generation: keyword arguments of `Library.generate` and `Library.walk`."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,14 +14,21 @@ REQUESTED = ("lane", "closeness", "fit", "strength", "size", "num_inference_step
 BUILT_IN = ("image_guidance_scale", "neighbour_strength")  # options of the built-in generator
 
 
-class Wishes(TypedDict, total=False):
-    """What `Library.generate` takes besides a prompt. None stands for a default, as leaving it out does."""
+class WalkWishes(TypedDict, total=False):
+    """What `Library.walk` takes for its pictures. None stands for a default, as leaving it out does."""
 
     neighbours: int | None  # how many images lead each picture; by default 6 or what the generator takes
-    origin: Origin | None  # of the neighbours; by default `imported`, and None for all images
     seed: int | None  # of the first picture; those after it have the next ones. By default random
     lane: Lane | None  # the way that neighbours take, see `lanes`; by default the best possible one
     closeness: float | None  # how closely the neighbours are followed, in [0, 1]
+    num_inference_steps: int | None
+    guidance_scale: float | None  # how closely the prompt is followed
+
+
+class Wishes(WalkWishes, total=False):
+    """What `Library.generate` takes besides a prompt."""
+
+    origin: Origin | None  # of the neighbours; by default `imported`, and None for all images
     negative: Sequence[str]  # queries to steer away from
     style: Sequence[Path | str]  # files, ids or queries whose nearest images the picture should look like
     init: Path | str | None  # the picture to start from: a file or an id
@@ -30,8 +37,6 @@ class Wishes(TypedDict, total=False):
     outpaint: Mapping[str, int] | None  # extends `init`: pixels by `left`, `top`, `right` and `bottom`
     fit: Fit | None  # how `init` is fitted to the size. By default it is cropped, or kept whole with a mask
     size: Size | None  # width and height in pixels
-    num_inference_steps: int | None
-    guidance_scale: float | None  # how closely the prompt is followed
     candidates: int | None  # so many are made of each picture, and the nearest to the prompt is kept
     refuse_copies: bool  # pictures that are copies of an imported image get two more seeds, then are an error
     image_guidance_scale: float | None  # of the built-in generator: how closely neighbours are followed
@@ -39,7 +44,7 @@ class Wishes(TypedDict, total=False):
     options: Mapping[str, Value]  # of the generator's own, by their names
 
 
-def request_of(wishes: Wishes, seed: int) -> Request:
+def request_of(wishes: WalkWishes, seed: int) -> Request:
     """The numbers and options of a request. A wish of another name is an option of the generator."""
     given: dict[str, Any] = {name: value for name, value in wishes.items() if value is not None}
     own = {

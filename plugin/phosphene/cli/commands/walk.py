@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from phosphene.cli.lane_options import saying
+from phosphene.cli.lane_options import lane_options, saying
 from phosphene.cli.options import GENERATOR, LORA, SEED, Settings, command, written
 from phosphene.cli.output import Column, on_step
 from phosphene.cli.pictures import write_picture
@@ -37,6 +37,7 @@ STEPS = click.IntRange(2, 1000)  # with 1,000 stops the pictures of the sheet ar
 @INTO
 @GENERATOR
 @LORA
+@lane_options
 @click.option("--seed", type=SEED, help="The seed of all generated pictures.  [default: random]")
 @written("Write the sheet to this file.", default="walk.png")
 def walk(
@@ -49,8 +50,8 @@ def walk(
     into: str | None,
     generator: str | None,
     loras: Sequence[str],
-    seed: int | None,
     out: Path,
+    **wishes: Any,
 ) -> None:
     """Walk from one query to another and show the pictures on the way.
 
@@ -80,10 +81,10 @@ def walk(
                 steps,
                 generate=generate,
                 keep=keep,
-                seed=seed,
                 into=target,
                 on_step=on_step(advance),
                 on_lane=saying(output, library),
+                **wishes,
             )
         output.rows([stop_record(library, stop, target) for stop in stops], STOPS)
         for chosen in {stop.seed for stop in stops if stop.seed is not None}:
