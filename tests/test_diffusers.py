@@ -311,13 +311,13 @@ def test_a_recipe_makes_the_picture_again(
         options = {"scheduler": made.capabilities.options["scheduler"].choices[-1]}
 
         [image] = library.generate(
-            "a red house", 1, neighbours=2, num_inference_steps=2, negative=[], options=options
+            "a red house", 1, neighbours=2, num_inference_steps=2, closeness=0.3, options=options
         )
         again = library.replay(image.image.id)
 
     assert image.image.recipe is not None
     assert image.image.recipe["generator"] == family
-    assert image.image.recipe["settings"] == options
+    assert image.image.recipe["settings"] == {**options, "decoder": "vae"}
     assert len(image.image.parents) == 2
     assert again.identical and again.same_weights
 

@@ -122,7 +122,7 @@ class DiffusersGenerator:
     def _pictures(self, request: Request, latents: Tensor, *, preview: bool = False) -> list[Picture]:
         """Decode latents. Pixels that a mask keeps are copied from the init image."""
         tiny = self.checkpoint.tiny_vae is not None and preview
-        decoder: Decoder = "taesd" if tiny or request.options.get("decoder") == "taesd" else "vae"
+        decoder: Decoder = "taesd" if tiny or request.options["decoder"] == "taesd" else "vae"
         made = decode(self.checkpoint, latents, decoder)
         if request.init is None or request.mask is None:
             return made
@@ -209,12 +209,13 @@ def missing(checkpoint: Checkpoint) -> str:
 def options(checkpoint: Checkpoint, scheduler_name: str) -> dict[str, Option]:
     """The options of a checkpoint. They are written to recipes, so that a replay uses the same ones."""
     names: tuple[Value, ...] = checkpoint.family.schedulers
-    found = {"scheduler": Option(scheduler_name, "The scheduler of the steps.", choices=names)}
-    if checkpoint.tiny_vae is not None:
-        on_cpu = checkpoint.device.type == "cpu"
-        found["decoder"] = Option(
-            "taesd" if on_cpu else "vae",
-            "The decoder of the pictures: the checkpoint's own, or TAESD, which is faster and less exact.",
-            choices=("vae", "taesd"),
-        )
-    return found
+    decoders: tuple[Value, ...] = ("vae", "taesd") if checkpoint.tiny_vae is not None else ("vae",)
+    return {
+        "scheduler": Option(scheduler_name, "The scheduler of the steps.", choices=names),
+        "decoder": Option(
+            decoders[-1] if checkpoint.device.type == "cpu" else "vae",
+            "The decoder of the pictures: the checkpoint's own, or if it is here TAESD, which is faster and"
+            " less exact.",
+            choices=decoders,
+        ),
+    }
