@@ -109,14 +109,7 @@ class Planner:
         mask = self.masks.open(wishes.get("mask"), wishes.get("outpaint"), init_image)
         styles = [self.styles.find(named) for named in wishes.get("style", ())]
         target = rounded(self.styles.applied(self.vector(query), styles))
-        request = replace(
-            request,
-            prompt=words_of(query),
-            negative_prompt=", ".join([*_texts(query, negative=True), *negative]),
-            negative_vectors=self._negatives(negative, target),
-            space=self.space.id,
-            vector=target,
-        )
+        request = self._prompted(request, query, target, negative)
         request, region = self.placed(request, init_image, mask, whole=wishes.get("fit") is None)
         plan = self.at(
             target,
@@ -195,6 +188,17 @@ class Planner:
         found, kept = self.init_images, self.init_images.journal.pictures
         encoder = self.load_generator().image_encoder if lane == "embedded" else None
         return References(self.store, found.folder, kept, encoder).of(images, target, lane, from_thumbnails)
+
+    def _prompted(self, request: Request, query: Query, target: Vector, negative: Sequence[str]) -> Request:
+        """The request with its words and its vectors."""
+        return replace(
+            request,
+            prompt=words_of(query),
+            negative_prompt=", ".join([*_texts(query, negative=True), *negative]),
+            negative_vectors=self._negatives(negative, target),
+            space=self.space.id,
+            vector=target,
+        )
 
     def _negatives(self, negative: Sequence[str], target: Vector) -> tuple[Vector, ...]:
         vectors = tuple(rounded(self.vector(words)) for words in negative)
