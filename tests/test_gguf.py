@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from checkpoint_files import OTHER, BuildCheckpoint, loaded
+from command import lines, run
 from phosphene.errors import MissingExtraError, ModelError
 from phosphene.generation import Request
 from phosphene.generators.diffusers.generator import DiffusersGenerator
@@ -61,6 +62,15 @@ def test_a_unet_makes_nearly_the_same_picture(
     file = written(unet_of(folder, prefix), tmp_path / "packed.gguf", "sd1", folder)
 
     assert np.abs(latents(file) - latents(folder)).mean() < 3  # of 255 grey levels
+
+
+def test_a_file_gets_a_name_and_is_checked(checkpoint: BuildCheckpoint, tmp_path: Path) -> None:
+    folder = checkpoint("sd15")
+    file = written(unet_of(folder, ""), tmp_path / "packed.gguf", "sd1", folder)
+
+    assert lines("models", "add", file)[0]["family"] == "sd15"
+    assert lines("models", "check", "packed")[0]["width"] == 64
+    run("models", "remove", "packed")
 
 
 def test_weights_stay_packed(checkpoint: BuildCheckpoint, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused_with_a_smaller_choice(
     checkpoint: BuildCheckpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("phosphene.generators.diffusers.placement.main_memory", lambda: GIB)
-    with pytest.raises(ModelError, match=r"needs about 2\.0 GiB of memory, but this machine has 1\.0 GiB"):
+    with pytest.raises(ModelError, match=r"needs about 2\.2 GB of memory, but this machine has 1\.1 GB"):
         loaded(checkpoint("sd15"))
 
     assert smaller(8 * GIB, 4).startswith("use a smaller family: `")

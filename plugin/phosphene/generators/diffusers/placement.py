@@ -6,8 +6,9 @@ own memory.
 
 from typing import TYPE_CHECKING, Literal
 
+from phosphene.byte_sizes import gigabytes
 from phosphene.errors import ModelError
-from phosphene.generators.diffusers.families import FAMILIES, GIB
+from phosphene.generators.diffusers.families import FAMILIES
 from phosphene.generators.diffusers.folder import SavedCheckpoint
 from phosphene.machine import ROOM, main_memory
 
@@ -55,8 +56,3 @@ def smaller(memory: int, itemsize: int) -> str:
         return "use a machine with more memory, or the built-in generator"
     best = max(fitting, key=lambda name: sizes[name])
     return f"use a smaller family: `{best}` needs about {gigabytes(sizes[best])}"
-
-
-def gigabytes(size: int) -> str:
-    """A size as errors show it."""
-    return f"{size / GIB:.1f} GiB"

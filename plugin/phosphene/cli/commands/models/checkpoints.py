@@ -20,8 +20,8 @@ def add(settings: Settings, path: Path, name: str | None) -> None:
       phosphene models add ~/models/my-sdxl --name mine
       phosphene models add ~/models/watercolour-lora.safetensors --name watercolour
 
-    PATH is a file of safetensors or a folder of diffusers. It stays where it is. phosphene tells the
-    family from its content, and refuses a checkpoint that is not whole.
+    PATH is a file of safetensors, a GGUF file, or a folder of diffusers. It stays where it is.
+    phosphene tells the family from its content, and refuses a checkpoint that is not whole.
     """
     from phosphene.catalogue.checkpoints.adding import add
     from phosphene.catalogue.registrations import RegisteredLora
