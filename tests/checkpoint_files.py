@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from command import run
 from phosphene.generators.diffusers.checkpoint import Checkpoint
 from phosphene.generators.diffusers.families import VIT_H
 from phosphene.generators.diffusers.loading import load
 from phosphene.records import Space
+from pictures import drawn
 
 SPACE = Space("of-the-library", VIT_H, 64)  # a library with the vectors that SD 1.5 reads
 OTHER = Space("of-the-library", "landscape", 64)
@@ -20,6 +22,15 @@ BuildCheckpoint = Callable[[str], Path]
 
 def loaded(path: Path, space: Space = SPACE, **named: Any) -> Checkpoint:
     return load(path, space=space, device="cpu", **named)
+
+
+def tiny_library(folder: Path, model: Path) -> Path:
+    """A library of three drawn pictures with vectors of a model of open_clip."""
+    for seed in range(3):
+        drawn(seed).save(folder / f"{seed}.png")
+    added = run("-L", folder / "library", "add", *folder.glob("*.png"), "--model", f"local-dir:{model}")
+    assert added.exit_code == 0, added.stderr
+    return folder / "library"
 
 
 def weights_of(folder: Path) -> Path:

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from checkpoint_files import OTHER, BuildCheckpoint
-from command import lines, run
+from checkpoint_files import OTHER, BuildCheckpoint, tiny_library
+from command import lines
 from phosphene.catalogue.registrations import Registered, register
 from phosphene.errors import GenerationError, ModelError, PluginError
 from phosphene.generators import open_generator
 from phosphene.generators.diffusers.families import FAMILIES
 from phosphene.generators.locating import Located, locate
 from phosphene.landscape import DIFFUSION_FOLDER
-from pictures import drawn
 
 pytestmark = pytest.mark.usefixtures("no_network")
 
@@ -81,13 +80,7 @@ def test_a_folder_of_our_own_training_is_opened_as_one() -> None:
 def test_the_command_makes_pictures_with_a_folder_and_keeps_them(
     checkpoint: BuildCheckpoint, tmp_path: Path
 ) -> None:
-    library = tmp_path / "library"
-    for seed in range(3):
-        drawn(seed).save(tmp_path / f"{seed}.png")
-    model = f"local-dir:{checkpoint('open_clip_folder')}"
-    added = run("-L", library, "add", *tmp_path.glob("*.png"), "--model", model)
-    assert added.exit_code == 0, added.stderr
-
+    library = tiny_library(tmp_path, checkpoint("open_clip_folder"))
     folder = checkpoint("sd15")
     words = ("-L", library, "generate", "a dog", "-n", 1, "--steps", 2, "--seed", 1, "--generator", folder)
     [made] = lines(*words)

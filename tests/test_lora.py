@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from checkpoint_files import OTHER, BuildCheckpoint, changed, loaded, same_weights
+from checkpoint_files import OTHER, BuildCheckpoint, changed, loaded, same_weights, tiny_library
 from command import lines, run
 from phosphene.errors import GenerationError, MissingExtraError, ModelError
 from phosphene.generation import Request
@@ -169,6 +169,18 @@ def test_a_lora_gets_a_name_in_the_catalogue(lora: Path, kohya: Path) -> None:
         parse_lora("style")
     changed(lora, lambda weights: weights.pop(next(iter(weights))))
     assert "is not whole" in run("models", "add", lora).stderr
+
+
+def test_the_command_takes_loras(checkpoint: BuildCheckpoint, lora: Path, tmp_path: Path) -> None:
+    library = tiny_library(tmp_path, checkpoint("open_clip_folder"))
+    options = ("-n", 1, "--steps", 2, "--seed", 1, "--generator", checkpoint("sd15"))
+    words = ("-L", library, "generate", "a dog", *options)
+    extra: list[tuple[object, ...]] = [(), ("--lora", lora), ("--lora", f"{lora}:0")]
+
+    plain, added, left_out = (lines(*words, *more) for more in extra)
+
+    assert added[0]["id"] != plain[0]["id"]
+    assert left_out == plain
 
 
 def test_without_peft_the_error_says_how_to_get_it(

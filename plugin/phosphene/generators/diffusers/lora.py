@@ -21,7 +21,7 @@ from phosphene.generators.diffusers.pipelines import build
 # The names of the two matrices, as diffusers has them today, as kohya has them, and as diffusers had them.
 HALVES = ((".lora_A.", ".lora_B."), (".lora_down.", ".lora_up."), (".down.", ".up."))
 # The errors that diffusers and peft raise for a LoRA of another network.
-UNFIT = (ValueError, RuntimeError, KeyError, AttributeError, IndexError, TypeError)
+UNFIT = (ValueError, RuntimeError, KeyError)
 
 
 @dataclass(frozen=True, slots=True)
