@@ -89,6 +89,6 @@ def test_remove_missing_says_what_it_kept_and_why(trial: Trial) -> None:
 
     result = trial.run("remove", "--missing", "--yes")
     assert result.stdout == "removed 1\n"
-    assert "not found, but kept: 1." in result.stderr and "photos/b: 1" in result.stderr
+    assert "kept 1 images whose files were not found" in result.stderr and "photos/b: 1" in result.stderr
     assert trial.lines("remove", "--missing", "--yes") == [{"removed": 0, "kept": 1}]
     assert trial.lines("remove", "--missing", "--under", photos, "--yes") == [{"removed": 1, "kept": 0}]

@@ -179,7 +179,7 @@ def test_an_invalid_recipe_in_a_library_is_shown_but_not_replayed(trial: Trial) 
         (("--init", "text.png"), "`text.png` is not a usable picture"),
         (
             ("--init", "start.png", "--mask", "missing.png"),
-            "`missing.png` is not a usable picture: it does not exist",
+            "There is no file `missing.png`",
         ),
     ],
 )
