@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,10 +53,17 @@ def cache(home: Path, repository: str, source: Path, inside: str = "") -> Path:
 
 
 def test_a_registered_checkpoint_is_found_by_its_name(tmp_path: Path) -> None:
-    entry = Registered("dreamy", "sd15", tmp_path / "dreamy.safetensors", "0" * 64)
+    file = tmp_path / "dreamy.safetensors"
+    file.touch()
+    entry = Registered("dreamy", "sd15", file, "0" * 64)
     registrations.register(entry)
     assert registrations.registered() == {"dreamy": entry}
-    assert catalogue.find("dreamy") == tmp_path / "dreamy.safetensors"
+    assert catalogue.find("dreamy") == file
+    file.unlink()
+    with pytest.raises(ModelError, match="which is gone"):
+        catalogue.find("dreamy")
+    registrations.register(replace(entry, name="later", family="not known yet"))
+    assert {row["name"]: row["here"] for row in lines("models")}["later"] is False
     registrations.unregister("dreamy")
     assert catalogue.find("dreamy") is None
 

@@ -130,15 +130,15 @@ def _built_in_generator() -> ListedModel:
 
 
 def _added(registered: Registered) -> ListedModel:
-    family, path = FAMILIES[registered.family], registered.path
+    family, path = FAMILIES.get(registered.family), registered.path  # a newer version may know more families
     files = path.rglob("*.safetensors") if path.is_dir() else [path]
     return ListedModel(
         name=registered.name,
         kind="generator",
-        size_on_disk=sum(file.stat().st_size for file in files if file.is_file()),
-        size_in_memory=_size_here(family),
-        steps=family.num_inference_steps,
-        modes=tuple(family.pipelines),
+        size_on_disk=sum(file.stat().st_size for file in files) if path.exists() else None,
+        size_in_memory=_size_here(family) if family else None,
+        steps=family.num_inference_steps if family else None,
+        modes=tuple(family.pipelines) if family else (),
         here=path.exists(),
         path=path,
         family=family,
