@@ -21,6 +21,8 @@ class HubServer:
     def __init__(self) -> None:
         self.repositories: dict[str, Path] = {}
         self.asked: list[tuple[str, str]] = []
+        self.tokens: list[str] = []  # of all requests
+        self.storage: HubServer | None = None  # another server, which has the files
         self.cut_after: int | None = None  # every answer with a file ends after so many bytes
         self.damaged: set[str] = set()  # files whose last byte is another one
         self.ignores_ranges = False
@@ -71,9 +73,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.hub.asked.append((self.path, self.headers.get("Range", "")))
+        self.hub.tokens.append(self.headers.get("Authorization", ""))
         parts = self.path.partition("?")[0].strip("/").split("/")
         if parts[:2] == ["api", "models"]:
             return self.describe("/".join(parts[2:4]))
+        if self.hub.storage:
+            return self.refer(self.hub.storage)
         self.send("/".join(parts[:2]), "/".join(parts[4:]))
 
     def describe(self, repository: str) -> None:
@@ -83,6 +88,12 @@ class _Handler(BaseHTTPRequestHandler):
         card = {"cardData": {"license": self.hub.licences.get(repository)}}
         listing = self.hub.listings.get(repository, card | self.hub.listing(folder))
         self.answer(200, json.dumps(listing).encode())
+
+    def refer(self, storage: HubServer) -> None:
+        self.send_response(302)
+        self.send_header("Location", f"{storage.url}{self.path}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def send(self, repository: str, path: str) -> None:
         file = self.hub.repositories[repository] / path

@@ -166,6 +166,21 @@ def test_a_listing_that_a_hub_would_not_send_is_refused(tiny: HubServer, listing
         client.look_up("tiny/net")
 
 
+def test_the_token_is_sent_to_the_hub_and_not_to_where_the_hub_leads(
+    tiny: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    tiny.storage = HubServer()
+    tiny.storage.repositories = tiny.repositories
+    tiny.storage.start()
+    tiny.storage.cut_after = 200_000
+    assert fetched().read_bytes() == WEIGHTS
+    tiny.storage.stop()
+    assert set(tiny.tokens) == {"Bearer hf_secret"}
+    assert tiny.storage.tokens == ["", ""]
+    assert [asked for _, asked in tiny.storage.asked] == ["", "bytes=200000-"]
+
+
 def test_a_token_that_no_header_can_carry_is_an_error(
     tiny: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
