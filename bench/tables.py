@@ -39,6 +39,14 @@ def generating(run: Run) -> str:
     )
 
 
+def families(run: Run) -> str:
+    """What pretrained families cost, and what phosphene adds to their bare pipelines."""
+    found = run.figures
+    names = next(iter(found.values()))
+    shown = [name for name in names if run.idle or not name.endswith((", s", "by seconds", "the limit"))]
+    return table(("", *found), [(name, *(each[name] for each in found.values())) for name in shown])
+
+
 def adding(run: Run) -> str:
     """How fast pictures are added."""
     models = run.figures

@@ -7,6 +7,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "bench"))  # its files are
 
 import families
 import random_checkpoints
+import tables
+from runs import Run
 
 from phosphene.generators.diffusers.families import FAMILIES
 from tiny_families import Folder
@@ -17,7 +19,16 @@ def test_the_figures_of_a_checkpoint(checkpoint: Folder) -> None:
 
     seconds = [value for name, value in figures.items() if name.endswith(", s")]
     assert len(seconds) == 10 and all(value > 0 for value in seconds)
-    assert figures["ours ÷ bare"] > 0 and figures["peak of memory, GB"] > 0
+    assert figures["ours ÷ bare, by CPU time"] > 0 and figures["peak of memory, GB"] > 0
+
+
+def test_seconds_are_shown_of_an_idle_machine_only() -> None:
+    figures = {"sd15": {"device": "cpu, float32", "load, s": 1.5, "ours ÷ bare, by seconds": 1.01}}
+
+    idle, busy = (tables.families(Run(figures, {"cores": 2, "load_before": load})) for load in (0.1, 9.0))
+
+    assert "| load, s | 1.5 |" in idle and "by seconds" in idle
+    assert "| device | cpu, float32 |" in busy and "load, s" not in busy and "by seconds" not in busy
 
 
 def test_families_of_true_size_are_in_the_table() -> None:

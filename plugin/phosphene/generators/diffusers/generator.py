@@ -25,7 +25,7 @@ from phosphene.generators.diffusers.latents import Decoder, decode, unpacked
 from phosphene.generators.diffusers.pipelines import Pipelines
 from phosphene.generators.diffusers.prompts import TokenCount
 from phosphene.generators.diffusers.schedulers import SCHEDULERS, default_name, scheduler
-from phosphene.generators.diffusers.steps import Stopped, watch
+from phosphene.generators.diffusers.steps import AfterStep, Stopped, watch
 
 GPU_BATCH = 4  # pictures that a GPU makes at once; a CPU makes them one by one, which is as fast
 CELL = 8  # pixels of a side that one latent stands for
@@ -78,25 +78,31 @@ class DiffusersGenerator:
         `part` says which part of the whole call the batch is: where it starts, and its share. Raises Stopped
         if `on_step` returned False.
         """
-        pipeline, size = self._pipelines.pipeline(batch.request.mode), batch.request.size
-        assert size is not None, "the request is completed"
-        pipeline.scheduler = scheduler(
-            str(batch.request.options["scheduler"]), self.checkpoint.components["scheduler"]
-        )
-
-        def after_step(index: int, sigma: float, clean: Tensor) -> bool | None:
-            total = getattr(pipeline, "num_timesteps", len(pipeline.scheduler.timesteps))
-            preview = partial(self._pictures, batch.request, unpacked(pipeline, clean, size), preview=True)
-            share = part[0] + part[1] * index / total
-            return on_step(Step(index, total, sigma, share, preview)) if on_step else None
-
-        watch(pipeline.scheduler, after_step)
+        request, pipeline = batch.request, self._pipelines.pipeline(batch.request.mode)
+        assert request.size is not None, "the request is completed"
+        own = self.checkpoint.components["scheduler"]
+        pipeline.scheduler = scheduler(str(request.options["scheduler"]), own)
+        if on_step is not None:
+            watch(pipeline.scheduler, self._reporter(pipeline, request, part, on_step))
         try:
             latents = pipeline(**self._arguments(pipeline, batch), return_dict=False)[0]
         except Stopped:
             pipeline.maybe_free_model_hooks()
             raise
-        return unpacked(pipeline, latents, size)
+        return unpacked(pipeline, latents, request.size)
+
+    def _reporter(
+        self, pipeline: Any, request: Request, part: tuple[float, float], on_step: OnStep
+    ) -> AfterStep:
+        """A function that tells `on_step` of each step of a pipeline."""
+
+        def after_step(index: int, sigma: float, clean: Tensor) -> bool | None:
+            total = getattr(pipeline, "num_timesteps", len(pipeline.scheduler.timesteps))
+            assert request.size is not None, "the request is completed"
+            preview = partial(self._pictures, request, unpacked(pipeline, clean, request.size), preview=True)
+            return on_step(Step(index, total, sigma, part[0] + part[1] * index / total, preview))
+
+        return after_step
 
     def _arguments(self, pipeline: Any, batch: RequestBatch) -> dict[str, Any]:
         """The arguments of a pipeline for a batch."""
