@@ -83,6 +83,27 @@ def test_without_its_encoder_an_adapter_reads_vectors_of_libraries_of_its_model(
     assert (other.space, other.image_encoder, other.reads_vectors) == (None, None, True)
 
 
+def test_the_folder_of_an_encoder_may_have_a_whole_clip(adapter: Path, checkpoint: BuildCheckpoint) -> None:
+    transformers: Any = import_module("transformers")
+    folder = adapter.parent / "image_encoder"
+    tower = transformers.CLIPVisionModelWithProjection.from_pretrained(folder)
+    config = {**tower.config.to_dict(), "model_type": "clip_vision_model"}
+    texts = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    whole = transformers.CLIPModel(
+        transformers.CLIPConfig(text_config=texts, vision_config=config, projection_dim=64)
+    )
+    whole.load_state_dict(tower.state_dict(), strict=False)
+    shutil.rmtree(folder)
+    whole.save_pretrained(folder)
+
+    alone = loaded(checkpoint("sd15"), adapter=checkpoint("ip_adapter_sd15")).image_encoder
+    found = loaded(checkpoint("sd15"), adapter=adapter).image_encoder
+
+    assert alone is not None and found is not None
+    pixels = [alone.prepare(picture(1, 96))]
+    assert np.allclose(found.pictures(pixels).vectors, alone.pictures(pixels).vectors, atol=1e-6)
+
+
 def test_an_encoder_of_another_dimension_is_not_taken(adapter: Path, checkpoint: BuildCheckpoint) -> None:
     from tiny_checkpoints import image_encoder
 
