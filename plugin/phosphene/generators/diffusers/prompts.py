@@ -92,7 +92,9 @@ def arguments(checkpoint: Checkpoint, prompt: str, negative_prompt: str) -> dict
 def clip(checkpoint: Checkpoint, prompt: str, negative_prompt: str) -> dict[str, Any]:
     """The embeddings of Stable Diffusion: those of its CLIP, or for SDXL those of both and a pooled one."""
     encoders, found = clip_encoders(checkpoint), dict[str, Any]()
-    texts = {"prompt_embeds": prompt, "negative_prompt_embeds": negative_prompt}
+    texts = {"prompt_embeds": prompt}
+    if checkpoint.family.negative_prompt:
+        texts["negative_prompt_embeds"] = negative_prompt
     longest = max(len(chunks(encoders[0].tokenizer, text)) for text in texts.values())
     for name, text in texts.items():
         embedded = [each.embed(chunks(each.tokenizer, text, longest)) for each in encoders]
