@@ -232,7 +232,7 @@ def test_a_licence_without_commercial_use_is_asked_about(hub: HubServer, checkpo
 
 
 def test_a_repository_that_is_not_listed_is_fetched_under_its_own_licence(
-    hub: HubServer, checkpoint: Checkpoint
+    hub: HubServer, checkpoint: Checkpoint, tmp_path: Path
 ) -> None:
     hub.repositories["somebody/dreamy"] = checkpoint("sd15")
     hub.licences["somebody/dreamy"] = "openrail"
@@ -240,6 +240,10 @@ def test_a_repository_that_is_not_listed_is_fetched_under_its_own_licence(
     assert result.stderr.startswith("somebody/dreamy, licence: openrail. ")
     assert "snapshots" in result.stdout
     assert "no `model_index.json`" in refused(hub, checkpoint("open_clip_folder"))
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "model_index.json").write_text('{"_class_name": "WanPipeline", "vae": ["diffusers", "Vae"]}')
+    assert "has a pipeline `WanPipeline`, and phosphene has no such family" in refused(hub, other)
 
 
 def refused(hub: HubServer, folder: Path) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 
 from phosphene.catalogue.offers import Part
 from phosphene.catalogue.snapshots import INDEX, used_components
-from phosphene.errors import ModelError
+from phosphene.errors import ModelError, listed
+from phosphene.generators.diffusers.families import FAMILIES
 from phosphene.hub import RemoteFile, Repository, read
 
 # `model.fp16-00001-of-00002.safetensors` has the stem `model` and the variant `fp16`; older files of several
@@ -30,14 +31,17 @@ MAX_SETTINGS = 64 << 20  # bytes; the largest vocabularies have about 20 MB
 def chosen(repository: Repository, part: Part) -> list[RemoteFile]:
     """The files of a part. The index of a pipeline is read, as it names the components.
 
-    Raises ModelError if the repository does not have them as safetensors.
+    Raises ModelError if the repository does not have them as safetensors, or if its pipeline is of no family
+    that phosphene has.
     """
     if part.kind == "file":
         return [_named(repository, part.path)]
     if part.kind == "model":
         return list(_of_folder(repository, part.path))
     index = _named(repository, INDEX)
-    folders = used_components(_read(repository, index))
+    content = _read(repository, index)
+    _check_family(repository, str(content.get("_class_name")))
+    folders = used_components(content)
     return [index, *(file for folder in folders for file in _of_folder(repository, folder))]
 
 
@@ -49,6 +53,14 @@ def _read(repository: Repository, index: RemoteFile) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ModelError(f"The `{INDEX}` of `{repository.name}` is not a JSON object.")
     return found
+
+
+def _check_family(repository: Repository, class_name: str) -> None:
+    if not any(class_name in family.pipelines.values() for family in FAMILIES.values()):
+        raise ModelError(
+            f"`{repository.name}` has a pipeline `{class_name[:80]}`, and phosphene has no such family.",
+            hint=f"use a repository of one of {listed(FAMILIES)}",
+        )
 
 
 def _named(repository: Repository, path: str) -> RemoteFile:
