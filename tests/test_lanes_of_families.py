@@ -165,3 +165,10 @@ def test_vectors_of_the_same_model_are_used_as_they_are(
     assert (stored.lane, embedded.lane) == ("vectors", "embedded")
     assert again.identical
     assert largest_difference(stored.picture, embedded.picture) in (0, 1, 2)
+
+
+def test_the_tokens_of_a_long_prompt_are_counted(filled: Path, plain: Path) -> None:
+    long = run("-L", filled, "generate", "a red boat " * 40, *QUICK, "--generator", plain, "-k", 0)
+    assert "the prompt has 120 tokens, which are read in 2 chunks" in long.stderr
+    short = run("-L", filled, "generate", "a red boat", *QUICK, "--generator", plain, "-k", 0)
+    assert "tokens" not in short.stderr

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
+from phosphene.generation import TokenCount
 from phosphene.generators.diffusers import prompts
 from phosphene.generators.diffusers.checkpoint import Checkpoint
 from phosphene.generators.diffusers.prompt_weights import fragments
-from phosphene.generators.diffusers.prompts import CHUNK, TokenCount, chunks, count_tokens
+from phosphene.generators.diffusers.prompts import CHUNK, chunks, count_tokens
 from tiny_families import Folder, bare, generator
 
 

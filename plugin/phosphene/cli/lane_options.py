@@ -1,4 +1,4 @@
-"""The options that say how neighbours lead a picture, and the line that says which lane they take."""
+"""The options that say how neighbours lead a picture, and the lines that say which lane they take."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -9,8 +9,9 @@ from phosphene.cli.options import ZERO_TO_ONE
 from phosphene.cli.output import Output
 
 if TYPE_CHECKING:
-    from phosphene.generation import Lane, OnLane
+    from phosphene.generation import Lane, OnLane, TokenCount
     from phosphene.library import Library
+    from phosphene.query import Query
 
 NAMES = ("vectors", "embedded", "pictures", "start", "words")  # `generation.lanes.LANES`, best first
 LANE = click.option(
@@ -30,13 +31,29 @@ def lane_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return LANE(CLOSENESS(function))
 
 
-def saying(output: Output, library: "Library") -> "OnLane":
-    """A function that says which lane was taken, and the command that makes a better one possible."""
+def saying(output: Output, library: "Library", prompt: "Query | None" = None) -> "OnLane":
+    """A function that says which lane was taken, and the command that makes a better one possible.
+
+    It also says how many tokens a long `prompt` has.
+    """
     from phosphene.generation.lanes import WAYS, better
 
     def say(lane: "Lane") -> None:
         output.note(f"lane {lane}: {WAYS[lane]}")
         if command := better(lane, library.generator.capabilities):
             output.note(f"hint: for a better lane run `{command}`")
+        if (count := _tokens(library, prompt)) and count.chunks > 1:
+            output.note(f"the prompt has {count.tokens} tokens, which are read in {count.chunks} chunks")
 
     return say
+
+
+def _tokens(library: "Library", prompt: "Query | None") -> "TokenCount | None":
+    """The tokens of a prompt, if the generator can count them."""
+    from phosphene.generation import TokenCounter
+    from phosphene.generation.planning import words_of
+
+    generator = library.generator
+    if prompt is None or not isinstance(generator, TokenCounter):
+        return None
+    return generator.count_tokens(words_of(prompt))

@@ -5,7 +5,7 @@ does not choose between candidates either: `choosing` does that, for every gener
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from phosphene.embedding import ImageEncoder
 from phosphene.generation.capabilities import Capabilities as Capabilities
@@ -18,6 +18,7 @@ from phosphene.generation.requests import Reads as Reads
 from phosphene.generation.requests import Reference as Reference
 from phosphene.generation.requests import Request as Request
 from phosphene.generation.requests import Step as Step
+from phosphene.generation.requests import TokenCount as TokenCount
 from phosphene.generation.requests import Value as Value
 from phosphene.recipes.bounds import Fit as Fit
 from phosphene.recipes.bounds import Lane as Lane
@@ -49,4 +50,13 @@ class Generator(Protocol):
         `on_step` returns False, the generator stops: it yields neither the pictures of the current batch nor
         any later ones. Raises GenerationError for a request that the capabilities do not allow.
         """
+        ...
+
+
+@runtime_checkable
+class TokenCounter(Protocol):
+    """A generator that can count the tokens of prompts. Generators need not be able to."""
+
+    def count_tokens(self, prompt: str) -> TokenCount | None:
+        """The tokens of a prompt, or None for a checkpoint that reads no words."""
         ...

@@ -106,6 +106,14 @@ class Step:
     preview: Callable[[], list[Picture]]
 
 
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """How many tokens a prompt has, and in how many chunks a generator reads them."""
+
+    tokens: int
+    chunks: int
+
+
 OnStep = Callable[[Step], bool | None]
 OnLane = Callable[[Lane], None]  # is called with the lane that was taken, before anything is made
 

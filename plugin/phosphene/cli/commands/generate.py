@@ -181,7 +181,7 @@ def generate(
         wishes["options"] = _typed(library, options)
         with counting_kept(settings, target), output.progress("generating") as advance:
             advancing = filming(frames, on_step(advance)) if film else on_step(advance)
-            wishes |= {"on_step": advancing, "on_lane": cache(saying(output, library))}
+            wishes |= {"on_step": advancing, "on_lane": cache(saying(output, library, query))}
             wishes |= {"origin": origin_of(origin), "into": target}
             for cell in cells(grid, seed):
                 made += library.generate(query, **(wishes | cell))

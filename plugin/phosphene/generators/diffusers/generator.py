@@ -15,7 +15,7 @@ from torch import Tensor
 from phosphene.catalogue.offers import adapter_name, fetch_command
 from phosphene.device import runtime
 from phosphene.embedding import ImageEncoder
-from phosphene.generation import Capabilities, Generated, OnStep, Option, Request, Step, Value
+from phosphene.generation import Capabilities, Generated, OnStep, Option, Request, Step, TokenCount, Value
 from phosphene.generation.checks import completed
 from phosphene.generation.fitting import fitted, fitted_mask
 from phosphene.generators.diffusers import conditioning, prompts
@@ -23,7 +23,6 @@ from phosphene.generators.diffusers.batch import RequestBatch, batches
 from phosphene.generators.diffusers.checkpoint import Checkpoint
 from phosphene.generators.diffusers.latents import Decoder, decode, unpacked
 from phosphene.generators.diffusers.pipelines import Pipelines
-from phosphene.generators.diffusers.prompts import TokenCount
 from phosphene.generators.diffusers.schedulers import SCHEDULERS, default_name, scheduler
 from phosphene.generators.diffusers.steps import AfterStep, Stopped, watch
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from phosphene.errors import GenerationError
+from phosphene.generation import TokenCount
 from phosphene.generators.diffusers.checkpoint import Checkpoint
 from phosphene.generators.diffusers.families import PromptEncoding
 from phosphene.generators.diffusers.prompt_weights import fragments
@@ -60,14 +61,6 @@ class ClipTextEncoder:
         tokenizer, numbers = self.tokenizer, [number for number, _ in chunk]
         filled = [tokenizer.bos_token_id, *numbers, tokenizer.eos_token_id]
         return filled + [tokenizer.pad_token_id] * (CHUNK + 2 - len(filled))
-
-
-@dataclass(frozen=True, slots=True)
-class TokenCount:
-    """How many tokens a prompt has, and in how many chunks they are read."""
-
-    tokens: int
-    chunks: int
 
 
 def count_tokens(checkpoint: Checkpoint, prompt: str) -> TokenCount | None:
