@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -114,7 +115,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         is_file = "/resolve/" in self.path
-        self.wfile.write(content[: self.hub.cut_after] if is_file else content)
+        with suppress(ConnectionError):  # the client is gone, for example because its user pressed Ctrl-C
+            self.wfile.write(content[: self.hub.cut_after] if is_file else content)
 
     def refuse(self, status: int, code: str) -> None:
         self.send_response(status)
