@@ -12,7 +12,7 @@ import phosphene
 from command import run
 from phosphene.errors import GenerationError, QueryError
 from phosphene.filters import IMPORTED
-from phosphene.generation.style_vectors import LIKE, SHARE, Styles
+from phosphene.generation.style_vectors import LIKE, PROMPT_SHARE, SEARCH_SHARE, Styles
 from phosphene.landscape.scenes import SEEDS, write
 from phosphene.library import Library
 from phosphene.recipes.lineage import decode
@@ -63,10 +63,11 @@ def test_what_a_style_has_and_the_collection_lacks_is_added_to_the_prompt(librar
     styles, target = library.generation.planner.styles, library.vector("a red house")
     style = styles.find(STYLE)
     mean = np.mean([image.vector for image in library.store.iterate(IMPORTED, vectors=True)], axis=0)
-    moved = styles.applied(target, [style])
-    assert moved == pytest.approx(unit(target + SHARE * (style.vector - mean)), abs=1e-5)
-    assert moved @ library.vector(STYLE) > target @ library.vector(STYLE) + 0.1
-    assert styles.applied(target, []) is target
+    leading, search = styles.applied(target, [style])
+    assert leading == pytest.approx(unit(target + PROMPT_SHARE * (style.vector - mean)), abs=1e-5)
+    assert search == pytest.approx(unit(target + SEARCH_SHARE * (style.vector - mean)), abs=1e-5)
+    assert search @ library.vector(STYLE) > target @ library.vector(STYLE) + 0.1
+    assert styles.applied(target, []) == (target, target)
 
 
 def test_a_style_chooses_the_neighbours_and_is_in_the_recipe(library: Library) -> None:
@@ -76,8 +77,18 @@ def test_a_style_chooses_the_neighbours_and_is_in_the_recipe(library: Library) -
     assert recipe["style"] == [{"prompt": STYLE, "ids": [*library.generation.planner.styles.find(STYLE).ids]}]
     towards = library.vector(STYLE)
     assert decode(recipe["vector"]) @ towards > decode((plain.image.recipe or {})["vector"]) @ towards
+    styles = library.generation.planner.styles
+    _, search = styles.applied(library.vector("a red house"), [styles.find(STYLE)])
+    expected = {hit.image.id for hit in library.store.near(search, 2, IMPORTED)}
+    assert {parent.id for parent in styled.image.parents} == expected
     assert styled.image.id != plain.image.id and "style" not in (plain.image.recipe or {})
     assert library.replay(styled.image.id).identical
+
+
+def test_one_style_and_one_negative_need_no_list(library: Library) -> None:
+    [listed] = library.generate("a red house", 1, style=[STYLE], negative=["trees"], **QUICK)
+    [alone] = library.generate("a red house", 1, style=STYLE, negative="trees", **QUICK)
+    assert alone.image.id == listed.image.id
 
 
 def test_styles_that_are_not_there_are_errors(library: Library, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from phosphene.generation import Generator, OnLane, OnStep
 from phosphene.generation.comparison import Replayed
 from phosphene.generation.making import GeneratedImage
 from phosphene.generation.service import GenerationService
-from phosphene.generation.wishes import WalkWishes, Wishes
+from phosphene.generation.wishes import WalkWishes, Wishes, varying
 from phosphene.generators import open_generator
 from phosphene.ingest import Added, Progress, add
 from phosphene.journal import Journal
@@ -190,7 +190,7 @@ class Library:
 
         Its caption or its recipe's prompt leads them, or else its own vector. `wishes` are as in `generate`.
         """
-        return self.generate(self.generation.variation_query(source), count, init=source, **wishes)
+        return self.generate(self.generation.variation_query(source), count, **varying(source, wishes))
 
     def walk(
         self,

@@ -24,7 +24,7 @@ from phosphene.generation.references import References
 from phosphene.generation.regions import Region, placed, region_of
 from phosphene.generation.requests import Reference, Request
 from phosphene.generation.style_vectors import Style, Styles
-from phosphene.generation.wishes import Wishes
+from phosphene.generation.wishes import Wishes, several
 from phosphene.query import Query, parse
 from phosphene.recipes.bounds import MAX_CANDIDATES, Lane
 from phosphene.recipes.lineage import rounded
@@ -104,11 +104,11 @@ class Planner:
         negative that means the same as the prompt, and GenerationError for a request that the generator does
         not allow.
         """
-        init, negative = wishes.get("init"), wishes.get("negative", ())
+        init, negative = wishes.get("init"), several(wishes.get("negative", ()))
         init_image = None if init is None else self.init_images.open(init)  # fails before a model is loaded
         mask = self.masks.open(wishes.get("mask"), wishes.get("outpaint"), init_image)
-        styles = [self.styles.find(named) for named in wishes.get("style", ())]
-        target = rounded(self.styles.applied(self.vector(query), styles))
+        styles = [self.styles.find(named) for named in several(wishes.get("style", ()))]
+        target, search = map(rounded, self.styles.applied(self.vector(query), styles))
         request = self._prompted(request, query, target, negative)
         request, region = self.placed(request, init_image, mask, whole=wishes.get("fit") is None)
         plan = self.at(
@@ -118,6 +118,7 @@ class Planner:
             where=of_origin(wishes.get("origin", "imported")),
             neighbours=wishes.get("neighbours"),
             candidates=wishes.get("candidates"),
+            search=search,
         )
         if init_image:
             _warn(plan.request, region)
@@ -152,16 +153,19 @@ class Planner:
         where: Filter,
         neighbours: int | None = None,
         candidates: int | None = None,
+        search: Vector | None = None,
     ) -> Plan:
         """A plan for a unit vector (d,). `prompt` is its name in the recipe.
 
-        Without a number of `neighbours` there are six, or as many as the generator takes in the lane.
+        Without a number of `neighbours` there are six, or as many as the generator takes in the lane. They
+        are those of the vector `search` (d,) if it is given.
         """
         lane = self.lane(request.lane, init=request.init is not None)
         request = replace(in_lane(request, lane, self.capabilities), space=self.space.id, vector=target)
         check(request, self.capabilities)
         count = counted(neighbours, lane, self.capabilities)
-        images = nearest(self.store, target, count, where, request.negative_vectors)
+        sought = target if search is None else search
+        images = nearest(self.store, sought, count, where, request.negative_vectors)
         init = None
         if lane == "start":
             init = self.init_images.of_neighbour(images[0], target) if images else None

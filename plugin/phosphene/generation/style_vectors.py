@@ -1,8 +1,9 @@
 """Styles: pictures that a new picture should look like, whatever it shows.
 
 The vector of a style is the mean of its pictures' vectors less the mean of the collection: what they have in
-common and the others do not. It is added to the vector of the prompt, which then finds other neighbours and
-leads the generator. The pictures of a style should show different things, or what they show comes along.
+common and the others do not. Added to the vector of a prompt, it finds neighbours that have the style. A
+little of it is also added to the vector that leads the generator, which otherwise says what to show. The
+pictures of a style should show different things, or what they show comes along.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +21,9 @@ from phosphene.query.terms import file_or_id
 from phosphene.store import Store
 from phosphene.vectors import Vector, unit
 
-SHARE = 0.75  # where the prompt has 1: with 0.5 some styles do not show, with 1.5 the content is lost
+# The shares of a style, where the prompt has 1. Chosen by looking at pictures, see docs/decisions.md.
+SEARCH_SHARE = 2.5  # in the vector that finds neighbours: with 1.5 some of them have other styles
+PROMPT_SHARE = 0.25  # in the vector that leads the generator: with 0.75 houses and boats go missing
 LIKE = 6  # images that stand for the style of a query
 SAMPLE = 5_000  # imported images of which the mean of the collection is computed
 
@@ -64,13 +67,22 @@ class Styles:
         mean = np.stack([image.vector for image in images]).mean(axis=0)
         return Style(query.without_folders, tuple(image.id for image in images), mean)
 
-    def applied(self, target: Vector, styles: Sequence[Style]) -> Vector:
-        """The unit vector (d,) of a prompt in these styles. Without styles it is the target itself."""
-        if not styles:
-            return target
+    def direction(self, styles: Sequence[Style]) -> Vector:
+        """What the pictures of the styles have and the collection lacks, (d,)."""
         collection = [image.vector for image in islice(self.store.iterate(IMPORTED, vectors=True), SAMPLE)]
-        mean = np.mean(collection, axis=0) if collection else np.zeros_like(target)
-        return unit(target + SHARE * (np.mean([style.vector for style in styles], axis=0) - mean))
+        common = np.mean(collection, axis=0) if collection else 0.0
+        direction: Vector = np.mean([style.vector for style in styles], axis=0) - common
+        return direction
+
+    def applied(self, target: Vector, styles: Sequence[Style]) -> tuple[Vector, Vector]:
+        """The unit vectors (d,) of a prompt in these styles: to lead the generator, and to find neighbours.
+
+        Without styles both are the target itself.
+        """
+        if not styles:
+            return target, target
+        direction = self.direction(styles)
+        return unit(target + PROMPT_SHARE * direction), unit(target + SEARCH_SHARE * direction)
 
 
 def _query_of(named: Path | str) -> Query:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeVar
 
 from phosphene.generation.requests import Request, Value
 from phosphene.images.sizes import Size
@@ -11,7 +11,10 @@ from phosphene.records import Origin
 
 # The wishes that a request takes as they are.
 REQUESTED = ("lane", "closeness", "fit", "strength", "size", "num_inference_steps", "guidance_scale")
+VARIATION = 0.9  # the strength of variations: at 0.6 the built-in generator's differ in details only
 BUILT_IN = ("image_guidance_scale", "neighbour_strength")  # options of the built-in generator
+
+T = TypeVar("T", str, Path | str)
 
 
 class WalkWishes(TypedDict, total=False):
@@ -29,8 +32,8 @@ class Wishes(WalkWishes, total=False):
     """What `Library.generate` takes besides a prompt."""
 
     origin: Origin | None  # of the neighbours; by default `imported`, and None for all images
-    negative: Sequence[str]  # queries to steer away from
-    style: Sequence[Path | str]  # files, ids or queries whose nearest images the picture should look like
+    negative: str | Sequence[str]  # queries to steer away from
+    style: Path | str | Sequence[Path | str]  # files, ids or queries of images to look like
     init: Path | str | None  # the picture to start from: a file or an id
     strength: float | None  # how far to depart from `init`, in (0, 1]
     mask: Path | str | None  # what of `init` is repainted: a file, an id, a rectangle `x,y,w,h` or words
@@ -52,3 +55,13 @@ def request_of(wishes: WalkWishes, seed: int) -> Request:
     }
     options = {**own, **given.get("options", {})}
     return Request(seed=seed, options=options, **{name: given[name] for name in REQUESTED if name in given})
+
+
+def several(named: T | Sequence[T]) -> Sequence[T]:
+    """What was named once or several times, as a sequence. A text is one name, not a sequence of letters."""
+    return [named] if isinstance(named, str | Path) else named
+
+
+def varying(source: str | Path, wishes: Mapping[str, Any]) -> dict[str, Any]:
+    """The wishes of variations of a picture, which start from it."""
+    return {**wishes, "init": source, "strength": wishes.get("strength") or VARIATION}

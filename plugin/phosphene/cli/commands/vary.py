@@ -18,7 +18,7 @@ from phosphene.cli.target import INTO, counting_kept, target_library
 @click.option(
     "-n", "--count", default=6, show_default=True, type=click.IntRange(1, 10_000), help="How many to make."
 )
-@click.option("--strength", type=SHARE, help="How far to depart from the picture.  [default: 0.6]")
+@click.option("--strength", type=SHARE, help="How far to depart from the picture.  [default: 0.9]")
 @click.option("-k", "--neighbours", type=FROM_ZERO, help="How many images lead each picture.  [default: 6]")
 @click.option("--seed", type=SEED, help="The seed of picture i is this plus i.  [default: random]")
 @GENERATOR
@@ -38,7 +38,7 @@ def vary(
     """Make variations of one picture, and keep them.
 
       phosphene vary 5f0c2a44 -n 6
-      phosphene vary ./boat.jpg --strength 0.8 -o variations.png
+      phosphene vary ./boat.jpg --strength 0.7 -o variations.png
 
     Each starts from the picture with noise added to it, and is led by the picture's caption, by the
     prompt that it was generated from, or else by its own vector. A low --strength changes details,
