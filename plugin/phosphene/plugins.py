@@ -67,6 +67,7 @@ class Registry(Generic[T]):
 
     kind: Seam
     built_in: Mapping[str, Callable[[], T]]
+    others: str = ""  # what else a user may name, for the hint of an error
 
     def has(self, name: str) -> bool:
         """Whether the name stands for an implementation. Imports none of them."""
@@ -94,7 +95,8 @@ class Registry(Generic[T]):
         if not found:
             raise PluginError(
                 f"There is no {SEAMS[self.kind]} `{name}`.",
-                hint=f"use one of {listed(self.names())}, or install a package that brings `{name}`",
+                hint=f"use one of {listed(self.names())}{self.others}, or install a package that brings"
+                f" `{name}`",
             )
         loaded: T = found[0].load()
         return loaded

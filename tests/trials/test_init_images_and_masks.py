@@ -146,6 +146,14 @@ def test_a_rectangle_that_does_not_lie_on_the_picture_is_an_error(trial: Trial, 
     assert "hint: give x, y, width and height in pixels" in ended.stderr
 
 
+@pytest.mark.parametrize("numbers", ["1,2,3", "1 2 3 4", "0.5,0,1,1"])
+def test_numbers_that_are_no_rectangle_are_not_taken_for_words(trial: Trial, numbers: str) -> None:
+    ended = trial.run(
+        "generate", "a tree", *QUICK, "--init", sun((256, 256), Path("start.png")), f"--mask={numbers}"
+    )
+    assert ended.exit_code == 1 and f"The mask `{numbers}` is not a rectangle" in ended.stderr
+
+
 def test_a_recipe_with_a_rectangle_needs_no_mask(trial: Trial) -> None:
     start = sun((256, 256), Path("start.png"))
     [made] = trial.lines("generate", "a tree", *QUICK, "--init", start, "--mask", "0,0,64,64")

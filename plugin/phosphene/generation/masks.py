@@ -29,6 +29,7 @@ from phosphene.recipes.bounds import MAX_SIDE
 from phosphene.vectors import Vector
 
 RECTANGLE = re.compile(r"\s*(-?\d{1,6})\s*,\s*(-?\d{1,6})\s*,\s*(-?\d{1,6})\s*,\s*(-?\d{1,6})\s*")
+NUMBERS = re.compile(r"[-\d\s,.]+")  # meant as a rectangle, because words have letters
 SIDES = ("left", "top", "right", "bottom")
 MAX_PIXELS = 178_956_970  # of an extended picture, which is what Pillow opens
 
@@ -92,6 +93,11 @@ class Masks:
             return of_file(self.init_images.open(named, open_mask))
         if found := RECTANGLE.fullmatch(named):
             return rectangle([int(number) for number in found.groups()], init.size)
+        if NUMBERS.fullmatch(named):
+            raise GenerationError(
+                f"The mask `{named[:60]}` is not a rectangle.",
+                hint="give x, y, width and height in whole pixels, such as 640,480,300,200",
+            )
         query = parse(named)
         if ID.fullmatch(named) or any(term.kind != "text" for term in query.terms):
             return of_file(self.init_images.open(named, open_mask))

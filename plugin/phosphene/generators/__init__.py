@@ -34,7 +34,9 @@ def _retrieval() -> OpenGenerator:
     return open_retrieval
 
 
-GENERATORS: Registry[OpenGenerator] = Registry("generators", {DEFAULT: _retrieval})
+GENERATORS: Registry[OpenGenerator] = Registry(
+    "generators", {DEFAULT: _retrieval}, ", a generator of `phosphene models`, the path of a checkpoint"
+)
 
 
 def open_generator(
