@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import phosphene
 from command import lines, run
+from drawn_library import drawn_library
 from phosphene.landscape.scenes import SEEDS, write
 from pictures import frame_count
 
@@ -17,11 +17,7 @@ QUICK = ("-k", 2, "--steps", 2, "--candidates", 1, "--seed", 7)
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("filled")
-    write(folder / "drawn", SEEDS["test"][:12], size=64, workers=1)
-    with phosphene.open(folder / "library", model="landscape", create=True) as library:
-        library.add(folder / "drawn")
-    return folder / "library"
+    return drawn_library(tmp_path_factory.mktemp("filled"), 12)
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 
 import phosphene
 from command import run
+from drawn_library import drawn_library
 from phosphene.errors import GenerationError, QueryError
 from phosphene.filters import IMPORTED
 from phosphene.generation.style_vectors import LIKE, PROMPT_SHARE, SEARCH_SHARE, Styles
-from phosphene.landscape.scenes import SEEDS, write
 from phosphene.library import Library
 from phosphene.recipes.lineage import decode
 from phosphene.vectors import unit
@@ -24,11 +24,7 @@ STYLE = "a watercolour painting"
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("filled")
-    write(folder / "drawn", SEEDS["test"][:40], size=64, workers=1)
-    with phosphene.open(folder / "library", model="landscape", create=True) as library:
-        library.add(folder / "drawn")
-    return folder / "library"
+    return drawn_library(tmp_path_factory.mktemp("filled"), 40)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from PIL import Image
 
 import phosphene
 from command import lines, run
+from drawn_library import drawn_library
 from phosphene.errors import GenerationError, QueryError
 from phosphene.generation.copies import is_copy
 from phosphene.landscape.scenes import SEEDS, write
@@ -22,12 +23,10 @@ LOOSE: dict[str, Any] = {**QUICK, "num_inference_steps": 1, "neighbour_strength"
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library of 110 drawn pictures, enough to tell copies, and one generated picture."""
-    folder = tmp_path_factory.mktemp("filled")
-    write(folder / "drawn", SEEDS["test"][:110], size=128, workers=1)
-    with phosphene.open(folder / "library", model="landscape", create=True) as library:
-        library.add(folder / "drawn")
+    folder = drawn_library(tmp_path_factory.mktemp("filled"), 110, size=128)
+    with phosphene.open(folder) as library:
         library.generate("a red house", 1, seed=3, **LOOSE)
-    return folder / "library"
+    return folder
 
 
 @pytest.fixture
