@@ -35,6 +35,7 @@ def page(
     single_file(checkpoint("sd15"), Path("models/dreams.safetensors"))
     shutil.copytree(checkpoint("sdxl"), "models/my-sdxl")
     drawn(0, (192, 128)).save("harbour.jpg")
+    shutil.copytree(checkpoint("ip_adapter_sd15").parent.parent, "IP-Adapter")
     Path("Pictures").mkdir()
     for seed in range(12):
         drawn(seed, (96, 64)).save(f"Pictures/{seed}.png")

@@ -11,7 +11,7 @@ from torch import Tensor
 from checkpoint_files import OTHER, BuildCheckpoint, changed, loaded, same_weights, tiny_library
 from command import lines, run
 from phosphene.errors import GenerationError, MissingExtraError, ModelError
-from phosphene.generation import Request
+from phosphene.generation import Additions, Request
 from phosphene.generation.comparison import largest_difference
 from phosphene.generators import open_generator
 from phosphene.generators.diffusers.generator import DiffusersGenerator
@@ -194,5 +194,6 @@ def test_without_peft_the_error_says_how_to_get_it(
 
 
 def test_generators_without_checkpoints_of_a_family_take_no_loras(lora: Path) -> None:
+    added = Additions(loras=(str(lora),))
     with pytest.raises(GenerationError, match="`retrieval` takes no LoRAs"):
-        open_generator(f"retrieval:{DIFFUSION_FOLDER}", Path(), OTHER, loras=[str(lora)])
+        open_generator(f"retrieval:{DIFFUSION_FOLDER}", Path(), OTHER, additions=added)

@@ -97,6 +97,7 @@ def open(
     space: "Space | None" = None,
     create: bool = False,
     generator: str | None = None,
+    adapter: "str | Path | None" = None,
     loras: "Sequence[str]" = (),
     device: str = "auto",
     on_fetch: "Callable[[int], None] | None" = None,
@@ -106,9 +107,9 @@ def open(
     `model` names the embedding model of a new library; a library that exists keeps its own. `space`, instead
     of `model`, is the space of another library, and then no model is loaded. `generator` names a generator as
     `generators.open_generator` takes it. None is the user's preference for the library, else the library's
-    own, else the built-in one. `loras` are files of LoRAs for it, each `FILE` or `FILE:WEIGHT`. The models
-    run on `device`. `on_fetch` is called with the number of bytes of a model that have arrived since its last
-    call.
+    own, else the built-in one. `adapter` is the file or the folder of an IP-Adapter for it, and `loras` are
+    files of LoRAs, each `FILE` or `FILE:WEIGHT`. The models run on `device`. `on_fetch` is called with the
+    number of bytes of a model that have arrived since its last call.
 
     Raises LibraryError if there is no library or it is of another space, and ModelError if the model cannot
     be loaded.
@@ -116,12 +117,14 @@ def open(
     from functools import partial
 
     from phosphene.embedding import open_embedder
+    from phosphene.generation import Additions
     from phosphene.library import Library
     from phosphene.opening import opened
 
     load = partial(open_embedder, device=device, on_fetch=on_fetch)
     found = opened(url, space or model, create=create, load=load)
-    return Library(found, generator=generator, loras=loras, device=device)
+    additions = Additions(str(adapter) if adapter else None, tuple(loras))
+    return Library(found, generator=generator, additions=additions, device=device)
 
 
 def __getattr__(name: str) -> Any:

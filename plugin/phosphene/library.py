@@ -18,7 +18,8 @@ from phosphene.explore.family import with_relatives
 from phosphene.explore.map import Map, map_of
 from phosphene.explore.walk import Stop, walk
 from phosphene.filters import of_origin
-from phosphene.generation import Generator, OnLane, OnStep
+from phosphene.generation import Additions, Generator, OnLane, OnStep
+from phosphene.generation.additions import additions_again, lacking, refuse_lacking
 from phosphene.generation.comparison import Replayed
 from phosphene.generation.making import GeneratedImage
 from phosphene.generation.service import GenerationService
@@ -34,6 +35,7 @@ from phosphene.picture_loader import PictureLoader
 from phosphene.preferences import preferences_for
 from phosphene.query import Query, as_query
 from phosphene.query.terms import Terms, find, vector_of
+from phosphene.recipes import Recipe
 from phosphene.records import Failure, Hit, Image, Origin, Shown, Status
 from phosphene.sources import Item, SourceName, is_remote, scan, to_path
 from phosphene.vectors import Vector
@@ -43,16 +45,27 @@ class Library:
     """A library of pictures that can be searched by meaning and generated into."""
 
     def __init__(
-        self, parts: Opened, *, generator: str | None = None, loras: Sequence[str] = (), device: str = "auto"
+        self,
+        parts: Opened,
+        *,
+        generator: str | None = None,
+        additions: Additions | None = None,
+        device: str = "auto",
     ) -> None:
         self.url = parts.url  # opens this library again
         self.folder, self.store, self.space = parts.folder, parts.store, parts.store.space
-        self.device, self.generator_name, self.loras = device, generator, loras
+        self.device, self.generator_name, self.additions = device, generator, additions or Additions()
         self.journal = Journal(self.folder / "journal.sqlite")
         self.terms = Terms(self.store, self.journal, load=lambda: self.embedder)
         self.pictures = PictureLoader(self.store, self.folder)
         self.generation = GenerationService(
-            self.folder, self.store, self.journal, self.vector, lambda: self.generator, lambda: self.embedder
+            self.folder,
+            self.store,
+            self.journal,
+            self.vector,
+            load_generator=lambda: self.generator,
+            load_generator_of=self._generator_of,
+            load_embedder=lambda: self.embedder,
         )
         if parts.embedder is not None:
             self.embedder = parts.embedder
@@ -77,8 +90,23 @@ class Library:
     @cached_property
     def generator(self) -> Generator:
         """The generator that was named on opening, the preferred one, or the one for this library's space."""
+        return self._open_generator(self.additions)
+
+    def _open_generator(self, additions: Additions) -> Generator:
         name = self.generator_name or preferences_for(self.url).generator
-        return open_generator(name, self.folder, self.space, device=self.device, loras=self.loras)
+        return open_generator(name, self.folder, self.space, device=self.device, additions=additions)
+
+    def _generator_of(self, recipe: Recipe) -> Generator:
+        """The generator for a replay, with the additions of the recipe unless others were named on opening.
+
+        Raises GenerationError if some of them are not on this machine.
+        """
+        if self.additions.named or not lacking(recipe, self.generator.capabilities):
+            return self.generator
+        del self.generator  # it is opened again when it is needed, as two of them may not fit into memory
+        generator = self._open_generator(additions_again(recipe))
+        refuse_lacking(recipe, generator.capabilities)
+        return generator
 
     def begin_writing(self) -> None:
         """Upgrade a library of an older format. Raises LibraryError if the library can only be read."""

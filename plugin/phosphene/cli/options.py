@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from inspect import cleandoc
 from math import isfinite
@@ -44,13 +44,16 @@ WRITTEN = (".png", ".jpg", ".jpeg", ".webp")
 
 @dataclass(slots=True)
 class Settings:
-    """The values of the common options, which may stand before or after the command."""
+    """The values of the common options, which may stand before or after the command, and of others."""
 
     library: str | None = None
     json: bool = False
     quiet: bool = False
     device: str = "auto"
     force: bool = False
+    generator: str | None = None
+    adapter: str | None = None
+    loras: tuple[str, ...] = ()
     kept: str = "nothing was changed"  # what to say about finished work if Ctrl-C comes now
 
     @property
@@ -70,14 +73,7 @@ class Settings:
             if out is not None:
                 claim(out, force=self.force, inputs=inputs)
 
-    def open(
-        self,
-        *,
-        model: str | None = None,
-        create: bool = False,
-        generator: str | None = None,
-        loras: Sequence[str] = (),
-    ) -> "Library":
+    def open(self, *, model: str | None = None, create: bool = False) -> "Library":
         """Open the library that this command works on."""
         import phosphene
 
@@ -86,8 +82,9 @@ class Settings:
                 self.library,
                 model=model,
                 create=create,
-                generator=generator,
-                loras=loras,
+                generator=self.generator,
+                adapter=self.adapter,
+                loras=self.loras,
                 device=self.device,
                 on_fetch=count,
             )
@@ -105,8 +102,8 @@ def input_files(*named: Path | str | None) -> list[Path]:
     return [expanded(name) for name in named if name is not None]
 
 
-def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
-    """Keep a common option. The command is parsed after its group, so the later value wins."""
+def remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Keep an option in the settings. The command is parsed after its group, so the later value wins."""
     settings = context.ensure_object(Settings)
     if value is not None:
         setattr(settings, str(parameter.name), value)
@@ -123,7 +120,7 @@ def _go_offline(context: click.Context, parameter: click.Parameter, value: bool)
 
 
 def _common(*names: str, **settings: Any) -> click.Option:
-    return click.Option(names, callback=_remember, expose_value=False, **settings)
+    return click.Option(names, callback=remember, expose_value=False, **settings)
 
 
 COMMON = (
@@ -175,25 +172,11 @@ class NamedValue(click.ParamType[tuple[str, str]]):
         return name.replace("-", "_"), text
 
 
-GENERATOR = click.option(
-    "--generator",
-    metavar="NAME",
-    help="The generator to use, perhaps from a plugin.  [default: the one of `phosphene config`, or"
-    " the library's own]",
-)
-LORA = click.option(
-    "--lora",
-    "loras",
-    metavar="FILE|NAME[:WEIGHT]",
-    multiple=True,
-    help="A LoRA for the generator's checkpoint: a file, or a name from `phosphene models`. May be given"
-    " several times.  [default weight: 1]",
-)
 FORCE = click.option(
     "--force",
     is_flag=True,
     default=None,
-    callback=_remember,
+    callback=remember,
     expose_value=False,
     help="Also overwrite files that phosphene did not make.",
 )

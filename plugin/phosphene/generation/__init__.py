@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from phosphene.embedding import ImageEncoder
+from phosphene.generation.additions import Additions as Additions
+from phosphene.generation.capabilities import Addition as Addition
+from phosphene.generation.capabilities import AdditionKind as AdditionKind
 from phosphene.generation.capabilities import Capabilities as Capabilities
 from phosphene.generation.capabilities import Option as Option
 from phosphene.generation.requests import Generated as Generated

@@ -4,9 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
+from typing import Literal
 
 from phosphene.errors import GenerationError
 from phosphene.generation.requests import Mode, Reads, Value
+
+AdditionKind = Literal["adapter", "lora"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,16 @@ class Option:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A file that was added to a checkpoint. `file` is its name without folders."""
+
+    kind: AdditionKind
+    file: str
+    sha256: str
+    weight: float = 1.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """The capabilities of a generator. `checks.check` refuses every request that they do not allow.
@@ -93,6 +106,7 @@ class Capabilities:
     guidance_scale: float | None = None  # None for a generator without guidance
     closeness: float | None = None  # the default; None for a generator that always follows references fully
     negative_prompt: bool = False  # whether it reads one as words
+    additions: tuple[Addition, ...] = ()  # to the checkpoint, which its `weights` count
     vocabulary: frozenset[str] | None = None  # the only words that it knows, in lower case; None for no limit
     candidates: int = 1  # the default number of candidates, of which one is kept
     sampler: str = ""  # the name that AUTOMATIC1111's web UI has for it

@@ -79,10 +79,10 @@ def _check_mode(request: Request, capabilities: Capabilities) -> None:
 
 
 def _check_reads(request: Request, capabilities: Capabilities) -> None:
-    if capabilities.reads == {"words"} and not request.prompt.strip():
+    if capabilities.reads == {"words"} and not request.prompt.strip() and request.init is None:
         raise GenerationError(
             f"The generator `{capabilities.name}` reads only words, but the query has no words.",
-            hint="add a text to the query",
+            hint="add a text to the query, or a picture to start from with `--init`",
         )
     if "prompt_vector" in capabilities.reads:
         _check_space(request.space, capabilities)

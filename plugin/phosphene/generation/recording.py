@@ -1,5 +1,6 @@
 """Writes the recipe of a picture: JSON with everything that is needed to make it again."""
 
+from dataclasses import asdict
 from typing import Any
 
 from phosphene.generation import Capabilities
@@ -40,6 +41,8 @@ def recipe_of(plan: Plan, chosen: Chosen, capabilities: Capabilities) -> dict[st
         "size": list(request.size or chosen.picture.size),
         "settings": dict(chosen.generated.settings),
     }
+    if capabilities.additions:
+        recipe["additions"] = [asdict(each) for each in capabilities.additions]
     if plan.styles:
         recipe["style"] = [style.named for style in plan.styles]
     if plan.region:

@@ -26,6 +26,7 @@ from phosphene.generation.wishes import WalkWishes, Wishes, request_of
 from phosphene.journal import Journal
 from phosphene.picture_loader import PictureLoader
 from phosphene.query import Query, parse
+from phosphene.recipes import Recipe
 from phosphene.store import Store
 from phosphene.vectors import Vector
 
@@ -42,6 +43,7 @@ class GenerationService:
     journal: Journal
     vector: Callable[[str | Query], Vector]  # of a query, (d,)
     load_generator: Callable[[], Generator]
+    load_generator_of: Callable[[Recipe], Generator]  # for the replay of a recipe
     load_embedder: Callable[[], Embedder]
 
     @property
@@ -157,9 +159,11 @@ class GenerationService:
     ) -> Replayed:
         """Make the picture of a file or of an image's id again, and compare the two."""
         recipe, original = recipe_in(source, self.store, PictureLoader(self.store, self.folder))
-        plan = plan_again(recipe, self.planner, init=init, mask=mask)
+        generator = self.load_generator_of(recipe)
+        service = replace(self, load_generator=lambda: generator)
+        plan = plan_again(recipe, service.planner, init=init, mask=mask)
         _tell(on_lane, [plan])
-        maker = self.maker
+        maker = service.maker
         [made] = maker.make([plan], on_step)
         return compared(made, recipe, original, maker.generator.capabilities.weights, maker.embedder)
 

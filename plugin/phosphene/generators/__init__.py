@@ -1,12 +1,11 @@
 """The families of generators, one folder each. `open_generator` opens one for a library by its name."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from phosphene.config import expanded
 from phosphene.errors import GenerationError, PluginError
-from phosphene.generation import Generator
+from phosphene.generation import Additions, Generator
 from phosphene.landscape import DIFFUSION_FOLDER
 from phosphene.plugins import Registry
 from phosphene.records import Space
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from phosphene.generators.locating import Located
 
 DEFAULT = "retrieval"
+NOTHING = Additions()
 
 
 class OpenGenerator(Protocol):
@@ -40,7 +40,12 @@ GENERATORS: Registry[OpenGenerator] = Registry(
 
 
 def open_generator(
-    name: str | None, folder: Path, space: Space, *, device: str = "auto", loras: Sequence[str] = ()
+    name: str | None,
+    folder: Path,
+    space: Space,
+    *,
+    device: str = "auto",
+    additions: Additions = NOTHING,
 ) -> Generator:
     """Open a generator by its name, for the library in `folder` with vectors of `space`.
 
@@ -52,19 +57,19 @@ def open_generator(
     - the path of a folder of diffusers, or of a `.safetensors` or `.gguf` file.
     - `hf:ORG/NAME` or `hf:ORG/NAME@REVISION`, which `phosphene models fetch` has downloaded.
 
-    `loras` are files of LoRAs for a checkpoint of a family, each written `FILE` or `FILE:WEIGHT`.
+    `additions` are an IP-Adapter and LoRAs for a checkpoint of a family.
 
     Raises PluginError for an unknown name, ModelError for a checkpoint that is missing, damaged or not whole,
-    and GenerationError if the generator cannot be used with the space or takes no LoRAs.
+    and GenerationError if the generator cannot be used with the space or takes no additions.
     """
     from phosphene.generators.locating import locate  # the catalogue reads the table of families below
 
     family, _, checkpoint = (name or DEFAULT).partition(":")
     if name and not GENERATORS.has(family) and (found := locate(name)):
-        return _open_checkpoint(found, folder, space, device, loras)
-    if loras:
+        return _open_checkpoint(found, folder, space, device, additions)
+    if additions.named:
         raise GenerationError(
-            f"The generator `{family}` takes no LoRAs.",
+            f"The generator `{family}` takes no {' and no '.join(additions.named)}.",
             hint="name a checkpoint of a family of diffusers with `--generator`",
         )
     return GENERATORS.load(family)(checkpoint, folder=folder, space=space, device=device)
@@ -90,7 +95,7 @@ def lasting_name(name: str) -> str:
 
 
 def _open_checkpoint(
-    found: "Located", folder: Path, space: Space, device: str, loras: Sequence[str]
+    found: "Located", folder: Path, space: Space, device: str, additions: Additions
 ) -> Generator:
     """Open a checkpoint of diffusers, or a folder that `phosphene train diffusion` wrote."""
     from phosphene.generators.diffusers.generator import DiffusersGenerator
@@ -100,8 +105,14 @@ def _open_checkpoint(
 
     if class_in(found.path) == "RetrievalPipeline":
         return open_retrieval(str(found.path), folder=folder, space=space, device=device)
-    added = [parse_lora(text) for text in loras]
-    checkpoint = load(found.path, space=space, family=found.family, device=device, loras=added)
+    checkpoint = load(
+        found.path,
+        space=space,
+        family=found.family,
+        device=device,
+        adapter=expanded(additions.adapter) if additions.adapter else None,
+        loras=[parse_lora(text) for text in additions.loras],
+    )
     return DiffusersGenerator(checkpoint)
 
 

@@ -109,6 +109,15 @@ class StyleEntry(StrictModel):
     ids: list[str]
 
 
+class AdditionEntry(StrictModel):
+    """A file that was added to a checkpoint, by its name without folders. `weights` counts it."""
+
+    kind: Literal["adapter", "lora"]
+    file: Annotated[str, Field(max_length=255)]
+    sha256: Sha256
+    weight: Finite
+
+
 class Words(StrictModel):
     """The words that a generator read, if it reads words."""
 
@@ -160,6 +169,7 @@ class Form(Common):
     sampler: str = ""
     runtime: Annotated[dict[Name, ShortText], Field(max_length=MAX_SETTINGS)] = {}
     words: Words | None = None
+    additions: Annotated[list[AdditionEntry], Field(max_length=MAX_SETTINGS)] | None = None
     style: list[StyleEntry] | None = None
     region: Annotated[list[Edge], Field(min_length=4, max_length=4)] | None = None  # see `generation.regions`
 

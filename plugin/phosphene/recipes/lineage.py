@@ -20,8 +20,9 @@ from phosphene.vectors import Vector, unit
 
 KEY = "phosphene"  # the key of the iTXt chunk with the recipe
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "phosphene:generated")
-# Keys that inform people and decide no pixel. The words that a generator reads are in `words`.
-FOR_PEOPLE = ("format", "prompt", "generator", "sampler", "runtime", "novelty", "style")
+# Keys that decide no pixel by themselves. The words that a generator reads are in `words`, and the `weights`
+# count what was added to a checkpoint.
+FOR_PEOPLE = ("format", "prompt", "generator", "sampler", "runtime", "novelty", "style", "additions")
 LABEL = re.compile(r"^(Steps|Negative prompt):")  # the beginnings of the other lines of `parameters`
 
 # IPTC's word for "made by a trained model", as XMP (IPTC Photo Metadata, digitalsourcetype).

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from phosphene.cli.film_options import FILM, filming, write_film
+from phosphene.cli.generator_options import generator_options
 from phosphene.cli.grid_options import GRID, MAX_CELLS, Axis, cells, labels
 from phosphene.cli.init_options import check_init, init_options, show_mask
 from phosphene.cli.lane_options import lane_options, saying
 from phosphene.cli.options import (
     FROM_ZERO,
-    GENERATOR,
-    LORA,
     ORIGINS,
     SEED,
     SHARE,
@@ -116,8 +115,7 @@ DEFAULT = "[default: the generator's]"
 )
 @GRID
 @FILM
-@GENERATOR
-@LORA
+@generator_options
 @INTO
 @click.option("--preview", "protocol", **PROTOCOLS)
 @written("Also write a contact sheet to this file.")
@@ -127,8 +125,6 @@ def generate(
     origin: str,
     protocol: str,
     into: str | None,
-    generator: str | None,
-    loras: Sequence[str],
     grid: Sequence[Axis] | None,
     film: Path | None,
     options: Sequence[tuple[str, str]],
@@ -173,10 +169,7 @@ def generate(
     query = _claimed(settings, prompt, wishes, out, film)
     seed = _prepared(wishes, out, grid, film)
     output, frames, made = settings.output, list["Picture"](), list["GeneratedImage"]()
-    with (
-        settings.open(generator=generator, loras=loras) as library,
-        target_library(settings, library, into) as target,
-    ):
+    with settings.open() as library, target_library(settings, library, into) as target:
         target.generation.keeper.check()  # a library that is only read says so before any model loads
         wishes["options"] = _typed(library, options)
         with counting_kept(settings, target), output.progress("generating") as advance:

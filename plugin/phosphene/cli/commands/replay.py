@@ -1,13 +1,13 @@
 """`phosphene replay` makes a generated picture again and compares the two."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from phosphene.cli.generator_options import generator_options
 from phosphene.cli.lane_options import saying
-from phosphene.cli.options import GENERATOR, INPUT, LORA, Settings, command, input_files, written
+from phosphene.cli.options import INPUT, Settings, command, input_files, written
 from phosphene.cli.output import on_step
 from phosphene.cli.pictures import write_generated
 
@@ -19,16 +19,13 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="FILE|ID")
 @click.option("--init", metavar="FILE|ID", help="The init image, if phosphene does not find it.")
 @click.option("--mask", metavar="FILE", type=INPUT, help="The mask, if phosphene does not find it.")
-@GENERATOR
-@LORA
+@generator_options
 @written("Write the new picture to this file.")
 def replay(
     settings: Settings,
     source: str,
     init: str | None,
     mask: Path | None,
-    generator: str | None,
-    loras: Sequence[str],
     out: Path | None,
 ) -> None:
     """Make a generated picture again and compare the two.
@@ -47,10 +44,7 @@ def replay(
     from phosphene.query.terms import file_or_id
 
     settings.claim(out, reads=input_files(source, init, mask))
-    with (
-        settings.open(generator=generator, loras=loras) as library,
-        settings.output.progress("generating") as advance,
-    ):
+    with settings.open() as library, settings.output.progress("generating") as advance:
         again = library.replay(
             file_or_id(source),
             init=init,

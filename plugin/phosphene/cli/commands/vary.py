@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from phosphene.cli.generator_options import generator_options
 from phosphene.cli.lane_options import saying
-from phosphene.cli.options import FROM_ZERO, GENERATOR, SEED, SHARE, Settings, command, input_files, written
+from phosphene.cli.options import FROM_ZERO, SEED, SHARE, Settings, command, input_files, written
 from phosphene.cli.output import on_step
 from phosphene.cli.pictures import PROTOCOLS, check_sheet, preview, write_picture
 from phosphene.cli.results import GENERATED, generated_record
@@ -21,7 +22,7 @@ from phosphene.cli.target import INTO, counting_kept, target_library
 @click.option("--strength", type=SHARE, help="How far to depart from the picture.  [default: 0.9]")
 @click.option("-k", "--neighbours", type=FROM_ZERO, help="How many images lead each picture.  [default: 6]")
 @click.option("--seed", type=SEED, help="The seed of picture i is this plus i.  [default: random]")
-@GENERATOR
+@generator_options
 @INTO
 @click.option("--preview", "protocol", **PROTOCOLS)
 @written("Also write a contact sheet to this file.")
@@ -31,7 +32,6 @@ def vary(
     count: int,
     protocol: str,
     into: str | None,
-    generator: str | None,
     out: Path | None,
     **wishes: Any,
 ) -> None:
@@ -50,7 +50,7 @@ def vary(
     check_sheet(out, count)
     settings.claim(out, reads=input_files(source))
     output = settings.output
-    with settings.open(generator=generator) as library, target_library(settings, library, into) as target:
+    with settings.open() as library, target_library(settings, library, into) as target:
         target.generation.keeper.check()
         with counting_kept(settings, target), output.progress("generating") as advance:
             callbacks = {"on_step": on_step(advance), "on_lane": saying(output, library)}

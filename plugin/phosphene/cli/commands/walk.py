@@ -1,13 +1,13 @@
 """`phosphene walk` walks from one query to another and shows the pictures on the way."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from phosphene.cli.generator_options import generator_options
 from phosphene.cli.lane_options import lane_options, saying
-from phosphene.cli.options import GENERATOR, LORA, SEED, Settings, command, written
+from phosphene.cli.options import SEED, Settings, command, written
 from phosphene.cli.output import Column, on_step
 from phosphene.cli.pictures import write_picture
 from phosphene.cli.results import FILE
@@ -35,8 +35,7 @@ STEPS = click.IntRange(2, 1000)  # with 1,000 stops the pictures of the sheet ar
 @click.option("--generate", is_flag=True, help="Also generate a picture at every stop.")
 @click.option("--keep", is_flag=True, help="Store the generated pictures.")
 @INTO
-@GENERATOR
-@LORA
+@generator_options
 @lane_options
 @click.option("--seed", type=SEED, help="The seed of all generated pictures.  [default: random]")
 @written("Write the sheet to this file.", default="walk.png")
@@ -48,8 +47,6 @@ def walk(
     generate: bool,
     keep: bool,
     into: str | None,
-    generator: str | None,
-    loras: Sequence[str],
     out: Path,
     **wishes: Any,
 ) -> None:
@@ -70,10 +67,7 @@ def walk(
     film = out.with_suffix(".webp")
     settings.claim(out, film, reads=[*parse(start).files, *parse(end).files])
     output = settings.output
-    with (
-        settings.open(generator=generator, loras=loras) as library,
-        target_library(settings, library, into) as target,
-    ):
+    with settings.open() as library, target_library(settings, library, into) as target:
         with counting_kept(settings, target), output.progress("walking") as advance:
             stops = library.walk(
                 start,

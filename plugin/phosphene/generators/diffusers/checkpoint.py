@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from phosphene.embedding import ImageEncoder
-from phosphene.generation import Reads
+from phosphene.generation import Addition, Reads
 from phosphene.generators.diffusers.families import Family
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class Checkpoint:
     family: Family
     components: Mapping[str, Any]
     weights: str  # sha256 over all parts, the adapter and the LoRAs
+    additions: tuple[Addition, ...] = ()  # the adapter and the LoRAs
     device: "torch.device"
     dtype: "torch.dtype"
     size: tuple[int, int]  # the default width and height

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from phosphene import catalogue
+from phosphene.errors import ModelError, listed
 from phosphene.generators.diffusers import components as parts
 from phosphene.generators.diffusers.adapters import Adapter, read_adapter
 from phosphene.generators.diffusers.components import IMAGE_ENCODER, Component
-from phosphene.generators.diffusers.families import Family
+from phosphene.generators.diffusers.families import FAMILIES, Family
 
 ENCODER_FOLDER = "image_encoder"
 
@@ -29,10 +30,13 @@ class Companions:
 def find_companions(place: Path, family: Family, adapter: Path | None = None) -> Companions:
     """The companions of the checkpoint whose files are in the folder `place`.
 
-    `adapter` is the IP-Adapter that the user named. Raises ModelError if one of the files is damaged.
+    `adapter` is the IP-Adapter that the user named: its file, or a folder that has it under its own name or
+    in the layout of its repository. Raises ModelError if one of the files is damaged, or if there is no such
+    adapter.
     """
     here = catalogue.beside(family)
-    file = adapter or _adapter_beside(place, family) or here.ip_adapter
+    named = _named(adapter, family) if adapter else None
+    file = named or _adapter_beside(place, family) or here.ip_adapter
     read = read_adapter(file) if file and family.adapter else None
     encoders = (place / ENCODER_FOLDER, *_encoders_beside(read, family), here.image_encoder)
     tiny = (place / family.tiny_vae.split("/")[-1] if family.tiny_vae else None, here.tiny_vae)
@@ -46,6 +50,22 @@ def find_companions(place: Path, family: Family, adapter: Path | None = None) ->
 def dimension_of(image_encoder: Component) -> int:
     """The dimension of an image encoder's vectors."""
     return int(image_encoder.config["projection_dim"])
+
+
+def _named(adapter: Path, family: Family) -> Path:
+    """The file of the adapter that the user named. Raises ModelError if it does not exist or is of no use."""
+    if family.adapter is None:
+        with_adapter = [name for name, each in FAMILIES.items() if each.adapter]
+        raise ModelError(
+            f"The family `{family.name}` takes no IP-Adapter.", hint=f"use one of {listed(with_adapter)}"
+        )
+    found = adapter if adapter.is_file() else _adapter_beside(adapter, family)
+    if found is None:
+        raise ModelError(
+            f"There is no IP-Adapter `{adapter}`.",
+            hint=f"name the file, or a folder with `{Path(family.adapter.file).name}`",
+        )
+    return found
 
 
 def _adapter_beside(place: Path, family: Family) -> Path | None:

@@ -192,6 +192,7 @@ def capabilities(checkpoint: Checkpoint) -> Capabilities:
         sampler=SCHEDULERS[name].sampler,
         options=options(checkpoint, name),
         fetch=missing(checkpoint),
+        additions=checkpoint.additions,
         runtime={
             **runtime(checkpoint.device, "torch", "diffusers", "transformers"),
             "precision": str(checkpoint.dtype).removeprefix("torch."),

@@ -5,9 +5,11 @@ The sums of large files are remembered under phosphene's home, see `embedding.id
 
 import hashlib
 import json
+from pathlib import Path
 
 from phosphene.embedding.identity import sha256
 from phosphene.embedding.repositories import TOKENIZERS
+from phosphene.generation import Addition, AdditionKind
 from phosphene.generators.diffusers.components import Component
 from phosphene.generators.diffusers.headers import Header
 
@@ -28,3 +30,8 @@ def contents(component: Component) -> list[object]:
 def file_sums(header: Header) -> list[str]:
     """The sha256 of each file."""
     return [sha256(file) for file in header.files]
+
+
+def addition(kind: AdditionKind, file: Path, weight: float = 1.0) -> Addition:
+    """A file that is added to a checkpoint. Its sum is remembered, so that a replay finds the file."""
+    return Addition(kind, file.name, sha256(file, remembered_from=0), weight)

@@ -17,6 +17,7 @@ from phosphene.config import expanded
 from phosphene.device import pick_device
 from phosphene.embedding import ImageEncoder
 from phosphene.errors import ModelError
+from phosphene.generation import Addition
 from phosphene.generators.diffusers import components as parts
 from phosphene.generators.diffusers.adapters import check_adapter, load_adapter
 from phosphene.generators.diffusers.checkpoint import Checkpoint
@@ -25,7 +26,7 @@ from phosphene.generators.diffusers.components import Component
 from phosphene.generators.diffusers.families import Family
 from phosphene.generators.diffusers.folder import SavedCheckpoint, open_folder, pipeline_class
 from phosphene.generators.diffusers.gguf_file import SUFFIX, open_gguf
-from phosphene.generators.diffusers.identity import contents, digest, file_sums
+from phosphene.generators.diffusers.identity import addition, contents, digest
 from phosphene.generators.diffusers.lora import Lora, ReadLora, load_loras, read_lora
 from phosphene.generators.diffusers.pipelines import build
 from phosphene.generators.diffusers.placement import Placement, place
@@ -71,9 +72,9 @@ def load(
     """Load the checkpoint in a folder of diffusers or in one file.
 
     `space` is the library's. If its model is the one whose vectors the family reads, they can be used as they
-    are. `family` is the one that the user named, for checkpoints that look alike. `adapter` is the file of an
-    IP-Adapter; without it, one beside the checkpoint or in the hub's cache is used. LoRAs of weight 0 are
-    left out. `bare` leaves out everything that lies beside the checkpoint.
+    are. `family` is the one that the user named, for checkpoints that look alike. `adapter` is the file or
+    the folder of an IP-Adapter; without it, one beside the checkpoint or in the hub's cache is used. LoRAs of
+    weight 0 are left out. `bare` leaves out everything that lies beside the checkpoint.
 
     Raises ModelError if a file is damaged, a network is not whole, the family is unknown, or code would have
     to be run, and MissingExtraError for LoRAs without the extra `peft`.
@@ -89,10 +90,12 @@ def load(
     encoder = _encoder(saved, beside, loaded, space, target)
     dimension = dimension_read(saved.family, networks, beside.adapter)
     read = space_read(saved.family, dimension, encoder, space)
+    added = _additions(beside, read_loras)
     return Checkpoint(
         family=saved.family,
         components={**dict.fromkeys(pipeline_class(saved.family)._optional_components), **loaded},
-        weights=_identity(saved, beside, read_loras),
+        weights=_identity(saved, beside, added),
+        additions=added,
         device=target.device,
         dtype=target.dtype,
         size=_size(loaded, saved.family),
@@ -189,15 +192,21 @@ def _encoder(
     return encoder
 
 
-def _identity(saved: SavedCheckpoint, beside: Companions, loras: Sequence[ReadLora]) -> str:
+def _additions(beside: Companions, loras: Sequence[ReadLora]) -> tuple[Addition, ...]:
+    """The IP-Adapter and the LoRAs."""
+    adapter = [addition("adapter", beside.adapter.file)] if beside.adapter else []
+    return (*adapter, *(addition("lora", each.lora.path, each.lora.weight) for each in loras))
+
+
+def _identity(saved: SavedCheckpoint, beside: Companions, added: Sequence[Addition]) -> str:
     """The sha256 of everything that decides the pictures.
 
     An image encoder does where guidance is away from its vector of an empty picture.
     """
-    adapter = file_sums(beside.adapter.header) if beside.adapter else None
+    adapter = [each.sha256 for each in added if each.kind == "adapter"] or None
     guides = beside.image_encoder if saved.family.conditioning == "image_embeds" else None
-    added = [[file_sums(each.header), each.lora.weight] for each in loras]
-    return digest(saved.identity, adapter, contents(guides) if guides else None, added)
+    loras = [[[each.sha256], each.weight] for each in added if each.kind == "lora"]
+    return digest(saved.identity, adapter, contents(guides) if guides else None, loras)
 
 
 def _size(loaded: Mapping[str, Any], family: Family) -> tuple[int, int]:
