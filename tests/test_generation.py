@@ -17,7 +17,7 @@ from command import lines, run
 from phosphene.errors import GenerationError, PluginError, Upgraded
 from phosphene.generation import Capabilities, Generated, Reference, Request
 from phosphene.generation.choosing import choose, noise_seed, target_of
-from phosphene.generation.planning import Plan, words_of
+from phosphene.generation.planning import Plan
 from phosphene.generation.replaying import plan_again
 from phosphene.library import Library
 from phosphene.query import parse
@@ -85,7 +85,7 @@ def test_a_reference_without_a_norm_has_no_raw_embedding() -> None:
     [("a red house", "a red house"), ("2:a boat + ./sea.jpg - trees", "a boat"), ("id:abcdefgh", "")],
 )
 def test_generators_that_read_words_get_those_of_the_query(query: str, words: str) -> None:
-    assert words_of(parse(query)) == words
+    assert parse(query).words == words
 
 
 # ── choosing ──────────────────────────────────────────────────────────────────────────────

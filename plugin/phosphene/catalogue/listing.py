@@ -89,7 +89,7 @@ def lane_into(model: ListedModel, space: Space) -> Lane | None:
     expected = Capabilities(
         name=family.name,
         weights="",
-        reads=family.reads if adapted else family.reads - {"vectors"},
+        reads=family.reads if adapted else family.reads_without_vectors,
         space=own if adapted else None,
         size=family.size,
         modes=frozenset(family.pipelines),

@@ -51,9 +51,8 @@ def saying(output: Output, library: "Library", prompt: "Query | None" = None) ->
 def _tokens(library: "Library", prompt: "Query | None") -> "TokenCount | None":
     """The tokens of a prompt, if the generator can count them."""
     from phosphene.generation import TokenCounter
-    from phosphene.generation.planning import words_of
 
     generator = library.generator
     if prompt is None or not isinstance(generator, TokenCounter):
         return None
-    return generator.count_tokens(words_of(prompt))
+    return generator.count_tokens(prompt.words)

@@ -88,9 +88,15 @@ def _check_reads(request: Request, capabilities: Capabilities) -> None:
         _check_space(request.space, capabilities)
         own = [request.vector] if request.vector is not None else []
         _check_shapes([*own, *request.negative_vectors], capabilities)
-    if "vectors" in capabilities.reads and request.references and request.lane in (None, *VECTOR_LANES):
+    leading = (*request.references, *request.styles)
+    if "vectors" in capabilities.reads and leading and request.lane in (None, *VECTOR_LANES):
         _check_space(request.vectors_space, capabilities)
-        _check_shapes([near.vector for near in request.references], capabilities)
+        _check_shapes([each.vector for each in leading], capabilities)
+    if request.styles and "styles" not in capabilities.reads:
+        raise GenerationError(
+            f"The generator `{capabilities.name}` does not read the vectors of styles.",
+            hint="leave out the styles, or use a generator with an IP-Adapter, for example `sdxl`",
+        )
 
 
 def _check_space(space: str | None, capabilities: Capabilities) -> None:

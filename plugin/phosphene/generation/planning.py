@@ -17,12 +17,13 @@ from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.checks import check, completed
 from phosphene.generation.fitting import fit_warnings, mask_warnings
 from phosphene.generation.init_images import InitImage, InitImages
-from phosphene.generation.lanes import LaneChoice, counted, in_lane
+from phosphene.generation.lanes import VECTOR_LANES, LaneChoice, counted, in_lane
 from phosphene.generation.masks import Mask, Masks
 from phosphene.generation.neighbours import nearest
 from phosphene.generation.references import References
 from phosphene.generation.regions import Region, placed, region_of
 from phosphene.generation.requests import Reference, Request
+from phosphene.generation.style_references import StyleReferences
 from phosphene.generation.style_vectors import Style, Styles
 from phosphene.generation.wishes import Wishes, several
 from phosphene.query import Query, parse
@@ -46,7 +47,7 @@ class Plan:
     init: InitImage | None = None
     mask: Mask | None = None
     region: Region | None = None  # the part of the init image that is made anew, if it keeps its full size
-    styles: tuple[Style, ...] = ()  # which the vector of the request contains
+    styles: tuple[Style, ...] = ()  # which the vector of the request contains, or which it has as references
     candidates: int = 1  # the number of tries, of which the best one is kept
     candidate: int = 0  # the number of the first try
 
@@ -108,8 +109,10 @@ class Planner:
         init_image = None if init is None else self.init_images.open(init)  # fails before a model is loaded
         mask = self.masks.open(wishes.get("mask"), wishes.get("outpaint"), init_image)
         styles = [self.styles.find(named) for named in several(wishes.get("style", ()))]
-        target, search = map(rounded, self.styles.applied(self.vector(query), styles))
-        request = self._prompted(request, query, target, negative)
+        references = self._style_references(styles, request.lane, init=init is not None)
+        added = [] if references else styles
+        target, search = map(rounded, self.styles.applied(self.vector(query), added))
+        request = self._prompted(replace(request, styles=references), query, target, negative)
         request, region = self.placed(request, init_image, mask, whole=wishes.get("fit") is None)
         plan = self.at(
             target,
@@ -193,12 +196,24 @@ class Planner:
         encoder = self.load_generator().image_encoder if lane == "embedded" else None
         return References(self.store, found.folder, kept, encoder).of(images, target, lane, from_thumbnails)
 
+    def _style_references(
+        self, styles: Sequence[Style], forced: Lane | None, *, init: bool
+    ) -> tuple[Reference, ...]:
+        """The styles as a generator reads them by itself. Empty if it does not."""
+        if not styles or (lane := self.lane(forced, init=init)) not in VECTOR_LANES:
+            return ()
+        if "styles" not in self.capabilities.reads:
+            return ()
+        own = self.load_generator().image_encoder if lane == "embedded" else None
+        made = StyleReferences(self.store, lane, self.references, own or self.load_embedder())
+        return tuple(map(made.of, styles))
+
     def _prompted(self, request: Request, query: Query, target: Vector, negative: Sequence[str]) -> Request:
         """The request with its words and its vectors."""
         return replace(
             request,
-            prompt=words_of(query),
-            negative_prompt=", ".join([*_texts(query, negative=True), *negative]),
+            prompt=query.words,
+            negative_prompt=", ".join([*query.negative_words, *negative]),
             negative_vectors=self._negatives(negative, target),
             space=self.space.id,
             vector=target,
@@ -220,11 +235,6 @@ class Planner:
         return replace(init, similarity=float(found[0].vector @ target)) if init and found else init
 
 
-def words_of(query: Query) -> str:
-    """The texts of a query with a positive weight, for generators that read words."""
-    return ", ".join(_texts(query, negative=False))
-
-
 def checked(candidates: int) -> int:
     """The number of candidates. Raises GenerationError if it is out of range."""
     if not 1 <= candidates <= MAX_CANDIDATES:
@@ -233,10 +243,6 @@ def checked(candidates: int) -> int:
             hint="leave out `--candidates` to use the generator's default",
         )
     return candidates
-
-
-def _texts(query: Query, *, negative: bool) -> list[str]:
-    return [term.value for term in query.terms if term.kind == "text" and (term.weight < 0) == negative]
 
 
 def _warn(request: Request, region: Region | None) -> None:

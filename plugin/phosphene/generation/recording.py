@@ -45,6 +45,9 @@ def recipe_of(plan: Plan, chosen: Chosen, capabilities: Capabilities) -> dict[st
         recipe["additions"] = [asdict(each) for each in capabilities.additions]
     if plan.styles:
         recipe["style"] = [style.named for style in plan.styles]
+    if request.styles:
+        styles = [{"vector": encode(each.vector), "norm": each.norm} for each in request.styles]
+        recipe["style_vectors"] = styles
     if plan.region:
         recipe["region"] = list(plan.region.box)
     if "words" in capabilities.reads:

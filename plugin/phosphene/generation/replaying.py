@@ -146,6 +146,10 @@ def request_of(recipe: Recipe, references: tuple[Reference, ...]) -> Request:
         vector=None if recipe["vector"] is None else decode(recipe["vector"]),
         negative_vectors=tuple(decode(negative["vector"]) for negative in recipe["negative"]),
         references=references,
+        styles=tuple(
+            Reference("", decode(each["vector"]), norm=each["norm"])
+            for each in recipe.get("style_vectors") or ()
+        ),
         lane=recipe.get("lane"),
         closeness=recipe.get("closeness"),
         fit=recipe["fit"],

@@ -12,9 +12,9 @@ from phosphene.recipes.bounds import Fit, Lane
 from phosphene.vectors import Vector
 
 Mode = Literal["text-to-image", "image-to-image", "inpainting"]
-# The parts of a request that a generator reads: the prompt as text, the prompt's vector, and the vectors and
-# the pictures of the references.
-Reads = Literal["words", "prompt_vector", "vectors", "pictures"]
+# The parts of a request that a generator reads: the prompt as text, the prompt's vector, the vectors and the
+# pictures of the references, and the vectors of styles.
+Reads = Literal["words", "prompt_vector", "vectors", "pictures", "styles"]
 Value = bool | int | float | str
 LoadPicture = Callable[[int | None], Picture | None]
 
@@ -69,7 +69,8 @@ class Request:
     vector: Vector | None = None  # (d,), of the whole query
     negative_vectors: tuple[Vector, ...] = ()  # unit vectors to steer away from
     references: tuple[Reference, ...] = ()
-    reference_space: str | None = None  # of the references' vectors, if it is not `space`
+    styles: tuple[Reference, ...] = ()  # what the picture should look like, whatever they show
+    reference_space: str | None = None  # of the vectors of references and styles, if it is not `space`
     lane: Lane | None = None  # how the references are used; None: by all that the generator reads
     closeness: float | None = None  # how closely the references are followed, in [0, 1]
     init: Picture | None = None  # where image-to-image and inpainting begin

@@ -35,6 +35,7 @@ class Style:
     prompt: str  # without folders
     ids: tuple[str, ...]
     vector: Vector
+    file: Path | None = None  # that stands for it instead of images of the library
 
     @property
     def named(self) -> dict[str, Any]:
@@ -56,8 +57,9 @@ class Styles:
         """
         query = _query_of(named)
         if len(query.terms) == 1 and query.terms[0].kind != "text":
-            ids = (query.terms[0].value,) if query.terms[0].kind == "id" else ()
-            return Style(query.without_folders, ids, self.vector(query))
+            [term] = query.terms
+            ids, file = ((term.value,), None) if term.kind == "id" else ((), term.path)
+            return Style(query.without_folders, ids, self.vector(query), file)
         images = [hit.image for hit in self.store.near(self.vector(query), LIKE, IMPORTED, vectors=True)]
         if not images:
             raise GenerationError(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from phosphene.filters import IMPORTED
-from phosphene.generation.planning import Plan, Planner, words_of
+from phosphene.generation.planning import Plan, Planner
 from phosphene.generation.requests import Request
 from phosphene.query import Query
 from phosphene.recipes.lineage import rounded
@@ -26,7 +26,7 @@ def walk_plans(
     way, plans = f"{ends[0].without_folders} → {ends[1].without_folders}", []
     options = {"neighbour_strength": 1.0} if "neighbour_strength" in planner.capabilities.options else {}
     for share, vector in stops:
-        request = replace(wished, prompt=words_of(ends[share > 0.5]), options={**options, **wished.options})
+        request = replace(wished, prompt=ends[share > 0.5].words, options={**options, **wished.options})
         prompt = f"{way} at {share:.2f}"
         plans.append(planner.at(rounded(vector), prompt, request, where=IMPORTED, neighbours=neighbours))
     return plans

@@ -67,6 +67,16 @@ class Query:
         return " ".join(_written(term, first=index == 0) for index, term in enumerate(terms))
 
     @property
+    def words(self) -> str:
+        """The texts with a positive weight, for generators that read words."""
+        return ", ".join(term.value for term in self.terms if term.kind == "text" and term.weight > 0)
+
+    @property
+    def negative_words(self) -> list[str]:
+        """The texts with a negative weight."""
+        return [term.value for term in self.terms if term.kind == "text" and term.weight < 0]
+
+    @property
     def files(self) -> list[Path]:
         """The files of the pictures in the query."""
         return [term.path for term in self.terms if term.kind == "picture"]

@@ -103,10 +103,17 @@ class MarginsMask(StrictModel):
 
 
 class StyleEntry(StrictModel):
-    """A style that `vector` contains, and the images that stood for it. It informs people."""
+    """A style of the picture, and the images that stood for it. It informs people."""
 
     prompt: str
     ids: list[str]
+
+
+class StyleVector(StrictModel):
+    """What a generator read of a style: a unit vector of the lane's space, and its norm."""
+
+    vector: Encoded
+    norm: Annotated[Finite, Field(gt=0)]
 
 
 class AdditionEntry(StrictModel):
@@ -171,6 +178,7 @@ class Form(Common):
     words: Words | None = None
     additions: Annotated[list[AdditionEntry], Field(max_length=MAX_SETTINGS)] | None = None
     style: list[StyleEntry] | None = None
+    style_vectors: list[StyleVector] | None = None
     region: Annotated[list[Edge], Field(min_length=4, max_length=4)] | None = None  # see `generation.regions`
 
 

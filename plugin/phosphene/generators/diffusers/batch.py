@@ -44,7 +44,10 @@ def batch_key(request: Request) -> Hashable:
     """What the requests of one batch share. Pictures are the same only if they are the same objects."""
     return (
         (request.prompt, request.negative_prompt),
-        tuple((each.id, each.vector.tobytes(), each.norm, each.weight) for each in request.references),
+        *(
+            tuple((each.id, each.vector.tobytes(), each.norm, each.weight) for each in references)
+            for references in (request.references, request.styles)
+        ),
         (request.lane, request.closeness),
         (id(request.init), id(request.mask), request.fit, request.strength, request.size),
         (request.num_inference_steps, request.guidance_scale),

@@ -40,4 +40,4 @@ class Checkpoint:
     @property
     def reads(self) -> frozenset[Reads]:
         """The parts of a request that it uses. Without its adapter, a family reads only words."""
-        return self.family.reads if self.reads_vectors else self.family.reads - {"vectors"}
+        return self.family.reads if self.reads_vectors else self.family.reads_without_vectors

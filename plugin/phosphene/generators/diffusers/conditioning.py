@@ -40,21 +40,38 @@ def ip_adapter(checkpoint: Checkpoint, pipeline: Any, request: Request, rows: in
 
     References of equal weights share one softmax, as they do in the paper. Otherwise each has a softmax of
     its own, and their outputs are added by their weights. One row of embeddings serves all rows of a batch.
+
+    With styles, the references are read everywhere but in the blocks that decide how a picture looks. There
+    only the styles are read (InstantStyle, Wang et al. 2024).
     """
-    used = references(request)
-    shares, vectors = weights(used), raw(checkpoint, used)[None]
+    used, styles = references(request), list(request.styles)
+    shares, vectors = weights(used), raw(checkpoint, [*used, *styles])[None]
     closeness = (request.closeness or 0) if used else 0.0
     found: dict[str, Any] = {}
-    if len(set(shares.tolist())) == 1:
+    if not styles and len(set(shares.tolist())) == 1:
         pipeline.set_ip_adapter_scale(closeness)
     else:
-        pipeline.set_ip_adapter_scale([(closeness * shares).tolist()])
-        found["cross_attention_kwargs"] = {"ip_adapter_masks": [everywhere(checkpoint, request, len(used))]}
+        content = (closeness * shares).tolist()[: len(used)]
+        set_scales(checkpoint, pipeline.unet, content, weights(styles).tolist()[: len(styles)])
+        masks = everywhere(checkpoint, request, len(used) + len(styles))
+        found["cross_attention_kwargs"] = {"ip_adapter_masks": [masks]}
     guided = (request.guidance_scale or 0) > 1 and pipeline.unet.config.time_cond_proj_dim is None
     found["ip_adapter_image_embeds"] = [
         torch.cat([torch.zeros_like(vectors), vectors]) if guided else vectors
     ]
     return found
+
+
+def set_scales(checkpoint: Checkpoint, network: Any, content: list[float], styles: list[float]) -> None:
+    """Set how much each attention reads of each reference and of each style.
+
+    Without styles all attentions read the references.
+    """
+    for name, processor in network.attn_processors.items():
+        if hasattr(processor, "scale"):  # it is one of the adapter's
+            of_style = bool(styles) and name.startswith(checkpoint.family.style_blocks)
+            kept = [[0.0] * len(content), styles] if of_style else [content, [0.0] * len(styles)]
+            processor.scale = [[scale for part in kept for scale in part]]
 
 
 def flux_ip_adapter(checkpoint: Checkpoint, pipeline: Any, request: Request, rows: int) -> dict[str, Any]:

@@ -59,6 +59,9 @@ class Family:
     model: str | None = None
     adapter: AdapterFiles | None = None
     max_references: int = 0
+    # The beginnings of the names of the attentions that decide how a picture looks (InstantStyle, Wang et al.
+    # 2024, and its code for Stable Diffusion 1.5). Styles are read there, and only there.
+    style_blocks: tuple[str, ...] = ()
     closeness: float | None = None  # the default; None for a family that follows its references fully
     prompt_encoding: PromptEncoding = "clip"
     negative_prompt: bool = True
@@ -82,7 +85,13 @@ class Family:
         words: set[Reads] = set() if self.prompt_encoding == "none" else {"words"}
         if self.conditioning is None:
             return frozenset(words)
-        return frozenset(words | {"pictures" if self.conditioning == "pictures" else "vectors"})
+        styles: set[Reads] = {"styles"} if self.style_blocks else set()
+        return frozenset(words | styles | {"pictures" if self.conditioning == "pictures" else "vectors"})
+
+    @property
+    def reads_without_vectors(self) -> frozenset[Reads]:
+        """What it uses without its adapter."""
+        return self.reads - {"vectors", "styles"}
 
 
 def three_modes(name: str) -> dict[Mode, str]:
