@@ -21,7 +21,7 @@ from oracle import SPACE, Oracle, made, vectors_like_embeddings
 from phosphene.errors import PhospheneError, StoreError
 from phosphene.filters import GENERATED, IMPORTED, Filter, Not, all_of, with_ids
 from phosphene.records import Image, Space
-from phosphene.store.lance import problems
+from phosphene.store.lance import problems, upkeep
 from phosphene.store.lance.store import LanceStore
 from phosphene.store.lance.upkeep import GRACE, Upkeep
 from phosphene.vectors import unit
@@ -230,7 +230,7 @@ def test_no_file_stays_open_between_calls(tmp_path: Path) -> None:
 
 # ── an index, above a number of images ────────────────────────────────────────────────────
 
-WIDE = Space(id="wide:0123", name="wide", dimension=48)
+WIDE = Space(id="wide:0123", name="wide", dimension=128)
 MANY = 3000
 
 
@@ -287,6 +287,32 @@ def test_a_filter_that_leaves_few_is_exact_in_spite_of_the_index(
         found, true = store.near(query, 10, where), oracle.near(query, 10, where)
         assert [hit.image.id for hit in found] == [hit.image.id for hit in true]
         assert [hit.score for hit in found] == pytest.approx([hit.score for hit in true], abs=1e-5)
+
+
+def test_a_query_for_more_images_than_the_visited_cells_hold_is_exact(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(upkeep, "CELL", 64)
+    monkeypatch.setattr(upkeep, "VISITED", 0.1)  # so one of the cells is visited
+    store = LanceStore.create(tmp_path, WIDE, upkeep=Upkeep(exact_up_to=1000))
+    store.upsert(wide(1100))
+    query = vectors_like_embeddings(1, WIDE.dimension, seed=97)[0]
+
+    hits = store.near(query, 1100)
+
+    assert not store.info().exact
+    assert len(store.near(query, 5)) == 5
+    assert len({hit.image.id for hit in hits}) == 1100
+
+
+def test_vectors_of_any_dimension_get_an_index(tmp_path: Path) -> None:
+    odd = Space(id="odd:0123", name="odd", dimension=50)
+    store = LanceStore.create(tmp_path, odd, upkeep=Upkeep(exact_up_to=1000))
+    images = made(1100, dimension=50)
+    store.upsert(images)
+
+    assert not store.info().exact
+    assert store.near(images[7].vector, 1)[0].image.id == images[7].id
 
 
 def test_a_write_after_the_index_was_built_is_in_the_very_next_search(tmp_path: Path) -> None:
