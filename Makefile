@@ -25,7 +25,7 @@ fix: .venv/installed
 	$(BIN)/ruff format plugin tests bench examples
 
 docs: .venv/installed  ## write the `--help` texts and the figures into the docs
-	$(BIN)/cog -r -I bench docs/commands.md docs/generating.md docs/plugins.md docs/benchmarks.md \
+	$(BIN)/cog -r -I bench docs/commands.md docs/generating.md docs/models.md docs/plugins.md docs/benchmarks.md \
 	  plugin/phosphene/landscape/weights/clip/README.md plugin/phosphene/landscape/weights/diffusion/README.md
 
 bench: demo  ## measure every figure of docs/benchmarks.md again; hours. Small settings: see each script's --help

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from phosphene.machine import processor
+
 # The processes that were running or waiting before the bench began, on average over the last minute.
 LOAD = os.getloadavg()[0]
 
@@ -42,7 +44,7 @@ def machine() -> dict[str, Any]:
 
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "memory_gb": round(pages / 1e9),
         "system": platform.system(),
@@ -50,16 +52,3 @@ def machine() -> dict[str, Any]:
         "torch": version("torch"),
         "load_before": round(LOAD, 1),
     }
-
-
-def _processor() -> str:
-    """The name of the processor and its widest vector instructions, as names on rented machines are vague."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.processor() or platform.machine()
-    fields = dict(line.split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line)
-    fields = {name.strip(): value.strip() for name, value in fields.items()}
-    flags = fields.get("flags", "").split()
-    wide = next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), "")
-    return ", ".join(filter(None, (fields.get("model name", platform.machine()), wide)))

@@ -18,7 +18,9 @@ CARDS = [f"plugin/phosphene/landscape/weights/{model}/README.md" for model in ("
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 
 
-@pytest.mark.parametrize("page", ["docs/commands.md", "docs/generating.md", BENCHMARKS, *CARDS])
+@pytest.mark.parametrize(
+    "page", ["docs/commands.md", "docs/generating.md", "docs/models.md", BENCHMARKS, *CARDS]
+)
 def test_a_written_page_is_up_to_date(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     failed = Cog().main(["cog", "--check", "--diff", "-I", str(ROOT / "bench"), str(ROOT / page)])
     assert not failed, f"{capsys.readouterr().out}`make docs` writes it"

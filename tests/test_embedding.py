@@ -24,7 +24,8 @@ from hub_server import HubServer
 from phosphene.embedding import DEFAULT_MODEL, model_names, open_embedder, weights
 from phosphene.embedding.identity import identify
 from phosphene.embedding.openclip import OpenClip
-from phosphene.embedding.weights import known, resolve
+from phosphene.embedding.tags import PREPROCESS, TAGS, Tag
+from phosphene.embedding.weights import resolve
 from phosphene.errors import ModelError
 from phosphene.landscape import CLIP_FOLDER
 from phosphene.landscape.scenes import SEEDS, Scene, captions, compose, draw
@@ -115,19 +116,13 @@ def test_weights_are_not_run_with_the_wrong_activation() -> None:
 
 
 def test_known_repositories_are_those_of_open_clip() -> None:
-    assert DEFAULT_MODEL in weights.TAGS
-    for name, repository in weights.TAGS.items():
+    assert DEFAULT_MODEL in TAGS
+    for name, tag in TAGS.items():
         config = open_clip.get_pretrained_cfg(*name.split("/"))
-        assert config["hf_hub"] == f"{repository}/"
+        assert config["hf_hub"] == f"{tag.repository}/"
         assert {key: config[key] for key in ("mean", "std", "interpolation", "resize_mode")} == {
-            key: weights.PREPROCESS[key] for key in ("mean", "std", "interpolation", "resize_mode")
+            key: tag.preprocess[key] for key in ("mean", "std", "interpolation", "resize_mode")
         }
-
-
-def test_known_models_say_whether_they_are_on_this_machine() -> None:
-    here = {model.name: model.on_disk for model in known()}
-    assert here["landscape"]
-    assert not here[DEFAULT_MODEL]
 
 
 # ── vectors ───────────────────────────────────────────────────────────────────────────────
@@ -381,7 +376,7 @@ def test_a_new_library_fetches_its_model_and_reports_the_progress(clip: HubServe
 
 
 def test_a_tag_is_fetched_from_its_repository(clip: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(weights.TAGS, f"{SMALLEST}/tiny", "tiny/clip")
+    monkeypatch.setitem(TAGS, f"{SMALLEST}/tiny", Tag("tiny/clip", PREPROCESS))
     with pytest.raises(ModelError, match="not on this machine"):
         resolve(f"{SMALLEST}/tiny")
     weights.fetch("hf-hub:tiny/clip")

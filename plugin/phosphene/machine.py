@@ -1,8 +1,10 @@
-"""How much memory this machine has for models, without importing torch."""
+"""What this machine has for models, its processor and memory, without importing torch."""
 
 import os
+import platform
 import shutil
 import subprocess
+import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -36,3 +38,30 @@ def gpu_memory() -> int | None:
         return max(int(line) for line in told.stdout.split()) * MIB
     except (OSError, ValueError, subprocess.SubprocessError):  # no driver, or a GPU that has failed
         return None
+
+
+def peak_memory() -> int | None:
+    """The most bytes that this process has had in use: of a GPU if it used one, and else of the machine."""
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return int(torch.cuda.max_memory_allocated())
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
+
+
+@cache
+def processor() -> str:
+    """The name of the processor and its widest vector instructions, as names on rented machines are vague."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.processor() or platform.machine()
+    fields = dict(line.split(":", 1) for line in text.split("\n\n")[0].splitlines() if ":" in line)
+    fields = {name.strip(): value.strip() for name, value in fields.items()}
+    flags = fields.get("flags", "").split()
+    wide = next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), "")
+    return ", ".join(filter(None, (fields.get("model name", platform.machine()), wide)))

@@ -1,4 +1,4 @@
-"""The generators that people can get, what is known of each, and where those lie that are on this machine.
+"""The models that people can get, what is known of each, and where those lie that are on this machine.
 
 `find` leads from a name to files. Nothing here loads a model, and nothing imports torch.
 """

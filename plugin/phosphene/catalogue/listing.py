@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from phosphene.catalogue import registrations, snapshots
+from phosphene.catalogue import registrations, snapshots, speeds
+from phosphene.catalogue.embedding_models import EMBEDDING_MODELS, EmbeddingModel
 from phosphene.catalogue.offers import Offer, fetch_command, offers
 from phosphene.catalogue.registrations import Registered, RegisteredLora
+from phosphene.catalogue.speeds import Speed
 from phosphene.embedding import weights
-from phosphene.embedding.weights import KnownModel
+from phosphene.errors import ModelError
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.lanes import LaneChoice
 from phosphene.generation.requests import Mode
@@ -46,6 +48,8 @@ class ListedModel:
     trigger: str = ""  # the word for what a LoRA has learnt
     library: str = ""  # the library that it has learnt from
     family: Family | None = None
+    facts: EmbeddingModel | None = None
+    speed: Speed | None = None  # of an embedding model that was measured on this machine
 
     @property
     def fits(self) -> bool | None:
@@ -62,13 +66,13 @@ class ListedModel:
 
 def listing() -> Iterator[ListedModel]:
     """All models: for vectors, for pictures, and what belongs to those."""
-    yield from map(_embedding, weights.known())
-    yield from _of_plugins("embedding")
+    yield from _embeddings()
     yield _built_in_generator()
     yield from map(_added, registrations.registered().values())
     yield from map(_lora, registrations.loras().values())
     yield from map(_fetchable, offers())
-    yield from _of_plugins("generator")
+    for plugin in installed("generators"):
+        yield ListedModel(name=plugin.name, kind="generator", package=f"{plugin.package} {plugin.version}")
 
 
 def lane_into(model: ListedModel, space: Space) -> Lane | None:
@@ -97,18 +101,49 @@ def lane_into(model: ListedModel, space: Space) -> Lane | None:
     return next(iter(LaneChoice(expected, space.id, own if encoder else None).possible), None)
 
 
-def _embedding(known: KnownModel) -> ListedModel:
-    size = known.parameters * FLOAT32
+def _embeddings() -> Iterator[ListedModel]:
+    """The models with published facts, those of plugins, and others that were measured and are still here."""
+    measured = speeds.remembered()
+    for facts in EMBEDDING_MODELS.values():
+        yield _published(facts, measured.pop(facts.name, None))
+    for plugin in installed("embedders"):
+        package, speed = f"{plugin.package} {plugin.version}", measured.pop(plugin.name, None)
+        yield ListedModel(name=plugin.name, kind="embedding", package=package, speed=speed)
+    for name, speed in measured.items():
+        if found := _weights_here(name):
+            size = found.file.stat().st_size
+            yield ListedModel(
+                name=name,
+                kind="embedding",
+                dimension=found.dimension,
+                size_on_disk=size,
+                here=True,
+                speed=speed,
+            )
+
+
+def _published(facts: EmbeddingModel, speed: Speed | None) -> ListedModel:
+    found = _weights_here(facts.name)
     return ListedModel(
-        name=known.name,
+        name=facts.name,
         kind="embedding",
-        licence=known.licence,
-        commercial=True,
-        dimension=known.dimension,
-        size_on_disk=weights.resolve(known.name).file.stat().st_size if known.on_disk else size,
-        size_in_memory=size,
-        here=known.on_disk,
+        licence=facts.licence,
+        commercial=facts.commercial,
+        dimension=facts.dimension,
+        size_on_disk=found.file.stat().st_size if found else facts.size,
+        size_in_memory=facts.size,
+        here=found is not None,
+        facts=facts,
+        speed=speed,
     )
+
+
+def _weights_here(name: str) -> weights.Weights | None:
+    """The weights of an embedding model, if they are on this machine."""
+    try:
+        return weights.resolve(name)
+    except ModelError:
+        return None
 
 
 def _built_in_generator() -> ListedModel:
@@ -174,11 +209,6 @@ def _fetchable(offer: Offer) -> ListedModel:
         path=None if None in paths else paths[0],
         family=offer.family if is_generator else None,
     )
-
-
-def _of_plugins(kind: str) -> Iterator[ListedModel]:
-    for plugin in installed("embedders" if kind == "embedding" else "generators"):
-        yield ListedModel(name=plugin.name, kind=kind, package=f"{plugin.package} {plugin.version}")
 
 
 def size_in_memory(family: Family, bytes_of_a_weight: int) -> int:

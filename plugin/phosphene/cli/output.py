@@ -64,6 +64,11 @@ class Output:
             for record in records:
                 write("\t".join(_cell(record, column) for column in columns) + "\n")
 
+    def gap(self) -> None:
+        """Separate two listings in a terminal by an empty line."""
+        if sys.stdout.isatty() and not (self.json or self.quiet):
+            say("")
+
     def fields(self, record: Record, shown: Mapping[str, object] | None = None) -> None:
         """Print one object, as JSON or as lines. The lines have the fields of `shown`, if it is given."""
         if self.json:

@@ -14,34 +14,12 @@ from phosphene.embedding import allowed, plain, repositories
 from phosphene.embedding.architectures import architecture, architectures, text_models
 from phosphene.embedding.model_names import ModelName, parse
 from phosphene.embedding.repositories import CONFIG, TOKENIZERS, WEIGHTS
+from phosphene.embedding.tags import PREPROCESS, TAGS
 from phosphene.errors import ModelError, listed
 from phosphene.landscape import CLIP_FOLDER
 
 TOKENIZER, TEXT_MODEL = "tokenizer_config.json", plain.CONFIG  # files that such repositories always have
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
-PREPROCESS: Mapping[str, Any] = {  # open_clip's defaults
-    "size": 224,
-    "mode": "RGB",
-    "mean": (0.48145466, 0.4578275, 0.40821073),
-    "std": (0.26862954, 0.26130258, 0.27577711),
-    "interpolation": "bicubic",
-    "resize_mode": "shortest",
-    "fill_color": 0,
-}
-TAGS: Mapping[str, str] = {  # the repositories of these tags are found without importing open_clip
-    "ViT-B-32-256/datacomp_s34b_b86k": "laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K",
-    "ViT-B-16/datacomp_xl_s13b_b90k": "laion/CLIP-ViT-B-16-DataComp.XL-s13B-b90K",
-    "ViT-L-14/datacomp_xl_s13b_b90k": "laion/CLIP-ViT-L-14-DataComp.XL-s13B-b90K",
-    "ViT-H-14/laion2b_s32b_b79k": "laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
-}
-PARAMETERS: Mapping[str, int] = {  # millions, from open_clip's docs/model_profile.csv; all are in float32
-    "ViT-B-32-256/datacomp_s34b_b86k": 151,
-    "ViT-B-16/datacomp_xl_s13b_b90k": 150,
-    "ViT-L-14/datacomp_xl_s13b_b90k": 428,
-    "ViT-H-14/laion2b_s32b_b79k": 986,
-    "landscape": 6,
-}
-LICENCES: Mapping[str, str] = {**dict.fromkeys(TAGS, "MIT"), "landscape": "Apache-2.0"}  # their model cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +37,6 @@ class Weights:
     def dimension(self) -> int:
         """The dimension of the vectors."""
         return int(self.config["embed_dim"])
-
-
-@dataclass(frozen=True, slots=True)
-class KnownModel:
-    """A model that phosphene lists by name, and whether it is on this machine."""
-
-    name: str
-    dimension: int
-    parameters: int
-    licence: str
-    on_disk: bool
-
-
-def known() -> list[KnownModel]:
-    """The built-in model and some models for photographs. open_clip has many more."""
-    return [
-        KnownModel(name, _dimension(name), PARAMETERS[name] * 10**6, licence, _is_on_disk(name))
-        for name, licence in LICENCES.items()
-    ]
 
 
 def resolve(name: str) -> Weights:
@@ -208,8 +167,8 @@ def _preprocess(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str
 
 def _tag(named: ModelName) -> tuple[str, str | None, Mapping[str, Any]]:
     """The repository, the file (None for the usual names) and the preprocessing of an open_clip tag."""
-    if named.text in TAGS:
-        return TAGS[named.text], None, PREPROCESS
+    if listed_tag := TAGS.get(named.text):
+        return listed_tag.repository, None, listed_tag.preprocess
     config = architecture(named.model)
     from open_clip import pretrained
 
@@ -230,16 +189,3 @@ def _tag(named: ModelName) -> tuple[str, str | None, Mapping[str, Any]]:
         hint = f"download {tag['url']} and write `{named.model}@FILE`"
         raise ModelError(f"`{named.text}` is not on the hub.", hint)
     return repository, file or None, tag
-
-
-def _is_on_disk(name: str) -> bool:
-    try:
-        resolve(name)
-    except ModelError:
-        return False
-    return True
-
-
-def _dimension(name: str) -> int:
-    named = parse(name)
-    return int(architecture(named.model)["embed_dim"]) if named.kind == "tag" else resolve(name).dimension

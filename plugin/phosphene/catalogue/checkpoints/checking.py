@@ -1,7 +1,6 @@
 """Checks that a model is whole and works, and measures what it costs on this machine."""
 
 import re
-import sys
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -19,6 +18,7 @@ from phosphene.errors import ModelError
 from phosphene.generation import Generator, OnStep, Reference, Request, Step
 from phosphene.generators import GENERATORS, open_generator
 from phosphene.hub.download import digest
+from phosphene.machine import peak_memory
 from phosphene.records import Space
 
 HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")  # the name of a file's bytes in the hub's cache
@@ -90,7 +90,7 @@ def check(name: str, *, device: str = "auto", on_step: OnStep | None = None) -> 
         loading=loaded - started,
         step=clock.step,
         decoding=perf_counter() - clock.times[-1],
-        memory=_peak_memory(),
+        memory=peak_memory(),
     )
 
 
@@ -117,7 +117,7 @@ def check_embedder(name: str, *, device: str = "auto") -> CheckedEmbedder:
         loading=loaded - started,
         text=read - loaded,
         picture=perf_counter() - read,
-        memory=_peak_memory(),
+        memory=peak_memory(),
     )
 
 
@@ -176,17 +176,3 @@ def _request(generator: Generator) -> Request:
         lane="embedded",
         num_inference_steps=STEPS,
     )
-
-
-def _peak_memory() -> int | None:
-    """The most bytes that this process has had in use: of a GPU if it used one, and else of the machine."""
-    import torch
-
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return torch.cuda.max_memory_allocated()
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB

@@ -9,7 +9,7 @@ from PIL.Image import Image as Picture
 
 from phosphene.embedding import Embedded
 from phosphene.embedding.preprocessing import Preprocessing
-from phosphene.embedding.weights import PREPROCESS
+from phosphene.embedding.tags import PREPROCESS
 from phosphene.records import Space
 from phosphene.vectors import Pixels, Vectors, unit
 

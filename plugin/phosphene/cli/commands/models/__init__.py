@@ -2,6 +2,7 @@
 
 import click
 
+from phosphene.cli.commands.models.bench import bench
 from phosphene.cli.commands.models.checkpoints import add, check
 from phosphene.cli.commands.models.downloads import fetch, remove
 from phosphene.cli.commands.models.table import listing
@@ -27,5 +28,5 @@ def models(context: click.Context) -> None:
 
 
 models.params += COMMON
-for _command in (listing, fetch, add, check, remove, trust):
+for _command in (listing, fetch, add, check, bench, remove, trust):
     models.add_command(_command)

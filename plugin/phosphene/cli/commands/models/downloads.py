@@ -38,7 +38,7 @@ def fetch(settings: Settings, name: str, yes: bool) -> None:
     if found := offer(name):
         _fetch_offer(settings, found, yes)
     else:
-        _fetch_embedding(settings, name)
+        _fetch_embedding(settings, name, yes)
 
 
 def _fetch_offer(settings: Settings, offer: "Offer", yes: bool) -> None:
@@ -49,8 +49,7 @@ def _fetch_offer(settings: Settings, offer: "Offer", yes: bool) -> None:
         ordered = order(offer)
         licence, size = ordered.licence, gigabytes(ordered.to_come)
         output.note(f"{offer.title}, licence: {licence}. {size} to download")
-        if offer.commercial is False and not yes:
-            output.confirm(f"The licence of {offer.title} does not allow commercial use. Go on?")
+        _ask(settings, offer.title, offer.commercial, yes)
         with output.fetching(f"fetching {offer.name}", ordered.to_come) as count:
             place = fetch(ordered, count)
     record = {
@@ -62,13 +61,22 @@ def _fetch_offer(settings: Settings, offer: "Offer", yes: bool) -> None:
     output.summary(f"{offer.name} is on this machine: {place}", record)
 
 
-def _fetch_embedding(settings: Settings, name: str) -> None:
+def _fetch_embedding(settings: Settings, name: str, yes: bool) -> None:
+    from phosphene.catalogue.embedding_models import EMBEDDING_MODELS
     from phosphene.embedding.weights import fetch
 
+    if facts := EMBEDDING_MODELS.get(name):
+        _ask(settings, name, facts.commercial, yes)
     with settings.output.fetching(f"fetching {name}") as count:
         weights = fetch(name, on_progress=count)
     record = {"name": weights.name, "path": str(weights.file), "dimension": weights.dimension}
     settings.output.summary(f"{weights.name} is on this machine: {weights.file}", record)
+
+
+def _ask(settings: Settings, title: str, commercial: bool | None, yes: bool) -> None:
+    """Ask before a model is downloaded whose licence does not allow commercial use."""
+    if commercial is False and not yes:
+        settings.output.confirm(f"The licence of {title} does not allow commercial use. Go on?")
 
 
 @command("remove")
