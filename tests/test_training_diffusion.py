@@ -35,10 +35,11 @@ from phosphene.training.autoencoder import (
 )
 from phosphene.training.budget import Budget
 from phosphene.training.dataset import NEAREST, LatentDataset, Latents, neighbours, with_neighbours
-from phosphene.training.denoiser import MAX_NEIGHBOURS, DenoiserSettings, new_denoiser, tokens, train_denoiser
+from phosphene.training.denoiser import DenoiserSettings, new_denoiser, train_denoiser
 from phosphene.training.generator import TrainingPlan, train_generator
 from phosphene.training.latent_cache import PictureEncoder, build_dataset
 from phosphene.training.latent_encoder import train_latent_encoder
+from phosphene.training.lessons import MAX_NEIGHBOURS, tokens
 from phosphene.training.log import read_log
 from phosphene.training.optimizers import muon
 from phosphene.training.trainer import copy_start

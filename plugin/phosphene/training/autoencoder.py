@@ -10,7 +10,6 @@ tile of a mosaic, and the mean of all possible places is a plain grey; the secon
 import copy
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,10 +27,9 @@ from phosphene.training.ema import averaged_weights
 from phosphene.training.examples import mirrored
 from phosphene.training.run import CHECKPOINT, OnNote
 from phosphene.training.trainer import OnTrainingProgress, Trainer
-from phosphene.training.workers import LossAndGradients
 
 RATES = {"muon": 0.01, "adamw": 2e-3}
-BATCH_SIZE = 4  # whole pictures: from crops the network learns that a border is always near
+BATCH_SIZE, GPU_BATCH_SIZE = 4, 64  # whole pictures: from crops a network learns that a border is always near
 CONTRAST_WEIGHT = 1.0  # of the contrast in the loss, where pixels have the weight 1
 WINDOW = 16  # width in pixels of the windows in which contrast is measured
 NOISE = 0.4  # the strongest noise on latents, whose mean square is 1
@@ -73,11 +71,13 @@ def train_autoencoder(
         on_note=on_note,
     )
 
-    def parts() -> Sequence[PictureBatch]:
-        batch = draw(pictures, trainer.run.random, model.config["latent_channels"], model.latent_size, device)
-        return batch.parts(trainer.workers.count)
-
-    for _ in trainer.steps(parts, partial(gradients, model), on_step):
+    channels, side = model.config["latent_channels"], model.latent_size
+    if trainer.on_gpu:
+        there = torch.from_numpy(pictures).to(trainer.device)
+        batch, size = partial(draw_there, there, channels, side), GPU_BATCH_SIZE
+    else:
+        batch, size = partial(draw, pictures, trainer.run.random, channels, side, device), BATCH_SIZE
+    for _ in trainer.steps(batch, partial(share_of_loss, model, size), on_step):
         pass
     return trainer.averaged
 
@@ -144,13 +144,23 @@ def draw(
     )
 
 
-def gradients(model: Autoencoder, weights: Sequence[Tensor], part: PictureBatch) -> LossAndGradients:
-    """The share of a part of a batch in the loss and in its gradients."""
+def draw_there(pictures: Tensor, channels: int, size: int) -> PictureBatch:
+    """Draw as `draw` does from pictures on a GPU, all at once."""
+    count, device = GPU_BATCH_SIZE, pictures.device
+    chosen = to_unit_range(pictures[torch.randint(len(pictures), (count,), device=device)])
+    turned = torch.rand(count, 1, 1, 1, device=device) < 0.5
+    level = NOISE * torch.rand(count, 1, 1, 1, device=device)
+    noise = level * torch.randn(count, channels, size, size, device=device)
+    return PictureBatch(torch.where(turned, chosen.flip(-1), chosen), noise)
+
+
+def share_of_loss(model: Autoencoder, whole: int, part: PictureBatch) -> Tensor:
+    """The share of a part of a batch of `whole` pictures in the loss."""
     clean = part.pictures.contiguous(memory_format=torch.channels_last)
-    guess = model.decode(model.encode(clean) + part.noise)
+    with torch.autocast(clean.device.type, torch.bfloat16, enabled=clean.is_cuda):
+        guess = model.decode(model.encode(clean).float() + part.noise).float()
     loss = F.l1_loss(guess, clean) + CONTRAST_WEIGHT * F.l1_loss(contrast(guess), contrast(clean))
-    loss = loss * (len(clean) / BATCH_SIZE)
-    return float(loss.detach()), torch.autograd.grad(loss, weights)
+    return loss * (len(clean) / whole)
 
 
 def contrast(pictures: Tensor) -> Tensor:

@@ -88,27 +88,34 @@ def digest_of(
 
 
 def with_neighbours(
-    latents: Latents, own: Vectors, captions: Sequence[Sequence[str]], embedder: TextEncoder
+    latents: Latents,
+    own: Vectors,
+    captions: Sequence[Sequence[str]],
+    embedder: TextEncoder,
+    device: str = "cpu",
 ) -> LatentDataset:
-    """The dataset of these pictures: embeds their captions and searches the neighbours of both."""
+    """The dataset of these pictures: embeds their captions, and searches neighbours on the device."""
     first = np.cumsum([0, *(len(texts) for texts in captions)], dtype=np.int64)
     flat = [text for texts in captions for text in texts]
     texts = _embedded(flat, embedder, own.shape[1])
     owners = np.repeat(np.arange(len(own)), np.diff(first))
-    near_own = neighbours(own, np.arange(len(own)), own)
-    return LatentDataset(latents, own, texts, first, near_own, neighbours(texts, owners, own))
+    near_own = neighbours(own, np.arange(len(own)), own, device)
+    return LatentDataset(latents, own, texts, first, near_own, neighbours(texts, owners, own, device))
 
 
-def neighbours(queries: Vectors, owners: NDArray[np.integer], pictures: Vectors) -> NDArray[np.int32]:
+def neighbours(
+    queries: Vectors, owners: NDArray[np.integer], pictures: Vectors, device: str = "cpu"
+) -> NDArray[np.int32]:
     """The NEAREST pictures of each query (q, d), nearest first: (q, NEAREST), with -1 for missing ones.
 
     Each query belongs to a picture, its owner. The owner and its duplicates are not neighbours of the query.
     """
     found = np.full((len(queries), NEAREST), -1, dtype=np.int32)
-    wide, columns = min(2 * NEAREST, len(pictures)), torch.from_numpy(pictures).T
+    wide, columns = min(2 * NEAREST, len(pictures)), torch.from_numpy(pictures).to(device).T
     for start in range(0, len(queries), BLOCK):
         block = slice(start, start + BLOCK)
-        best = (torch.from_numpy(queries[block]) @ columns).topk(wide).indices.numpy()
+        scores = torch.from_numpy(queries[block]).to(device) @ columns
+        best = scores.topk(wide).indices.cpu().numpy()
         alike = np.einsum("qkd,qd->qk", pictures[best], pictures[owners[block]]) > DUPLICATE
         alike |= best == owners[block][:, None]
         kept = np.argsort(alike, axis=1, kind="stable")[:, :NEAREST]  # the others first, in their order

@@ -12,21 +12,26 @@ from torch.optim.swa_utils import AveragedModel
 
 
 def ema_of(module: nn.Module, decay: float = 0.999) -> AveragedModel:
-    """The average of a module, in `.module`. Call `.update_parameters(module)` after each step.
-
-    The first steps weigh more, by the decay (1 + n) / (10 + n), so that the initial weights are soon
-    forgotten.
-    """
+    """The average of a module, in `.module`. Call `.update_parameters(module)` after each step."""
 
     def average(averaged: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
         if not averaged.is_floating_point():
             return current
-        steps = int(count) + 1
-        return torch.lerp(averaged, current, 1 - min(decay, (1 + steps) / (10 + steps)))
+        return torch.lerp(averaged, current, pull(int(count), decay))
 
     averaged = AveragedModel(module, avg_fn=average, use_buffers=True)
     averaged.module.eval().requires_grad_(False)
     return averaged
+
+
+def pull(count: int, decay: float) -> float:
+    """How far the average moves to the weights after a step, in [0, 1], if it has moved `count` times before.
+
+    The first steps weigh more, by the decay (1 + n) / (10 + n), so that the initial weights are soon
+    forgotten.
+    """
+    steps = count + 1
+    return 1 - min(decay, (1 + steps) / (10 + steps)) if count else 1.0
 
 
 def averaged_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -54,12 +54,13 @@ def build_dataset(
     encoder: PictureEncoder,
     folder: Path,
     *,
+    device: str = "cpu",
     on_note: OnNote | None = None,
 ) -> LatentDataset:
     """The dataset of a library's images. The one in `folder` is used again if nothing has changed.
 
-    Files that are missing or damaged are left out, unless they were encoded before. Raises ModelError if
-    fewer than MIN_PICTURES are left.
+    Neighbours are searched on the `device`. Files that are missing or damaged are left out, unless they were
+    encoded before. Raises ModelError if fewer than MIN_PICTURES are left.
     """
     asked = [image for image in images if image.vector is not None]
     kept = LatentDataset.load(folder / DATASET, on_note)
@@ -71,7 +72,7 @@ def build_dataset(
     digest = digest_of(space, encoder.digest, ids, captions, own)
     if kept is not None and kept.digest == digest:
         return kept
-    dataset = with_neighbours(np.stack([known[each] for each in ids]), own, captions, embedder)
+    dataset = with_neighbours(np.stack([known[each] for each in ids]), own, captions, embedder, device)
     dataset = replace(dataset, ids=np.array(ids), encoder=encoder.digest, digest=digest)
     dataset.save(folder / DATASET)
     (folder / LATENTS).unlink(missing_ok=True)
@@ -128,10 +129,12 @@ def _save(known: Mapping[str, NDArray[np.float16]], encoder: PictureEncoder, fol
         save_arrays(folder / LATENTS, encoder=np.array(encoder.digest), ids=ids, latents=latents)
 
 
-def sample(images: Sequence[Image], size: int, most: int = 4000) -> NDArray[np.uint8]:
+def sample(images: Sequence[Image], size: int, most: int) -> NDArray[np.uint8]:
     """At most `most` of the pictures (n, size, size, 3), spread evenly over the library."""
     spread = images[:: max(1, len(images) // most)][:most]
-    pictures = [picture for image in spread if (picture := _read(image, size)) is not None]
+    with ThreadPoolExecutor(cores()) as threads:
+        read = threads.map(lambda image: _read(image, size), spread)
+        pictures = [picture for picture in read if picture is not None]
     if not pictures:
         raise ModelError("None of the library's pictures can be read.", hint="check that their files exist")
     return np.stack(pictures)

@@ -1,6 +1,5 @@
 """Train the latent encoder: it learns to predict the vector of the picture that latents decode to."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,9 +13,8 @@ from phosphene.training.budget import Budget
 from phosphene.training.dataset import LatentDataset
 from phosphene.training.run import OnNote
 from phosphene.training.trainer import OnTrainingProgress, Trainer, copy_start
-from phosphene.training.workers import LossAndGradients
 
-BATCH_SIZE = 128
+BATCH_SIZE, GPU_BATCH_SIZE = 128, 512
 NOISE = 0.3  # the strongest noise on latents, whose mean square is 1; generated latents have errors too
 RATES = {"muon": 0.01, "adamw": 2e-3}
 
@@ -55,10 +53,12 @@ def train_latent_encoder(
         on_note=on_note,
     )
 
-    def parts() -> Sequence[NoisyBatch]:
-        return draw(dataset, trainer.run.random, device).parts(trainer.workers.count)
-
-    for _ in trainer.steps(parts, partial(gradients, model), on_step):
+    if trainer.on_gpu:
+        arrays = (torch.from_numpy(array).to(trainer.device) for array in (dataset.latents, dataset.own))
+        batch, size = partial(draw_there, *arrays), GPU_BATCH_SIZE
+    else:
+        batch, size = partial(draw, dataset, trainer.run.random, device), BATCH_SIZE
+    for _ in trainer.steps(batch, partial(share_of_loss, model, size), on_step):
         pass
     return trainer.averaged
 
@@ -85,8 +85,17 @@ def draw(dataset: LatentDataset, random: np.random.Generator, device: str = "cpu
     return NoisyBatch(*(torch.from_numpy(array).to(device) for array in (noisy, dataset.own[chosen])))
 
 
-def gradients(model: LatentEncoder, weights: Sequence[Tensor], part: NoisyBatch) -> LossAndGradients:
-    """The share of a part of a batch in the loss and in its gradients."""
-    cosines = (model(part.latents) * part.vectors).sum(1)
-    loss = (1 - cosines).sum() / BATCH_SIZE
-    return float(loss.detach()), torch.autograd.grad(loss, weights)
+def draw_there(latents: Tensor, vectors: Tensor) -> NoisyBatch:
+    """Draw as `draw` does from latents and vectors on a GPU, all at once."""
+    chosen = torch.randint(len(latents), (GPU_BATCH_SIZE,), device=latents.device)
+    clean = latents[chosen].float()
+    level = NOISE * torch.rand(len(clean), 1, 1, 1, device=clean.device)
+    return NoisyBatch(clean + level * torch.randn_like(clean), vectors[chosen])
+
+
+def share_of_loss(model: LatentEncoder, whole: int, part: NoisyBatch) -> Tensor:
+    """The share of a part of a batch of `whole` pictures in the loss."""
+    with torch.autocast(part.latents.device.type, torch.bfloat16, enabled=part.latents.is_cuda):
+        guess = model(part.latents).float()
+    loss: Tensor = (1 - (guess * part.vectors).sum(1)).sum() / whole
+    return loss

@@ -83,6 +83,7 @@ class Run:
         lasting: Collection[str] = LASTING,
         seed: int = 0,
         save_every: float = 120.0,  # seconds
+        clock: Callable[[], float] = time.monotonic,
         on_note: OnNote | None = None,
     ) -> None:
         self.folder = folder
@@ -93,7 +94,7 @@ class Run:
         self._parts = dict(parts)
         self._settings = json.loads(json.dumps(settings or {}))
         self._dataset, self._lasting = dataset, lasting
-        self._save_every = save_every
+        self._save_every, self._clock = save_every, clock
         self._log = Log(folder / LOG)
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(seed)
@@ -107,10 +108,10 @@ class Run:
         After Ctrl-C the current step is the last one, and the checkpoint is written before KeyboardInterrupt.
         """
         with uninterrupted() as interrupts:
-            last, saved = time.monotonic(), self.seconds
+            last, saved = self._clock(), self.seconds
             while not interrupts and (progress := self.budget.progress(self.seconds, self.steps)) < 1.0:
                 yield TrainingStep(self.steps, progress)
-                now = time.monotonic()
+                now = self._clock()
                 self.steps, self.seconds, last = self.steps + 1, self.seconds + now - last, now
                 if self.seconds - saved >= self._save_every:
                     saved = self.seconds

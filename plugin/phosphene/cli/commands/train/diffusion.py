@@ -38,6 +38,11 @@ STAGES = {"autoencoder": 0.1, "latent_encoder": 0.05, "denoiser": 0.85}  # share
     metavar="FOLDER",
     help="Continue from this generator. `landscape` is the built-in one.",
 )
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 4096),
+    help="Pictures in a step of the denoiser.  [default: 48, and 768 on a GPU]",
+)
 @click.option("--licence", default="", help="The licence of the weights, as an SPDX identifier.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="The seed of all random choices.")
 @FORCE
@@ -46,6 +51,7 @@ def diffusion(
     minutes: float,
     out: Path | None,
     start: Path | None,
+    batch_size: int | None,
     licence: str,
     seed: int,
 ) -> None:
@@ -57,6 +63,9 @@ def diffusion(
     The generator learns to make pictures like those in the library, 256 pixels wide and high.
     `generate` uses it from then on. It works for a library of any model. --from can name a generator
     for another model: the training keeps all of its weights except those that read vectors.
+
+    On a GPU the pictures of a batch are drawn there, and a step is one CUDA graph. If its memory is too
+    small for that, choose a smaller --batch-size.
     """
     from phosphene.extras import require
 
@@ -64,7 +73,7 @@ def diffusion(
     from phosphene.generators.retrieval.saving import claim, run_beside
     from phosphene.training.generator import train_generator
 
-    plan = _plan(minutes, start, seed, licence)
+    plan = _plan(minutes, start, batch_size, seed, licence)
     with settings.open() as library:
         if out is None:
             library.begin_writing()
@@ -83,9 +92,12 @@ def diffusion(
     settings.output.summary(f"wrote {folder}", {"folder": str(folder), "model": library.space.name})
 
 
-def _plan(minutes: float, start: Path | None, seed: int, licence: str) -> "TrainingPlan":
+def _plan(
+    minutes: float, start: Path | None, batch_size: int | None, seed: int, licence: str
+) -> "TrainingPlan":
     from phosphene.landscape import DIFFUSION_FOLDER
     from phosphene.training.budget import Budget
+    from phosphene.training.denoiser import DenoiserSettings
     from phosphene.training.generator import TrainingPlan
 
     autoencoder, latent_encoder, denoiser = (Budget(minutes=share * minutes) for share in STAGES.values())
@@ -93,6 +105,7 @@ def _plan(minutes: float, start: Path | None, seed: int, licence: str) -> "Train
         autoencoder,
         latent_encoder,
         denoiser,
+        settings=DenoiserSettings(batch_size=batch_size),
         start=DIFFUSION_FOLDER if start == Path("landscape") else start,
         seed=seed,
         licence=licence,
