@@ -41,6 +41,7 @@ def load_model(weights: Weights, device: torch.device) -> Any:
         with _towers(weights.config) as config:
             check_size(config, weights.file)
             model = _built(config)
+            check_input(model.visual, config)
         open_clip.load_checkpoint(model, str(weights.file))
     except FAILURES as error:
         message = f"`{weights.file}` cannot be loaded as `{weights.architecture}`: {_first_line(error)}."
@@ -63,6 +64,20 @@ def check_size(config: Mapping[str, Any], file: Path) -> None:
         raise ValueError(
             f"it should have {count:,} weights, but the file has only {file.stat().st_size:,} bytes"
         )
+
+
+def check_input(visual: Any, config: Mapping[str, Any]) -> None:
+    """Raise ValueError if the image tower takes pictures of one size only, and of another than is configured.
+
+    The names of timm's towers decide that size, and not the configuration.
+    """
+    patches: Any = getattr(getattr(visual, "trunk", None), "patch_embed", None)
+    if not getattr(patches, "strict_img_size", False):
+        return
+    taken, given = tuple(patches.img_size), config["vision_cfg"].get("image_size", 224)
+    if taken != (tuple(given) if isinstance(given, list) else (given, given)):
+        name = config["vision_cfg"]["timm_model_name"]
+        raise ValueError(f"`{name}` takes pictures of {taken[1]}×{taken[0]} pixels, and not of {given}")
 
 
 @contextmanager
