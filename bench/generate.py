@@ -25,6 +25,7 @@ import phosphene
 from phosphene.filters import IMPORTED
 from phosphene.generation import Generator, Request
 from phosphene.generation.choosing import candidate_requests
+from phosphene.generation.neighbours import NeighbourSearch
 from phosphene.library import Library
 
 PROMPT = "a red house in the snow at night"
@@ -83,7 +84,7 @@ def _median(times: Sequence[Seconds]) -> Seconds:
 
 def _requests(library: Library, pictures: int) -> list[Request]:
     target = library.vector(PROMPT)
-    plan = library.generation.planner.at(target, PROMPT, Request(seed=0), where=IMPORTED)
+    plan = library.generation.planner.at(target, PROMPT, Request(seed=0), NeighbourSearch(IMPORTED))
     plans = [plan.with_seed(place) for place in range(pictures)]
     return [request for each in plans for request in candidate_requests(each)]
 

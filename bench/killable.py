@@ -16,6 +16,7 @@ from phosphene.embedding import Embedder
 from phosphene.filters import IMPORTED
 from phosphene.generation import Generator, Request
 from phosphene.generation.keeping import Keeper
+from phosphene.generation.neighbours import NeighbourSearch
 from phosphene.ingest.commit import commit
 from phosphene.ingest.worker import Outcome
 from phosphene.journal import Journal, Seen
@@ -96,7 +97,7 @@ def generate(models: Models, library: Path, seed: int, tell: Tell) -> None:
         keeper = TellingKeeper(opened.folder, opened.store, opened.journal, tell)
         request = Request(seed=seed, num_inference_steps=1)
         plan = service.planner.at(
-            opened.vector(PROMPT), PROMPT, request, where=IMPORTED, neighbours=2, candidates=1
+            opened.vector(PROMPT), PROMPT, request, NeighbourSearch(IMPORTED, 2), candidates=1
         )
         plans = [plan.with_seed(seed + place) for place in range(MADE)]
         replace(service.maker, commit_seconds=0.0).make(plans, keeper=keeper)

@@ -15,6 +15,7 @@ from pool import Found, Pool, Task, by_kind, found, kind_of, share
 from phosphene.filters import IMPORTED
 from phosphene.generation import Request
 from phosphene.generation.making import GeneratedImage
+from phosphene.generation.neighbours import NeighbourSearch
 from phosphene.generation.novelty import Baseline, measure
 from phosphene.generation.planning import Plan
 from phosphene.landscape.scenes import compose
@@ -55,8 +56,7 @@ def plan(pool: Pool, task: Task, neighbours: int, **settings: Any) -> Plan:
         pool.vector(task),
         task.text,
         Request(**settings, options=options),
-        where=pool.others(task),
-        neighbours=neighbours,
+        NeighbourSearch(pool.others(task), neighbours),
         candidates=candidates,
     )
 

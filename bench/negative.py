@@ -27,6 +27,7 @@ from pool import FOLDER, PROMPTS, Pool, Task, filled, found, share
 
 from phosphene.filters import IMPORTED
 from phosphene.generation import Request
+from phosphene.generation.neighbours import NeighbourSearch
 from phosphene.generation.planning import Plan
 from phosphene.landscape.scenes import SEEDS
 from phosphene.landscape.scenes.captions import Label
@@ -109,7 +110,7 @@ def plan(pool: Pool, pair: Pair, seed: int, negative: Sequence[str]) -> Plan:
     vectors = tuple(rounded(pool.library.vector(parse(words))) for words in negative)
     request = Request(seed=seed, negative_vectors=vectors)
     plan = pool.library.generation.planner.at(
-        pool.vector(pair.task), pair.task.text, request, where=IMPORTED, neighbours=NEIGHBOURS
+        pool.vector(pair.task), pair.task.text, request, NeighbourSearch(IMPORTED, NEIGHBOURS)
     )
     return replace(plan, negative=tuple(negative))
 

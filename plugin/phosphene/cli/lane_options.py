@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from phosphene.cli.options import ZERO_TO_ONE
+from phosphene.cli.options import ZERO_TO_ONE, Number
 from phosphene.cli.output import Output
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from phosphene.query import Query
 
 NAMES = ("vectors", "embedded", "pictures", "start", "words")  # `generation.lanes.LANES`, best first
+MAX_WEIGHT = Number(0, 1e6)
 LANE = click.option(
     "--lane",
     type=click.Choice(NAMES),
@@ -23,6 +24,31 @@ CLOSENESS = click.option(
     "--closeness",
     type=ZERO_TO_ONE,
     help="How closely a picture follows the neighbours.  [default: the generator's]",
+)
+
+
+class Weighted(click.ParamType[tuple[str, float]]):
+    """`ID` or `ID:WEIGHT`: an image that leads a picture, and how much it counts."""
+
+    name = "ID[:WEIGHT]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        """Read an id, which may have `id:` before it, and a weight, which is 1 if it is left out."""
+        id, colon, weight = str(value).removeprefix("id:").partition(":")
+        return id, float(MAX_WEIGHT.convert(weight, param, ctx)) if colon else 1.0
+
+
+NEIGHBOUR = click.option(
+    "--neighbour",
+    "weights",
+    metavar="ID[:WEIGHT]",
+    type=Weighted(),
+    multiple=True,
+    callback=lambda context, parameter, value: dict(value),
+    help="Let this image lead the pictures, and count by its weight, where every other one counts 1. A weight"
+    " of 0 leaves it out. May be given several times.",
 )
 
 

@@ -11,7 +11,7 @@ from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.fitting import check_mask
 from phosphene.generation.lanes import VECTOR_LANES
 from phosphene.generation.requests import Request, Value
-from phosphene.recipes.bounds import MAX_GUIDANCE, MAX_STEPS, MAX_WEIGHT, SEED_LIMIT, Fit
+from phosphene.recipes.bounds import MAX_CANDIDATES, MAX_GUIDANCE, MAX_STEPS, MAX_WEIGHT, SEED_LIMIT, Fit
 from phosphene.vectors import Vector
 
 IMAGE_TO_IMAGE = 0.6  # the default strength, which keeps the layout; inpainting has 1
@@ -64,6 +64,16 @@ def check(request: Request, capabilities: Capabilities) -> None:
             hint="use crop to keep the middle, pad to keep everything, or stretch to change the proportions",
         )
     check_mask(request, request.size or capabilities.size)
+
+
+def checked_candidates(count: int) -> int:
+    """The number of candidates. Raises GenerationError if it is out of range."""
+    if not 1 <= count <= MAX_CANDIDATES:
+        raise GenerationError(
+            f"The number of candidates is {count}, but must be between 1 and {MAX_CANDIDATES}.",
+            hint="leave out `--candidates` to use the generator's default",
+        )
+    return count
 
 
 def _check_mode(request: Request, capabilities: Capabilities) -> None:
@@ -125,8 +135,13 @@ def _check_references(request: Request, capabilities: Capabilities) -> None:
             f"The request has {len(request.references)} neighbours, but the generator takes at most {most}.",
             hint=f"ask for fewer with `-k {most}`",
         )
-    weights = [reference.weight for reference in request.references]
-    if any(not (np.isfinite(weight) and 0 <= weight <= MAX_WEIGHT) for weight in weights):
+    for reference in request.references:
+        check_weight(reference.weight)
+
+
+def check_weight(weight: float) -> None:
+    """Raise GenerationError for a weight that no neighbour can have."""
+    if not (np.isfinite(weight) and 0 <= weight <= MAX_WEIGHT):
         raise GenerationError(
             f"The weight of a neighbour must be between 0 and {MAX_WEIGHT:,.0f}.",
             hint="use 0 to leave a neighbour out, or `--negative` to steer away from something",

@@ -4,7 +4,8 @@ One call of `near` returns the neighbours with their vectors. Their thumbnails a
 the first picture is opened.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -12,13 +13,53 @@ from pathlib import Path
 from PIL.Image import Image as Picture
 
 from phosphene.filters import Filter
+from phosphene.generation.checks import check_weight
 from phosphene.images import digest, no_picture, small_picture
 from phosphene.images.sizes import THUMBNAIL
 from phosphene.picture_loader import PictureLoader
+from phosphene.query.terms import find
 from phosphene.records import Image
 from phosphene.sources import to_path
 from phosphene.store import Store
 from phosphene.vectors import Vector, steer_away
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourSearch:
+    """Which images are to lead a picture: those that the user `named` with weights, then the nearest ones.
+
+    An image of weight 0 is left out, and the next one takes its place. `count` is the number of all of them,
+    or None for the default.
+    """
+
+    where: Filter
+    count: int | None = None
+    named: tuple[tuple[Image[Vector], float], ...] = ()
+
+    @property
+    def leading(self) -> list[tuple[Image[Vector], float]]:
+        """The named images that are not left out."""
+        return [(image, weight) for image, weight in self.named if weight > 0]
+
+    def images(
+        self, store: Store, target: Vector, count: int, negative: Sequence[Vector] = ()
+    ) -> dict[str, tuple[Image[Vector], float]]:
+        """At most `count` images with their weights, by their ids, for a unit vector (d,). See `nearest`."""
+        known = {image.id for image, _ in self.named}
+        missing = max(0, count - len(self.leading))
+        near = nearest(store, target, missing + len(known), self.where, negative) if missing else []
+        others = [(image, 1.0) for image in near if image.id not in known]
+        return {image.id: (image, weight) for image, weight in [*self.leading, *others[:missing]]}
+
+
+def named_neighbours(store: Store, weights: Mapping[str, float]) -> tuple[tuple[Image[Vector], float], ...]:
+    """The images with these ids and their weights, as recipes hold them.
+
+    Raises QueryError for an id that does not exist, and GenerationError for a weight that is not allowed.
+    """
+    for weight in weights.values():
+        check_weight(weight)
+    return tuple((find(store, id, vectors=True), round(weight, 6)) for id, weight in weights.items())
 
 
 def nearest(

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from PIL.Image import Image as Picture
 
 from phosphene.embedding import Embedder
-from phosphene.errors import GenerationError, InitImageWarning, QueryError
-from phosphene.filters import Filter, of_origin
+from phosphene.errors import InitImageWarning, QueryError
+from phosphene.filters import of_origin
 from phosphene.generation import Generator
 from phosphene.generation.capabilities import Capabilities
-from phosphene.generation.checks import check, completed
+from phosphene.generation.checks import check, checked_candidates, completed
 from phosphene.generation.fitting import fit_warnings, mask_warnings
 from phosphene.generation.init_images import InitImage, InitImages
 from phosphene.generation.lanes import VECTOR_LANES, LaneChoice, counted, in_lane
 from phosphene.generation.masks import Mask, Masks
-from phosphene.generation.neighbours import nearest
+from phosphene.generation.neighbours import NeighbourSearch, named_neighbours
 from phosphene.generation.references import References
 from phosphene.generation.regions import Region, placed, region_of
 from phosphene.generation.requests import Reference, Request
@@ -27,7 +27,7 @@ from phosphene.generation.style_references import StyleReferences
 from phosphene.generation.style_vectors import Style, Styles
 from phosphene.generation.wishes import Wishes, several
 from phosphene.query import Query, parse
-from phosphene.recipes.bounds import MAX_CANDIDATES, Lane
+from phosphene.recipes.bounds import Lane
 from phosphene.recipes.lineage import rounded
 from phosphene.records import Image, Space
 from phosphene.store import Store
@@ -114,12 +114,13 @@ class Planner:
         target, search = map(rounded, self.styles.applied(self.vector(query), added))
         request = self._prompted(replace(request, styles=references), query, target, negative)
         request, region = self.placed(request, init_image, mask, whole=wishes.get("fit") is None)
+        named = named_neighbours(self.store, wishes.get("weights", {}))
+        where = of_origin(wishes.get("origin", "imported"))
         plan = self.at(
             target,
             query.without_folders,
             request,
-            where=of_origin(wishes.get("origin", "imported")),
-            neighbours=wishes.get("neighbours"),
+            NeighbourSearch(where, wishes.get("neighbours"), named),
             candidates=wishes.get("candidates"),
             search=search,
         )
@@ -152,9 +153,8 @@ class Planner:
         target: Vector,
         prompt: str,
         request: Request,
+        neighbours: NeighbourSearch,
         *,
-        where: Filter,
-        neighbours: int | None = None,
         candidates: int | None = None,
         search: Vector | None = None,
     ) -> Plan:
@@ -166,22 +166,25 @@ class Planner:
         lane = self.lane(request.lane, init=request.init is not None)
         request = replace(in_lane(request, lane, self.capabilities), space=self.space.id, vector=target)
         check(request, self.capabilities)
-        count = counted(neighbours, lane, self.capabilities)
+        least = counted(len(neighbours.leading), lane, self.capabilities)
+        count = max(least, counted(neighbours.count, lane, self.capabilities))
         sought = target if search is None else search
-        images = nearest(self.store, sought, count, where, request.negative_vectors)
-        init = None
+        found = neighbours.images(self.store, sought, count, request.negative_vectors)
+        images, init = [image for image, _ in found.values()], None
         if lane == "start":
             init = self.init_images.of_neighbour(images[0], target) if images else None
             request = replace(request, init=init.picture if init else None)
         else:
-            request = replace(request, references=self.references(images, target, lane))
+            references = self.references(images, target, lane)
+            weighted = tuple(replace(each, weight=found[each.id][1]) for each in references)
+            request = replace(request, references=weighted)
         tries = self.capabilities.candidates if candidates is None else candidates
         return Plan(
             prompt,
             completed(request, self.capabilities),
             {image.id: image.sha256 for image in images},
             init=init,
-            candidates=checked(tries),
+            candidates=checked_candidates(tries),
         )
 
     def references(
@@ -233,16 +236,6 @@ class Planner:
         """The init image with its cosine to the prompt, if it is an image of the library."""
         found = self.store.get([init.id], vectors=True) if init and init.id else []
         return replace(init, similarity=float(found[0].vector @ target)) if init and found else init
-
-
-def checked(candidates: int) -> int:
-    """The number of candidates. Raises GenerationError if it is out of range."""
-    if not 1 <= candidates <= MAX_CANDIDATES:
-        raise GenerationError(
-            f"The number of candidates is {candidates}, but must be between 1 and {MAX_CANDIDATES}.",
-            hint="leave out `--candidates` to use the generator's default",
-        )
-    return candidates
 
 
 def _warn(request: Request, region: Region | None) -> None:

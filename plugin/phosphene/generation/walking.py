@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from phosphene.filters import IMPORTED
+from phosphene.generation.neighbours import NeighbourSearch
 from phosphene.generation.planning import Plan, Planner
 from phosphene.generation.requests import Request
 from phosphene.query import Query
@@ -28,5 +29,6 @@ def walk_plans(
     for share, vector in stops:
         request = replace(wished, prompt=ends[share > 0.5].words, options={**options, **wished.options})
         prompt = f"{way} at {share:.2f}"
-        plans.append(planner.at(rounded(vector), prompt, request, where=IMPORTED, neighbours=neighbours))
+        search = NeighbourSearch(IMPORTED, neighbours)
+        plans.append(planner.at(rounded(vector), prompt, request, search))
     return plans

@@ -32,6 +32,7 @@ class Wishes(WalkWishes, total=False):
     """What `Library.generate` takes besides a prompt."""
 
     origin: Origin | None  # of the neighbours; by default `imported`, and None for all images
+    weights: Mapping[str, float]  # of neighbours, by their ids; these images lead, and 0 leaves one out
     negative: str | Sequence[str]  # queries to steer away from
     style: Path | str | Sequence[Path | str]  # files, ids or queries of images to look like
     init: Path | str | None  # the picture to start from: a file or an id

@@ -11,7 +11,7 @@ from phosphene.cli.film_options import FILM, filming, write_film
 from phosphene.cli.generator_options import generator_options
 from phosphene.cli.grid_options import GRID, MAX_CELLS, Axis, cells, labels
 from phosphene.cli.init_options import check_init, init_options, show_mask
-from phosphene.cli.lane_options import lane_options, saying
+from phosphene.cli.lane_options import NEIGHBOUR, lane_options, saying
 from phosphene.cli.options import (
     FROM_ZERO,
     ORIGINS,
@@ -52,6 +52,7 @@ DEFAULT = "[default: the generator's]"
     type=FROM_ZERO,
     help="How many images lead each picture.  [default: 6, or as many as the generator takes]",
 )
+@NEIGHBOUR
 @lane_options
 @click.option("--seed", type=SEED, help="The seed of picture i is this plus i.  [default: random]")
 @click.option(
@@ -135,6 +136,7 @@ def generate(
 
       phosphene generate a red house in the snow at night
       phosphene generate a boat + ./sea.jpg --negative trees -n 2 --seed 7
+      phosphene generate a boat -k 3 --neighbour 5f0c2a44:2 --neighbour 0a1b2c3d:0
       phosphene generate ./mona-lisa.jpg --style "a watercolour painting"
       phosphene generate a house at night --init house.png --strength 0.7
       phosphene generate a tree --init house.png --mask left-half.png --json
