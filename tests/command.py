@@ -1,6 +1,8 @@
 """Runs the command line, in the process of the test or in one of its own."""
 
 import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -36,6 +38,23 @@ def process(*words: object, **extra: Any) -> subprocess.Popen[str]:
         preexec_fn=heed_interrupts,
         **extra,
     )
+
+
+def in_a_terminal(*words: object, **environment: str) -> str:
+    """Run a command in a terminal, and return its output."""
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "phosphene", *map(str, words)]
+    here = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **environment}
+    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=here):
+        os.close(slave)
+        said = b""
+        try:
+            while piece := os.read(master, 65536):
+                said += piece
+        except OSError:  # how Linux says that the other end is closed
+            pass
+    os.close(master)
+    return said.decode()
 
 
 def heed_interrupts() -> None:

@@ -1,8 +1,6 @@
 """The command line gives people and scripts the right results, messages and exit codes."""
 
 import json
-import os
-import pty
 import re
 import shutil
 import signal
@@ -17,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from command import lines, process, run
+from command import in_a_terminal, lines, process, run
 from hub_server import HubServer
 from phosphene.cli import help_pages, phosphene
 from phosphene.cli.output import shortened
@@ -490,23 +488,6 @@ def test_a_reader_that_goes_away_is_no_error(filled: Path) -> None:
 
 
 # ── output ────────────────────────────────────────────────────────────────────────────────
-
-
-def in_a_terminal(*words: object, **environment: str) -> str:
-    """Run a command in a terminal, and return its output."""
-    master, slave = pty.openpty()
-    command = [sys.executable, "-m", "phosphene", *map(str, words)]
-    here = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **environment}
-    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=here):
-        os.close(slave)
-        said = b""
-        try:
-            while piece := os.read(master, 65536):
-                said += piece
-        except OSError:  # how Linux says that the other end is closed
-            pass
-    os.close(master)
-    return said.decode()
 
 
 def test_a_terminal_gets_a_table_with_pictures(filled: Path) -> None:

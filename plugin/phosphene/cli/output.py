@@ -19,6 +19,8 @@ import click
 from phosphene.cli.streams import Styled, one_line, say, styled, visible, write
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from phosphene.generation import Step
 
 Record = Mapping[str, Any]
@@ -109,8 +111,18 @@ class Output:
     @contextmanager
     def progress(self, what: str, *, in_bytes: bool = False) -> Iterator[Advance]:
         """Show a progress bar if stderr is a terminal."""
+        with self.bar(in_bytes=in_bytes) as bar:
+            if bar is None:
+                yield lambda done, total: None
+                return
+            task = bar.add_task(visible(what), total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+    @contextmanager
+    def bar(self, *, in_bytes: bool = False) -> "Iterator[Progress | None]":
+        """Show progress bars of rich, or yield None if stderr is no terminal or the command is quiet."""
         if self.quiet or not sys.stderr.isatty():
-            yield lambda done, total: None
+            yield None
             return
         from rich.console import Console
         from rich.progress import (
@@ -126,8 +138,7 @@ class Output:
         amount = DownloadColumn() if in_bytes else MofNCompleteColumn()
         columns = (text, BarColumn(), amount, TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(visible(what), total=None)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+            yield bar
 
     @contextmanager
     def fetching(self, what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:

@@ -105,6 +105,7 @@ class Step:
     sigma: float  # the noise level, where 1 is pure noise
     share: float  # the part of the whole call that is done, in (0, 1]
     preview: Callable[[], list[Picture]]
+    quick_preview: bool = True  # whether `preview` costs little beside a step
 
 
 @dataclass(frozen=True, slots=True)

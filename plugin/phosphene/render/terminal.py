@@ -73,7 +73,7 @@ def inline(
     wide = max(1, min(widest, (room + GAP) // across - GAP))
     text = ""
     for start in range(0, len(pictures), across):
-        strip = _strip(pictures[start : start + across], wide)
+        strip = strip_of(pictures[start : start + across], wide)
         text += WRITERS[how](strip, strip.width // CELL[0])
         cells = [f"{_plain(label)[:wide]:<{wide}}" for label in labels[start : start + across]]
         text += f"{(' ' * GAP).join(cells).rstrip()}\n" if cells else ""
@@ -109,7 +109,7 @@ def _can_write(character: str, stream: TextIO) -> bool:
     return True
 
 
-def _strip(pictures: Sequence[Picture], wide: int) -> Picture:
+def strip_of(pictures: Sequence[Picture], wide: int) -> Picture:
     """One transparent picture with all pictures beside each other, each `wide` characters wide."""
     box = (wide * CELL[0], wide * CELL[0])
     shown = [fitted(picture, box) for picture in pictures]
@@ -122,10 +122,11 @@ def _strip(pictures: Sequence[Picture], wide: int) -> Picture:
     return strip
 
 
-def _kitty(strip: Picture, wide: int) -> str:
+def kitty(strip: Picture, wide: int, keys: str = "") -> str:
+    """The picture by the protocol of kitty. `keys` are more of its settings."""
     payload = standard_b64encode(_png(strip)).decode()
     chunks = [payload[start : start + CHUNK] for start in range(0, len(payload), CHUNK)]
-    first = f"a=T,f=100,q=2,c={wide},"  # means: show at once, a PNG, no answer, this many columns
+    first = f"a=T,f=100,q=2,c={wide},{keys}"  # means: show at once, a PNG, no answer, this many columns
     escapes = (
         f"\x1b_G{first if index == 0 else ''}m={int(index < len(chunks) - 1)};{chunk}\x1b\\"
         for index, chunk in enumerate(chunks)
@@ -133,9 +134,10 @@ def _kitty(strip: Picture, wide: int) -> str:
     return "".join(escapes) + "\n"
 
 
-def _iterm2(strip: Picture, wide: int) -> str:
+def iterm2(strip: Picture, wide: int, keys: str = "") -> str:
+    """The picture by the protocol of iTerm2. `keys` are more of its settings."""
     content = _png(strip)
-    options = f"inline=1;size={len(content)};width={wide};preserveAspectRatio=1"
+    options = f"inline=1;size={len(content)};width={wide};preserveAspectRatio=1{keys}"
     return f"\x1b]1337;File={options}:{standard_b64encode(content).decode()}\x07\n"
 
 
@@ -186,8 +188,8 @@ def _nearest_of_256(colour: Rgb) -> int:
 
 
 WRITERS: dict[How, Callable[[Picture, int], str]] = {
-    "kitty": _kitty,
-    "iterm2": _iterm2,
+    "kitty": kitty,
+    "iterm2": iterm2,
     "blocks": _blocks,
     "coarse": _coarse,
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from phosphene.cli.film_options import FILM, filming, write_film
+from phosphene.cli.forming import forming
 from phosphene.cli.generator_options import generator_options
 from phosphene.cli.grid_options import GRID, MAX_CELLS, Axis, cells, labels
 from phosphene.cli.init_options import check_init, init_options, show_mask
@@ -26,7 +27,6 @@ from phosphene.cli.options import (
     origin_of,
     written,
 )
-from phosphene.cli.output import on_step
 from phosphene.cli.pictures import PROTOCOLS, check_sheet, preview, write_picture
 from phosphene.cli.results import GENERATED, generated_record
 from phosphene.cli.target import INTO, counting_kept, target_library
@@ -160,6 +160,8 @@ def generate(
     similarity to the nearest imported image. The number in brackets says how many per cent of the
     imported images are less similar to their own nearest one.
 
+    A terminal shows the first picture as it forms, if its decoder is fast. --preview off shows none.
+
     Every picture is a PNG that holds its recipe: `phosphene replay FILE` makes it again. Pictures
     are kept in the library, or in the one of --into. A collection that another program made is
     only read, so it needs --into.
@@ -174,9 +176,11 @@ def generate(
     with settings.open() as library, target_library(settings, library, into) as target:
         target.generation.keeper.check()  # a library that is only read says so before any model loads
         wishes["options"] = _typed(library, options)
-        with counting_kept(settings, target), output.progress("generating") as advance:
-            advancing = filming(frames, on_step(advance)) if film else on_step(advance)
-            wishes |= {"on_step": advancing, "on_lane": cache(saying(output, library, query))}
+        with counting_kept(settings, target), forming(output, protocol) as take:
+            wishes |= {
+                "on_step": filming(frames, take) if film else take,
+                "on_lane": cache(saying(output, library, query)),
+            }
             wishes |= {"origin": origin_of(origin), "into": target}
             for cell in cells(grid, seed):
                 made += library.generate(query, **(wishes | cell))

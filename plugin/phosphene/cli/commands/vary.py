@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
+from phosphene.cli.forming import forming
 from phosphene.cli.generator_options import generator_options
 from phosphene.cli.lane_options import saying
 from phosphene.cli.options import FROM_ZERO, SEED, SHARE, Settings, command, input_files, written
-from phosphene.cli.output import on_step
 from phosphene.cli.pictures import PROTOCOLS, check_sheet, preview, write_picture
 from phosphene.cli.results import GENERATED, generated_record
 from phosphene.cli.target import INTO, counting_kept, target_library
@@ -52,8 +52,8 @@ def vary(
     output = settings.output
     with settings.open() as library, target_library(settings, library, into) as target:
         target.generation.keeper.check()
-        with counting_kept(settings, target), output.progress("generating") as advance:
-            callbacks = {"on_step": on_step(advance), "on_lane": saying(output, library)}
+        with counting_kept(settings, target), forming(output, protocol) as take:
+            callbacks = {"on_step": take, "on_lane": saying(output, library)}
             made = library.vary(file_or_id(source), count, into=target, **callbacks, **wishes)
         preview(output, protocol, lambda: [one.picture for one in made])
         output.rows([generated_record(target, one) for one in made], GENERATED)
