@@ -24,9 +24,10 @@ from phosphene.records import Image
 from phosphene.sources import Item, uri_in
 from phosphene.vectors import Pixels, Vector
 
-# A JPEG is decoded at no less than this multiple of the model's input size. The vectors then have a cosine of
-# 0.9999 or more to those of whole pictures (bench/add.py). With 2, it is 0.9987 for the smallest model.
-SURPLUS = 3
+# A JPEG is decoded at no less than this multiple of the model's input size, and never below that of a
+# thumbnail. Prepared pictures then differ from those of whole ones by 0.2 % (root mean square), and vectors
+# have a cosine of 0.9999 or more to theirs (bench/add.py). With 1, it may be 0.9996.
+SURPLUS = 2
 
 Outcome = tuple[Seen | Refused, Image | None]  # an item, and its image if that is new
 

@@ -15,7 +15,8 @@ FOLDERS = 16  # whose lists of names are kept in memory
 
 def absolute(path: Path) -> Path:
     """The absolute path without `..`. Links stay: a picture keeps the name that the user gave it."""
-    return Path(os.path.abspath(path))  # noqa: PTH100
+    place = os.path.abspath(path)  # noqa: PTH100
+    return path if place == str(path) else Path(place)  # making a path takes longer than comparing it
 
 
 class FileNames:

@@ -62,4 +62,4 @@ def was_added(image: Image) -> bool:
 
 
 def _has_surrogates(text: str) -> bool:
-    return any("\ud800" <= letter <= "\udfff" for letter in text)
+    return not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)
