@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+import phosphene
 from checkpoint_files import BuildCheckpoint, loaded
 from command import lines, run
 from phosphene.errors import ModelError
@@ -145,10 +146,31 @@ def test_the_command_teaches_a_checkpoint_the_pictures_of_a_library(
     refused = run(*words)
     assert refused.exit_code == 1 and "--trigger WORD" in refused.stderr
     [told] = lines(*words, "--trigger", "plain")
-    assert told == {"file": str(file), "examples": len(COLOURS), "family": "sd15", "trigger": "plain"}
+    assert told == {
+        "file": str(file), "examples": len(COLOURS), "family": "sd15", "trigger": "plain",
+        "images": "--origin imported",
+    }  # fmt: skip
     assert file.exists()
     [again] = lines(*words, "--trigger", "plain")  # nothing is left to learn, and the file may be replaced
     assert again == told
+
+
+def test_the_command_learns_only_from_the_images_that_are_chosen(
+    checkpoint: BuildCheckpoint, tmp_path: Path
+) -> None:
+    images(tmp_path)
+    library, file = tmp_path / "colours.lib", tmp_path / "warm.safetensors"
+    assert run("-L", library, "add", tmp_path, "--model", "landscape").exit_code == 0
+    words = ("-L", library, "train", "lora", "--generator", checkpoint("sd15"), "-o", file, "--steps", 1)
+    query = str(tmp_path / "red.png")
+    [told] = lines(*words, "--trigger", "warm", "--query", query, "-n", 4)
+    assert (told["examples"], told["images"]) == (4, f"--query {query} -n 4 --origin imported")
+    [listed] = [each for each in lines("models") if each["name"] == "warm"]
+    assert (listed["library"], listed["images"]) == (str(library), told["images"])
+    with phosphene.open(library) as opened_library:
+        assert "red" in {Path(each.uri).stem for each in opened_library.examples(query, 4)}
+    none = run(*words, "--trigger", "warm", "--origin", "generated")
+    assert none.exit_code == 1 and "only 0 can be read" in none.stderr
 
 
 def test_the_command_refuses_what_is_no_checkpoint_and_no_file_for_a_lora(tmp_path: Path) -> None:

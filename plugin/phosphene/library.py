@@ -17,7 +17,7 @@ from phosphene.embedding.consent import name_of
 from phosphene.explore.family import with_relatives
 from phosphene.explore.map import Map, map_of
 from phosphene.explore.walk import Stop, walk
-from phosphene.filters import of_origin
+from phosphene.filters import of_origin, with_ids
 from phosphene.generation import Additions, Generator, OnLane, OnStep
 from phosphene.generation.additions import additions_again, lacking, refuse_lacking
 from phosphene.generation.comparison import Replayed
@@ -186,9 +186,21 @@ class Library:
         """Where images lie on the two axes of most variance: `limit` imported ones and all generated ones."""
         return map_of(self.store, limit)
 
-    def examples(self) -> Iterator[Image]:
-        """The imported images as a training reads them: with vectors, and with absolute paths."""
-        return self.pictures.examples()
+    def examples(
+        self,
+        query: str | Sequence[str] | Query | None = None,
+        count: int = 200,
+        *,
+        origin: Origin | None = "imported",
+    ) -> Iterator[Image]:
+        """Images as a training reads them, with vectors and absolute paths: all, or those nearest to a query.
+
+        A `count` without a query means nothing.
+        """
+        if query is None:
+            return self.pictures.examples(of_origin(origin))
+        nearest = self.search(query, count, origin=origin)
+        return self.pictures.examples(with_ids(hit.image.id for hit in nearest))
 
     def generate(
         self,

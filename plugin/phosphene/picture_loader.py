@@ -9,7 +9,7 @@ from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 
 from phosphene.errors import ImageError, PassedOver
-from phosphene.filters import IMPORTED
+from phosphene.filters import IMPORTED, Filter
 from phosphene.images import open_picture, resized, small_picture
 from phosphene.records import Image
 from phosphene.sources import to_path
@@ -48,9 +48,9 @@ class PictureLoader:
         kept = self.store.thumbnails(ids)
         return {id: small_picture(kept.get(id)) for id in ids}
 
-    def examples(self) -> Iterator[Image]:
-        """The imported images as a training reads them: with vectors, and with absolute paths."""
-        for image in self.store.iterate(IMPORTED, vectors=True):
+    def examples(self, where: Filter = IMPORTED) -> Iterator[Image]:
+        """Images as a training reads them: with vectors, and with absolute paths."""
+        for image in self.store.iterate(where, vectors=True):
             yield replace(image, uri=str(to_path(image.uri, self.folder)))
 
 

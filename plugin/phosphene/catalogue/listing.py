@@ -47,6 +47,7 @@ class ListedModel:
     package: str | None = None  # of a plugin
     trigger: str = ""  # the word for what a LoRA has learnt
     library: str = ""  # the library that it has learnt from
+    images: str = ""  # the options of `train lora` that chose its images
     family: Family | None = None
     facts: EmbeddingModel | None = None
     speed: Speed | None = None  # of an embedding model that was measured on this machine
@@ -190,6 +191,7 @@ def _lora(registered: RegisteredLora) -> ListedModel:
         path=path,
         trigger=registered.trigger,
         library=registered.library,
+        images=registered.images,
     )
 
 

@@ -36,6 +36,7 @@ class RegisteredLora:
     family: str = ""
     trigger: str = ""  # the word that stands for what it has learnt
     library: str = ""  # the library whose pictures it has learnt from
+    images: str = ""  # the options of `train lora` that chose them
 
 
 @dataclass(slots=True)

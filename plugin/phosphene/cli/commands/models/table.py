@@ -188,5 +188,6 @@ def _of_generator(model: "ListedModel", space: "Space | None") -> dict[str, Any]
         "steps": model.steps,
         "modes": list(model.modes) or None,
         "trigger": model.trigger or None,
+        "images": model.images or None,
         "library": model.library or None,
     }

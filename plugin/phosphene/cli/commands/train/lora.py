@@ -1,11 +1,12 @@
 """`phosphene train lora` teaches a pretrained model the pictures of a library."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
 
-from phosphene.cli.options import FORCE, INPUT, SEED, Number, Settings, command
+from phosphene.cli.options import COUNT, FORCE, INPUT, ORIGINS, SEED, Number, Settings, command, origin_of
 from phosphene.cli.output import PARTS
 from phosphene.cli.training import MINUTES, STEPS, keeping
 
@@ -24,6 +25,18 @@ from phosphene.cli.training import MINUTES, STEPS, keeping
     metavar="FILE",
     required=True,
     help="Write the LoRA to this file, which ends in .safetensors.",
+)
+@click.option("--query", metavar="QUERY", help="Learn only from the images nearest to this query.")
+@click.option(
+    "-n",
+    "--count",
+    type=COUNT,
+    default=200,
+    show_default=True,
+    help="From how many images to learn, with --query.",
+)
+@click.option(
+    "--origin", default="imported", show_default=True, type=ORIGINS, help="From which images to learn."
 )
 @click.option("--minutes", type=MINUTES, help="How long to train.  [default: until --steps]")
 @click.option(
@@ -61,6 +74,9 @@ def lora(
     settings: Settings,
     generator: str,
     out: Path,
+    query: str | None,
+    count: int,
+    origin: str,
     minutes: float | None,
     steps: int | None,
     seed: int,
@@ -73,6 +89,10 @@ def lora(
 
     Every picture is learnt with its caption. Where captions are missing, --trigger gives the pictures
     a word, and later prompts use that word. Sheets of samples show from time to time what was learnt.
+
+      phosphene -L photos.lib train lora --generator sd15 -o boats.safetensors --query "a boat" -n 300
+
+    Without --query all imported images are learnt. A query is written as for `search`.
 
     Run the same command again to continue a training that was stopped. A step of Stable Diffusion 1.5
     takes seconds on a CPU, so this is work for a GPU. `phosphene models` lists the finished LoRA under
@@ -92,8 +112,8 @@ def lora(
     with settings.open() as library:
         checkpoint = open_checkpoint(generator, library.space, device=settings.device)
         with keeping(settings, run_beside(out)), output.progress("learning") as advance:
-            count = train_lora(
-                library.examples(),
+            learnt = train_lora(
+                library.examples(query, count, origin=origin_of(origin)),
                 checkpoint,
                 out,
                 budget,
@@ -102,10 +122,15 @@ def lora(
                 on_step=lambda progress: advance(round(progress.share * PARTS), PARTS),
                 on_note=output.note,
             )
-        family, trigger = checkpoint.family.name, wishes.trigger or ""
-        register_lora(RegisteredLora(out.stem, out.absolute(), family, trigger, library.url))
+        family, images = checkpoint.family.name, selection(query, count, origin)
+        register_lora(RegisteredLora(out.stem, out.absolute(), family, wishes.trigger, library.url, images))
     output.summary(
-        f"wrote {out}: learnt from {count:,} pictures. Use it with"
+        f"wrote {out}: learnt from {learnt:,} pictures. Use it with"
         f" `phosphene generate … --generator {generator} --lora {out}`",
-        {"file": str(out), "examples": count, "family": family, "trigger": wishes.trigger},
+        {"file": str(out), "examples": learnt, "family": family, "trigger": wishes.trigger, "images": images},
     )
+
+
+def selection(query: str | None, count: int, origin: str) -> str:
+    """The options that choose the images, as the list of models has them."""
+    return " ".join([*(("--query", quote(query), f"-n {count}") if query else ()), f"--origin {origin}"])
