@@ -9,6 +9,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+import torch
+
+from phosphene.errors import GenerationError
 from phosphene.generation import Request
 
 
@@ -38,6 +41,20 @@ def batches(requests: Sequence[Request], size: int) -> Iterator[RequestBatch]:
         alike = list(group)
         for start in range(0, len(alike), size):
             yield RequestBatch(alike[start : start + size])
+
+
+def smaller(size: int, error: torch.OutOfMemoryError) -> int:
+    """The size of a batch after one of this size has not fitted into memory.
+
+    A batch gives what single requests give, so that the pictures stay the same. Raises GenerationError if
+    even one picture does not fit.
+    """
+    if size == 1:
+        raise GenerationError(
+            "The memory of the GPU is not enough for one picture.",
+            hint="ask for smaller ones with `--size`, or close what else uses the GPU",
+        ) from error
+    return size // 2
 
 
 def batch_key(request: Request) -> Hashable:

@@ -19,7 +19,7 @@ from phosphene.generation import Capabilities, Generated, OnStep, Option, Reques
 from phosphene.generation.checks import completed
 from phosphene.generation.fitting import fitted, fitted_mask
 from phosphene.generators.diffusers import conditioning, prompts
-from phosphene.generators.diffusers.batch import RequestBatch, batches
+from phosphene.generators.diffusers.batch import RequestBatch, batches, smaller
 from phosphene.generators.diffusers.checkpoint import Checkpoint
 from phosphene.generators.diffusers.latents import Decoder, decode, unpacked
 from phosphene.generators.diffusers.pipelines import Pipelines
@@ -61,12 +61,16 @@ class DiffusersGenerator:
             for text in (request.prompt, request.negative_prompt):
                 prompts.check(self.checkpoint, text)
         done = 0
-        for batch in batches(complete, self.batch_size):
+        while done < len(complete):
+            batch = next(batches(complete[done:], self.batch_size))
             part = (done / len(complete), len(batch) / len(complete))
             try:
                 latents = self._latents(batch, part, on_step)
             except Stopped:
                 return
+            except torch.OutOfMemoryError as error:
+                self.batch_size = smaller(len(batch), error)
+                continue
             done += len(batch)
             for request, one in zip(batch.requests, latents, strict=True):
                 yield Generated(partial(self._picture, request, one), dict(request.options))
@@ -85,7 +89,7 @@ class DiffusersGenerator:
             watch(pipeline.scheduler, self._reporter(pipeline, request, part, on_step))
         try:
             latents = pipeline(**self._arguments(pipeline, batch), return_dict=False)[0]
-        except Stopped:
+        except (Stopped, torch.OutOfMemoryError):
             pipeline.maybe_free_model_hooks()
             raise
         return unpacked(pipeline, latents, request.size)
