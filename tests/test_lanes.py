@@ -1,5 +1,6 @@
 """Every library works with every generator, in one of five lanes."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -227,7 +228,8 @@ def test_the_hint_names_the_command_that_makes_a_better_lane_possible(filled: Pa
 @pytest.mark.parametrize(("generator", "lane"), MODELS.items())
 def test_a_walk_takes_the_same_lane(filled: Path, tmp_path: Path, generator: str, lane: Lane) -> None:
     words = ["walk", "a house", "the sea", "--steps", 3, "--generate", "--keep", "--generator", generator]
-    result = run("-L", filled, *words, "-o", tmp_path / "walk.png")
+    result = run("-L", filled, *words, "-o", tmp_path / "walk.png", "--json")
+    assert [json.loads(line)["lane"] for line in result.stdout.splitlines()] == [lane] * 3
     assert result.exit_code == 0 and f"lane {lane}: " in result.stderr
     with phosphene.open(filled) as library:
         recipes = [hit.image.recipe or {} for hit in library.search(PROMPT, origin="generated")]

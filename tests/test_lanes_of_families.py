@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import phosphene
 from command import lines, run
 from phosphene.embedding.openclip import OpenClip
 from phosphene.embedding.weights import resolve
+from phosphene.errors import GenerationError
 from phosphene.generation.comparison import largest_difference
 from phosphene.generators.diffusers.families import VIT_H
 from phosphene.recipes import in_picture
@@ -165,6 +167,25 @@ def test_vectors_of_the_same_model_are_used_as_they_are(
     assert (stored.lane, embedded.lane) == ("vectors", "embedded")
     assert again.identical
     assert largest_difference(stored.picture, embedded.picture) in (0, 1, 2)
+
+
+def test_without_norms_stored_vectors_are_not_used(
+    checkpoint: Build, photos: Path, adapted: Path, plain: Path, tmp_path: Path
+) -> None:
+    """As in a collection of another program, which keeps only unit vectors."""
+    space = Space("ViT-H-14:0", VIT_H, DIMENSION)
+    weights = resolve(f"local-dir:{checkpoint('open_clip_folder')}")
+    with phosphene.open(tmp_path / "h.lib", space=space, create=True, generator=str(adapted)) as library:
+        library.embedder = OpenClip(weights, space, "cpu")
+        library.add(photos)
+        wishes: Any = {"seed": 3, "num_inference_steps": 2}
+        [stored] = library.generate(PROMPT, 1, lane="embedded", **wishes)
+        library.store.upsert([replace(each, norm=0.0) for each in library.store.iterate(vectors=True)])
+        [embedded] = library.generate(PROMPT, 1, **wishes)
+        with pytest.raises(GenerationError, match="needs the norms of vectors, which the library"):
+            library.generate(PROMPT, 1, lane="vectors", **wishes)
+    assert embedded.lane == "embedded"
+    assert embedded.image.id == stored.image.id
 
 
 def test_the_tokens_of_a_long_prompt_are_counted(filled: Path, plain: Path) -> None:

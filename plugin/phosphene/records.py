@@ -57,7 +57,7 @@ class Image(Generic[V]):
     width: int
     height: int
     created: str  # RFC 3339, UTC; empty if another program wrote the entry without a time
-    norm: float  # length of the vector before it was normalised
+    norm: float  # length of the vector before it was normalised; 0 if it is not known
     recipe: Mapping[str, Any] | None = None
     parents: tuple[Parent, ...] = ()
     vector: V = field(default=cast("V", None), repr=False, compare=False)

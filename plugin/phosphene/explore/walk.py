@@ -22,6 +22,7 @@ class Stop:
     hit: Hit | None = None  # the nearest imported image, or None in an empty library
     made: Picture | None = field(default=None, repr=False, compare=False)  # generated from the vector
     seed: int | None = None  # the seed of the noise that `made` started from
+    lane: str | None = None  # the way that neighbours took into `made`
     kept: Image | None = None  # the record of `made` if it was stored
 
 

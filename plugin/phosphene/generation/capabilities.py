@@ -98,6 +98,7 @@ class Capabilities:
     space: str | None = None
     dimension: int | None = None
     model: str | None = None
+    needs_norms: bool = False  # of the references' vectors, because it reads raw embeddings
     max_references: int = 0
     modes: frozenset[Mode] = frozenset({"text-to-image"})
     multiple: int = 8  # both sides have to be multiples of it

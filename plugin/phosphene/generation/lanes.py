@@ -34,6 +34,7 @@ class LaneChoice:
     space: str  # the `Space.id` of the library
     encoder: str | None = None  # the `Space.id` of the generator's image encoder, if it is here
     init: bool = False  # whether the user has named a picture to start from
+    norms: bool = True  # whether the library knows how long its vectors were before they were normalised
 
     @property
     def possible(self) -> tuple[Lane, ...]:
@@ -73,6 +74,8 @@ class LaneChoice:
             return f"{name} does not read the vectors of neighbours"
         if lane == "vectors" and can.space != self.space:
             return f"{name} reads vectors of `{can.model or can.space}`, and not those of the library"
+        if lane == "vectors" and can.needs_norms and not self.norms:
+            return f"{name} needs the norms of vectors, which the library does not have"
         if lane == "embedded" and (self.encoder is None or self.encoder != can.space):
             return f"the image encoder of {name} is not on this machine"
         return None

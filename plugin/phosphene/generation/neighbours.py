@@ -62,6 +62,12 @@ def named_neighbours(store: Store, weights: Mapping[str, float]) -> tuple[tuple[
     return tuple((find(store, id, vectors=True), round(weight, 6)) for id, weight in weights.items())
 
 
+def knows_norms(store: Store) -> bool:
+    """Whether a store knows the norms of its vectors. One image tells it of all."""
+    first = next(iter(store.iterate(vectors=True)), None)
+    return first is None or first.norm > 0
+
+
 def nearest(
     store: Store, target: Vector, count: int, where: Filter, negative: Sequence[Vector] = ()
 ) -> list[Image[Vector]]:

@@ -19,7 +19,7 @@ from phosphene.generation.fitting import fit_warnings, mask_warnings
 from phosphene.generation.init_images import InitImage, InitImages
 from phosphene.generation.lanes import VECTOR_LANES, LaneChoice, counted, in_lane
 from phosphene.generation.masks import Mask, Masks
-from phosphene.generation.neighbours import NeighbourSearch, named_neighbours
+from phosphene.generation.neighbours import NeighbourSearch, knows_norms, named_neighbours
 from phosphene.generation.references import References
 from phosphene.generation.regions import Region, placed, region_of
 from phosphene.generation.requests import Reference, Request
@@ -85,8 +85,9 @@ class Planner:
 
     def lane_choice(self, *, init: bool = False) -> LaneChoice:
         """The lanes between this library and the generator."""
-        encoder = self.load_generator().image_encoder
-        return LaneChoice(self.capabilities, self.space.id, encoder.space.id if encoder else None, init)
+        encoder, can = self.load_generator().image_encoder, self.capabilities
+        norms = not can.needs_norms or can.space != self.space.id or knows_norms(self.store)
+        return LaneChoice(can, self.space.id, encoder.space.id if encoder else None, init, norms)
 
     @property
     def masks(self) -> Masks:

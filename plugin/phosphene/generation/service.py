@@ -144,7 +144,13 @@ class GenerationService:
             if len(made) < first + len(group):  # `on_step` stopped it
                 break
         return [
-            replace(stop, made=one.picture, seed=request.seed, kept=one.image if keeper else None)
+            replace(
+                stop,
+                made=one.picture,
+                seed=request.seed,
+                lane=one.lane,
+                kept=one.image if keeper else None,
+            )
             for stop, one in zip(stops, made, strict=False)
         ]
 

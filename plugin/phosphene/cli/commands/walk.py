@@ -110,5 +110,6 @@ def stop_record(library: "Library", stop: "Stop", target: "Library") -> dict[str
         "uri": image and library.where(image),
         "caption": image and image.caption,
         "seed": stop.seed,
+        "lane": stop.lane,
         "generated": stop.kept and {"id": stop.kept.id, "uri": target.where(stop.kept)},
     }

@@ -186,6 +186,7 @@ def capabilities(checkpoint: Checkpoint) -> Capabilities:
         space=checkpoint.space if by_vectors else None,
         dimension=checkpoint.dimension if by_vectors else None,
         model=family.model if by_vectors else None,
+        needs_norms=by_vectors,
         max_references=family.max_references if follows else 0,
         modes=frozenset(family.pipelines),
         size=checkpoint.size,

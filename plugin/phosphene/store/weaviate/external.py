@@ -20,6 +20,7 @@ from phosphene.filters import EVERYTHING, GENERATED, NOTHING, Filter, simplified
 from phosphene.records import Hit, Image, Space
 from phosphene.store import StoreInfo
 from phosphene.store.diversity import checked, diverse
+from phosphene.store.invalid import TOLERANCE
 from phosphene.store.properties import checked_vector
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.collection import CollectionSchema
@@ -32,6 +33,7 @@ from phosphene.vectors import Vector, unit
 
 MAX_RESULTS = 10_000  # objects that a server returns at once: QUERY_MAXIMUM_RESULTS
 PAGE_SIZE = 200  # objects that are read at once
+UNKNOWN = 0.0  # the norm of a vector that the other program may have normalised
 PICTURE_BATCH = 8  # pictures that are read at once: an answer has at most 100 MB, and originals may be large
 
 
@@ -203,12 +205,13 @@ class ExternalStore:
             width=properties.get("width") or 0,
             height=properties.get("height") or 0,
             created=found.metadata.creation_time.isoformat(timespec="seconds"),
-            norm=1.0,
+            norm=UNKNOWN,
         )
         if not vectors:
             return image
         vector = np.asarray(found.vector[self._mapping.vector or "default"], dtype=np.float32)
-        return replace(image, vector=unit(vector), norm=float(np.linalg.norm(vector)))
+        length = float(np.linalg.norm(vector))
+        return replace(image, vector=unit(vector), norm=UNKNOWN if abs(length - 1) < TOLERANCE else length)
 
 
 def _hit(image: Image[Vector], query: Vector) -> Hit[Vector]:
