@@ -1,10 +1,15 @@
 """Measure what the pretrained families cost, and what phosphene adds to the bare pipelines of diffusers.
 
     python bench/families.py [FAMILY[=FOLDER]…] [--size 512] [--steps 4] [--runs 3] [--quick] [--json FILE]
+    python bench/families.py sd15 sdxl --device cuda --steps 20 --json runs/families-cuda.json
+
+On a GPU by CUDA each family is measured twice, as it is and compiled, and the use of the GPU is sampled. No
+figure of a GPU has been taken yet.
 
 A family whose settings come with phosphene is measured with random weights of its true size. Of any other
 one, name the folder of a checkpoint. Each family has a process of its own, so that its peak of memory is its
 own. phosphene and the bare pipeline take turns; it should take at most 1.02 times as long, and 50 ms more.
+What it costs to embed a neighbour again is measured by bench/neighbours.py.
 """
 
 import argparse
@@ -14,9 +19,9 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import import_module
-from itertools import pairwise
+from itertools import pairwise, product
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -24,6 +29,7 @@ from typing import Any
 import random_checkpoints
 import record
 import torch
+from utilisation import Utilisation
 
 from phosphene.generation import Request
 from phosphene.generators.diffusers.families import FAMILIES
@@ -36,7 +42,7 @@ from phosphene.records import Space
 
 PROMPT = "a red house in the snow at night"
 FACTOR, EXTRA = 1.02, 0.050  # phosphene may take so many times as long, and more seconds
-BATCHES = (1, 2, 4)
+BATCHES = (1, 2, 3, 4)
 Seconds = tuple[float, float]  # by the clock, and of the CPU
 SPACE = Space("none", "none", 1)  # no family reads its vectors, so only words lead the pictures
 
@@ -44,38 +50,57 @@ SPACE = Space("none", "none", 1)  # no family reads its vectors, so only words l
 def main() -> None:
     arguments = _arguments()
     figures = {}
-    for named in arguments.families:
+    compilations = (False, True) if arguments.device == "cuda" else (False,)
+    for named, compiled in product(arguments.families, compilations):
         family, _, folder = named.partition("=")
-        figures[family] = measured(family, folder, arguments.size, arguments.steps, arguments.runs)
-        print(family)
-        for name, value in figures[family].items():
+        job = Job(family, arguments.size, arguments.steps, arguments.runs, arguments.device, compiled)
+        title = f"{family}, compiled" if compiled else family
+        figures[title] = measured(job, folder)
+        print(title)
+        for name, value in figures[title].items():
             print(f"  {name:<28} {value}")
     if arguments.json:
         record.write(arguments.json, figures)
 
 
-def measured(family: str, folder: str, size: int, steps: int, runs: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is measured: pictures of a side of `size` pixels, of a family, on a device."""
+
+    family: str
+    size: int
+    steps: int
+    runs: int
+    device: str = "auto"
+    compiled: bool = False
+
+
+def measured(job: Job, folder: str) -> dict[str, Any]:
     """The figures of a family, from a process of its own."""
     with tempfile.TemporaryDirectory() as made:
-        place = Path(folder) if folder else random_checkpoints.write(family, Path(made) / family)
+        place = Path(folder) if folder else random_checkpoints.write(job.family, Path(made) / job.family)
         context = get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as processes:
-            return processes.submit(measure, family, place, size, steps, runs).result()
+            return processes.submit(measure, job, place).result()
 
 
-def measure(family: str, folder: Path, size: int, steps: int, runs: int) -> dict[str, Any]:
+def measure(job: Job, folder: Path) -> dict[str, Any]:
     """The figures of the checkpoint in a folder, in seconds and gigabytes."""
-    began = time.perf_counter()
-    checkpoint = load(folder, space=SPACE, family=FAMILIES[family])
+    began, family = time.perf_counter(), FAMILIES[job.family]
+    checkpoint = load(folder, space=SPACE, family=family, device=job.device, compiled=job.compiled)
     loaded = time.perf_counter() - began
     generator = DiffusersGenerator(checkpoint, batch_size=max(BATCHES))
-    request = Request(seed=1, prompt=PROMPT, size=(size, size), num_inference_steps=steps)
+    request = Request(seed=1, prompt=PROMPT, size=(job.size, job.size), num_inference_steps=job.steps)
+    compared = _against_bare(generator, request, job.runs)
+    with Utilisation(checkpoint.device) as used:
+        batches = _batches(generator, request, job.runs)
     return {
         "device": f"{checkpoint.device}, {str(checkpoint.dtype).removeprefix('torch.')}",
         "load, s": round(loaded, 2),
-        **_against_bare(generator, request, runs),
+        **compared,
         **_steps_and_decoders(generator, request),
-        **_batches(generator, request, runs),
+        **batches,
+        **({} if used.percent is None else {"use of the GPU, %": used.percent}),
         "peak of memory, GB": round(_peak(checkpoint.device), 2),
     }
 
@@ -177,6 +202,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=512, help="pixels of a side")
     parser.add_argument("--steps", type=int, default=4)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--quick", action="store_true", help="one run of two steps at 128 pixels")
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()

@@ -128,6 +128,12 @@ def test_a_file_that_has_changed_since_is_not_taken(
     assert "which phosphene does not find" in replayed(library, made, checkpoint("sd15")).stderr
 
 
+def test_nothing_is_compiled_on_a_cpu(library: Path, generate: Generate) -> None:
+    made = generate("--compile")
+
+    assert lines("-L", library, "show", made["id"])[0]["recipe"]["runtime"]["compiled"] == "no"
+
+
 def test_variations_take_additions(library: Path, checkpoint: BuildCheckpoint, lora: Path) -> None:
     [image] = lines("-L", library, "search", "a boat", "-n", 1)
     words = ("-L", library, "vary", image["id"], "-n", 1, "--seed", 1, "--generator", checkpoint("sd15"))

@@ -99,6 +99,7 @@ def open(
     generator: str | None = None,
     adapter: "str | Path | None" = None,
     loras: "Sequence[str]" = (),
+    compiled: bool = False,
     device: str = "auto",
     on_fetch: "Callable[[int], None] | None" = None,
 ) -> "Library":
@@ -108,7 +109,8 @@ def open(
     of `model`, is the space of another library, and then no model is loaded. `generator` names a generator as
     `generators.open_generator` takes it. None is the user's preference for the library, else the library's
     own, else the built-in one. `adapter` is the file or the folder of an IP-Adapter for it, and `loras` are
-    files of LoRAs, each `FILE` or `FILE:WEIGHT`. The models run on `device`. `on_fetch` is called with the
+    files of LoRAs, each `FILE` or `FILE:WEIGHT`. With `compiled`, its network is compiled for a GPU by CUDA.
+    The models run on `device`. `on_fetch` is called with the
     number of bytes of a model that have arrived since its last call.
 
     Raises LibraryError if there is no library or it is of another space, and ModelError if the model cannot
@@ -124,7 +126,7 @@ def open(
     load = partial(open_embedder, device=device, on_fetch=on_fetch)
     found = opened(url, space or model, create=create, load=load)
     additions = Additions(str(adapter) if adapter else None, tuple(loras))
-    return Library(found, generator=generator, additions=additions, device=device)
+    return Library(found, generator=generator, additions=additions, compiled=compiled, device=device)
 
 
 def __getattr__(name: str) -> Any:

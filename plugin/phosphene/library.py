@@ -50,11 +50,13 @@ class Library:
         *,
         generator: str | None = None,
         additions: Additions | None = None,
+        compiled: bool = False,
         device: str = "auto",
     ) -> None:
         self.url = parts.url  # opens this library again
         self.folder, self.store, self.space = parts.folder, parts.store, parts.store.space
         self.device, self.generator_name, self.additions = device, generator, additions or Additions()
+        self.compiled = compiled
         self.journal = Journal(self.folder / "journal.sqlite")
         self.terms = Terms(self.store, self.journal, load=lambda: self.embedder)
         self.pictures = PictureLoader(self.store, self.folder)
@@ -94,7 +96,14 @@ class Library:
 
     def _open_generator(self, additions: Additions) -> Generator:
         name = self.generator_name or preferences_for(self.url).generator
-        return open_generator(name, self.folder, self.space, device=self.device, additions=additions)
+        return open_generator(
+            name,
+            self.folder,
+            self.space,
+            device=self.device,
+            additions=additions,
+            compiled=self.compiled,
+        )
 
     def _generator_of(self, recipe: Recipe) -> Generator:
         """The generator for a replay, with the additions of the recipe unless others were named on opening.

@@ -34,6 +34,16 @@ OPTIONS = (
         help="A LoRA for the generator's checkpoint: a file, or a name from `phosphene models`. May be given"
         " several times.  [default weight: 1]",
     ),
+    click.option(
+        "--compile",
+        "compiled",
+        is_flag=True,
+        default=None,
+        callback=remember,
+        expose_value=False,
+        help="Compile the network of a checkpoint on a GPU, which pays off for many pictures of one size."
+        " CPUs ignore it.",
+    ),
 )
 
 

@@ -54,6 +54,7 @@ class Settings:
     generator: str | None = None
     adapter: str | None = None
     loras: tuple[str, ...] = ()
+    compiled: bool = False
     kept: str = "nothing was changed"  # what to say about finished work if Ctrl-C comes now
 
     @property
@@ -85,6 +86,7 @@ class Settings:
                 generator=self.generator,
                 adapter=self.adapter,
                 loras=self.loras,
+                compiled=self.compiled,
                 device=self.device,
                 on_fetch=count,
             )

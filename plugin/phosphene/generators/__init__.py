@@ -46,6 +46,7 @@ def open_generator(
     *,
     device: str = "auto",
     additions: Additions = NOTHING,
+    compiled: bool = False,
 ) -> Generator:
     """Open a generator by its name, for the library in `folder` with vectors of `space`.
 
@@ -57,7 +58,8 @@ def open_generator(
     - the path of a folder of diffusers, or of a `.safetensors` or `.gguf` file.
     - `hf:ORG/NAME` or `hf:ORG/NAME@REVISION`, which `phosphene models fetch` has downloaded.
 
-    `additions` are an IP-Adapter and LoRAs for a checkpoint of a family.
+    `additions` are an IP-Adapter and LoRAs for a checkpoint of a family, whose network is `compiled` if it
+    runs on a GPU by CUDA.
 
     Raises PluginError for an unknown name, ModelError for a checkpoint that is missing, damaged or not whole,
     and GenerationError if the generator cannot be used with the space or takes no additions.
@@ -66,7 +68,7 @@ def open_generator(
 
     family, _, checkpoint = (name or DEFAULT).partition(":")
     if name and not GENERATORS.has(family) and (found := locate(name)):
-        return _open_checkpoint(found, folder, space, device, additions)
+        return _open_checkpoint(found, folder, space, device, additions, compiled)
     if additions.named:
         raise GenerationError(
             f"The generator `{family}` takes no {' and no '.join(additions.named)}.",
@@ -95,7 +97,7 @@ def lasting_name(name: str) -> str:
 
 
 def _open_checkpoint(
-    found: "Located", folder: Path, space: Space, device: str, additions: Additions
+    found: "Located", folder: Path, space: Space, device: str, additions: Additions, compiled: bool
 ) -> Generator:
     """Open a checkpoint of diffusers, or a folder that `phosphene train diffusion` wrote."""
     from phosphene.generators.diffusers.generator import DiffusersGenerator
@@ -112,6 +114,7 @@ def _open_checkpoint(
         device=device,
         adapter=expanded(additions.adapter) if additions.adapter else None,
         loras=[parse_lora(text) for text in additions.loras],
+        compiled=compiled,
     )
     return DiffusersGenerator(checkpoint)
 

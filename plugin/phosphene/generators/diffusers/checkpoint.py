@@ -25,6 +25,7 @@ class Checkpoint:
     components: Mapping[str, Any]
     weights: str  # sha256 over all parts, the adapter and the LoRAs
     additions: tuple[Addition, ...] = ()  # the adapter and the LoRAs
+    compiled: bool = False  # whether torch compiles the denoising network
     device: "torch.device"
     dtype: "torch.dtype"
     size: tuple[int, int]  # the default width and height

@@ -203,6 +203,7 @@ def capabilities(checkpoint: Checkpoint) -> Capabilities:
         runtime={
             **runtime(checkpoint.device, "torch", "diffusers", "transformers"),
             "precision": str(checkpoint.dtype).removeprefix("torch."),
+            "compiled": "yes" if checkpoint.compiled else "no",
         },
         licence=checkpoint.licence or family.licence,
         size_on_disk=checkpoint.size_on_disk,

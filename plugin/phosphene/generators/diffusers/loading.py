@@ -67,6 +67,7 @@ def load(
     device: str = "auto",
     adapter: Path | None = None,
     loras: Sequence[Lora] = (),
+    compiled: bool = False,
     bare: bool = False,
 ) -> Checkpoint:
     """Load the checkpoint in a folder of diffusers or in one file.
@@ -74,7 +75,9 @@ def load(
     `space` is the library's. If its model is the one whose vectors the family reads, they can be used as they
     are. `family` is the one that the user named, for checkpoints that look alike. `adapter` is the file or
     the folder of an IP-Adapter; without it, one beside the checkpoint or in the hub's cache is used. LoRAs of
-    weight 0 are left out. `bare` leaves out everything that lies beside the checkpoint.
+    weight 0 are left out. `bare` leaves out everything that lies beside the checkpoint. `compiled` lets torch
+    compile the denoising network when it is first used, on a GPU by CUDA that has room for the whole
+    checkpoint. Each size of pictures is compiled by itself.
 
     Raises ModelError if a file is damaged, a network is not whole, the family is unknown, or code would have
     to be run, and MissingExtraError for LoRAs without the extra `peft`.
@@ -87,6 +90,9 @@ def load(
     read_loras = [read_lora(lora) for lora in loras if lora.weight]
     target = _target(saved, device)
     loaded = _loaded(saved, beside, read_loras, target)
+    compiles = compiled and target.device.type == "cuda" and target.placement == "device"
+    if compiles:
+        _denoiser(loaded).compile()
     encoder = _encoder(saved, beside, loaded, space, target)
     dimension = dimension_read(saved.family, networks, beside.adapter)
     read = space_read(saved.family, dimension, encoder, space)
@@ -96,6 +102,7 @@ def load(
         components={**dict.fromkeys(pipeline_class(saved.family)._optional_components), **loaded},
         weights=_identity(saved, beside, added),
         additions=added,
+        compiled=compiles,
         device=target.device,
         dtype=target.dtype,
         size=_size(loaded, saved.family),
