@@ -129,6 +129,7 @@ def test_a_full_disk_is_an_error_and_stored_images_stay_intact(tmp_path: Path) -
 
 
 def write_as_nobody(folder: Path) -> tuple[PhospheneError, int]:
+    LanceStore.create(folder, SPACE).delete([])  # imports what another user may not read
     if os.geteuid() == 0:
         os.setuid(65534)
     store = LanceStore.create(folder, SPACE)

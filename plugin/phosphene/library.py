@@ -1,44 +1,41 @@
 """The library: one store, one space, one journal, and everything that can be done with them.
 
-`Library` parses and delegates; the work is done in the folders beside this file. Models are loaded when they
-are first needed: opening, counting and a repeated search need none.
+`Library` parses and delegates; the work is done in the folders beside this file. Models, and what generates,
+adds and draws, are loaded when they are first needed: opening, counting and a repeated search need none.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from PIL.Image import Image as Picture
-
-from phosphene.embedding import Embedder, open_embedder
-from phosphene.embedding.consent import name_of
-from phosphene.explore.family import with_relatives
-from phosphene.explore.map import Map, map_of
-from phosphene.explore.walk import Stop, walk
 from phosphene.filters import of_origin, with_ids
-from phosphene.generation import Additions, Generator, OnLane, OnStep
-from phosphene.generation.additions import additions_again, lacking, refuse_lacking
-from phosphene.generation.comparison import Replayed
-from phosphene.generation.making import GeneratedImage
-from phosphene.generation.service import GenerationService
-from phosphene.generation.wishes import WalkWishes, Wishes, varying
-from phosphene.generators import open_generator
-from phosphene.ingest import Added, Progress, add
 from phosphene.journal import Journal
-from phosphene.maintenance.missing import Missing, missing
 from phosphene.maintenance.status import status_of
 from phosphene.maintenance.upgrading import begin_writing
 from phosphene.opening import Opened, compatible, same_space
-from phosphene.picture_loader import PictureLoader
-from phosphene.preferences import preferences_for
 from phosphene.query import Query, as_query
 from phosphene.query.terms import Terms, find, vector_of
-from phosphene.recipes import Recipe
 from phosphene.records import Failure, Hit, Image, Origin, Shown, Status
 from phosphene.sources import Item, SourceName, is_remote, scan, to_path
 from phosphene.vectors import Vector
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as Picture
+
+    from phosphene.embedding import Embedder
+    from phosphene.explore.map import Map
+    from phosphene.explore.walk import Stop
+    from phosphene.generation import Additions, Generator, OnLane, OnStep
+    from phosphene.generation.comparison import Replayed
+    from phosphene.generation.making import GeneratedImage
+    from phosphene.generation.service import GenerationService
+    from phosphene.generation.wishes import WalkWishes, Wishes
+    from phosphene.ingest import Added, Progress
+    from phosphene.maintenance.missing import Missing
+    from phosphene.picture_loader import PictureLoader
+    from phosphene.recipes import Recipe
 
 
 class Library:
@@ -49,26 +46,16 @@ class Library:
         parts: Opened,
         *,
         generator: str | None = None,
-        additions: Additions | None = None,
+        additions: "Additions | None" = None,
         compiled: bool = False,
         device: str = "auto",
     ) -> None:
         self.url = parts.url  # opens this library again
         self.folder, self.store, self.space = parts.folder, parts.store, parts.store.space
-        self.device, self.generator_name, self.additions = device, generator, additions or Additions()
+        self.device, self.generator_name, self._additions = device, generator, additions
         self.compiled = compiled
         self.journal = Journal(self.folder / "journal.sqlite")
         self.terms = Terms(self.store, self.journal, load=lambda: self.embedder)
-        self.pictures = PictureLoader(self.store, self.folder)
-        self.generation = GenerationService(
-            self.folder,
-            self.store,
-            self.journal,
-            self.vector,
-            load_generator=lambda: self.generator,
-            load_generator_of=self._generator_of,
-            load_embedder=lambda: self.embedder,
-        )
         if parts.embedder is not None:
             self.embedder = parts.embedder
 
@@ -84,17 +71,52 @@ class Library:
         self.journal.close()
 
     @cached_property
-    def embedder(self) -> Embedder:
+    def pictures(self) -> "PictureLoader":
+        """Opens the pictures of images."""
+        from phosphene.picture_loader import PictureLoader
+
+        return PictureLoader(self.store, self.folder)
+
+    @cached_property
+    def generation(self) -> "GenerationService":
+        """Plans, makes and keeps pictures."""
+        from phosphene.generation.service import GenerationService
+
+        return GenerationService(
+            self.folder,
+            self.store,
+            self.journal,
+            self.vector,
+            load_generator=lambda: self.generator,
+            load_generator_of=self._generator_of,
+            load_embedder=lambda: self.embedder,
+        )
+
+    @cached_property
+    def additions(self) -> "Additions":
+        """What was added to the generator on opening, such as LoRAs."""
+        from phosphene.generation import Additions
+
+        return self._additions or Additions()
+
+    @cached_property
+    def embedder(self) -> "Embedder":
         """The model of this library's space, loaded on first use."""
+        from phosphene.embedding import open_embedder
+        from phosphene.embedding.consent import name_of
+
         name = name_of(self.space, self.url)
         return same_space(open_embedder(name, device=self.device), self.space, self.url)
 
     @cached_property
-    def generator(self) -> Generator:
+    def generator(self) -> "Generator":
         """The generator that was named on opening, the preferred one, or the one for this library's space."""
         return self._open_generator(self.additions)
 
-    def _open_generator(self, additions: Additions) -> Generator:
+    def _open_generator(self, additions: "Additions") -> "Generator":
+        from phosphene.generators import open_generator
+        from phosphene.preferences import preferences_for
+
         name = self.generator_name or preferences_for(self.url).generator
         return open_generator(
             name,
@@ -105,11 +127,13 @@ class Library:
             compiled=self.compiled,
         )
 
-    def _generator_of(self, recipe: Recipe) -> Generator:
+    def _generator_of(self, recipe: "Recipe") -> "Generator":
         """The generator for a replay, with the additions of the recipe unless others were named on opening.
 
         Raises GenerationError if some of them are not on this machine.
         """
+        from phosphene.generation.additions import additions_again, lacking, refuse_lacking
+
         if self.additions.named or not lacking(recipe, self.generator.capabilities):
             return self.generator
         del self.generator  # it is opened again when it is needed, as two of them may not fit into memory
@@ -125,13 +149,15 @@ class Library:
         self,
         sources: SourceName | Sequence[SourceName] | Iterator[Item | Failure],
         *,
-        on_progress: Callable[[Progress], None] | None = None,
-    ) -> Added:
+        on_progress: "Callable[[Progress], None] | None" = None,
+    ) -> "Added":
         """Add pictures: folders, files, COCO captions files, `scheme:…` of plugins, or what `scan` yields.
 
         Adding twice changes nothing. What cannot be added is counted with its reason. If the process is
         killed, at most one batch is lost. Raises ImageError for a path that does not exist.
         """
+        from phosphene.ingest import add
+
         self.begin_writing()
         with nullcontext(sources) if isinstance(sources, Iterator) else scan(sources) as items:
             return add(
@@ -159,6 +185,8 @@ class Library:
 
     def show(self, id: str) -> Shown:
         """An image with its parents and everything that was made from it."""
+        from phosphene.explore.family import with_relatives
+
         return with_relatives(self.store, self.get(id))
 
     def path(self, image: Image) -> Path:
@@ -169,16 +197,18 @@ class Library:
         """Where the file of an image is: an absolute path or a URL."""
         return image.uri if is_remote(image.uri) else str(self.path(image))
 
-    def picture(self, image: Image, *, side: int | None = None) -> Picture:
+    def picture(self, image: Image, *, side: int | None = None) -> "Picture":
         """The picture of an image, or its thumbnail if the file is lost. `side` limits the longer side."""
         return self.pictures.picture(image, side=side)
 
-    def thumbnails(self, ids: Sequence[str]) -> dict[str, Picture]:
+    def thumbnails(self, ids: Sequence[str]) -> "dict[str, Picture]":
         """The stored thumbnails of images, by id. No file is read."""
         return self.pictures.thumbnails(ids)
 
-    def missing(self, *, under: Path | None = None) -> Missing:
+    def missing(self, *, under: Path | None = None) -> "Missing":
         """The images whose files are gone. Below `under`, files in lost or empty folders count, too."""
+        from phosphene.maintenance.missing import missing
+
         return missing(self.store, self.journal, under)
 
     def remove(self, ids: Sequence[str]) -> int:
@@ -191,8 +221,10 @@ class Library:
         """What the library holds, and in which space."""
         return status_of(self.url, self.store)
 
-    def map(self, *, limit: int = 2000) -> Map:
+    def map(self, *, limit: int = 2000) -> "Map":
         """Where images lie on the two axes of most variance: `limit` imported ones and all generated ones."""
+        from phosphene.explore.map import map_of
+
         return map_of(self.store, limit)
 
     def examples(
@@ -217,10 +249,10 @@ class Library:
         count: int = 4,
         *,
         into: "Library | None" = None,
-        on_step: OnStep | None = None,
-        on_lane: OnLane | None = None,
-        **wishes: Unpack[Wishes],
-    ) -> list[GeneratedImage]:
+        on_step: "OnStep | None" = None,
+        on_lane: "OnLane | None" = None,
+        **wishes: "Unpack[Wishes]",
+    ) -> "list[GeneratedImage]":
         """Make pictures from a prompt and the images nearest to it, and keep them with their lineage.
 
         The nearest images lead each of the `count` pictures. `Wishes` lists what else can be asked for.
@@ -234,11 +266,13 @@ class Library:
             as_query(prompt), count, wishes, into=self._target(into), on_step=on_step, on_lane=on_lane
         )
 
-    def vary(self, source: str | Path, count: int = 6, **wishes: Any) -> list[GeneratedImage]:
+    def vary(self, source: str | Path, count: int = 6, **wishes: Any) -> "list[GeneratedImage]":
         """Make variations of a picture, which its file or its id names: they start from it.
 
         Its caption or its recipe's prompt leads them, or else its own vector. `wishes` are as in `generate`.
         """
+        from phosphene.generation.wishes import varying
+
         return self.generate(self.generation.variation_query(source), count, **varying(source, wishes))
 
     def walk(
@@ -250,15 +284,17 @@ class Library:
         generate: bool = False,
         keep: bool = False,
         into: "Library | None" = None,
-        on_step: OnStep | None = None,
-        on_lane: OnLane | None = None,
-        **wishes: Unpack[WalkWishes],
-    ) -> list[Stop]:
+        on_step: "OnStep | None" = None,
+        on_lane: "OnLane | None" = None,
+        **wishes: "Unpack[WalkWishes]",
+    ) -> "list[Stop]":
         """Walk along the great circle between two queries, with the nearest imported image at every stop.
 
         With `generate` every stop also gets a new picture, all from the same noise; `WalkWishes` lists what
         can be asked for these. With `keep` they are stored in the library `into`, or else in this one.
         """
+        from phosphene.explore.walk import walk
+
         keeper = self._target(into).keeper if keep else None
         stops = walk(self.store, self.vector(start), self.vector(end), steps)
         if not generate:
@@ -273,9 +309,9 @@ class Library:
         *,
         init: Path | str | None = None,
         mask: Path | str | None = None,
-        on_step: OnStep | None = None,
-        on_lane: OnLane | None = None,
-    ) -> Replayed:
+        on_step: "OnStep | None" = None,
+        on_lane: "OnLane | None" = None,
+    ) -> "Replayed":
         """Make a generated picture again, from its id or its file, and compare the two.
 
         `init` and `mask` name the files that the library does not find. Raises ImageError for a recipe that
@@ -283,7 +319,7 @@ class Library:
         """
         return self.generation.replay(source, init=init, mask=mask, on_step=on_step, on_lane=on_lane)
 
-    def _target(self, into: "Library | None") -> GenerationService:
+    def _target(self, into: "Library | None") -> "GenerationService":
         """What keeps the pictures. Raises LibraryError if the library `into` is of another space."""
         target = into or self
         compatible(self.space, target.space, target.url)

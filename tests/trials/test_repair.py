@@ -30,11 +30,12 @@ def versions(trial: Trial, table: str = "images") -> list[Path]:
 
 
 def kept_files(trial: Trial) -> list[bytes]:
-    """The contents of all files, except empty ones and those of a journal that is in use."""
+    """The contents of all files, except empty ones, snapshots, and those of a journal that is in use."""
     journal = trial.library / "journal.sqlite"
     whole = {journal} if not Journal(journal, writing=False).problems() else set()
     files = {path for path in trial.library.rglob("*") if path.is_file()} - whole
-    return [path.read_bytes() for path in files if path.name != "latest_version_hint.json"]
+    made_again = {"latest_version_hint.json", "snapshots"}
+    return [path.read_bytes() for path in files if not made_again & set(path.parts)]
 
 
 def empty(path: Path) -> None:

@@ -62,7 +62,9 @@ def write_generated(output: Output, image: "Image", picture: "Picture", path: Pa
 
 def check_sheet(out: Path | None, count: int) -> None:
     """Raise UsageError, before the search, if a sheet cannot show so many pictures."""
+    if out is None:
+        return
     from phosphene.render.sheet import MAX_TILES
 
-    if out and count > MAX_TILES:
+    if count > MAX_TILES:
         raise click.UsageError(f"-o shows at most {MAX_TILES:,} pictures, not {count:,}. Pass a smaller -n.")

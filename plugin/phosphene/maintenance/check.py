@@ -62,7 +62,7 @@ def open_whole(folder: Path) -> tuple[LanceStore | None, list[Finding]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Damage)
-            store = LanceStore.open(folder / "store")
+            store = LanceStore.open(folder / "store", snapshots=False)
     except StoreError as error:
         return None, [Finding("store", error.message)]
     if not store.damaged:

@@ -128,6 +128,7 @@ def _repair_store(run: Repairing, space: Space) -> LanceStore:
             run.set_aside([place])
         run.say("made a new store, because no version of the old one can be read")
         return LanceStore.create(place, space)
+    store.remove_snapshots()
     if wrong or not _every_row_is_read(store):
         store.mend()
         run.say(f"repaired the store: {store.count():,} images can be read")

@@ -23,7 +23,6 @@ from typing import Protocol, runtime_checkable
 
 from phosphene.errors import Upgraded
 from phosphene.files import require_writable, write_whole
-from phosphene.ingest.lock import writing
 from phosphene.manifest import FORMAT, NAME, Manifest
 from phosphene.store import Store
 
@@ -58,6 +57,8 @@ def begin_writing(folder: Path, store: Store, on_wait: Callable[[str], None] = l
     """
     require_writable(folder)
     if isinstance(store, Upgradable) and _is_old(store):
+        from phosphene.ingest.lock import writing
+
         with writing(folder, on_wait):
             upgrade_locked(folder, store)
 

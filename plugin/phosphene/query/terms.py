@@ -13,7 +13,6 @@ import numpy as np
 from phosphene.config import expanded
 from phosphene.embedding import Embedder
 from phosphene.errors import CutText, QueryError
-from phosphene.images import open_picture
 from phosphene.journal import Journal
 from phosphene.query.parser import Query, Term
 from phosphene.records import Image
@@ -74,6 +73,8 @@ class Terms:
                 hint="correct the path, or end the term with `+` or `-`, because a term that begins like a"
                 " path or ends like the name of a picture is a file",
             )
+        from phosphene.images import open_picture
+
         embedder = self.load()
         vector: Vector = embedder.pictures([embedder.prepare(open_picture(path))]).vectors[0]
         return vector

@@ -55,7 +55,6 @@ def search(
     printable becomes an escape. --json keeps all characters.
     """
     from phosphene.query import parse
-    from phosphene.render import search_sheet
 
     asked = parse(query)
     settings.claim(out, reads=asked.files)
@@ -69,4 +68,6 @@ def search(
         if not hits:
             output.note("nothing found, because the library holds no such images")
         if out:
+            from phosphene.render import search_sheet
+
             write_picture(output, search_sheet(hits, library.picture, title=" ".join(query)), out)

@@ -98,15 +98,17 @@ def _lines(record: Mapping[str, Any]) -> dict[str, object]:
 
 def _made_with(recipe: Mapping[str, Any] | None) -> dict[str, object]:
     """The settings of a generated picture. There are none if its recipe is not valid."""
+    if recipe is None:
+        return {}
     from phosphene.errors import ImageError
     from phosphene.recipes import check
     from phosphene.recipes.formats import current
 
     try:
-        check(recipe or {}, "")
+        check(recipe, "")
     except ImageError:
         return {}
-    today = current(recipe or {})
+    today = current(recipe)
     told = {key: today[key] for key in SETTINGS if today.get(key) is not None}
     return {**told, **today["settings"]}
 

@@ -22,6 +22,12 @@ def among(ids: Collection[str]) -> str:
     return _sql(In("id", frozenset(ids))) if ids else "false"
 
 
+def known_field(name: str) -> None:
+    """Raise QueryError for a field that no image has."""
+    if name not in FIELDS:
+        raise QueryError(f"Images have no field `{name}`.", hint=f"use one of {', '.join(FIELDS)}")
+
+
 def _sql(where: Filter) -> str:
     if isinstance(where, And):
         return " AND ".join(map(_sql, where.filters)) or "true"
@@ -33,8 +39,7 @@ def _sql(where: Filter) -> str:
 
 
 def _comparison(where: Comparison) -> str:
-    if where.field not in FIELDS:
-        raise QueryError(f"Images have no field `{where.field}`.", hint=f"use one of {', '.join(FIELDS)}")
+    known_field(where.field)
     if isinstance(where, In):
         return f"{where.field} IN ({', '.join(map(_quoted, sorted(where.values)))})"
     return f"{where.field} = {_quoted(where.value)}"

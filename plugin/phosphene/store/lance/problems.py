@@ -5,19 +5,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from phosphene.errors import StoreError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 LOCK_TIMEOUT = 600  # seconds to wait for the write of another process; building an index takes longest
 
 
-def lock(folder: Path, timeout: float = LOCK_TIMEOUT) -> FileLock:
+def lock(folder: Path, timeout: float = LOCK_TIMEOUT) -> "FileLock":
     """The lock that one writer holds at a time. The system releases it when the process dies.
 
     Another writer waits for at most `timeout` seconds.
     """
+    from filelock import FileLock
+
     return FileLock(folder / "write.lock", timeout=timeout)
 
 
@@ -37,6 +41,8 @@ def store_errors(folder: Path, done: str) -> Iterator[None]:
 
 def _hint(error: Exception, folder: Path) -> str:
     """The hint for an error. LanceDB distinguishes kinds of errors only by their texts."""
+    from filelock import Timeout
+
     text = str(error)
     if isinstance(error, Timeout):
         return "wait for the other process, which is still writing, or end it"
@@ -44,4 +50,9 @@ def _hint(error: Exception, folder: Path) -> str:
         return "free some space on that disk; everything that was stored before is intact"
     if re.search("Permission denied|Read-only", text):
         return "make the folder writable, or copy the library to a place that is"
+    return repair(folder)
+
+
+def repair(folder: Path) -> str:
+    """The hint to repair the library of a damaged store."""
     return f"run `phosphene -L {quote(str(folder.parent))} repair`, which deletes nothing"

@@ -104,7 +104,7 @@ def _best(table: Path, manifests: list[Path]) -> Recovered:
 
 
 def _manifests(table: Path) -> list[Path]:
-    """All manifests, newest first. The name of a manifest is 2⁶⁴ - 1 minus its version, in 20 digits."""
+    """All manifests, newest first."""
     return sorted((table / "_versions").glob("*.manifest"))
 
 

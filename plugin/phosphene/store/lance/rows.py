@@ -64,7 +64,7 @@ def _rows_with_id(rows: Iterable[dict[str, Any]], invalid: InvalidEntries) -> It
 
 def raw_rows(batch: pa.RecordBatch) -> Iterator[tuple[dict[str, Any], float]]:
     """The unchanged rows of a batch, without their vectors, and the length of each vector."""
-    lengths = np.linalg.norm(_matrix(batch.column(image_schema.VECTOR)).astype(np.float64), axis=1)
+    lengths = np.linalg.norm(matrix(batch.column(image_schema.VECTOR)).astype(np.float64), axis=1)
     return zip(batch.drop_columns([image_schema.VECTOR]).to_pylist(), lengths.tolist(), strict=True)
 
 
@@ -73,7 +73,7 @@ def _read(batch: pa.RecordBatch, invalid: InvalidEntries) -> Iterator[tuple[dict
     if image_schema.VECTOR not in batch.schema.names:
         yield from ((row, None) for row in _rows_with_id(batch.to_pylist(), invalid))
         return
-    vectors, usable = normalised(_matrix(batch.column(image_schema.VECTOR)))
+    vectors, usable = normalised(matrix(batch.column(image_schema.VECTOR)))
     rows = batch.drop_columns([image_schema.VECTOR]).to_pylist()
     for place, row in enumerate(rows):
         row["place"] = place
@@ -84,7 +84,7 @@ def _read(batch: pa.RecordBatch, invalid: InvalidEntries) -> Iterator[tuple[dict
             invalid.skip(row["id"], "has no vector, or a vector without a direction")
 
 
-def _matrix(column: pa.FixedSizeListArray) -> Vectors:
+def matrix(column: pa.FixedSizeListArray) -> Vectors:
     """A copy of the vectors (n, d) in a column. A missing vector consists of NaN."""
     if column.null_count:
         nothing = [None] * column.type.list_size

@@ -8,72 +8,61 @@ message for a vector of another dimension does not say what is wrong. A query th
 
 The space is in the metadata of `images`, which is created last and so marks a complete store. Thumbnails are
 written before images, and deleted after them. So after a kill, every image still has its thumbnail, and
-running the same again completes the rest. Reading needs no lock and writes nothing.
+running the same again completes the rest. Reading needs no lock, and writes only snapshots.
 
 A write is on the disk when it returns, and a store that a power cut has damaged can still be read, see
-`tables`.
+`tables`. LanceDB is imported only for writing, for large stores, and for what has no snapshot yet, see
+`snapshots`.
 """
 
 import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import lancedb
 import numpy as np
-import pyarrow as pa
 
 from phosphene.errors import StoreError
-from phosphene.filters import EVERYTHING, OF_FORMAT_1, Filter, split_ids, with_ids
-from phosphene.manifest import Manifest, space_of
+from phosphene.filters import EVERYTHING, OF_FORMAT_1, Filter, with_ids
+from phosphene.manifest import Manifest
 from phosphene.records import Hit, Image, Space
 from phosphene.store import StoreInfo, image_schema
 from phosphene.store.diversity import checked, diverse
-from phosphene.store.invalid import InvalidEntries
 from phosphene.store.lance.conditions import among, condition
 from phosphene.store.lance.problems import lock, store_errors
-from phosphene.store.lance.rows import hits_of, images_of, raw_rows, rows_of, rows_of_thumbnails
+from phosphene.store.lance.snapshot import Snapshot
+from phosphene.store.lance.snapshot_folder import SnapshotFolder
 from phosphene.store.lance.tables import Tables
-from phosphene.store.lance.upkeep import Upkeep, visited
+from phosphene.store.lance.thumbnail_places import ThumbnailPlaces
+from phosphene.store.lance.upkeep import Upkeep
+from phosphene.store.lance.versions import Version
 from phosphene.store.properties import checked_vector
 from phosphene.vectors import Vector, unit
 
-# So many of the nearest by the bits of the index are compared by their whole vectors: at least ten for each
-# image that is wanted. With 50, 98 % of the ten nearest of 200,000 are found; with 100, 99.7 %; 200: all.
-REFINED, REFINED_EACH = 200, 10
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from phosphene.store.lance.table_reader import TableReader
+
 DEFAULT = Upkeep()
-BATCH = 1024  # images that an iteration reads at once
 
 
 class LanceStore:
     """A Store in a folder. Many processes may read and write it at once."""
 
-    def __init__(self, folder: Path, *, upkeep: Upkeep = DEFAULT) -> None:
+    def __init__(self, folder: Path, *, upkeep: Upkeep = DEFAULT, snapshots: bool = True) -> None:
+        """Without `snapshots`, LanceDB reads everything, as a check of the tables needs it."""
         self._folder = folder
+        self._uses_snapshots = snapshots
         self._upkeep = upkeep
         self._tables = Tables(folder, upkeep.lock_timeout)
-        with store_errors(folder, "read"):
-            self._schema: pa.Schema = self._tables.images.schema
-        described = (self._schema.metadata or {}).get(b"space")
-        if described is None:
-            message = f"The LanceDB tables in `{folder}` are not a store of phosphene."
-            raise StoreError(message, hint="name another folder")
-        self.space = space_of(described, str(folder))
-        wanted = image_schema.arrow(self.space.dimension)
-        if {"id", image_schema.VECTOR} - set(self._schema.names) or (
-            self._schema.field(image_schema.VECTOR).type != wanted.field(image_schema.VECTOR).type
-        ):
-            raise StoreError(
-                f"The LanceDB tables in `{folder}` are not a store of phosphene, since they have no `id`, or"
-                f" no `vector` of {self.space.dimension} numbers.",
-                hint="name the folder of a library that phosphene made",
-            )
-        self._columns = [
-            name for name in wanted.names if name in self._schema.names and name != image_schema.VECTOR
-        ]
-        self._invalid = InvalidEntries(folder)
+        self._images = SnapshotFolder(folder / "images.lance", Snapshot.of)
+        self._thumbnails = SnapshotFolder(folder / "thumbnails.lance", ThumbnailPlaces.of)
+        self._searched: Version | None = None  # the version that LanceDB searched last
+        self.space = self._reader().space
 
     @classmethod
     def is_in(cls, folder: Path) -> bool:
@@ -82,11 +71,11 @@ class LanceStore:
             return any((folder / "images.lance" / "_versions").glob("*.manifest"))
 
     @classmethod
-    def open(cls, folder: Path, *, upkeep: Upkeep = DEFAULT) -> Self:
+    def open(cls, folder: Path, *, upkeep: Upkeep = DEFAULT, snapshots: bool = True) -> Self:
         """Open the store in `folder`. Raises StoreError if there is none or it is damaged."""
         if not cls.is_in(folder):
             raise StoreError(f"There is no store in `{folder}`.", hint="name the folder of a library")
-        return cls(folder, upkeep=upkeep)
+        return cls(folder, upkeep=upkeep, snapshots=snapshots)
 
     @classmethod
     def create(cls, folder: Path, space: Space, *, upkeep: Upkeep = DEFAULT) -> Self:
@@ -97,12 +86,8 @@ class LanceStore:
             folder.mkdir(parents=True, exist_ok=True)
             with lock(folder, upkeep.lock_timeout):
                 if not cls.is_in(folder):
-                    database = lancedb.connect(folder)
-                    database.create_table("thumbnails", schema=image_schema.blobs(), exist_ok=True)
-                    described = image_schema.arrow(space.dimension).with_metadata(
-                        {"space": json.dumps(asdict(space))}
-                    )
-                    database.create_table("images", schema=described)
+                    described = {"space": json.dumps(asdict(space))}
+                    Tables.create(folder, image_schema.arrow(space.dimension).with_metadata(described))
         store = cls(folder, upkeep=upkeep)
         store._tables.flush()
         return store
@@ -115,6 +100,8 @@ class LanceStore:
         An image without a thumbnail keeps the stored one. Raises VectorError for a vector that does not fit,
         and StoreError for text that is not Unicode, and then writes nothing.
         """
+        from phosphene.store.lance.rows import rows_of_thumbnails
+
         last = {image.id: image for image in images}
         if not last:
             return
@@ -161,7 +148,7 @@ class LanceStore:
 
     def holds_old_rows(self) -> bool:
         """Whether there are rows of format 1."""
-        return "origin" in self._columns and self.count(OF_FORMAT_1) > 0
+        return "origin" in self._lancedb.columns and self.count(OF_FORMAT_1) > 0
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
 
@@ -179,23 +166,13 @@ class LanceStore:
         diversity: float = 0.0,
         vectors: bool = False,
     ) -> list[Hit[Any]]:
-        """The `count` images of highest cosine similarity to a unit vector (d,), best first.
-
-        If the filter leaves few images, the search compares with every one of them, because none of them may
-        be in the cells that it would visit.
-        """
+        """The `count` images of highest cosine similarity to a unit vector (d,), best first."""
         query = unit(checked_vector(vector, self.space))
         if count < 1:
             return []
         if checked(diversity):
             return diverse(self, query, count, where, diversity)
-        limit = count
-        while True:
-            found = self._nearest(query, limit, where, vectors)
-            hits = hits_of(found, self._invalid)
-            if len(hits) >= count or len(found) < limit:
-                return hits[:count]
-            limit *= 2  # some of the nearest rows are not images
+        return self._searcher().near(query, count, where, vectors=vectors)
 
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image[Any]]:
         """All images that match, in no particular order, in bounded memory.
@@ -203,37 +180,26 @@ class LanceStore:
         Images that are written meanwhile are not included. The files that they replace are kept for ten
         minutes, so an iteration that takes longer may raise StoreError.
         """
-        with store_errors(self._folder, "read"):
-            search = self._tables.images.search().select(
-                [*self._columns, image_schema.VECTOR] if vectors else self._columns
-            )
-            if where != EVERYTHING:
-                search = search.where(condition(where))
-            batches = search.to_batches(BATCH)
-        while (batch := self._after(batches)) is not None:
-            yield from images_of(batch, self._invalid)
+        return self._reader().iterate(where, vectors=vectors)
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails (encoded pictures) of these ids."""
-        with store_errors(self._folder, "read"):
-            found = self._tables.thumbnails.search().select(["id", "thumbnail"]).where(among(ids)).to_arrow()
-        kept = zip(found["id"].to_pylist(), found["thumbnail"].to_pylist(), strict=True)
-        return {id: content for id, content in kept if content and isinstance(content, bytes)}
+        places = self._thumbnails.latest() if self._may_use_snapshots else None
+        found = places.thumbnails(ids) if places else None
+        return self._lancedb.thumbnails(ids) if found is None else found
 
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many images match."""
-        with store_errors(self._folder, "read"):
-            return int(self._tables.images.count_rows(None if where == EVERYTHING else condition(where)))
+        return self._reader().count(where)
 
     def info(self) -> StoreInfo:
         """Facts about this store."""
-        with store_errors(self._folder, "read"):
-            few = self.count() <= self._upkeep.exact_up_to
-            exact = few or not self._tables.indexed or not self._tables.images.list_indices()
-        return StoreInfo("lancedb", exact, writable=os.access(self._folder, os.W_OK))
+        return StoreInfo("lancedb", self._reader().exact, writable=os.access(self._folder, os.W_OK))
 
     def close(self) -> None:
-        """Nothing is open between two calls."""
+        """Write the snapshots of what LanceDB has read or written, so that the next process is quick."""
+        if self._tables.opened:
+            self._renew()
 
     # ── damage ────────────────────────────────────────────────────────────────────────────
 
@@ -244,50 +210,68 @@ class LanceStore:
 
     def as_stored(self) -> Iterator[tuple[dict[str, Any], float]]:
         """All rows, including those that are not images, and the lengths of their vectors."""
-        with store_errors(self._folder, "read"):
-            batches = self._tables.images.search().to_batches(BATCH)
-        while (batch := self._after(batches)) is not None:
-            yield from raw_rows(batch)
+        return self._lancedb.as_stored()
 
     def mend(self) -> None:
         """Make all rows that can be read the newest version. Damaged files are moved aside."""
         self._tables.mend()
+        self.remove_snapshots()
+
+    def remove_snapshots(self) -> None:
+        """Remove the snapshots, which are written again when they are needed."""
+        self._images.remove()
+        self._thumbnails.remove()
 
     # ── how it is done ────────────────────────────────────────────────────────────────────
 
-    def _nearest(self, query: Vector, count: int, where: Filter, vectors: bool) -> pa.Table:
-        """The rows of the nearest vectors, with their `_distance`."""
-        columns = [*self._columns, "_distance", *([image_schema.VECTOR] if vectors else [])]
-        with store_errors(self._folder, "searched"):
-            search = self._tables.images.search(query, vector_column_name=image_schema.VECTOR)
-            search = search.distance_type("cosine").select(columns).limit(count)
-            if where != EVERYTHING:
-                search = search.where(condition(where))
-            if self._tables.indexed and self._at_most(where) > self._upkeep.exact_up_to:
-                refined = max(REFINED_EACH, REFINED // count)
-                found = search.nprobes(visited(self.count())).refine_factor(refined).to_arrow()
-                if len(found) == count:
-                    return found  # otherwise the cells that were visited hold too few that match
-            return search.bypass_vector_index().to_arrow()
+    @cached_property
+    def _lancedb(self) -> "TableReader":
+        from phosphene.store.lance.table_reader import TableReader
 
-    def _rows(self, images: Sequence[Image]) -> pa.Table:
+        return TableReader(self._folder, self._tables, self._upkeep.exact_up_to)
+
+    @property
+    def _may_use_snapshots(self) -> bool:
+        return self._uses_snapshots and not self._tables.damaged
+
+    def _reader(self) -> "Snapshot | TableReader":
+        """What reads the images: the snapshot of the newest version, or else LanceDB."""
+        snapshot = self._images.latest() if self._may_use_snapshots else None
+        few = snapshot is not None and len(snapshot) <= self._upkeep.exact_up_to
+        return snapshot if snapshot is not None and few else self._lancedb
+
+    def _searcher(self) -> "Snapshot | TableReader":
+        """What searches the images. A version that is searched for the second time gets a snapshot."""
+        reader = self._reader()
+        if not isinstance(reader, Snapshot):
+            version = self._images.version()
+            if version == self._searched:
+                self._renew()
+                reader = self._reader()
+            self._searched = version
+        return reader
+
+    def _renew(self) -> None:
+        """Write the snapshots of the newest version, unless the store is large or damaged."""
+        version = self._images.version()
+        large = version is None or version.rows > self._upkeep.exact_up_to
+        if large or not self._may_use_snapshots or not os.access(self._folder, os.W_OK):
+            return
+        from phosphene.store.lance.snapshot_writer import SnapshotWriter
+
+        writer = SnapshotWriter(self._tables, self._lancedb.columns, self._lancedb.space)
+        self._images.renew(writer.images)
+        self._thumbnails.renew(writer.thumbnails)
+
+    def _rows(self, images: Sequence[Image]) -> "pa.Table":
+        from phosphene.store.lance.rows import rows_of
+
         vectors = np.stack([checked_vector(image.vector, self.space) for image in images])
         unit(vectors)  # raises VectorError for a vector without a direction, which no search would find
-        return rows_of(images, vectors, self._schema)
-
-    def _at_most(self, where: Filter) -> int:
-        """An upper bound for the number of images that match, which is exact only if it has to be."""
-        only, _, _ = split_ids(where)
-        bound = self.count() if only is None else len(only)
-        return bound if bound <= self._upkeep.exact_up_to or where == EVERYTHING else self.count(where)
-
-    def _after(self, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:
-        """The next batch, or None after the last."""
-        with store_errors(self._folder, "read"):
-            return next(batches, None)
+        return rows_of(images, vectors, self._lancedb.schema)
 
 
-def _merge(table: Any, rows: pa.Table) -> None:
+def _merge(table: Any, rows: "pa.Table") -> None:
     """Upsert rows by id into the newest version."""
     table.checkout_latest()
     merge = table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all()

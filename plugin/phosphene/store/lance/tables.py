@@ -14,9 +14,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
-from typing import Any
-
-import lancedb
+from typing import TYPE_CHECKING, Any
 
 from phosphene.errors import Damage
 from phosphene.files import aside_in
@@ -25,6 +23,9 @@ from phosphene.store.lance.durable import Durable
 from phosphene.store.lance.problems import LOCK_TIMEOUT, lock, store_errors
 from phosphene.store.lance.recovery import Recovered, mend, recover, view
 from phosphene.store.lance.versions import Fragment
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 NAMES = ("images", "thumbnails")
 
@@ -37,8 +38,37 @@ class Tables:
         self._paths = {name: folder / f"{name}.lance" for name in NAMES}
         self._durable = [Durable(path) for path in self._paths.values()]
         self._view: weakref.finalize[[Path], Tables] | None = None  # removes the folder of `_viewed`
+        self._opened: dict[str, Any] = {}  # Any, because LanceDB's annotations are not always right
         with store_errors(folder, "read"):
-            self._open()
+            self._look()
+
+    @staticmethod
+    def create(folder: Path, images: "pa.Schema") -> None:
+        """Make the tables in a folder. That of the images has this schema, and is made last."""
+        database = _connect(folder)
+        database.create_table("thumbnails", schema=image_schema.blobs(), exist_ok=True)
+        database.create_table("images", schema=images)
+
+    @property
+    def images(self) -> Any:
+        """The table of the images."""
+        return self._open()["images"]
+
+    @property
+    def thumbnails(self) -> Any:
+        """The table of the thumbnails."""
+        return self._open()["thumbnails"]
+
+    @property
+    def opened(self) -> bool:
+        """Whether a table was needed yet."""
+        return bool(self._opened)
+
+    def version(self, name: str, number: int) -> Any:
+        """A version of a table that does not change."""
+        table = _connect(self._folder).open_table(name)
+        table.checkout(number)
+        return table
 
     @property
     def damaged(self) -> bool:
@@ -65,15 +95,21 @@ class Tables:
             self._mend(readable)
             self.flush()
 
-    def _open(self) -> None:
+    def _look(self) -> None:
+        """Look for damage. If there is none, the tables are opened when they are needed."""
         found = {name: recover(path) for name, path in self._paths.items()}
         self.indexed = found["images"].indexed
-        place = self._folder if all(each.clean for each in found.values()) else self._viewed(**found)
-        # With an interval of zero, every read checks for a newer version first (0.3 ms).
-        database = lancedb.connect(place, read_consistency_interval=timedelta(0))
-        # These are Any, because LanceDB's annotations are not always right.
-        self.images: Any = database.open_table("images")
-        self.thumbnails: Any = database.open_table("thumbnails")
+        self._place = self._folder
+        self._opened = {}
+        if not all(each.clean for each in found.values()):
+            self._place = self._viewed(**found)
+
+    def _open(self) -> dict[str, Any]:
+        if not self._opened:
+            # With an interval of zero, every read checks for a newer version first (0.3 ms).
+            database = _connect(self._place, read_consistency_interval=timedelta(0))
+            self._opened = {name: database.open_table(name) for name in NAMES}
+        return self._opened
 
     def _viewed(self, images: Recovered, thumbnails: Recovered) -> Path:
         """Make a folder that shows the intact part. It is removed when these tables are not used any more."""
@@ -83,7 +119,7 @@ class Tables:
         self._view = weakref.finalize(self, shutil.rmtree, place)
         view(images, place)
         if thumbnails.version is None:
-            lancedb.connect(place).create_table("thumbnails", schema=image_schema.blobs())
+            _connect(place).create_table("thumbnails", schema=image_schema.blobs())
         else:
             view(thumbnails, place)
         warnings.warn(Damage(str(self._folder), images.rows), stacklevel=2)
@@ -98,7 +134,7 @@ class Tables:
                 if path.exists():
                     aside.mkdir(parents=True, exist_ok=True)
                     path.rename(aside / path.name)
-                lancedb.connect(self._folder).create_table(name, schema=image_schema.blobs())
+                _connect(self._folder).create_table(name, schema=image_schema.blobs())
             elif not found.whole:
                 mend(found, aside)
             indexed = indexed and found.indexed
@@ -107,16 +143,22 @@ class Tables:
         if self._view is not None:
             self._view()
             self._view = None
-        self._open()
+        self._look()
 
     def _drop_index(self, aside: Path) -> None:
         """Remove a damaged index. A search compares with every image until a write builds a new index."""
-        table = lancedb.connect(self._folder).open_table("images")
+        table = _connect(self._folder).open_table("images")
         for index in table.list_indices():
             table.drop_index(index.name)
         damaged = self._paths["images"] / "_indices"
         (aside / damaged.parent.name).mkdir(parents=True, exist_ok=True)
         damaged.rename(aside / damaged.parent.name / damaged.name)
+
+
+def _connect(folder: Path, **settings: Any) -> Any:
+    import lancedb  # takes 1.6 seconds of the CPU
+
+    return lancedb.connect(folder, **settings)
 
 
 def readable(found: Recovered) -> Recovered:
@@ -131,7 +173,7 @@ def _is_readable(found: Recovered, fragments: tuple[Fragment, ...]) -> bool:
     """Whether every row of these fragments can be read."""
     with TemporaryDirectory(prefix="phosphene-") as place:
         view(replace(found, kept=fragments), Path(place))
-        table = lancedb.connect(place).open_table(found.table.stem)
+        table = _connect(Path(place)).open_table(found.table.stem)
         try:
             for _ in table.search().to_batches():
                 pass

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil, sqrt
-
-from lancedb.index import IvfFlat, IvfRq
+from typing import TYPE_CHECKING
 
 from phosphene.store import image_schema
 from phosphene.store.lance.problems import LOCK_TIMEOUT
 from phosphene.store.lance.tables import Tables
+
+if TYPE_CHECKING:
+    from lancedb.index import IvfFlat, IvfRq
 
 # Images in a cell of the index, which is LanceDB's own choice. When it merges files, it joins smaller cells.
 CELL = 4096
@@ -58,7 +60,9 @@ def visited(rows: int) -> int:
     return ceil(VISITED * sqrt(rows / CELL))
 
 
-def _index(dimension: int) -> IvfRq | IvfFlat:
+def _index(dimension: int) -> "IvfRq | IvfFlat":
     """An index of the bits of RaBitQ, or of whole vectors if their dimension is not a multiple of 8."""
+    from lancedb.index import IvfFlat, IvfRq
+
     kind = IvfFlat if dimension % 8 else IvfRq
     return kind(distance_type="cosine", target_partition_size=CELL)

@@ -9,9 +9,11 @@ A manifest is a protobuf message (https://lance.org/format/table). Only the part
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 MAGIC = b"LANC"  # the end of an intact manifest, data file or index file
+NEWEST = 2**64 - 1  # minus the number of a version is the name of its manifest, in 20 digits
 FOOTER = 16  # bytes: position of the message (8), version of the format (4), MAGIC (4)
 DELETIONS = {0: "arrow", 1: "bin"}  # the endings of deletion files, by their type
 # The fields of the messages Manifest, DataFragment, DataFile and DeletionFile that are read here.
@@ -21,6 +23,15 @@ FILE_PATH, FILE_BYTES = 1, 6
 DELETIONS_TYPE, DELETIONS_VERSION, DELETIONS_ID, DELETIONS_ROWS = 1, 2, 3, 4
 
 Field = tuple[int, int | bytes, bytes]  # number, value, and the bytes that encode both
+
+
+def newest(table: Path) -> Path:
+    """The manifest of the newest version. Raises FileNotFoundError if there is none."""
+    with os.scandir(table / "_versions") as entries:
+        names = [entry.name for entry in entries if entry.name.endswith(".manifest")]
+    if not names:
+        raise FileNotFoundError(f"there is no version in {table}")
+    return table / "_versions" / min(names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,7 @@ class VersionFile:
 class Fragment:
     """Rows that were written together, their files, and the bytes that describe them in the manifest."""
 
+    number: int
     rows: int
     parts: tuple[VersionFile, ...]
     described: bytes = field(repr=False)
@@ -77,6 +89,31 @@ class Version:
         except (ValueError, LookupError):
             return None
         return cls(manifest, content, fragments)
+
+    @property
+    def number(self) -> int:
+        """The number of the version, by which LanceDB opens it."""
+        return NEWEST - int(self.manifest.stem)
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+        return sum(fragment.rows for fragment in self.fragments)
+
+    @property
+    def files(self) -> dict[int, Path]:
+        """The data file of each fragment, by the fragment's number. phosphene never adds a second one."""
+        return {
+            fragment.number: part.path
+            for fragment in self.fragments
+            for part in fragment.parts
+            if part.path.parent.name == "data"
+        }
+
+    @property
+    def digest(self) -> str:
+        """What identifies the version. A repair may write other files under the same number."""
+        return sha256(self.content).hexdigest()[:32]
 
     def only(self, kept: tuple[Fragment, ...]) -> bytes:
         """The bytes of a manifest with only these fragments of the version."""
@@ -120,7 +157,7 @@ def _fragment(message: int | bytes, described: bytes, table: Path) -> Fragment:
             name = f"{number}-{_number(file, DELETIONS_VERSION)}-{_number(file, DELETIONS_ID)}.{ending}"
             parts.append(VersionFile(table / "_deletions" / name))
             deleted = _number(file, DELETIONS_ROWS)
-    return Fragment(_number(fields, FRAGMENT_ROWS) - deleted, tuple(parts), described)
+    return Fragment(number, _number(fields, FRAGMENT_ROWS) - deleted, tuple(parts), described)
 
 
 def _number(fields: list[Field], key: int) -> int:

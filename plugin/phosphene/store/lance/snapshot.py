@@ -1,0 +1,147 @@
+"""A snapshot of the images: arrays that a search maps into memory, instead of importing LanceDB.
+
+`vectors` has a row for each image, in the order in which they were written. `rows` holds the other columns as
+JSON, one image after another, and `ends` says where each one ends. `addresses` says where LanceDB keeps a
+row. LanceDB never changes a row in its place, so a newer snapshot takes over all addresses that still exist.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phosphene.errors import StoreError
+from phosphene.filters import GENERATED, And, Comparison, Equals, Filter, Not, Or
+from phosphene.manifest import space_of
+from phosphene.records import Hit, Image, Space
+from phosphene.store.invalid import normalised
+from phosphene.store.lance.array_files import Columns, load
+from phosphene.store.lance.conditions import known_field
+from phosphene.store.lance.problems import repair
+from phosphene.store.lance.snapshot_folder import ROWS
+from phosphene.store.lance.versions import Version
+from phosphene.store.properties import image_of
+from phosphene.vectors import Vector
+
+TYPES = {
+    "space": "u1",  # JSON
+    **ROWS,
+    "generated": "?",
+    "lengths": "<f4",  # of the vectors, which need not be exactly 1
+    "vectors": "<f4",
+    "ends": "<i8",
+    "rows": "u1",
+}
+Selected = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The images of one version of the table. Its methods are those of a Store."""
+
+    folder: Path
+    space: Space
+    arrays: Columns
+
+    @classmethod
+    def of(cls, folder: Path, version: Version) -> "Snapshot":
+        """The snapshot in a folder. Raises OSError, ValueError or LibraryError if it is damaged."""
+        arrays = load(folder, TYPES, mapped=("vectors", "rows"))
+        space = space_of(arrays["space"].tobytes(), str(folder))
+        count, ends = len(arrays["ids"]), arrays["ends"]
+        if any(len(arrays[name]) != count for name in ("addresses", "generated", "lengths", "ends")):
+            raise ValueError("the arrays have different lengths")
+        if arrays["vectors"].shape != (count, space.dimension):
+            raise ValueError("the vectors have another shape")
+        if np.any(np.diff(ends, prepend=0) < 0) or (count and ends[-1] != len(arrays["rows"])):
+            raise ValueError("the rows do not end where they should")
+        return cls(folder, space, arrays)
+
+    @property
+    def exact(self) -> bool:
+        """Whether a search compares with every image."""
+        return True
+
+    def __len__(self) -> int:
+        return len(self.arrays["ids"])
+
+    def near(self, query: Vector, count: int, where: Filter, *, vectors: bool = False) -> list[Hit[Any]]:
+        """The images of highest cosine similarity to a unit vector (d,), best first."""
+        scores = (self.arrays["vectors"] @ query) / self.arrays["lengths"]
+        places = np.flatnonzero(self._holds(where))
+        found = scores[places]
+        if count < len(places):
+            best = np.argpartition(-found, count)[:count]
+            places, found = places[best], found[best]
+        order = np.argsort(-found, kind="stable")
+        images = self._images(places[order].tolist(), vectors)
+        return [
+            Hit(image, score)
+            for image, score in zip(images, np.clip(found[order], -1, 1).tolist(), strict=True)
+        ]
+
+    def iterate(self, where: Filter, *, vectors: bool = False) -> Iterator[Image[Any]]:
+        """All images that match."""
+        return self._images(np.flatnonzero(self._holds(where)).tolist(), vectors)
+
+    def count(self, where: Filter) -> int:
+        """How many images match."""
+        return int(np.count_nonzero(self._holds(where)))
+
+    def text(self, place: int) -> bytes:
+        """The columns of an image as JSON."""
+        start = self.arrays["ends"][place - 1] if place else 0
+        return self.arrays["rows"][start : self.arrays["ends"][place]].tobytes()
+
+    def _images(self, places: Sequence[int], vectors: bool) -> Iterator[Image[Any]]:
+        for place in places:
+            row = self._row(place)
+            yield image_of(row["id"], row, self._vector(place) if vectors else None)
+
+    def _vector(self, place: int) -> Vector:
+        vector: Vector = normalised(self.arrays["vectors"][place : place + 1])[0][0]
+        return vector
+
+    def _row(self, place: int) -> dict[str, Any]:
+        try:
+            row: dict[str, Any] = json.loads(self.text(place))
+        except ValueError as error:
+            message = f"The snapshot in `{self.folder}` is damaged: {error}."
+            raise StoreError(message, repair(self.folder.parents[1])) from error
+        return row
+
+    def _holds(self, where: Filter) -> Selected:
+        """For which images (n,) a filter holds."""
+        if isinstance(where, Not):
+            return ~self._holds(where.filter)
+        if isinstance(where, And | Or):
+            joined = np.logical_and if isinstance(where, And) else np.logical_or
+            masks = [self._holds(each) for each in where.filters]
+            start = np.full(len(self), isinstance(where, And))
+            return np.asarray(joined.reduce([start, *masks]))
+        return self._equals(where)
+
+    def _equals(self, where: Comparison) -> Selected:
+        known_field(where.field)
+        if where == GENERATED:
+            return self.arrays["generated"]
+        values = {where.value} if isinstance(where, Equals) else where.values
+        if where.field == "id":
+            wanted = [packed(id) for id in values]
+            return np.isin(self.arrays["ids"], np.array([each for each in wanted if each], dtype="S16"))
+        rows = (self._row(place) for place in range(len(self)))
+        return np.fromiter((row.get(where.field) in values for row in rows), np.bool_, len(self))
+
+
+def packed(id: str) -> bytes | None:
+    """The 16 bytes of an id, or None if the text is not an id."""
+    try:
+        found = bytes.fromhex(id.replace("-", ""))
+    except ValueError:
+        return None
+    is_id = len(found) == 16 and len(id) == 36 and id == id.lower()
+    return found if is_id else None
