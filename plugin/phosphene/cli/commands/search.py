@@ -1,17 +1,29 @@
-"""`phosphene search` finds the pictures nearest to a query."""
+"""`phosphene search` finds the pictures nearest to a query, or to one query after another."""
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from phosphene.cli.failures import CommandError, Interrupted, told
 from phosphene.cli.options import COUNT, ORIGINS, ZERO_TO_ONE, Settings, command, origin_of, written
+from phosphene.cli.output import Output
 from phosphene.cli.pictures import PROTOCOLS, check_sheet, preview, write_picture
 from phosphene.cli.results import HITS, hit_records, labels
 
+if TYPE_CHECKING:
+    from phosphene.library import Library
+    from phosphene.query import Query
+    from phosphene.records import Hit
+
+    Find = Callable[[Library, Query], list[Hit]]
+
 
 @command("search")
-@click.argument("query", metavar="QUERY...", nargs=-1, required=True)
+@click.argument("query", metavar="[QUERY]...", nargs=-1)
 @click.option("-n", "--count", default=10, show_default=True, type=COUNT, help="How many hits to show.")
 @click.option("--origin", default="all", show_default=True, type=ORIGINS, help="Which images to search.")
 @click.option(
@@ -39,6 +51,12 @@ def search(
       phosphene search 2:red house + ./snow.jpg - trees
       phosphene search id:5f0c2a44-... --json
       phosphene search a boat --diversity 0.5
+      phosphene search -n 5
+      phosphene search --json < queries.txt
+
+    Without QUERY it asks for one query after another, and loads the library once. Tab completes files,
+    the ids of hits, and former queries. Ctrl-C abandons a line, and Ctrl-D leaves. From a pipe it reads
+    a query in each line, and --json repeats the query in each record. The exit code is 1 if one failed.
 
     A term is a text, a picture or id:ID. A term is a picture if it begins like a path (./ / ~/) or
     ends like a picture's name (.jpg, .png …). Pictures on the web are not fetched. Write + and - as
@@ -54,20 +72,83 @@ def search(
     do, too. Apart from that, a path is printed byte by byte. On a terminal everything that is not
     printable becomes an escape. --json keeps all characters.
     """
+
+    def find(library: "Library", asked: "Query") -> "list[Hit]":
+        return library.search(asked, count, origin=origin_of(origin), diversity=diversity)
+
+    if query:
+        _one(settings, query, find, protocol, out, count)
+    elif out:
+        raise click.UsageError("-o writes the sheet of one query. Pass a query.")
+    else:
+        _many(settings, find, protocol)
+
+
+def _one(
+    settings: Settings, words: Sequence[str], find: "Find", protocol: str, out: Path | None, count: int
+) -> None:
     from phosphene.query import parse
 
-    asked = parse(query)
+    asked = parse(words)
     settings.claim(out, reads=asked.files)
-    output = settings.output
     with settings.open() as library:
         check_sheet(out, min(count, library.store.count()))
-        hits = library.search(asked, count, origin=origin_of(origin), diversity=diversity)
-        ids = [hit.image.id for hit in hits]
-        preview(output, protocol, lambda: [*library.thumbnails(ids).values()], labels(hits))
-        output.rows(hit_records(library, hits), HITS)
-        if not hits:
-            output.note("nothing found, because the library holds no such images")
+        hits = find(library, asked)
+        _print(settings.output, library, hits, protocol)
         if out:
             from phosphene.render import search_sheet
 
-            write_picture(output, search_sheet(hits, library.picture, title=" ".join(query)), out)
+            sheet = search_sheet(hits, library.picture, title=" ".join(words))
+            write_picture(settings.output, sheet, out)
+
+
+def _many(settings: Settings, find: "Find", protocol: str) -> None:
+    """Answer one query after another. After one that has no answer, the next one follows."""
+    from phosphene.query import parse
+
+    shown: dict[str, str] = {}
+    failed = False
+    with settings.open() as library:
+        for text in _typed(library, settings.output, shown) if sys.stdin.isatty() else _piped():
+            try:
+                with told(settings):
+                    hits = find(library, parse(text))
+                    _print(settings.output, library, hits, protocol, query=text)
+            except (CommandError, Interrupted) as error:
+                error.show()
+                failed = True
+            else:
+                shown |= {hit.image.id: hit.image.caption for hit in hits}
+            sys.stdout.flush()
+    if failed and not sys.stdin.isatty():
+        click.get_current_context().exit(1)
+
+
+def _typed(library: "Library", output: Output, shown: Mapping[str, str]) -> Iterator[str]:
+    from phosphene.cli.prompt import typed_queries
+
+    output.note(f"{library.store.count():,} images. Tab completes, Ctrl-D leaves.")
+    return typed_queries(shown)
+
+
+def _piped() -> Iterator[str]:
+    """Yield the lines of standard input that are not empty, as soon as they arrive."""
+    asked = False
+    for line in sys.stdin.buffer:
+        if text := os.fsdecode(line).strip():
+            asked = True
+            yield text
+    if not asked:
+        raise click.UsageError("Pass a query, or a query in each line of standard input.")
+
+
+def _print(
+    output: Output, library: "Library", hits: "Sequence[Hit]", protocol: str, *, query: str | None = None
+) -> None:
+    """Print the hits. `query` is part of the records if there may be more than one."""
+    ids = [hit.image.id for hit in hits]
+    preview(output, protocol, lambda: [*library.thumbnails(ids).values()], labels(hits))
+    asked = {} if query is None else {"query": query}
+    output.rows([asked | record for record in hit_records(library, hits)], HITS)
+    if not hits:
+        output.note("nothing found, because the library holds no such images")
