@@ -13,18 +13,14 @@ import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
-import open_clip
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from phosphene.embedding import Embedder, open_embedder, truncation
-from phosphene.embedding.truncation import forget, readable
+from phosphene.embedding import Embedder, open_embedder
 from phosphene.errors import ImageError
 from phosphene.server import Limits, base64_pictures, outline
 from phosphene.server.error_responses import RequestError
@@ -337,48 +333,6 @@ def test_the_service_answers_while_it_reads_a_large_wrong_body(shared: Service) 
             worst = max(worst, time.perf_counter() - before)
         assert {one.result().status_code for one in wrong} == {413}
     assert worst < 1  # seconds; it was 10, and is 0.1 on a busy machine
-
-
-# ── texts ─────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> Any:
-    """The tokenizer of open_clip, which most models use."""
-    return open_clip.get_tokenizer("ViT-B-32")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a red house in the snow",
-        "the quick brown fox " * 500,
-        " " * 5000 + "a cat",
-        "".join(map(chr, range(0x4E00, 0x4E00 + 3000))),
-        "".join(map(chr, range(0x1F300, 0x1F300 + 300))) * 3,
-        "".join(map(chr, range(0x0E01, 0x0E30))) * 9,
-        "internationalisation incomprehensibilities " * 100,
-    ],
-)
-def test_text_beyond_the_context_of_a_model_does_not_count(tokenizer: Any, text: str) -> None:
-    read = readable(text, tokenizer)
-    assert torch.equal(tokenizer([read]), tokenizer([text]))
-    assert len(read.replace(" ", "")) <= tokenizer.context_length * truncation.TOKEN
-    assert text.startswith(read)
-
-
-def test_endless_words_are_cut(tokenizer: Any) -> None:
-    letters = np.random.default_rng(1).integers(97, 123, 60_000).astype(np.uint8).tobytes().decode()
-    assert readable(letters, tokenizer) == letters[: truncation.WORD]
-    assert readable(f"{letters[:500]} a cat {'!' * 500}", tokenizer).endswith(
-        f" a cat {'!' * truncation.WORD}"
-    )
-
-
-def test_words_are_not_kept_for_ever(tokenizer: Any) -> None:
-    tokenizer([f"word{chr(97 + number)}{chr(98 + number)}" for number in range(20)])
-    forget(tokenizer, max_words=10)
-    assert len(tokenizer.cache) == len(tokenizer.all_special_ids)
 
 
 # ── pictures ──────────────────────────────────────────────────────────────────────────────

@@ -453,7 +453,8 @@ def test_the_command_serves_logs_and_drains_at_sigterm(
     rest, log = server.communicate(timeout=TIMEOUT)
     assert (server.returncode, rest) == (0, "")
     lines = [json.loads(line) for line in log.splitlines()]
-    assert lines[0]["event"] == "loaded"
+    first = next(line["event"] for line in lines if not line["event"].startswith("Preparing the "))
+    assert first == "loaded"
     posted = next(line for line in lines if line.get("method") == "POST")
     assert {"path": "/vectorize", "status": 200, "images": 6, "texts": 0}.items() <= posted.items()
     assert TOKEN not in log

@@ -1,6 +1,9 @@
 """The device on which models run: a GPU if there is one, and otherwise the CPU."""
 
+import os
+import sys
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phosphene.errors import ModelError
@@ -9,9 +12,21 @@ if TYPE_CHECKING:
     import torch
 
 
+# Linux's files for GPUs of NVIDIA and AMD, and for those that Windows lends to its subsystem for Linux.
+DRIVERS = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+
+
 def runtime(device: "torch.device", *packages: str) -> dict[str, str]:
     """What the last bits of a network's results depend on besides its weights: device and versions."""
     return {"device": device.type, **{package: version(package) for package in packages}}
+
+
+def has_gpu() -> bool:
+    """Whether there is a GPU that torch can use. Without a driver, torch is not even imported."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return False
+    may_be = sys.platform in ("darwin", "win32") or any(Path(driver).exists() for driver in DRIVERS)
+    return may_be and pick_device("auto").type != "cpu"
 
 
 def pick_device(name: str) -> "torch.device":

@@ -40,6 +40,12 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
+def first_line(error: Exception) -> str:
+    """What another library's error says, in one line of bounded length and without a full stop."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (" ".join(lines[:2]) or type(error).__name__)[:300].rstrip(".")
+
+
 class LibraryError(PhospheneError):
     """There is no library, or it cannot be used: it is damaged, in another space, or of a newer version."""
 

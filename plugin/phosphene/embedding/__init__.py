@@ -12,6 +12,7 @@ from phosphene.embedding.embedder import (
     ImageEncoder,
     OpenEmbedder,
     PatchEncoder,
+    SharesCores,
 )
 from phosphene.embedding.model_names import DEFAULT_MODEL, SCHEMES, parse
 from phosphene.plugins import Registry
@@ -27,6 +28,7 @@ __all__ = [
     "OpenEmbedder",
     "PatchEncoder",
     "Patches",
+    "SharesCores",
     "open_embedder",
 ]
 

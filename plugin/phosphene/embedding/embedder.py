@@ -1,6 +1,7 @@
 """The Embedder seam: turns texts and pictures into unit vectors of one space."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -72,6 +73,15 @@ class PatchEncoder(Protocol):
 
         Raises ModelError if this model has no such vectors.
         """
+        ...
+
+
+@runtime_checkable
+class SharesCores(Protocol):
+    """What an embedder may have besides, if its `pictures` uses all cores unless it is told otherwise."""
+
+    def one_core_each(self) -> AbstractContextManager[None]:
+        """Until the context ends, each call of `pictures` computes on one core: many threads call it."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Loads a model and its tokenizer. A stranger may have made their files, so no code in them is run.
+"""Loads a model. A stranger may have made its files, so no code in them is run.
 
 open_clip's classes get the configuration that `weights` has checked, so that nothing else in the file is
 used. transformers gets a folder with filtered copies, see `plain`.
@@ -6,7 +6,7 @@ used. transformers gets a folder with filtered copies, see `plain`.
 
 import re
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -15,12 +15,11 @@ from typing import Any
 
 import open_clip
 import torch
-from open_clip.tokenizer import HFTokenizer, SimpleTokenizer
 from safetensors import SafetensorError
 
 from phosphene.embedding import plain, repositories
-from phosphene.embedding.weights import Weights, tokenizer_folder
-from phosphene.errors import ModelError
+from phosphene.embedding.weights import Weights
+from phosphene.errors import ModelError, first_line
 
 # The errors that open_clip, timm, transformers and torch raise for configurations and files that do not fit.
 FAILURES = (
@@ -44,7 +43,7 @@ def load_model(weights: Weights, device: torch.device) -> Any:
             check_input(model.visual, config)
         open_clip.load_checkpoint(model, str(weights.file))
     except FAILURES as error:
-        message = f"`{weights.file}` cannot be loaded as `{weights.architecture}`: {_first_line(error)}."
+        message = f"`{weights.file}` cannot be loaded as `{weights.architecture}`: {first_line(error)}."
         raise ModelError(message, "name the architecture with which the weights were trained") from error
     model.to(device, memory_format=torch.channels_last)
     return model.eval().requires_grad_(False)
@@ -103,27 +102,6 @@ def _built(given: Mapping[str, Any]) -> Any:
     return (open_clip.CoCa if "multimodal_cfg" in config else open_clip.CustomTextCLIP)(**config)
 
 
-def load_tokenizer(weights: Weights) -> Callable[..., torch.Tensor]:
-    """The tokenizer of a model. Raises ModelError if its files are missing or damaged."""
-    text = weights.config["text_cfg"]
-    arguments = {"context_length": text.get("context_length", 77), **(text.get("tokenizer_kwargs") or {})}
-    try:
-        if not text.get("hf_tokenizer_name"):
-            return SimpleTokenizer(**arguments)  # type: ignore[no-any-return]
-        with plain.tokenizer_of(tokenizer_folder(weights)) as folder:
-            return HFTokenizer(  # type: ignore[no-any-return]
-                str(folder),
-                tokenizer_mode=text.get("tokenizer_mode"),
-                trust_remote_code=False,
-                local_files_only=True,
-                **arguments,
-            )
-    except FAILURES as error:
-        message = f"The tokenizer of `{weights.name}` cannot be loaded: {_first_line(error)}."
-        hint = f"download what is missing with `phosphene models fetch {weights.name}`"
-        raise ModelError(message, hint) from error
-
-
 def check_pickle(file: Path) -> None:
     """Read a checkpoint with `weights_only=True`, which runs no code.
 
@@ -146,8 +124,3 @@ def check_pickle(file: Path) -> None:
 
 def _damaged(file: Path) -> ModelError:
     return ModelError(f"`{file}` is damaged, truncated, or not a checkpoint.", "download it again")
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (" ".join(lines[:2]) or type(error).__name__)[:300].rstrip(".")

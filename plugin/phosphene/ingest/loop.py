@@ -53,7 +53,10 @@ class IngestLoop:
         self.ahead = ReadAhead(items)
         stop = threading.Event()
         worker = Worker(self.embedder, self.journal, stop, self.lost)
-        with one_core_each() as initializer, ThreadPoolExecutor(cores(), initializer=initializer) as pool:
+        with (
+            one_core_each(self.embedder) as initializer,
+            ThreadPoolExecutor(cores(), initializer=initializer) as pool,
+        ):
             try:
                 changed = self._changed()
                 while group := list(islice(changed, batch)):

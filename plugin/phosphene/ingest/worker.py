@@ -7,14 +7,14 @@ forward pass. One pass on each core takes a quarter less CPU time than one pass 
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
 from PIL import Image as Pillow
 
-from phosphene.embedding import Embedder
+from phosphene.embedding import Embedder, SharesCores
 from phosphene.errors import ImageError
 from phosphene.images import THUMBNAIL, decode, image_id, thumbnail
 from phosphene.journal import Journal, Refused, Seen
@@ -143,17 +143,17 @@ def detail(embedder: Embedder) -> int:
 
 
 @contextmanager
-def one_core_each() -> Iterator[Callable[[], None]]:
+def one_core_each(embedder: Embedder) -> Iterator[Callable[[], None]]:
     """Yield a function that each worker calls first, so that it computes on one core.
 
-    It changes a setting of torch if the embedder has loaded torch. The setting is restored at the end.
+    An embedder may have a way of its own for that, see `SharesCores`. Otherwise a setting of torch is changed
+    if the embedder has loaded torch. The setting is restored at the end.
     """
     torch = sys.modules.get("torch")
-    if torch is None:
-        yield lambda: None
-        return
-    before = torch.get_num_threads()
+    before = torch.get_num_threads() if torch else 1
     try:
-        yield lambda: torch.set_num_threads(1)
+        with embedder.one_core_each() if isinstance(embedder, SharesCores) else nullcontext():
+            yield lambda: torch.set_num_threads(1) if torch else None
     finally:
-        torch.set_num_threads(before)
+        if torch:
+            torch.set_num_threads(before)

@@ -48,7 +48,7 @@ class RateLimitFilter(logging.Filter):
 
 
 def logging_config(*, quiet: bool) -> dict[str, Any]:
-    """Return a configuration for logging.config: our own lines, and the warnings of uvicorn and asyncio.
+    """Return a configuration for logging.config: our own lines, and warnings of models, uvicorn and asyncio.
 
     With `quiet`, our own lines are written only for what went wrong.
     """
@@ -68,6 +68,7 @@ def logging_config(*, quiet: bool) -> dict[str, Any]:
                 "level": "WARNING" if quiet else "INFO",
                 "propagate": False,
             },
+            "phosphene.embedding": warnings,
             "uvicorn": warnings,
             "asyncio": warnings,
         },

@@ -1,0 +1,109 @@
+"""The towers of a model as open_clip has them: to be exported, for GPUs, and for the places of a picture."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL.Image import Image as Picture
+from PIL.Image import Resampling
+from torch import Tensor
+
+from phosphene.device import pick_device
+from phosphene.embedding.loading import load_model
+from phosphene.embedding.patches import can_see_patches, input_side, patches_of
+from phosphene.embedding.towers import TowerKind
+from phosphene.embedding.weights import Weights
+from phosphene.errors import ModelError
+from phosphene.images import resized
+from phosphene.vectors import Patches, Vectors
+
+
+class TextTower(torch.nn.Module):
+    """Token ids (n, context) to vectors (n, d)."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """What open_clip's `encode_text` returns."""
+        vectors: Tensor = self.model.encode_text(ids)
+        return vectors
+
+
+class ImageTower(torch.nn.Module):
+    """Pixels (n, height, width, 3) from 0 to 255 to vectors (n, d)."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, model: Any, weights: Weights) -> None:
+        super().__init__()
+        self.model = model
+        for name in ("mean", "std"):
+            self.register_buffer(name, torch.tensor(weights.preprocess[name])[:, None, None])
+
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """Pixels (n, 3, height, width) as open_clip's image towers take them."""
+        return (pixels.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """What open_clip's `encode_image` returns."""
+        vectors: Tensor = self.model.encode_image(self.normalised(pixels))
+        return vectors
+
+
+class TorchTowers:
+    """The towers of one model on one device. The model is loaded when one of them is first needed."""
+
+    def __init__(self, weights: Weights, device: str) -> None:
+        self._weights = weights
+        self._device = pick_device(device)
+        self._modules: dict[TowerKind, Any] = {}
+        self._loading = threading.Lock()
+
+    def tower(self, kind: TowerKind) -> Any:
+        """A tower as a module in evaluation mode. The first thread that needs it loads the model."""
+        with self._loading:
+            if not self._modules:
+                model = load_model(self._weights, self._device)
+                both = TextTower(model), ImageTower(model, self._weights).to(self._device)
+                self._modules = {"text": both[0].eval(), "image": both[1].eval()}
+        return self._modules[kind]
+
+    @torch.inference_mode()
+    def run(self, kind: TowerKind, given: NDArray[Any], *, one_core: bool = False) -> Vectors:
+        """The vectors (n, d) of token ids or pixels."""
+        with _one_core() if one_core else nullcontext():
+            found: Tensor = self.tower(kind)(torch.from_numpy(given).to(self._device))
+            return np.asarray(found.float().cpu().numpy(), np.float32)
+
+    @torch.inference_mode()
+    def patches(self, picture: Picture) -> Patches:
+        """The unit vectors (rows, columns, d) of the places of a picture. See `patches`."""
+        tower = self.tower("image")
+        visual = tower.model.visual
+        if not can_see_patches(visual):
+            raise ModelError(
+                f"The image tower of `{self._weights.name}` does not see where things are.",
+                hint="use a ViT or a ResNet of open_clip for that",
+            )
+        height, width = input_side(visual)
+        squashed = np.array(resized(picture.convert("RGB"), (width, height), Resampling.BICUBIC))
+        pixels = torch.from_numpy(squashed[None]).to(self._device)
+        return patches_of(visual, tower.normalised(pixels)).cpu().numpy()
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """Let this thread's work in torch stay on one core."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,120 @@
+"""Writes a tower down as an ONNX graph, which takes torch some seconds, and checks it against torch."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from phosphene.embedding.tokenizing.loading import full_tokenizer, light_tokenizer
+from phosphene.embedding.towers import TowerKind
+from phosphene.embedding.towers.by_torch import TorchTowers
+from phosphene.embedding.towers.session import INPUT, Session
+from phosphene.embedding.weights import Weights
+from phosphene.errors import first_line
+from phosphene.vectors import unit
+
+TOLERANCE = 1e-4  # of each number in a unit vector, and of a norm relative to itself
+BATCHES = (1, 3)  # sizes of the batches that are checked; all of `TEXTS` together are the traced one
+# What an export is traced and checked with: many scripts, signs, HTML, special tokens, much and nothing.
+TEXTS = (
+    *(
+        "a red house in the snow",
+        "",
+        "Two  BLUE boats &amp; a zeppelin 🙂",
+        "снег 雪 ثلج हिम",
+        "it's 1,234.5 km²",
+    ),
+    *(
+        "<end_of_text> </s> [SEP] <pad>",
+        "ﬁne_café\u200b naïve—“quoted”\n\tand\r\nlines",
+        "a long road " * 200,
+    ),
+)
+
+
+class NotExportable(Exception):
+    """A tower cannot be exported. The text says why."""
+
+
+def export(weights: Weights, kind: TowerKind, file: Path) -> None:
+    """Write a tower of a model to a file, with its weights in a second file beside it.
+
+    Raises NotExportable if that fails, ModelError if the model cannot be loaded, and OSError if the files
+    cannot be written.
+    """
+    tower = TorchTowers(weights, "cpu").tower(kind)
+    given = _ids(weights) if kind == "text" else _pixels(weights)
+    try:
+        _write(tower, given, file)
+        apart = max(_apart(tower, given[:count], file) for count in BATCHES)
+    except OSError:
+        raise
+    except Exception as error:  # whatever the exporter finds in a model, torch can still run it
+        raise NotExportable(first_line(error)) from error
+    if not apart <= TOLERANCE:
+        raise NotExportable(f"its vectors differ from those of torch by {apart:.1e}")
+
+
+def _ids(weights: Weights) -> NDArray[np.int64]:
+    """The ids of `TEXTS`. Raises NotExportable unless they are the same without transformers."""
+    expected, light = full_tokenizer(weights)(TEXTS), light_tokenizer(weights)
+    if light is None:
+        raise NotExportable("its tokenizer needs transformers")
+    if not np.array_equal(light(TEXTS), expected):
+        raise NotExportable("transformers reads its tokenizer.json in another way than tokenizers")
+    return expected
+
+
+def _pixels(weights: Weights) -> NDArray[np.uint8]:
+    """Random pictures at the size of the model."""
+    size: Any = weights.preprocess["size"]
+    height, width = (size, size) if isinstance(size, int) else size
+    return np.random.default_rng(0).integers(0, 256, (len(TEXTS), height, width, 3), np.uint8)
+
+
+def _write(tower: torch.nn.Module, given: NDArray[Any], file: Path) -> None:
+    """Write a tower for batches of any size."""
+    with _silence():
+        program = torch.onnx.export(
+            tower,
+            (torch.from_numpy(given),),
+            input_names=[INPUT],
+            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None  # it is None only for the exporter that torch had before
+    for node in program.model.graph:
+        node.metadata_props.clear()  # where in the source code a node came from
+    program.save(file, external_data=True)
+
+
+def _apart(tower: torch.nn.Module, given: NDArray[Any], file: Path) -> float:
+    """How far the vectors and norms of the exported tower are from those of torch."""
+    with torch.inference_mode():
+        expected = tower(torch.from_numpy(given)).float().numpy()
+    found = Session(file, threads=1, packed=False)(given)
+    norms = np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
+    return max(float(np.abs(unit(found) - unit(expected)).max()), float(np.abs(norms - 1).max()))
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Let the exporter say nothing of what it does not know about a model: `export` looks at the numbers."""
+    speakers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [speaker.level for speaker in speakers]
+    for speaker in speakers:
+        speaker.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for speaker, level in zip(speakers, levels, strict=True):
+            speaker.setLevel(level)

@@ -1,0 +1,89 @@
+"""The towers of a model, each opened when it is first needed: by onnxruntime, or by torch.
+
+onnxruntime runs a tower on the CPU, once it has been exported, see `kept`. torch runs it on a GPU, and where
+it cannot be exported.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from phosphene.config import cores
+from phosphene.device import has_gpu, pick_device
+from phosphene.embedding.tokenizing import TextTokenizer
+from phosphene.embedding.tokenizing.loading import full_tokenizer, light_tokenizer
+from phosphene.embedding.towers import Tower, TowerKind
+from phosphene.embedding.towers.kept import graph_of
+from phosphene.embedding.towers.session import Session
+from phosphene.embedding.weights import Weights
+from phosphene.records import Space
+
+if TYPE_CHECKING:
+    from phosphene.embedding.towers.by_torch import TorchTowers
+
+
+class Towers:
+    """The towers of one model on one device. Many threads use them at once."""
+
+    def __init__(self, weights: Weights, space: Space, device: str) -> None:
+        """With the device `auto`, texts use the CPU also beside a GPU, since onnxruntime starts sooner."""
+        if device not in ("auto", "cpu"):
+            pick_device(device)  # a missing device is an error at once
+        self._weights, self._space, self._device = weights, space, device
+        self._threads = cores()
+        self._text: tuple[TextTokenizer, Tower] | None = None
+        self._images: dict[int, Tower] = {}  # by the number of threads
+        self._torch: TorchTowers | None = None
+        self._loading = threading.RLock()
+
+    def text(self) -> tuple[TextTokenizer, Tower]:
+        """A tokenizer and the text tower that reads its ids."""
+        with self._loading:
+            if self._text is None:
+                self._text = self._light_text() or (full_tokenizer(self._weights), self._by_torch("text"))
+        return self._text
+
+    def image(self) -> Tower:
+        """The image tower."""
+        with self._loading:
+            if self._threads not in self._images:
+                self._images[self._threads] = self._session("image") or self._by_torch("image")
+            return self._images[self._threads]
+
+    def by_torch(self) -> "TorchTowers":
+        """The towers that torch runs. The model is loaded when one of them is used."""
+        from phosphene.embedding.towers.by_torch import TorchTowers
+
+        with self._loading:
+            if self._torch is None:
+                self._torch = TorchTowers(self._weights, self._device)
+        return self._torch
+
+    @contextmanager
+    def one_core_each(self) -> Iterator[None]:
+        """Until the block ends, a call of the image tower computes on one core."""
+        before, self._threads = self._threads, 1
+        try:
+            yield
+        finally:
+            self._threads = before
+            if before != 1:
+                self._images.pop(1, None)
+
+    def _light_text(self) -> tuple[TextTokenizer, Tower] | None:
+        """A tokenizer and a text tower without torch, if there are such for this model and device."""
+        session = self._session("text")
+        tokenizer = light_tokenizer(self._weights) if session else None
+        return (tokenizer, session) if session and tokenizer else None
+
+    def _session(self, kind: TowerKind) -> Session | None:
+        """A tower that onnxruntime runs, if this model and this device allow it."""
+        if self._device not in ("auto", "cpu") or (self._device == "auto" and kind == "image" and has_gpu()):
+            return None
+        graph = graph_of(self._weights, self._space, kind)
+        return Session(graph, threads=self._threads, packed=kind == "image") if graph else None
+
+    def _by_torch(self, kind: TowerKind) -> Tower:
+        return partial(self.by_torch().run, kind, one_core=self._threads == 1)

@@ -1,0 +1,36 @@
+"""Runs an exported tower by onnxruntime, on the CPU."""
+
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from phosphene.vectors import Vectors
+
+INPUT = "given"  # the name of a graph's input
+QUIET = 3  # onnxruntime's own number for errors; its warnings are about nodes that it optimises
+
+
+class Session:
+    """An exported tower. Many threads may run it at once, each on `threads` cores."""
+
+    def __init__(self, file: Path, *, threads: int, packed: bool) -> None:
+        """`packed` copies the weights into the order in which they are read.
+
+        This makes a run a tenth faster, but it takes the memory of the weights and the time of about one run.
+        Without it, the weights stay in the file, of which the system maps into memory what is read.
+        """
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = QUIET
+        # Otherwise idle threads would wait in a loop for a while after each run, and take CPU time.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.disable_prepacking", "0" if packed else "1")
+        self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+    def __call__(self, given: NDArray[Any]) -> Vectors:
+        """The vectors (n, d) of token ids (n, context) or pixels (n, height, width, 3)."""
+        vectors: Vectors = self._session.run(None, {INPUT: given})[0]
+        return vectors

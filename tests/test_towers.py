@@ -1,0 +1,167 @@
+"""Exported towers compute what torch does, are kept once, made again if damaged, and load no torch."""
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from phosphene.embedding.identity import identify
+from phosphene.embedding.openclip import OpenClip
+from phosphene.embedding.towers.by_torch import TorchTowers
+from phosphene.embedding.towers.kept import Kept, kept_of
+from phosphene.embedding.weights import Weights, resolve
+from phosphene.vectors import unit
+from pictures import drawn
+from tiny import tiny_clip
+
+HEAVY = ("torch", "torchvision", "open_clip", "transformers", "diffusers", "fastapi", "onnx", "onnxscript")
+TEXTS = ("a red house in the snow", "", "two blue boats", "снег " * 40)
+EMBED = f"""
+import json, sys
+from PIL import Image
+from phosphene.embedding import open_embedder
+embedder = open_embedder(sys.argv[1])
+embedder.texts(["a red house", "снег"]), embedder.cut("a red house")
+embedder.pictures([embedder.prepare(Image.new("RGB", (40, 30), "teal"))])
+print(json.dumps(sorted(set(sys.modules) & set({HEAVY!r}))))
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PHOSPHENE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_clip(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def weights(folder: Path, home: Path) -> Weights:
+    return resolve(f"local-dir:{folder}")
+
+
+def embedder_of(weights: Weights) -> OpenClip:
+    return OpenClip(weights, identify(weights), "cpu")
+
+
+def kept(weights: Weights) -> Kept:
+    return kept_of(identify(weights))
+
+
+def embed(embedder: OpenClip) -> None:
+    """Use both towers."""
+    embedder.texts(["snow"])
+    embedder.pictures([embedder.prepare(drawn(0, (40, 30)))])
+
+
+def assert_as_by_torch(weights: Weights) -> None:
+    """Assert that the exported towers make the vectors that torch makes."""
+    embedder, by_torch = embedder_of(weights), TorchTowers(weights, "cpu")
+    tokenizer, _ = embedder._towers.text()
+    pixels = [embedder.prepare(drawn(number, (50 + number, 40))) for number in range(4)]
+    raw = by_torch.run("image", np.stack(pixels))
+    embedded = embedder.pictures(pixels)
+    expected = unit(by_torch.run("text", tokenizer(TEXTS)))
+    np.testing.assert_allclose(embedder.texts(TEXTS), expected, atol=1e-4)
+    np.testing.assert_allclose(embedded.vectors, unit(raw), atol=1e-4)
+    np.testing.assert_allclose(embedded.norms, np.linalg.norm(raw, axis=1), rtol=1e-4)
+    for kind in ("text", "image"):
+        assert kept(weights).find(kind), kept(weights).refusal(kind)
+
+
+def test_exported_towers_compute_what_torch_does(weights: Weights) -> None:
+    assert_as_by_torch(weights)
+
+
+def test_a_model_is_exported_once_and_then_needs_no_torch(weights: Weights) -> None:
+    embed(embedder_of(weights))
+    before = {file: file.stat().st_mtime_ns for file in kept(weights).folder.iterdir()}
+    command = [sys.executable, "-c", EMBED, weights.name]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(ended.stdout) == []
+    assert ended.stderr == ""
+    assert {file: file.stat().st_mtime_ns for file in kept(weights).folder.iterdir()} == before
+
+
+def test_the_first_use_says_what_it_does(weights: Weights, caplog: pytest.LogCaptureFixture) -> None:
+    embed(embedder_of(weights))
+    ours = [record for record in caplog.records if record.name.startswith("phosphene")]
+    assert [record.getMessage() for record in ours] == [
+        f"Preparing the {kind} tower of `{weights.name}` for quick starts. This happens once."
+        for kind in ("text", "image")
+    ]
+
+
+def test_only_the_tower_that_is_needed_is_exported(weights: Weights) -> None:
+    embedder_of(weights).texts(["snow"])
+    assert kept(weights).find("text") and not kept(weights).find("image")
+
+
+@pytest.mark.parametrize("name", ["text.onnx", "text.onnx.data", "image.onnx", "image.onnx.data"])
+@pytest.mark.parametrize("damage", ["truncated", "replaced", "deleted"])
+def test_a_damaged_tower_is_exported_again(weights: Weights, name: str, damage: str) -> None:
+    embed(embedder_of(weights))
+    file = kept(weights).folder / name
+    content = file.read_bytes()
+    if damage == "deleted":
+        file.unlink()
+    else:
+        file.write_bytes(content[:-7] if damage == "truncated" else content[:-7] + b"another")
+    assert kept(weights).find("text" if name.startswith("text") else "image") is None
+    embed(embedder_of(weights))
+    assert file.read_bytes() == content
+
+
+def test_what_a_killed_export_left_behind_is_cleared_away(weights: Weights) -> None:
+    left = kept(weights).folder / "part-killed"
+    left.mkdir(parents=True)
+    (left / "text.onnx").write_bytes(b"half of it")
+    embed(embedder_of(weights))
+    assert not left.exists()
+
+
+def test_processes_that_start_together_export_once(weights: Weights) -> None:
+    command = [sys.executable, "-c", EMBED, weights.name]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+    told = b"".join(process.communicate()[1] for process in both)
+    assert [process.returncode for process in both] == [0, 0]
+    assert told.count(b"Preparing the text tower") == told.count(b"Preparing the image tower") == 1
+
+
+def test_with_a_home_that_cannot_be_written_a_model_runs_by_torch(
+    weights: Weights, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = embedder_of(weights).texts(["snow"])
+    home.rename(home.with_name("other"))
+    home.write_text("a file where a folder should be")
+    found = embedder_of(weights).texts(["snow"])
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert "cannot be kept in" in caplog.text
+
+
+def test_a_tower_that_cannot_be_exported_is_not_tried_again(
+    weights: Weights, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = embedder_of(weights).texts(["snow"])
+    with kept(weights).lock():
+        kept(weights).refuse("text", "its vectors differ")
+    caplog.clear()
+    np.testing.assert_allclose(embedder_of(weights).texts(["snow"]), before, atol=1e-4)
+    assert kept(weights).refusal("text") == "its vectors differ"
+    assert caplog.text == ""
+
+
+def test_many_threads_on_one_core_each_get_the_vectors_of_one(weights: Weights) -> None:
+    embedder = embedder_of(weights)
+    prepared = [embedder.prepare(drawn(number, (40, 30))) for number in range(8)]
+    expected = embedder.pictures(prepared)
+    with embedder.one_core_each(), ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda pixels: embedder.pictures([pixels]), prepared))
+    np.testing.assert_allclose(np.concatenate([one.vectors for one in found]), expected.vectors, atol=1e-4)
