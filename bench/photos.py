@@ -101,7 +101,10 @@ def embedded(embedder: Embedder, files: Sequence[Path]) -> Vectors:
         prepared = [embedder.prepare(open_picture(file.read_bytes())) for file in some]
         return embedder.pictures(prepared).vectors
 
-    with one_core_each() as initializer, ThreadPoolExecutor(cores(), initializer=initializer) as pool:
+    with (
+        one_core_each(embedder) as initializer,
+        ThreadPoolExecutor(cores(), initializer=initializer) as pool,
+    ):
         return np.concatenate(list(pool.map(batch, batched(files, BATCH))))
 
 

@@ -62,7 +62,10 @@ def _rounds(embedder: Embedder, rounds: int) -> Iterator[float]:
     noise = np.random.default_rng(0).integers(0, 256, SIZE, np.uint8)
     prepared = embedder.prepare(Image.fromarray(noise))
     embedder.pictures([prepared])
-    with one_core_each() as initializer, ThreadPoolExecutor(cores(), initializer=initializer) as pool:
+    with (
+        one_core_each(embedder) as initializer,
+        ThreadPoolExecutor(cores(), initializer=initializer) as pool,
+    ):
         for _ in range(rounds):
             started = perf_counter()
             batches = [pool.submit(embedder.pictures, [prepared] * BATCH) for _ in range(cores())]
