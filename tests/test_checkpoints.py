@@ -164,6 +164,7 @@ def test_a_language_model_may_be_saved_with_or_without_its_head(
     [
         ("unet/config.json", {}, "sd15"),
         ("unet/config.json", {"cross_attention_dim": 1024}, "sd21"),
+        ("vae/config.json", {"_class_name": "AutoencoderTiny"}, "sdxs"),
         ("scheduler/scheduler_config.json", {"timestep_spacing": "trailing"}, "sd-turbo"),
     ],
 )

@@ -12,6 +12,7 @@ from tiny_checkpoints import (
     t5_encoder,
     t5_tokenizer,
     text_encoder,
+    tiny_vae,
     unet,
     vae,
     vae_of_16_channels,
@@ -86,6 +87,29 @@ def sd_turbo(folder: Path) -> Path:
         scheduler=diffusers.EulerDiscreteScheduler(timestep_spacing="trailing", steps_offset=1, **BETAS),
         safety_checker=None,
         feature_extractor=None,
+        requires_safety_checker=False,
+    ).save_pretrained(folder)
+    return folder
+
+
+def sdxs(folder: Path) -> Path:
+    """SDXS: a smaller UNet without a middle, and a decoder like TAESD."""
+    network = unet(
+        seed=31,
+        block_out_channels=(32, 64, 64),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        mid_block_type=None,
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        layers_per_block=1,
+    )
+    diffusers.StableDiffusionPipeline(
+        vae=tiny_vae(),
+        text_encoder=text_encoder(),
+        tokenizer=clip_tokenizer(folder / "tokenizer"),
+        unet=network,
+        scheduler=diffusers.DEISMultistepScheduler(steps_offset=1, **BETAS),
+        safety_checker=None,
+        feature_extractor=transformers.CLIPImageProcessor(),
         requires_safety_checker=False,
     ).save_pretrained(folder)
     return folder
@@ -203,4 +227,6 @@ def flux2_klein(folder: Path) -> Path:
     return folder
 
 
-WORD_BUILDERS = {builder.__name__: builder for builder in (lcm, sd_turbo, sd3, z_image, chroma, flux2_klein)}
+WORD_BUILDERS = {
+    builder.__name__: builder for builder in (lcm, sd_turbo, sdxs, sd3, z_image, chroma, flux2_klein)
+}

@@ -59,6 +59,7 @@ CURRENT: Mapping[str, ComponentClass] = {
     **_all("diffusers", "scheduler", "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LCMScheduler"),
     **_all("diffusers", "scheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler"),
     **_all("diffusers", "scheduler", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler"),
+    **_all("diffusers", "scheduler", "DEISMultistepScheduler"),  # of the Dreamshaper checkpoints
     **_all("diffusers", "scheduler", "HeunDiscreteScheduler", "FlowMatchEulerDiscreteScheduler"),
 }
 # Names that transformers has given up, which older checkpoints have.

@@ -13,6 +13,7 @@ INDEX = "model_index.json"
 # Families that share a class with others: the file, the setting and its value that tell them, in the order of
 # asking.
 SIGNS: Mapping[str, tuple[str, str, object]] = {
+    "sdxs": ("vae/config.json", "_class_name", "AutoencoderTiny"),
     "unclip-small": ("image_encoder/config.json", "projection_dim", 768),
     "sd-turbo": ("scheduler/scheduler_config.json", "timestep_spacing", "trailing"),
     "sd21": ("unet/config.json", "cross_attention_dim", 1024),

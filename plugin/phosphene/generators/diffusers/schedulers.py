@@ -26,6 +26,8 @@ SCHEDULERS: Mapping[str, SchedulerChoice] = {
         "DPMSolverMultistepScheduler", "DPM++ 2M Karras", {"use_karras_sigmas": True, **DPM}
     ),
     "euler": SchedulerChoice("EulerDiscreteScheduler", "Euler"),
+    # One step from pure noise, as models that were distilled to one step need it.
+    "euler-trailing": SchedulerChoice("EulerDiscreteScheduler", "Euler", {"timestep_spacing": "trailing"}),
     "euler-a": SchedulerChoice("EulerAncestralDiscreteScheduler", "Euler a"),
     "heun": SchedulerChoice("HeunDiscreteScheduler", "Heun"),
     "ddim": SchedulerChoice("DDIMScheduler", "DDIM"),

@@ -34,6 +34,22 @@ SD_TURBO = Family(
     tiny_vae="madebyollin/taesd",
     note="It makes a picture in one to four steps. Its licence does not allow commercial use.",
 )
+SDXS = Family(
+    name="sdxs",
+    title="SDXS 512 Dreamshaper",
+    pipelines={"text-to-image": "StableDiffusionPipeline"},  # it was distilled for pure noise only
+    repository="IDKiro/sdxs-512-dreamshaper",
+    licence="CreativeML OpenRAIL++-M",
+    commercial=True,
+    size_on_disk=int(1.64 * GIB),
+    parameters=0.44,
+    size=(512, 512),
+    negative_prompt=False,
+    num_inference_steps=1,
+    arguments={"guidance_scale": 0.0},
+    schedulers=("euler-trailing",),
+    note="It makes a picture in one step, and its decoder is as small as TAESD.",
+)
 SD3 = Family(
     name="sd3",
     title="Stable Diffusion 3.5 Medium",
@@ -115,4 +131,4 @@ CHROMA = Family(
     schedulers=FLOW,
     tiny_vae="madebyollin/taef1",
 )
-BY_WORDS = (SD21, SD_TURBO, SD3, Z_IMAGE, CHROMA, FLUX2_KLEIN)
+BY_WORDS = (SD21, SD_TURBO, SDXS, SD3, Z_IMAGE, CHROMA, FLUX2_KLEIN)
