@@ -1,5 +1,6 @@
 """A downloaded checkpoint makes pictures from the neighbours of any library, from the command line."""
 
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -188,8 +189,11 @@ def test_without_norms_stored_vectors_are_not_used(
     assert embedded.image.id == stored.image.id
 
 
-def test_the_tokens_of_a_long_prompt_are_counted(filled: Path, plain: Path) -> None:
+def test_the_tokens_of_a_long_prompt_are_counted(filled: Path, plain: Path, checkpoint: Build) -> None:
     long = run("-L", filled, "generate", "a red boat " * 40, *QUICK, "--generator", plain, "-k", 0)
     assert "the prompt has 120 tokens, which are read in 2 chunks" in long.stderr
+    words = ("generate", "a red boat " * 8, *QUICK, "-k", 0)
+    native = run("-L", filled, *words, "--generator", checkpoint("z_image"))  # its tokens are letters
+    assert re.search(r"the prompt has \d\d tokens\n", native.stderr)
     short = run("-L", filled, "generate", "a red boat", *QUICK, "--generator", plain, "-k", 0)
     assert "tokens" not in short.stderr

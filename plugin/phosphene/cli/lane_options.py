@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NAMES = ("vectors", "embedded", "pictures", "start", "words")  # `generation.lanes.LANES`, best first
 MAX_WEIGHT = Number(0, 1e6)
+LONG = 75  # tokens, which is what a CLIP reads at once
 LANE = click.option(
     "--lane",
     type=click.Choice(NAMES),
@@ -68,8 +69,9 @@ def saying(output: Output, library: "Library", prompt: "Query | None" = None) ->
         output.note(f"lane {lane}: {WAYS[lane]}")
         if command := better(lane, library.generator.capabilities):
             output.note(f"hint: for a better lane run `{command}`")
-        if (count := _tokens(library, prompt)) and count.chunks > 1:
-            output.note(f"the prompt has {count.tokens} tokens, which are read in {count.chunks} chunks")
+        if (count := _tokens(library, prompt)) and count.tokens > LONG:
+            chunks = f", which are read in {count.chunks} chunks" if count.chunks > 1 else ""
+            output.note(f"the prompt has {count.tokens} tokens{chunks}")
 
     return say
 
