@@ -1,11 +1,15 @@
 """The schedulers that a user can choose by a short name, and how to make one for a checkpoint."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phosphene.generators.diffusers.families import Family
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,12 @@ SCHEDULERS: Mapping[str, SchedulerChoice] = {
     "flow-euler-karras": SchedulerChoice(
         "FlowMatchEulerDiscreteScheduler", "Euler Karras", {"use_karras_sigmas": True}
     ),
+    "flow-heun": SchedulerChoice("FlowMatchHeunDiscreteScheduler", "Heun"),
+    "flow-unipc": SchedulerChoice(
+        "UniPCMultistepScheduler",
+        "UniPC",
+        {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "use_karras_sigmas": False},
+    ),
 }
 
 
@@ -53,7 +63,26 @@ def scheduler(name: str, own: Any) -> Any:
     """A new scheduler of a short name, with the noise levels that a checkpoint's own one was trained for."""
     choice = SCHEDULERS[name]
     made: Any = getattr(import_module("diffusers"), choice.class_name)
+    if name.startswith("flow-"):
+        return _for_flow(made, own, choice)
     return made.from_config(own.config, **choice.config)
+
+
+def _for_flow(solver: Any, own: Any, choice: SchedulerChoice) -> Any:
+    """A solver of the path of flow matching, as its pipelines use it.
+
+    Some solvers have other names for the shift of the noise levels and for `scale_noise`.
+    """
+    known = inspect.signature(solver.__init__).parameters
+    config = {"flow_shift": own.config.get("shift", 1.0), **own.config, **choice.config}
+    made = solver.from_config({name: value for name, value in config.items() if name in known})
+
+    def scale_noise(sample: "Tensor", timestep: "Tensor", noise: "Tensor") -> Any:
+        return made.add_noise(sample, noise, timestep)
+
+    if not hasattr(made, "scale_noise"):
+        made.scale_noise = scale_noise
+    return made
 
 
 def _is(own: Any, choice: SchedulerChoice) -> bool:

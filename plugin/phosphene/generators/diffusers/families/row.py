@@ -104,5 +104,5 @@ def three_modes(name: str) -> dict[Mode, str]:
 
 
 STEPWISE = ("unipc", "dpm++", "dpm++-karras", "euler", "euler-a", "heun", "ddim", "lcm")
-# Pipelines for flow matching ask their schedulers for more than UniPC, DPM-Solver++ and Heun can do.
+# Some pipelines for flow matching can use UniPC, too. Few take DPM-Solver++ or Heun: see docs/decisions.md.
 FLOW = ("flow-euler", "flow-euler-karras")

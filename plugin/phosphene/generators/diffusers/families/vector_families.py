@@ -161,7 +161,7 @@ FLUX1 = Family(
     negative_prompt=False,
     num_inference_steps=28,
     guidance_scale=3.5,
-    schedulers=FLOW,
+    schedulers=(*FLOW, "flow-unipc"),
     tiny_vae="madebyollin/taef1",
 )
 

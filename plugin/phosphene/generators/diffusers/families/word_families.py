@@ -65,7 +65,7 @@ SD3 = Family(
     context=512,
     num_inference_steps=40,
     guidance_scale=4.5,
-    schedulers=FLOW,
+    schedulers=(*FLOW, "flow-unipc", "flow-heun"),
     tiny_vae="madebyollin/taesd3",
     note="Who earns more than a million dollars a year has to buy a licence.",
 )
@@ -85,7 +85,10 @@ Z_IMAGE = Family(
     negative_prompt=False,
     num_inference_steps=9,
     arguments={"guidance_scale": 0.0},
-    schedulers=FLOW,
+    schedulers=(
+        "flow-euler",
+        "flow-euler-karras",
+    ),  # its pipeline hands over noise levels that UniPC cannot use
     tiny_vae="madebyollin/taef1",
 )
 FLUX2_KLEIN = Family(
@@ -106,7 +109,7 @@ FLUX2_KLEIN = Family(
     negative_prompt=False,
     num_inference_steps=4,
     arguments={"guidance_scale": 1.0},
-    schedulers=("flow-euler",),
+    schedulers=("flow-euler", "flow-unipc"),
     note="It reads the pictures of the neighbours themselves, so that it works with every library.",
 )
 
