@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+import phosphene
+from checkpoint_files import tiny_library
 from phosphene.errors import GenerationError
 from phosphene.generation import Mode, Request, Step
 from phosphene.generators.diffusers.families import FAMILIES
@@ -115,17 +118,76 @@ def test_klein_follows_the_pictures_of_neighbours(opened: Open) -> None:
     assert apart(other_lane, none) == 0
 
 
-@pytest.mark.parametrize("name", ["sd3", "z-image"])
-def test_a_long_prompt_changes_with_its_last_word_and_one_too_long_is_refused(
-    opened: Open, name: str
-) -> None:
-    """The tokens of the tiny checkpoints are letters, so that a hundred words are as long as real ones."""
-    made = opened(name)
-    paragraph = "a red tree " * 40  # 440 letters
-    request = a_request(made, prompt=f"{paragraph} moon", negative_prompt="")
+@pytest.mark.parametrize("size", [(64, 20), (20, 64), (800, 70), (70, 800), (700, 8), (1, 1)])
+def test_klein_reads_pictures_of_any_size(opened: Open, size: tuple[int, int]) -> None:
+    made = opened("flux2-klein")
+    near = replace(a_request(made).references[0], picture=lambda side: picture(1).resize(size))
 
-    moon, sun = pixels(made, request, replace(request, prompt=f"{paragraph} sun"))
+    alone, without = pixels(
+        made, *(a_request(made, references=each, num_inference_steps=1) for each in ((near,), ()))
+    )
+
+    assert apart(alone, without) > 0
+
+
+# The tokens of the tiny T5 and Qwen are letters, so that a hundred words are as long as 400 real ones.
+LONG = {"sd-turbo": 200, "sdxs": 200, "sd3": 100, "z-image": 80, "chroma": 100, "flux2-klein": 80}
+
+
+@pytest.mark.parametrize(("name", "times"), LONG.items())
+def test_a_prompt_of_four_hundred_words_changes_with_its_last_word(
+    opened: Open, name: str, times: int
+) -> None:
+    made = opened(name)
+    paragraph = "a red tree " * times
+    request = a_request(made, prompt=f"{paragraph} moon", negative_prompt="", num_inference_steps=2)
+
+    moon, again, sun = pixels(made, request, request, replace(request, prompt=f"{paragraph} sun"))
 
     assert apart(moon, sun) > 0
-    with pytest.raises(GenerationError, match=r"tokens, but .* reads at most"):
-        list(made.generate([request, replace(request, prompt=paragraph * 3)]))
+    assert apart(moon, again) == 0
+
+
+@pytest.mark.parametrize("name", ["sd3", "chroma"])
+def test_a_long_negative_prompt_counts_and_a_batch_with_it_gives_the_same(opened: Open, name: str) -> None:
+    made = opened(name)
+    rain = "rain and wind " * 60
+    request = a_request(made, negative_prompt=f"{rain} moon", num_inference_steps=2)
+
+    first, second, other = pixels(
+        made, request, replace(request, seed=2), replace(request, negative_prompt=f"{rain} sun")
+    )
+
+    assert apart(first, other) > 0
+    assert apart(second, pixels(made, replace(request, seed=2))[0]) <= 1
+
+
+@pytest.mark.parametrize("name", ["z-image", "flux2-klein"])
+def test_a_prompt_that_a_model_cannot_read_whole_is_refused(opened: Open, name: str) -> None:
+    made = opened(name)
+    with pytest.raises(GenerationError, match=r"tokens, but .* reads at most 1024"):
+        list(made.generate([a_request(made), a_request(made, prompt="a red tree " * 120)]))
+
+
+def test_a_stopped_call_keeps_what_is_finished_and_leaves_the_pipeline_usable(
+    made: DiffusersGenerator,
+) -> None:
+    requests = [a_request(made, prompt=prompt) for prompt in ("first", "second", "third")]
+    [before] = pixels(made, requests[1])
+
+    finished = list(made.generate(requests, on_step=lambda step: step.share < 0.5))
+
+    assert len(finished) == 1 and finished[0].picture().size == (SIDE, SIDE)
+    assert apart(pixels(made, requests[1])[0], before) == 0
+
+
+def test_a_recipe_makes_the_picture_again(
+    checkpoint: Folder, made: DiffusersGenerator, family: str, tmp_path: Path
+) -> None:
+    with phosphene.open(tiny_library(tmp_path, checkpoint("open_clip_folder")), device="cpu") as library:
+        vars(library)["generator"] = made
+        [image] = library.generate("a red house", 1, num_inference_steps=2)
+        again = library.replay(image.image.id)
+
+    assert image.image.recipe is not None and image.image.recipe["generator"] == family
+    assert again.identical and again.same_weights

@@ -11,6 +11,8 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 from PIL import Image as pillow
+from PIL import ImageOps
+from PIL.Image import Image as Picture
 from torch import Tensor
 
 from phosphene.embedding import ImageEncoder
@@ -22,6 +24,8 @@ from phosphene.generators.diffusers.image_encoder import ClipImageEncoder
 from phosphene.vectors import Vectors
 
 LARGEST_PICTURE = 1024  # pixels of the longer side; pipelines make larger ones smaller
+# What FLUX.2 of diffusers 0.42 refuses: a shorter side, in pixels, and a longer one in relation to it.
+SMALLEST, LONGEST = 64, 8
 MEAN_COLOUR = (123, 117, 104)  # that CLIP subtracts from its pixels, rounded
 # From the checkpoint, a pipeline, a completed request and the number of rows to arguments of the pipeline.
 Conditioner = Callable[[Checkpoint, Any, Request, int], dict[str, Any]]
@@ -113,7 +117,17 @@ def pictures(checkpoint: Checkpoint, pipeline: Any, request: Request, rows: int)
         return {}
     used = (reference for reference in request.references if reference.weight > 0)
     opened = [picture for reference in used if (picture := reference.picture(LARGEST_PICTURE)) is not None]
-    return {"image": opened} if opened else {}
+    return {"image": [readable(picture) for picture in opened]} if opened else {}
+
+
+def readable(picture: Picture) -> Picture:
+    """A picture of a size that FLUX.2 takes: small ones are enlarged, and very long ones lose their ends."""
+    width, height = picture.size
+    longest = LONGEST * min(width, height)
+    if max(width, height) > longest:
+        picture = ImageOps.fit(picture, (min(width, longest), min(height, longest)))
+    factor = SMALLEST / min(picture.size)
+    return ImageOps.scale(picture, factor) if factor > 1 else picture
 
 
 def everywhere(checkpoint: Checkpoint, request: Request, count: int) -> Tensor:

@@ -15,6 +15,7 @@ from phosphene.errors import GenerationError
 from phosphene.generation import TokenCount
 from phosphene.generators.diffusers.checkpoint import Checkpoint
 from phosphene.generators.diffusers.families import PromptEncoding
+from phosphene.generators.diffusers.pipelines import build
 from phosphene.generators.diffusers.prompt_weights import fragments
 
 CHUNK = 75  # tokens
@@ -28,6 +29,17 @@ CHAT_TEMPLATE = (
 )
 T5_CONTEXT = 512  # the tokens that a prompt of Flux is filled up to
 BACKTRACK = 20  # a chunk ends at a comma if there is one among so many of its last tokens
+# What `encode_prompt` of a pipeline returns, by the names of the pipeline's arguments.
+RETURNED: Mapping[PromptEncoding, tuple[str, ...]] = {
+    "t5": (
+        *("prompt_embeds", "", "prompt_attention_mask"),
+        *("negative_prompt_embeds", "", "negative_prompt_attention_mask"),
+    ),
+    "t5_and_clips": (
+        *("prompt_embeds", "negative_prompt_embeds"),
+        *("pooled_prompt_embeds", "negative_pooled_prompt_embeds"),
+    ),
+}
 Token = tuple[int, float]  # its number and its weight
 
 
@@ -153,10 +165,32 @@ def tokens_of(tokenizer: Any, prompt: str) -> list[Token]:
     ]
 
 
+@torch.no_grad()
+def t5_of_any_length(checkpoint: Checkpoint, prompt: str, negative_prompt: str) -> dict[str, Any]:
+    """The words themselves or, for more tokens than the pipeline reads, the embeddings of all of them.
+
+    T5 knows no positions, only distances, and the networks give its tokens none either.
+    """
+    family, longest = checkpoint.family, _longest(checkpoint, prompt, negative_prompt)
+    if family.context is None or longest <= family.context:
+        return native(checkpoint, prompt, negative_prompt)
+    pipeline = build(family.pipelines["text-to-image"], checkpoint.components)
+    others = dict.fromkeys(("prompt_2", "prompt_3")) if family.prompt_encoding == "t5_and_clips" else {}
+    embedded = pipeline.encode_prompt(
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        device=checkpoint.device,
+        max_sequence_length=longest,
+        **others,
+    )
+    names = RETURNED[family.prompt_encoding]
+    return {name: each for name, each in zip(names, embedded, strict=True) if name}
+
+
 def native(checkpoint: Checkpoint, prompt: str, negative_prompt: str) -> dict[str, Any]:
     """The words themselves, for a pipeline that reads whole paragraphs."""
     negative = {"negative_prompt": negative_prompt} if checkpoint.family.negative_prompt else {}
-    longest = max(_native_tokens(checkpoint, text) for text in (prompt, negative_prompt))
+    longest = _longest(checkpoint, prompt, negative_prompt)
     limit = {"max_sequence_length": checkpoint.family.context} if longest > NATIVE_DEFAULT else {}
     return {"prompt": prompt, **negative, **limit}
 
@@ -169,12 +203,16 @@ def chat(checkpoint: Checkpoint, prompt: str, negative_prompt: str) -> dict[str,
 
 def check(checkpoint: Checkpoint, prompt: str) -> None:
     """Raise GenerationError for a prompt of which a pipeline would cut a part off."""
-    context = checkpoint.family.context
+    context = None if checkpoint.family.prompt_encoding in RETURNED else checkpoint.family.context
     if context is not None and (tokens := _native_tokens(checkpoint, prompt)) > context:
         raise GenerationError(
             f"The prompt has {tokens} tokens, but `{checkpoint.family.name}` reads at most {context}.",
             hint="shorten it, or use a family without such a limit, for example `sdxl`",
         )
+
+
+def _longest(checkpoint: Checkpoint, *texts: str) -> int:
+    return max(_native_tokens(checkpoint, text) for text in texts)
 
 
 def _native_tokens(checkpoint: Checkpoint, prompt: str) -> int:
@@ -191,7 +229,8 @@ def nothing(checkpoint: Checkpoint, prompt: str, negative_prompt: str) -> dict[s
 ENCODINGS: Mapping[PromptEncoding, Callable[[Checkpoint, str, str], dict[str, Any]]] = {
     "clip": clip,
     "clip_pooled": t5_and_clip,
-    "native": native,
+    "t5": t5_of_any_length,
+    "t5_and_clips": t5_of_any_length,
     "chat": chat,
     "none": nothing,
 }

@@ -8,9 +8,9 @@ from phosphene.generation.requests import Mode, Reads
 
 # How a family takes references, see `conditioning`.
 Conditioning = Literal["ip_adapter", "flux_ip_adapter", "image_embeds", "noised_image_embeds", "pictures"]
-# How a family reads words, see `prompts`: in chunks of CLIP's context, or as its pipeline does, which may be
-# as the message of a chat.
-PromptEncoding = Literal["clip", "clip_pooled", "native", "chat", "none"]
+# How a family reads words, see `prompts`: in chunks of CLIP's context; by T5, beside which SD 3 has
+# two CLIPs; or as the message of a chat.
+PromptEncoding = Literal["clip", "clip_pooled", "t5", "t5_and_clips", "chat", "none"]
 
 GIB = 1 << 30
 VIT_H = "ViT-H-14/laion2b_s32b_b79k"
@@ -72,7 +72,7 @@ class Family:
         str, ...
     ] = ()  # names in `schedulers.SCHEDULERS` that work; the first one replaces PNDM
     arguments: Mapping[str, Any] = field(default_factory=dict)  # that its pipelines always get
-    context: int | None = None  # the most tokens that a pipeline reads which would cut the others off
+    context: int | None = None  # the most tokens that a pipeline reads; it would cut the others off
     components: Mapping[str, str] = field(
         default_factory=dict
     )  # of other repositories: name → ORG/NAME/FOLDER
