@@ -25,8 +25,9 @@ def png(picture: Picture, texts: Mapping[str, str], exif: bytes = b"") -> bytes:
         else:
             chunks.add_text(key, text)
     file = io.BytesIO()
-    # 4: 1 % larger than 6, in 40 % of the time
-    picture.save(file, "PNG", pnginfo=chunks, exif=exif or None, compress_level=4)
+    # Runs alone, which zlib made for PNG, take 40 % of the time of level 4. Generated pictures and photographs
+    # become 1 % larger or smaller; only crisp hatching becomes much larger, and nothing here makes that.
+    picture.save(file, "PNG", pnginfo=chunks, exif=exif or None, compress_level=1, compress_type=zlib.Z_RLE)
     return file.getvalue()
 
 
