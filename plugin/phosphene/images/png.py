@@ -25,8 +25,8 @@ def png(picture: Picture, texts: Mapping[str, str], exif: bytes = b"") -> bytes:
         else:
             chunks.add_text(key, text)
     file = io.BytesIO()
-    # Runs alone, which zlib made for PNG, take 40 % of the time of level 4. Generated pictures and photographs
-    # become 1 % larger or smaller; only crisp hatching becomes much larger, and nothing here makes that.
+    # Runs alone take 40 % of the time of level 4. Generated pictures and photographs change by 1 % of their
+    # size. Only crisp hatching becomes much larger, and no generator draws that.
     picture.save(file, "PNG", pnginfo=chunks, exif=exif or None, compress_level=1, compress_type=zlib.Z_RLE)
     return file.getvalue()
 
