@@ -12,9 +12,10 @@ from command import lines, run
 from hub_server import HubServer
 from phosphene.catalogue import crossmodal, speeds
 from phosphene.catalogue.embedding_models import EMBEDDING_MODELS, MANY
-from phosphene.embedding import DEFAULT_MODEL
+from phosphene.embedding import DEFAULT_MODEL, open_embedder
 from phosphene.embedding.architectures import architecture
 from phosphene.embedding.tags import TAGS
+from phosphene.embedding.towers.kept import kept_of
 from phosphene.embedding.weights import resolve
 from phosphene.machine import processor
 from tiny import tiny_clip
@@ -91,6 +92,7 @@ def test_a_measured_model_shows_its_speed(own_home: Path) -> None:
     assert min(measured[key] for key in ("seconds_loading", "seconds_a_text", "pictures_a_second")) > 0
     assert measured["peak_memory"] > 10_000_000
     row = rows()["landscape"]
+    assert (row["runtime"], row["refusal"]) == ("onnx", None)
     assert {key: row[key] for key in ("seconds_a_text", "processor")} == {
         key: measured[key] for key in ("seconds_a_text", "processor")
     }
@@ -103,6 +105,9 @@ def test_a_model_that_is_not_listed_is_shown_after_it_was_measured(tmp_path: Pat
     assert [done for done, _ in steps] == sorted(done for done, _ in steps)
     row = rows()[f"local-dir:{folder}"]
     assert (row["dimension"], row["here"], row["seconds_loading"]) == (8, True, found.seconds_loading)
+    kept_of(open_embedder(f"local-dir:{folder}").space).refuse("text", "it has a loop")
+    row = rows()[f"local-dir:{folder}"]
+    assert (row["runtime"], row["refusal"]) == ("torch", "it has a loop")
     (folder / "open_clip_model.safetensors").unlink()
     assert f"local-dir:{folder}" not in rows()
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from phosphene.catalogue import registrations, snapshots, speeds
 from phosphene.catalogue.embedding_models import EMBEDDING_MODELS, EmbeddingModel
@@ -14,6 +15,9 @@ from phosphene.catalogue.offers import Offer, fetch_command, offers
 from phosphene.catalogue.registrations import Registered, RegisteredLora
 from phosphene.catalogue.speeds import Speed
 from phosphene.embedding import weights
+from phosphene.embedding.identity import identify
+from phosphene.embedding.towers import TowerKind
+from phosphene.embedding.towers.kept import kept_of
 from phosphene.errors import ModelError
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.lanes import LaneChoice
@@ -25,6 +29,7 @@ from phosphene.plugins import installed
 from phosphene.recipes.bounds import Lane
 from phosphene.records import Space
 
+Runtime = Literal["onnx", "torch"]
 FLOAT32, FLOAT16 = 4, 2  # bytes of a weight: on CPUs, and on GPUs
 ENCODERS = {VIT_H: 0.63, VIT_L: 0.30, VIT_BIGG: 1.84}  # billions of parameters of their image towers
 
@@ -51,6 +56,8 @@ class ListedModel:
     family: Family | None = None
     facts: EmbeddingModel | None = None
     speed: Speed | None = None  # of an embedding model that was measured on this machine
+    runtime: Runtime | None = None  # of an embedding model that was used on this machine
+    refusal: str = ""  # why onnxruntime cannot run it
 
     @property
     def fits(self) -> bool | None:
@@ -112,19 +119,22 @@ def _embeddings() -> Iterator[ListedModel]:
         yield ListedModel(name=plugin.name, kind="embedding", package=package, speed=speed)
     for name, speed in measured.items():
         if found := _weights_here(name):
-            size = found.file.stat().st_size
+            runtime, refusal = _runtime(found)
             yield ListedModel(
                 name=name,
                 kind="embedding",
                 dimension=found.dimension,
-                size_on_disk=size,
+                size_on_disk=found.file.stat().st_size,
                 here=True,
                 speed=speed,
+                runtime=runtime,
+                refusal=refusal,
             )
 
 
 def _published(facts: EmbeddingModel, speed: Speed | None) -> ListedModel:
     found = _weights_here(facts.name)
+    runtime, refusal = _runtime(found) if found else (None, "")
     return ListedModel(
         name=facts.name,
         kind="embedding",
@@ -136,6 +146,8 @@ def _published(facts: EmbeddingModel, speed: Speed | None) -> ListedModel:
         here=found is not None,
         facts=facts,
         speed=speed,
+        runtime=runtime,
+        refusal=refusal,
     )
 
 
@@ -145,6 +157,18 @@ def _weights_here(name: str) -> weights.Weights | None:
         return weights.resolve(name)
     except ModelError:
         return None
+
+
+def _runtime(found: weights.Weights) -> tuple[Runtime | None, str]:
+    """What runs a model on the CPU, and why that is not onnxruntime. None if it was not used yet."""
+    try:
+        kept = kept_of(identify(found))
+    except ModelError:  # its file is damaged
+        return None, ""
+    kinds: tuple[TowerKind, ...] = ("text", "image")
+    if refusals := [refusal for kind in kinds if (refusal := kept.refusal(kind))]:
+        return "torch", refusals[0]
+    return ("onnx" if any(map(kept.find, kinds)) else None), ""
 
 
 def _built_in_generator() -> ListedModel:
