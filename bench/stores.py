@@ -1,39 +1,42 @@
 """Measure how fast a store takes and finds images, and how many of the true neighbours it finds.
 
     python bench/stores.py [--sizes 10000 100000] [--dimension 512] [--json FILE]
+    python bench/stores.py --size 1000000 [--dimension 512] [--json FILE]
 
 The stores are LanceDB in a temporary folder and, if the tests' server is installed (`make weaviate`), one
-Weaviate. They are filled by `upsert` in batches of 256 with thumbnails, as `add` does it. The vectors have 24
-latent dimensions and some noise, because only few dimensions of embeddings matter, and with uniformly random
-vectors every index looks bad. The queries are new vectors of the same kind. Recall counts how many of the ten
-nearest by brute force in numpy are found. CPU times are those of this script and Weaviate's process together.
-`indexed` is the largest size with the index that LanceStore builds above 100,000 images. Weaviate always has
-an index. Memory is that of this script with its vectors, or of Weaviate's process.
+Weaviate. They are filled by `upsert` in batches of 256 with thumbnails, as `add` does it. `store_images.py`
+says what the vectors are like. The queries are new vectors of the same kind. Recall counts how many of the
+ten nearest by brute force in numpy are found. CPU times are those of this script and Weaviate's process
+together. `indexed` is the largest size with the index that LanceStore builds above 100,000 images. Weaviate
+always has an index. Memory is that of this script with its vectors, or of Weaviate's process.
+
+With --size only LanceDB is measured, see `large_store.py`.
 """
 
 import argparse
 import os
-import re
-import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import large_store
 import numpy as np
 import record
+from store_figures import percentiles, seconds_of, weighed
+from store_images import id_of, images
+from store_images import vectors as drawn
 
 from phosphene.filters import GENERATED
-from phosphene.records import Image, Space
+from phosphene.records import Space
 from phosphene.store import Store
 from phosphene.store.lance.store import LanceStore
 from phosphene.store.lance.upkeep import Upkeep
 from phosphene.store.weaviate.address import Address
-from phosphene.vectors import Vectors, unit
+from phosphene.vectors import Vectors
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from weaviate_server import HOW, Server, binary
@@ -41,7 +44,6 @@ from weaviate_server import HOW, Server, binary
 BATCH = 256
 QUERIES = 100
 NEIGHBOURS = 10
-THUMBNAIL = 5_000  # bytes, as in a JPEG of 192 pixels
 
 Columns = dict[str, dict[str, float]]
 
@@ -65,19 +67,26 @@ class Place:
 
 def main() -> None:
     arguments = _arguments()
-    sizes, space = sorted(arguments.sizes), Space("bench:0", "bench", arguments.dimension)
-    vectors = _vectors(sizes[-1], space.dimension, seed=0)
+    space = Space("bench:0", "bench", arguments.dimension)
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        served: Columns = {}
-        if binary():  # this comes first, because LanceDB warns when its process starts another one
-            served = weaviate(folder / "weaviate", space, vectors, sizes)
+        if arguments.size:
+            columns = large_store.measure(Path(temporary), space, arguments.size)
         else:
-            print(f"without Weaviate: {HOW}", file=sys.stderr)
-        columns = lance(folder / "lance", space, vectors, sizes) | served
+            columns = both(Path(temporary), space, sorted(arguments.sizes))
     _print(columns)
     if arguments.json:
         record.write(arguments.json, columns)
+
+
+def both(folder: Path, space: Space, sizes: list[int]) -> Columns:
+    """The figures of both stores at each size."""
+    vectors = drawn(sizes[-1], space.dimension, seed=0)
+    served: Columns = {}
+    if binary():  # this comes first, because LanceDB warns when its process starts another one
+        served = weaviate(folder / "weaviate", space, vectors, sizes)
+    else:
+        print(f"without Weaviate: {HOW}", file=sys.stderr)
+    return lance(folder / "lance", space, vectors, sizes) | served
 
 
 def lance(folder: Path, space: Space, vectors: Vectors, sizes: list[int]) -> Columns:
@@ -85,9 +94,13 @@ def lance(folder: Path, space: Space, vectors: Vectors, sizes: list[int]) -> Col
     store = LanceStore.create(folder, space)
     columns = measure(Place("LanceDB", store, folder, "self"), vectors, sizes)
     indexed = LanceStore.open(folder, upkeep=Upkeep(exact_up_to=sizes[-1] - 1))
-    build = _seconds(lambda: _fill(indexed, vectors[:1], 0, 1))
+    build = seconds_of(lambda: _fill(indexed, vectors[:1], 0, 1))
     place = Place("LanceDB", indexed, folder, "self")
-    columns["LanceDB indexed"] = {"index built, s": build, **_asked(place, vectors), **_weighed(place)}
+    columns["LanceDB indexed"] = {
+        "index built, s": build,
+        **_asked(place, vectors),
+        **weighed(place.folder, place.process),
+    }
     return columns
 
 
@@ -118,13 +131,13 @@ def measure(place: Place, vectors: Vectors, sizes: list[int]) -> Columns:
     begin = 0
     for size in sizes:
         before = place.spent()
-        seconds = _seconds(lambda: _fill(place.store, vectors, begin, size))  # noqa: B023 — called at once
+        seconds = seconds_of(lambda: _fill(place.store, vectors, begin, size))  # noqa: B023 — called at once
         spent = place.spent() - before
         columns[f"{place.name} {size:,}"] = {
             "adds/s": (size - begin) / seconds,
             "add, CPU ms": 1000 * spent / (size - begin),
             **_asked(place, vectors[:size]),
-            **_weighed(place),
+            **weighed(place.folder, place.process),
         }
         begin = size
     return columns
@@ -133,7 +146,7 @@ def measure(place: Place, vectors: Vectors, sizes: list[int]) -> Columns:
 def _asked(place: Place, vectors: Vectors) -> dict[str, float]:
     """The milliseconds of reading and searching, and the recall."""
     store = place.store
-    queries = _vectors(QUERIES, vectors.shape[1], seed=1)
+    queries = drawn(QUERIES, vectors.shape[1], seed=1)
     true = [set(np.argsort(-scores)[:NEIGHBOURS]) for scores in queries @ vectors.T]
     found: list[set[int]] = []
 
@@ -143,92 +156,36 @@ def _asked(place: Place, vectors: Vectors) -> dict[str, float]:
     near(0)
     found.clear()
     before = place.spent()
-    p50, p95 = _milliseconds(near)
+    p50, p95 = percentiles(near, QUERIES)
     spent = 1000 * (place.spent() - before) / QUERIES
-    some = [_id(number) for number in range(0, len(vectors), len(vectors) // NEIGHBOURS)]
+    some = [id_of(number) for number in range(0, len(vectors), len(vectors) // NEIGHBOURS)]
     return {
         "near 10, CPU ms": spent,
         "near 10, p50 ms": p50,
         "near 10, p95 ms": p95,
         "recall@10": sum(len(a & b) for a, b in zip(found, true, strict=True)) / NEIGHBOURS / QUERIES,
-        "near 10 generated (1 in 10), p50 ms": _milliseconds(
-            lambda number: store.near(queries[number], NEIGHBOURS, GENERATED)
+        "near 10 generated (1 in 10), p50 ms": percentiles(
+            lambda number: store.near(queries[number], NEIGHBOURS, GENERATED), QUERIES
         )[0],
-        "get 10, p50 ms": _milliseconds(lambda _: store.get(some))[0],
-        "10 thumbnails, p50 ms": _milliseconds(lambda _: store.thumbnails(some))[0],
-        "iterate, images/s": len(vectors) / _seconds(lambda: sum(1 for _ in store.iterate())),
+        "get 10, p50 ms": percentiles(lambda _: store.get(some), QUERIES)[0],
+        "10 thumbnails, p50 ms": percentiles(lambda _: store.thumbnails(some), QUERIES)[0],
+        "iterate, images/s": len(vectors) / seconds_of(lambda: sum(1 for _ in store.iterate())),
         "iterate with vectors, images/s": len(vectors)
-        / _seconds(lambda: sum(1 for _ in store.iterate(vectors=True))),
-    }
-
-
-def _weighed(place: Place) -> dict[str, float]:
-    """The space that the store takes on the disk, and its peak memory so far."""
-    peak = re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{place.process}/status").read_text())
-    assert peak is not None, "Linux says so"
-    files = [each for each in place.folder.rglob("*") if each.is_file()]
-    return {
-        "on disk, MB": sum(each.stat().st_size for each in files) / 1e6,
-        "files": len(files),
-        "peak memory, MB": int(peak[1]) / 1024,
+        / seconds_of(lambda: sum(1 for _ in store.iterate(vectors=True))),
     }
 
 
 def _fill(store: Store, vectors: Vectors, begin: int, end: int) -> None:
     for start in range(begin, end, BATCH):
-        store.upsert(list(_images(vectors, start, min(end, start + BATCH))))
-
-
-def _images(vectors: Vectors, begin: int, end: int) -> Iterator[Image]:
-    random = np.random.default_rng(begin)
-    for number in range(begin, end):
-        yield Image(
-            id=_id(number),
-            sha256=f"{number:064x}",
-            uri=str(number),
-            caption=f"a red house in the snow at night, number {number}",
-            captions=("a red house in the snow at night", "a house", "snow"),
-            origin="imported" if number % 10 else "generated",
-            width=640,
-            height=480,
-            created="2026-01-31T12:00:00Z",
-            norm=10.0,
-            vector=vectors[number],
-            thumbnail=random.bytes(THUMBNAIL),
-        )
-
-
-def _id(number: int) -> str:
-    return f"00000000-0000-5000-8000-{number:012}"
-
-
-def _vectors(count: int, dimension: int, seed: int) -> Vectors:
-    axes = np.random.default_rng(24).normal(size=(24, dimension)).astype(np.float32)
-    random, vectors = np.random.default_rng(seed), np.empty((count, dimension), np.float32)
-    for part in np.array_split(vectors, 1 + count // 10_000):
-        latent = random.standard_normal((len(part), 24), dtype=np.float32) @ axes
-        part[:] = unit(latent + 0.3 * np.sqrt(24) * random.standard_normal(part.shape, dtype=np.float32))
-    return vectors
-
-
-def _milliseconds(work: Callable[[int], Any]) -> tuple[float, float]:
-    """The median and the 95th percentile of some work, which is done once for each query."""
-    times = [1000 * _seconds(lambda: work(number)) for number in range(QUERIES)]  # noqa: B023
-    return statistics.median(times), float(np.percentile(times, 95))
-
-
-def _seconds(work: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+        store.upsert(list(images(vectors[start : min(end, start + BATCH)], start)))
 
 
 def _print(columns: Columns) -> None:
     names = dict.fromkeys(name for column in columns.values() for name in column)
-    print(f"{'':<38}" + "".join(f"{title:>20}" for title in columns))
+    print(f"{'':<38}" + "".join(f"{title:>32}" for title in columns))
     for name in names:
         cells = (f"{column[name]:,.4g}" if name in column else "" for column in columns.values())
-        print(f"{name:<38}" + "".join(f"{cell:>20}" for cell in cells))
+        print(f"{name:<38}" + "".join(f"{cell:>32}" for cell in cells))
 
 
 def _arguments() -> argparse.Namespace:
@@ -236,6 +193,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--size", type=int, help="fill only LanceDB, with so many images")
     parser.add_argument("--dimension", type=int, default=512)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser.parse_args()
