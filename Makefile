@@ -30,6 +30,8 @@ docs: .venv/installed  ## write the `--help` texts and the figures into the docs
 
 bench: demo  ## measure every figure of docs/benchmarks.md again; hours. Small settings: see each script's --help
 	for name in quality negative add stores kills; do $(BIN)/python bench/$$name.py --json runs/$$name.json || exit 1; done
+	$(BIN)/python bench/stores.py --size 1000000 --json runs/stores_large.json
+	$(BIN)/python bench/peers.py --install --json runs/peers.json
 	$(BIN)/python bench/families.py sd15 sdxl --json runs/families.json
 	$(BIN)/python bench/inference.py --quick --json runs/inference.json
 	for name in start generate; do $(BIN)/python bench/$$name.py -L demo/library --json runs/$$name.json || exit 1; done

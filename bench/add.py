@@ -132,24 +132,28 @@ def one_thread() -> Iterator[None]:
 
 
 def draw(folder: Path, count: int) -> list[bytes]:
-    """Draw JPEGs of about 0.2 MB that cost a decoder as much as photographs, with edges and noise."""
+    """Draw JPEGs of about 0.2 MB."""
     folder.mkdir()
-    contents = []
-    for number in range(count):
-        random = np.random.default_rng(number)
-        ground = random.integers(0, 256, (12, 16, 3), dtype=np.uint8)
-        picture = Image.fromarray(ground).resize(SIZE, Image.Resampling.BICUBIC)
-        pen = ImageDraw.Draw(picture)
-        for x, y, width, height, *colour in random.integers(0, 256, (30, 7)):
-            box = (4 * x, 3 * y, 4 * x + width, 3 * y + height)
-            pen.ellipse(tuple(map(int, box)), fill=tuple(map(int, colour)))
-        noise = random.normal(0, 5, (SIZE[1], SIZE[0], 1))
-        pixels = (np.asarray(picture) + noise).clip(0, 255).astype(np.uint8)
-        file = io.BytesIO()
-        Image.fromarray(pixels).save(file, "JPEG", quality=85)
-        contents.append(file.getvalue())
-        (folder / f"{number}.jpg").write_bytes(contents[-1])
+    contents = [drawn(number) for number in range(count)]
+    for number, content in enumerate(contents):
+        (folder / f"{number}.jpg").write_bytes(content)
     return contents
+
+
+def drawn(number: int, size: tuple[int, int] = SIZE) -> bytes:
+    """A JPEG that costs a decoder as much as a photograph, with edges and noise."""
+    random = np.random.default_rng(number)
+    ground = random.integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    picture = Image.fromarray(ground).resize(size, Image.Resampling.BICUBIC)
+    pen, scale = ImageDraw.Draw(picture), size[0] / SIZE[0]
+    for x, y, width, height, *colour in random.integers(0, 256, (30, 7)):
+        box = (4 * x, 3 * y, 4 * x + width, 3 * y + height)
+        pen.ellipse(tuple(int(scale * edge) for edge in box), fill=tuple(map(int, colour)))
+    noise = random.normal(0, 5, (size[1], size[0], 1))
+    pixels = (np.asarray(picture) + noise).clip(0, 255).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=85)
+    return file.getvalue()
 
 
 def random_weights(architecture: str, folder: Path) -> str:

@@ -4,6 +4,9 @@
 typed by hand.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from runs import Run, shares, table
 
 
@@ -68,6 +71,7 @@ def adding(run: Run) -> str:
 def stores(run: Run) -> str:
     """The speed and the size of both stores."""
     columns = run.figures
+    first = next(iter(columns.values()))
     seconds = {
         "adds/s": "images added a second",
         "near 10, p50 ms": "the ten nearest, ms (p50)",
@@ -78,6 +82,7 @@ def stores(run: Run) -> str:
         "near 10, CPU ms": "the ten nearest, CPU ms",
         **(seconds if run.idle else {}),
         "recall@10": "of the true ten nearest are found",
+        **({"index built, CPU s": "building the index, CPU s"} if "index built, CPU s" in first else {}),
         "on disk, MB": "on the disk, MB",
         "peak memory, MB": "memory at most, MB",
     }
@@ -123,6 +128,28 @@ def starting(run: Run) -> str:
         ("a process of its own", *units),
         [(title, *(f"{found[f'{name}, {unit}']:.2f}" for unit in units)) for title, name in rows.items()],
     )
+
+
+def peers(run: Run) -> str:
+    """Whole commands of phosphene and of its peers."""
+    found = run.figures
+    units = ("CPU s", "MB", *(("s",) if run.idle else ()))
+    rows = [
+        (task, name, *(_rounded(one[unit]) for unit in units), f"{one['phosphene ÷ this, CPU']:.2f}")
+        for task, costs in found["tasks"].items()
+        for name, one in costs.items()
+    ]
+    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    header = ("what", "program", *units, "phosphene ÷ it, by CPU time")
+    return f"{table(header, rows)}\n\n{versions}. {_installed(found)}".rstrip()
+
+
+def _installed(found: Mapping[str, Any]) -> str:
+    """A sentence on the size of the environments, if they were weighed."""
+    if "installed, MB" not in found:
+        return ""
+    sizes = ", ".join(f"{name} {size:,}" for name, size in found["installed, MB"].items())
+    return f"MB of a fresh environment: {sizes}."
 
 
 def kills(run: Run) -> str:
