@@ -83,7 +83,7 @@ def add(models: Models, library: Path, pictures: Path, tell: Tell) -> None:
     with models.open(library) as opened, patch.object(ingest.loop, "commit", told):
         ingest.add(
             scan([pictures]),
-            embedder=opened.embedder,
+            load=lambda: opened.embedder,
             store=opened.store,
             journal=opened.journal,
             commit_images=COMMIT,

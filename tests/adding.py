@@ -78,7 +78,7 @@ def add_to(
     try:
         return add(
             scan(paths),
-            embedder=embedder or Colours(),
+            load=lambda: embedder or Colours(),
             store=store,
             journal=journal,
             on_progress=on_progress,

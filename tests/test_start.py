@@ -1,14 +1,21 @@
-"""Commands import only what they need: a repeated query no model, no LanceDB and no Pillow."""
+"""Commands import only what they need. A repeated query needs no model, no LanceDB and no server's client."""
 
 import json
 import subprocess
 import sys
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from asked_library import QUERY, asked_library
 from oracle import made
+from phosphene.images import image_id
+from phosphene.journal import Journal, Seen
+from phosphene.sources import file_item
+from phosphene.store.lance.store import LanceStore
 
 MODELS = {
     "diffusers",
@@ -72,3 +79,18 @@ def test_removing_an_image_imports_no_models(library: Path) -> None:
     assert not imported & (MODELS | {"weaviate", "grpc", "rich"})
     assert "lancedb" in imported, "it writes"
     assert not imported_by(library, "search", QUERY) & (MODELS | STORES), "and has written a snapshot"
+
+
+def test_adding_what_has_not_changed_imports_neither_models_nor_stores(library: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "red.png")
+    item, digest = file_item(tmp_path / "red.png"), sha256((tmp_path / "red.png").read_bytes()).hexdigest()
+    store, journal = LanceStore.open(library / "store"), Journal(library / "journal.sqlite")
+    added = replace(made(1)[0], id=image_id(digest), sha256=digest, uri=item.uri)
+    store.upsert([added])
+    journal.record(
+        [Seen(item.uri, item.stamp, added.id), *(Seen(each.uri, "", each.id) for each in made(20))]
+    )
+    store.close()
+    journal.close()
+
+    assert not imported_by(library, "add", str(tmp_path / "red.png")) & (MODELS | STORES | PICTURES)

@@ -161,7 +161,11 @@ class Library:
         self.begin_writing()
         with nullcontext(sources) if isinstance(sources, Iterator) else scan(sources) as items:
             return add(
-                items, embedder=self.embedder, store=self.store, journal=self.journal, on_progress=on_progress
+                items,
+                load=lambda: self.embedder,
+                store=self.store,
+                journal=self.journal,
+                on_progress=on_progress,
             )
 
     def search(

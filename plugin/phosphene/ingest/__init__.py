@@ -13,7 +13,7 @@ The bytes of a file decide which image it is:
   even be read is tried every time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from phosphene.embedding import Embedder
 from phosphene.ingest.commit import fill
@@ -31,7 +31,7 @@ __all__ = ["Added", "OnProgress", "Progress", "add", "add_locked"]
 def add(
     items: Iterable[Item | Failure],
     *,
-    embedder: Embedder,
+    load: Callable[[], Embedder],
     store: Store,
     journal: Journal,
     on_progress: OnProgress | None = None,
@@ -40,11 +40,12 @@ def add(
 ) -> Added:
     """Add the items of a source to a library, as described above. Adding them twice changes nothing.
 
-    Items are read while earlier ones are embedded. An item that cannot be added is reported with its reason
-    in the result, and raises nothing. If another process is adding to the same library, this one waits, and
-    tells `on_progress` which process that is. Ctrl-C commits what has been embedded, and then raises
-    KeyboardInterrupt. Raises StoreError if the store or the journal cannot be written. Everything that was
-    committed before is kept, and the same call continues from there.
+    `load` gives the embedder, and is called when there is an item to open. Items are read while earlier ones
+    are embedded. An item that cannot be added is reported with its reason in the result, and raises nothing.
+    If another process is adding to the same library, this one waits, and tells `on_progress` which process
+    that is. Ctrl-C commits what has been embedded, and then raises KeyboardInterrupt. Raises StoreError if
+    the store or the journal cannot be written. Everything that was committed before is kept, and the same
+    call continues from there.
     """
     tell = on_progress or (lambda progress: None)
     with writing(journal.folder, lambda who: tell(Progress(0, None, note=f"waiting for {who}"))):
@@ -59,7 +60,7 @@ def add(
             fill(store, journal)
         return add_locked(
             items,
-            embedder=embedder,
+            load=load,
             store=store,
             journal=journal,
             on_progress=tell,
@@ -71,7 +72,7 @@ def add(
 def add_locked(
     items: Iterable[Item | Failure],
     *,
-    embedder: Embedder,
+    load: Callable[[], Embedder],
     store: Store,
     journal: Journal,
     on_progress: OnProgress | None = None,
@@ -79,5 +80,5 @@ def add_locked(
     commit_images: int = COMMIT_IMAGES,
 ) -> Added:
     """Add the items. The caller holds the library's lock, see `lock`."""
-    run = IngestLoop(embedder, store, journal, on_progress or (lambda progress: None), commit_images)
+    run = IngestLoop(load, store, journal, on_progress or (lambda progress: None), commit_images)
     return run.over(items, batch)

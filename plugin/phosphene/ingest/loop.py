@@ -3,10 +3,10 @@
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 
 from phosphene.config import cores
 from phosphene.embedding import Embedder
@@ -33,13 +33,13 @@ class IngestLoop:
 
     def __init__(
         self,
-        embedder: Embedder,
+        load: Callable[[], Embedder],
         store: Store,
         journal: Journal,
         tell: OnProgress,
         commit_images: int = COMMIT_IMAGES,
     ) -> None:
-        self.embedder, self.store, self.journal, self.tell = embedder, store, journal, tell
+        self.load, self.store, self.journal, self.tell = load, store, journal, tell
         self.commit_images = commit_images
         self.lost = lost(store, journal)
         self.flight: deque[Future[list[Outcome]]] = deque()
@@ -51,29 +51,37 @@ class IngestLoop:
     def over(self, items: Iterable[Item | Failure], batch: int) -> Added:
         """Add the items, `batch` of them in each forward pass."""
         self.ahead = ReadAhead(items)
-        stop = threading.Event()
-        worker = Worker(self.embedder, self.journal, stop, self.lost)
+        try:
+            changed = self._changed()
+            if first := list(islice(changed, batch)):
+                self._embed(chain(first, changed), batch)
+            self._commit()
+        except BaseException as error:
+            if not isinstance(error, StoreError):  # a store that has failed would fail again
+                self._land_finished()
+                self._commit()
+            raise
+        return self._result()
+
+    def _embed(self, changed: Iterator[Item], batch: int) -> None:
+        """Embed items. The model is loaded only now, because a rerun over unchanged pictures needs none."""
+        embedder, stop = self.load(), threading.Event()
+        worker = Worker(embedder, self.journal, stop, self.lost)
         with (
-            one_core_each(self.embedder) as initializer,
+            one_core_each(embedder) as initializer,
             ThreadPoolExecutor(cores(), initializer=initializer) as pool,
         ):
             try:
-                changed = self._changed()
                 while group := list(islice(changed, batch)):
                     self.flight.append(pool.submit(worker, group))
                     if len(self.flight) > BATCHES_PER_WORKER * cores():
                         self._land()
                 while self.flight:
                     self._land()
-                self._commit()
-            except BaseException as error:
+            except BaseException:
                 stop.set()
                 pool.shutdown(cancel_futures=True)
-                if not isinstance(error, StoreError):  # a store that has failed would fail again
-                    self._land_finished()
-                    self._commit()
                 raise
-        return self._result()
 
     def _result(self) -> Added:
         folder = self.journal.folder

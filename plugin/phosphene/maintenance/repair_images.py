@@ -92,7 +92,7 @@ def _add(run: Repairing, items: Sequence[Item], store: Store, journal: Journal, 
         )
     added = ingest.add_locked(
         items,
-        embedder=embedder,
+        load=lambda: embedder,
         store=store,
         journal=journal,
         on_progress=lambda progress: run.on_progress(progress.done, progress.total),

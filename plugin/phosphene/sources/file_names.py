@@ -24,6 +24,12 @@ class FileNames:
 
     def __init__(self) -> None:
         self._spellings = lru_cache(maxsize=FOLDERS)(_spellings)
+        self._endings = lru_cache(maxsize=FOLDERS)(_endings)
+
+    def may_end(self, folder: Path, ending: str) -> bool:
+        """Whether there may be a file with this ending in a folder. It is asked for every picture in it."""
+        endings = self._endings(folder)
+        return endings is None or ending in endings
 
     def spelled(self, path: Path) -> Path | None:
         """The path as the disk spells it, or None if there is no such file."""
@@ -62,6 +68,14 @@ def _inside(name: str, folders: Sequence[Path]) -> Iterator[Path]:
     if not inside:
         raise ValueError(f"`{name}` lies outside of its folder: add the folder that it lies in, too")
     yield from inside
+
+
+def _endings(folder: Path) -> frozenset[str] | None:
+    """The endings of all names in a folder, in small letters, or None if it cannot be listed."""
+    try:
+        return frozenset(os.path.splitext(name)[1].lower() for name in os.listdir(folder))  # noqa: PTH122, PTH208
+    except OSError:
+        return None
 
 
 def _spellings(folder: Path) -> Mapping[str, str]:

@@ -121,25 +121,26 @@ class _Scan:
         return tidied([*self.captions.get(path, ()), *self._beside(path)])
 
     def _walk(self, root: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
-        stack = [root]
+        stack = [(root, True)]
         while stack:
-            path = stack.pop()
-            if not os.path.isdir(path):  # unlike Path.is_dir, never raises  # noqa: PTH112
+            path, is_folder = stack.pop()
+            if not is_folder:
                 if path.suffix.lower() in ENDINGS:
                     yield path
                 continue
             try:
-                status, names = path.stat(), sorted(os.listdir(path))  # noqa: PTH208
+                status, names = path.stat(), _names_in(path)
             except OSError:
                 yield path
                 continue
             folder = (status.st_dev, status.st_ino)
-            if folder in visited or LIBRARY.issubset(names):
+            if folder in visited or names.keys() >= LIBRARY:
                 continue
             visited.add(folder)
             if CAPTIONS in names:
                 self._take_if_it_is_one(path / CAPTIONS)
-            stack.extend(path / name for name in reversed(names) if not name.startswith("."))
+            shown = sorted((name for name in names if not name.startswith(".")), reverse=True)
+            stack.extend((path / name, names[name]) for name in shown)
 
     def _take_if_it_is_one(self, file: Path) -> None:
         """Read a captions file that was found. It may describe only pictures in its folder and below."""
@@ -150,6 +151,8 @@ class _Scan:
 
     def _beside(self, picture: Path) -> list[str]:
         """The captions in the `.txt` file beside a picture: one in each line."""
+        if not self.names.may_end(picture.parent, ".txt"):
+            return []
         file = self.names.spelled(picture.with_suffix(".txt"))
         if file is None or file == picture:
             return []
@@ -167,6 +170,15 @@ class _Scan:
 
     def _skip(self, file: Path, fault: str) -> None:
         self.failures[Failure(file_uri(file), fault)] = None
+
+
+def _names_in(folder: Path) -> dict[str, bool]:
+    """The names in a folder, and whether they are folders. A link is what it leads to."""
+    with os.scandir(folder) as entries:
+        return {
+            entry.name: os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()  # noqa: PTH112
+            for entry in entries
+        }
 
 
 def _tidy(caption: str) -> str:
