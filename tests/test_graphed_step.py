@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
+from phosphene.errors import ModelError
 from phosphene.nets.autoencoder import Autoencoder
 from phosphene.nets.denoiser import NEIGHBOUR, OWN, TEXT, Denoiser
 from phosphene.nets.latent_encoder import LatentEncoder
@@ -183,3 +184,15 @@ def test_losses_are_those_of_the_trainings_before_there_was_a_gpu(
         on_step=lambda progress: losses.append(progress.loss),
     )  # fmt: skip
     assert losses[:4] == pytest.approx([0.784413, 0.726075, 0.217444, 0.146453], rel=0.05)
+
+
+def test_a_smaller_rate_stays_nearer_to_the_start(tmp_path: Path, dataset: LatentDataset) -> None:
+    torch.manual_seed(0)
+    start = new_denoiser(dataset, TINY)
+    near, far = (
+        train_denoiser(dataset, tmp_path / str(rate), Budget(steps=3), TINY, start=start, rate=rate)
+        for rate in (0.01, 1.0)
+    )
+    assert 0 < (whole(near) - whole(start)).norm() < 0.05 * (whole(far) - whole(start)).norm()
+    with pytest.raises(ModelError, match=r"rate is 0\.01, not 0\.1"):
+        train_denoiser(dataset, tmp_path / "0.01", Budget(steps=3), TINY, start=start, rate=0.1)

@@ -43,6 +43,7 @@ def train_autoencoder(
     start: Autoencoder | None = None,
     origin: str = "",
     dataset: str = "",
+    rate: float = 1.0,
     seed: int = 0,
     device: str = "cpu",
     on_step: OnTrainingProgress | None = None,
@@ -51,8 +52,8 @@ def train_autoencoder(
     """Train on pictures (n, size, size, 3) and return the averaged network.
 
     `dataset` identifies the pictures, and `origin` identifies `start`, a network to continue from. Then only
-    its decoder is trained, so that latents stay what they are. The run is kept in `folder`; the same call
-    continues one that was killed.
+    its decoder is trained, so that latents stay what they are. `rate` is a factor for the learning rates. The
+    run is kept in `folder`; the same call continues one that was killed.
     """
     torch.manual_seed(seed)
     model = copy.deepcopy(start) if start else new_autoencoder(pictures.shape[1])
@@ -66,6 +67,7 @@ def train_autoencoder(
         ends=(model.encoder[1], model.decoder[-2]),  # what folds pixels, and what unfolds them
         rates=RATES,
         dataset=dataset,
+        rate=rate,
         seed=seed,
         device=device,
         on_note=on_note,

@@ -49,6 +49,7 @@ def train_denoiser(
     *,
     start: Denoiser | None = None,
     origin: str = "",
+    rate: float = 1.0,
     seed: int = 0,
     device: str = "cpu",
     on_step: OnTrainingProgress | None = None,
@@ -58,9 +59,10 @@ def train_denoiser(
 ) -> Denoiser:
     """Train on a dataset and return the averaged network.
 
-    `origin` identifies `start`, a network to continue from; see `copy_start`. The run is kept in `folder`;
-    the same call continues one that was killed. Every `sheet_every` seconds `on_sheet` draws pictures of the
-    averaged network as a PNG, which is written beside the log.
+    `origin` identifies `start`, a network to continue from; see `copy_start`. `rate` is a factor for the
+    learning rates. The run is kept in `folder`; the same call continues one that was killed. Every
+    `sheet_every` seconds `on_sheet` draws pictures of the averaged network as a PNG, which is written beside
+    the log.
     """
     settings = settings or DenoiserSettings()
     size = settings.batch_size or (GPU_BATCH_SIZE if torch.device(device).type == "cuda" else BATCH_SIZE)
@@ -76,6 +78,7 @@ def train_denoiser(
         ends=(model.conv_in, model.conv_out, model.image_proj.type_embedding, model.image_proj.pool_score),
         decay=settings.ema_decay,
         dataset=dataset.digest,
+        rate=rate,
         seed=seed,
         device=device,
         on_note=on_note,

@@ -74,6 +74,7 @@ class TrainingPlan:
     size: int = 256  # pixels of a side
     settings: DenoiserSettings = field(default_factory=DenoiserSettings)
     start: Path | None = None  # a generator of any space to continue from, which decides the networks' shapes
+    rate: float = 1.0  # a factor for all learning rates
     seed: int = 0
     licence: str = ""  # of the weights, as an SPDX identifier
 
@@ -127,6 +128,7 @@ class Training:
         return {
             "start": getattr(self.start.pipeline, name) if self.start else None,
             "origin": self.start.capabilities.weights if self.start else "",
+            "rate": self.plan.rate,
             "seed": self.plan.seed,
             "device": self.device,
             "on_step": partial(self.on_step, name) if self.on_step else None,

@@ -26,6 +26,7 @@ def train_latent_encoder(
     *,
     start: LatentEncoder | None = None,
     origin: str = "",
+    rate: float = 1.0,
     seed: int = 0,
     device: str = "cpu",
     on_step: OnTrainingProgress | None = None,
@@ -33,8 +34,8 @@ def train_latent_encoder(
 ) -> LatentEncoder:
     """Train on a dataset and return the averaged network.
 
-    `origin` identifies `start`, a network to continue from; see `copy_start`. The run is kept in `folder`;
-    the same call continues one that was killed.
+    `origin` identifies `start`, a network to continue from; see `copy_start`. `rate` is a factor for the
+    learning rates. The run is kept in `folder`; the same call continues one that was killed.
     """
     torch.manual_seed(seed)
     model: LatentEncoder = LatentEncoder(dataset.dimension, dataset.latents.shape[1])  # type: ignore[call-overload, unused-ignore]
@@ -48,6 +49,7 @@ def train_latent_encoder(
         ends=(model.blocks.get_submodule("0.0"), model.proj_out),
         rates=RATES,
         dataset=dataset.digest,
+        rate=rate,
         seed=seed,
         device=device,
         on_note=on_note,

@@ -53,6 +53,7 @@ class Trainer(Generic[Network, Batch]):
         ends: Collection[nn.Module],
         decay: float = 0.999,
         rates: Mapping[str, float] = RATES,
+        rate: float = 1.0,  # a factor for all learning rates
         dataset: str = "",
         seed: int = 0,
         device: str = "cpu",
@@ -61,7 +62,8 @@ class Trainer(Generic[Network, Batch]):
         self.device = torch.device(device)
         nn.Module.to(model.train(), self.device)
         nn.Module.to(model, memory_format=torch.channels_last)  # a fifth faster on a CPU
-        self.model, self.rates, self.decay = model, rates, decay
+        self.model, self.decay = model, decay
+        self.rates = {name: rate * each for name, each in rates.items()}
         self.workers = Workers(torch.get_num_threads() if self.device.type == "cpu" else 1)
         self.weights = [weights for weights in model.parameters() if weights.requires_grad]
         self.optimizers = self._optimizers(ends)
@@ -69,7 +71,7 @@ class Trainer(Generic[Network, Batch]):
         if self.on_gpu:
             fuse(model)
         parts: dict[str, Stateful] = {"model": model, "ema": self.ema, **self.optimizers}
-        settings = {**settings, "seed": seed}
+        settings = {**settings, "seed": seed, **({"rate": rate} if rate != 1 else {})}
         self.run = Run(folder, parts, budget, settings, dataset=dataset, seed=seed, on_note=on_note)
 
     @property
