@@ -2,14 +2,14 @@
 
     python bench/start.py -L demo/library [--runs 7] [--json FILE]
 
-Every run is a process of its own. The figures are medians of seconds by the clock and of CPU seconds; the
-ratios are of CPU seconds, which other programs on the machine hardly change. The first search has a text
-that the library has never seen, so it loads the model. The repeated one finds the text's vector in the
-library.
+Every run is a process of its own. The figures are medians of seconds by the clock, of CPU seconds and of peak
+memory; the ratios are of CPU seconds, which other programs on the machine hardly change. The first search has
+a text that the library has never seen, so it loads the model, which a search before has exported. The
+repeated one finds the text's vector in the library.
 """
 
 import argparse
-import resource
+import os
 import statistics
 import subprocess
 import sys
@@ -21,7 +21,7 @@ from typing import Any
 import record
 
 HELP_AT_MOST = 3.0  # how many times as long as `python -c "import click"` it may take
-Seconds = tuple[float, float]  # by the clock, and of the CPU
+Cost = tuple[float, float, float]  # seconds by the clock and of the CPU, and MB at the peak
 
 
 def main() -> None:
@@ -37,12 +37,13 @@ def measure(library: Path, runs: int) -> dict[str, Any]:
     """The medians, in seconds, and their ratios."""
     phosphene = [sys.executable, "-m", "phosphene", "-L", str(library)]
     click, help = _alternating([[sys.executable, "-c", "import click"], [*phosphene, "--help"]], 3 * runs)
-    first = _median(
-        [_seconds([*phosphene, "search", f"a red house, seen {time.time_ns()} times"]) for _ in range(runs)]
-    )
     again = [*phosphene, "search", "a red house in the snow"]
-    _seconds(again)
-    repeated = _median([_seconds(again) for _ in range(runs)])
+    _cost([*phosphene, "search", f"a text of {time.time_ns()}"])
+    first = _median(
+        [_cost([*phosphene, "search", f"a red house, seen {time.time_ns()} times"]) for _ in range(runs)]
+    )
+    _cost(again)
+    repeated = _median([_cost(again) for _ in range(runs)])
     return {
         **_named("import click", click),
         **_named("--help", help),
@@ -55,26 +56,31 @@ def measure(library: Path, runs: int) -> dict[str, Any]:
     }
 
 
-def _named(what: str, seconds: Seconds) -> dict[str, float]:
-    return {f"{what}, s": round(seconds[0], 3), f"{what}, CPU s": round(seconds[1], 3)}
+def _named(what: str, cost: Cost) -> dict[str, float]:
+    clock, cpu, memory = cost
+    return {f"{what}, s": round(clock, 3), f"{what}, CPU s": round(cpu, 3), f"{what}, MB": round(memory)}
 
 
-def _alternating(commands: list[list[str]], runs: int) -> list[Seconds]:
+def _alternating(commands: list[list[str]], runs: int) -> list[Cost]:
     """The median of each command. They run in turns, so that a busy moment hits them alike."""
-    times = [[_seconds(command) for command in commands] for _ in range(runs)]
-    return [_median(column) for column in zip(*times, strict=True)]
+    costs = [[_cost(command) for command in commands] for _ in range(runs)]
+    return [_median(column) for column in zip(*costs, strict=True)]
 
 
-def _median(times: Sequence[Seconds]) -> Seconds:
-    return statistics.median(one[0] for one in times), statistics.median(one[1] for one in times)
+def _median(costs: Sequence[Cost]) -> Cost:
+    clock, cpu, memory = map(statistics.median, zip(*costs, strict=True))
+    return clock, cpu, memory
 
 
-def _seconds(command: list[str]) -> Seconds:
-    """The seconds of a command, by the clock and of the CPU."""
-    started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    elapsed, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return elapsed, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+def _cost(command: list[str]) -> Cost:
+    """What a command costs, as the system accounts for its process."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return time.perf_counter() - started, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 def _arguments() -> argparse.Namespace:

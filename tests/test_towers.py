@@ -5,14 +5,19 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
+import phosphene
 from phosphene.embedding.identity import identify
+from phosphene.embedding.loading import _built
 from phosphene.embedding.openclip import OpenClip
 from phosphene.embedding.towers.by_torch import TorchTowers
-from phosphene.embedding.towers.kept import Kept, kept_of
+from phosphene.embedding.towers.kept import Kept, kept_of, runtime_of
 from phosphene.embedding.weights import Weights, resolve
 from phosphene.vectors import unit
 from pictures import drawn
@@ -20,6 +25,26 @@ from tiny import tiny_clip
 
 HEAVY = ("torch", "torchvision", "open_clip", "transformers", "diffusers", "fastapi", "onnx", "onnxscript")
 TEXTS = ("a red house in the snow", "", "two blue boats", "снег " * 40)
+VISION = {"image_size": 32, "layers": 2, "width": 16, "head_width": 8, "patch_size": 16}
+TEXT = {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 2}
+MODELS: dict[str, dict[str, Any]] = {
+    "ViT": {},
+    "ViT with QuickGELU": {"quick_gelu": True, "vision_cfg": {"image_size": [32, 64]}},
+    "ResNet": {"vision_cfg": {"layers": [1, 1, 1, 1], "width": 8, "head_width": 32, "patch_size": None}},
+    "custom text": {"custom_text": True, "text_cfg": {"proj_bias": True, "pool_type": "first"}},
+    "SigLIP": {
+        "custom_text": True,
+        "init_logit_bias": -10,
+        "vision_cfg": {"attentional_pool": True, "attn_pooler_heads": 2},
+        "text_cfg": {"no_causal_mask": True, "pool_type": "last", "proj_bias": True},
+    },
+    "CoCa": {
+        "custom_text": True,
+        "vision_cfg": {"attentional_pool": True, "attn_pooler_heads": 2, "output_tokens": True},
+        "text_cfg": {"embed_cls": True, "output_tokens": True},
+        "multimodal_cfg": {"context_length": 16, "vocab_size": 49408, "width": 16, "heads": 2, "layers": 1},
+    },
+}
 EMBED = f"""
 import json, sys
 from PIL import Image
@@ -78,6 +103,23 @@ def assert_as_by_torch(weights: Weights) -> None:
 
 def test_exported_towers_compute_what_torch_does(weights: Weights) -> None:
     assert_as_by_torch(weights)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_towers_of_every_kind_compute_what_torch_does(kind: str, home: Path, tmp_path: Path) -> None:
+    assert_as_by_torch(resolve(f"local-dir:{small_model(tmp_path / kind, MODELS[kind])}"))
+
+
+def small_model(folder: Path, changes: dict[str, Any]) -> Path:
+    """A model with open_clip's own tokenizer, in the folder that open_clip would write."""
+    folder.mkdir()
+    config = {**changes, "embed_dim": 8}
+    config["vision_cfg"] = {**VISION, **changes.get("vision_cfg", {})}
+    config["text_cfg"] = {**TEXT, **changes.get("text_cfg", {})}
+    torch.manual_seed(0)
+    save_file(_built(config).state_dict(), folder / "open_clip_model.safetensors")
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
+    return folder
 
 
 def test_a_model_is_exported_once_and_then_needs_no_torch(weights: Weights) -> None:
@@ -149,12 +191,15 @@ def test_with_a_home_that_cannot_be_written_a_model_runs_by_torch(
 def test_a_tower_that_cannot_be_exported_is_not_tried_again(
     weights: Weights, caplog: pytest.LogCaptureFixture
 ) -> None:
+    assert runtime_of(identify(weights)) == "not exported yet"
     before = embedder_of(weights).texts(["snow"])
+    assert runtime_of(identify(weights)) == "onnx"
     with kept(weights).lock():
         kept(weights).refuse("text", "its vectors differ")
     caplog.clear()
     np.testing.assert_allclose(embedder_of(weights).texts(["snow"]), before, atol=1e-4)
     assert kept(weights).refusal("text") == "its vectors differ"
+    assert runtime_of(identify(weights)) == "torch (its vectors differ)"
     assert caplog.text == ""
 
 
@@ -165,3 +210,47 @@ def test_many_threads_on_one_core_each_get_the_vectors_of_one(weights: Weights) 
     with embedder.one_core_each(), ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda pixels: embedder.pictures([pixels]), prepared))
     np.testing.assert_allclose(np.concatenate([one.vectors for one in found]), expected.vectors, atol=1e-4)
+
+
+# ── commands ──────────────────────────────────────────────────────────────────────────────
+
+COMMAND = f"""
+import json, sys
+from phosphene.cli import phosphene
+try: phosphene(sys.argv[1:])
+except SystemExit as ended: assert not ended.code, ended.code
+print(json.dumps(sorted(set(sys.modules) & set({HEAVY!r}))))
+"""
+
+
+def test_commands_that_search_and_add_load_no_torch(weights: Weights, tmp_path: Path) -> None:
+    """The model is exported first. Each text and each picture is new, so both towers are needed."""
+    embed(embedder_of(weights))
+    for number in range(3):
+        drawn(number, (40, 30)).save(tmp_path / f"{number}.png")
+    library = ["-L", str(tmp_path / "library")]
+    first = loaded(*library, "add", str(tmp_path / "0.png"), "--model", weights.name)
+    with phosphene.open(tmp_path / "library") as opened:
+        [image] = opened.store.iterate()
+    commands = (
+        ("add", str(tmp_path / "1.png"), str(tmp_path / "2.png")),
+        ("search", "a house by a lake"),
+        ("search", str(tmp_path / "1.png"), "--json"),
+        ("walk", "snow", "a summer evening", "-o", str(tmp_path / "walk.png")),
+        ("map", "-o", str(tmp_path / "map.png")),
+        ("show", image.id),
+        ("status",),
+        ("remove", image.id, "--yes"),
+    )
+    assert {command[0]: loaded(*library, *command) for command in commands} == {
+        command[0]: [] for command in commands
+    }
+    assert first == []
+
+
+def loaded(*words: str) -> list[str]:
+    """The heavy packages that a command imports in a process of its own."""
+    command = [sys.executable, "-c", COMMAND, *words]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    found: list[str] = json.loads(ended.stdout.splitlines()[-1])
+    return found

@@ -17,6 +17,7 @@ class TextTokenizer(Protocol):
     """Turns texts into token ids. Many threads call it at once."""
 
     context: int  # the number of tokens that the model reads
+    pad: int  # the id of the padding
 
     def __call__(self, texts: Sequence[str]) -> TokenIds:
         """The ids (n, context) of texts, cut or padded to the context."""
@@ -25,3 +26,9 @@ class TextTokenizer(Protocol):
     def fits(self, text: str) -> bool:
         """Whether no token of a text is cut off."""
         ...
+
+
+def shortened(ids: TokenIds, pad: int) -> TokenIds:
+    """The ids without the padding that all texts share, but for one token: padding may also mark the end."""
+    used = np.flatnonzero((ids != pad).any(axis=0))
+    return ids[:, : used[-1] + 2 if len(used) else 1]

@@ -25,6 +25,7 @@ class TransformersTokenizer:
                 local_files_only=True,
                 **arguments,
             )
+        self.pad: int = self._tokenizer.tokenizer.pad_token_id or 0
 
     def __call__(self, texts: Sequence[str]) -> TokenIds:
         """The ids (n, context) of texts, cut or padded to the context."""

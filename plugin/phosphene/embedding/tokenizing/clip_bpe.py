@@ -7,6 +7,7 @@ own code takes for a word grows with the square of its length; this does not.
 import gzip
 import importlib.util
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ class ClipTokenizer:
     """The tokenizer of most models of open_clip."""
 
     def __init__(self, context: int, clean: str = "lower") -> None:
-        self.context, self._clean = context, clean
+        self.context, self.pad, self._clean = context, 0, clean
         self._letters = byte_letters()
         merges = [(left, right) for left, right in map(str.split, vocabulary())]
         letters = list(self._letters.values())
@@ -76,7 +77,7 @@ def vocabulary() -> list[str]:
     spec = importlib.util.find_spec("open_clip")  # finds the folder without importing it
     folders = spec.submodule_search_locations if spec else None
     for folder in folders or []:
-        if (Path(folder) / FILE).is_file():
-            lines = gzip.decompress((Path(folder) / FILE).read_bytes()).decode().split("\n")
-            return lines[1 : 1 + MERGES]
+        if (file := Path(folder) / FILE).is_file():
+            with gzip.open(file, "rt", encoding="utf-8") as lines:  # a fifth of the file is enough
+                return [line.rstrip("\n") for line in islice(lines, 1, 1 + MERGES)]
     raise ModelError(f"The package open_clip has no file `{FILE}`.", "run `pip install open-clip-torch`")

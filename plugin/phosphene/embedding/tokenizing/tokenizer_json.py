@@ -29,10 +29,11 @@ class HubTokenizer:
         self._settings = _settings(folder)
         self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / FILE))
         pad = self._token("pad_token") or ""
+        self.pad = self._tokenizer.token_to_id(pad) or 0
         self._tokenizer.enable_truncation(context, direction=self._settings.get("truncation_side", "right"))
         self._tokenizer.enable_padding(
             direction=self._settings.get("padding_side", "right"),
-            pad_id=self._tokenizer.token_to_id(pad) or 0,
+            pad_id=self.pad,
             pad_token=pad,
             length=context,
         )

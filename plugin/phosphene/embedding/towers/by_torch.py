@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from open_clip import CLIP
+from open_clip.transformer import TextTransformer
 from PIL.Image import Image as Picture
 from PIL.Image import Resampling
 from torch import Tensor
+from torch.func import functional_call
 
 from phosphene.device import pick_device
 from phosphene.embedding.loading import load_model
@@ -20,6 +23,8 @@ from phosphene.embedding.weights import Weights
 from phosphene.errors import ModelError
 from phosphene.images import resized
 from phosphene.vectors import Patches, Vectors
+
+CAUSAL_POOLING = ("argmax", "eos")  # ways of taking the vector of the token at the end of the text
 
 
 class TextTower(torch.nn.Module):
@@ -32,6 +37,26 @@ class TextTower(torch.nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """What open_clip's `encode_text` returns."""
         vectors: Tensor = self.model.encode_text(ids)
+        return vectors
+
+
+class CausalTextTower(TextTower):
+    """The same for ids (n, length) without padding, if no token sees those that come after it."""
+
+    def __init__(self, model: Any, name: str) -> None:
+        """`name` is that of the module in the model which has the tokens' positions."""
+        super().__init__(model)
+        self.name = name
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """What open_clip's `encode_text` returns for the ids with their padding."""
+        tower: Any = self.get_submodule(self.name)
+        length = ids.shape[1]
+        shorter = {
+            f"{self.name}.positional_embedding": tower.positional_embedding[:length],
+            f"{self.name}.attn_mask": tower.attn_mask[:length, :length],
+        }
+        vectors: Tensor = functional_call(TextTower(self.model), shorter, (ids,))
         return vectors
 
 
@@ -65,6 +90,18 @@ class TorchTowers:
         self._device = pick_device(device)
         self._modules: dict[TowerKind, Any] = {}
         self._loading = threading.Lock()
+
+    def causal_text_tower(self) -> CausalTextTower | None:
+        """The text tower for ids without padding, or None if the padding matters to this model."""
+        model = self.tower("text").model
+        if isinstance(model, CLIP):
+            text, name, pooling = model, "model", model.text_pool_type
+        elif isinstance(getattr(model, "text", None), TextTransformer) and model.text.cls_emb is None:
+            text, name, pooling = model.text, "model.text", model.text.pool_type
+        else:
+            return None
+        sees_back = text.attn_mask is not None and pooling in CAUSAL_POOLING
+        return CausalTextTower(model, name).eval() if sees_back else None
 
     def tower(self, kind: TowerKind) -> Any:
         """A tower as a module in evaluation mode. The first thread that needs it loads the model."""

@@ -12,15 +12,15 @@ import torch
 from numpy.typing import NDArray
 
 from phosphene.embedding.tokenizing.loading import full_tokenizer, light_tokenizer
-from phosphene.embedding.towers import TowerKind
+from phosphene.embedding.towers import Tower, TowerKind
 from phosphene.embedding.towers.by_torch import TorchTowers
-from phosphene.embedding.towers.session import INPUT, Session
+from phosphene.embedding.towers.session import INPUT, image_tower, text_tower
 from phosphene.embedding.weights import Weights
 from phosphene.errors import first_line
 from phosphene.vectors import unit
 
 TOLERANCE = 1e-4  # of each number in a unit vector, and of a norm relative to itself
-BATCHES = (1, 3)  # sizes of the batches that are checked; all of `TEXTS` together are the traced one
+BATCHES = (1, 3, 8)  # sizes of the batches that are checked; the last is that of `TEXTS`
 # What an export is traced and checked with: many scripts, signs, HTML, special tokens, much and nothing.
 TEXTS = (
     *(
@@ -48,11 +48,13 @@ def export(weights: Weights, kind: TowerKind, file: Path) -> None:
     Raises NotExportable if that fails, ModelError if the model cannot be loaded, and OSError if the files
     cannot be written.
     """
-    tower = TorchTowers(weights, "cpu").tower(kind)
-    given = _ids(weights) if kind == "text" else _pixels(weights)
+    towers = TorchTowers(weights, "cpu")
+    given, pad = _ids(weights) if kind == "text" else (_pixels(weights), 0)
+    short = towers.causal_text_tower() if kind == "text" else None
     try:
-        _write(tower, given, file)
-        apart = max(_apart(tower, given[:count], file) for count in BATCHES)
+        _write(short or towers.tower(kind), given, file, any_length=short is not None)
+        made = text_tower(file, pad, threads=1) if kind == "text" else image_tower(file, threads=1)
+        apart = max(_apart(made, towers.tower(kind), given[:count]) for count in BATCHES)
     except OSError:
         raise
     except Exception as error:  # whatever the exporter finds in a model, torch can still run it
@@ -61,14 +63,14 @@ def export(weights: Weights, kind: TowerKind, file: Path) -> None:
         raise NotExportable(f"its vectors differ from those of torch by {apart:.1e}")
 
 
-def _ids(weights: Weights) -> NDArray[np.int64]:
-    """The ids of `TEXTS`. Raises NotExportable unless they are the same without transformers."""
+def _ids(weights: Weights) -> tuple[NDArray[Any], int]:
+    """The ids of `TEXTS`, and that of padding. Raises NotExportable if they need transformers."""
     expected, light = full_tokenizer(weights)(TEXTS), light_tokenizer(weights)
     if light is None:
         raise NotExportable("its tokenizer needs transformers")
     if not np.array_equal(light(TEXTS), expected):
         raise NotExportable("transformers reads its tokenizer.json in another way than tokenizers")
-    return expected
+    return expected, light.pad
 
 
 def _pixels(weights: Weights) -> NDArray[np.uint8]:
@@ -78,14 +80,15 @@ def _pixels(weights: Weights) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (len(TEXTS), height, width, 3), np.uint8)
 
 
-def _write(tower: torch.nn.Module, given: NDArray[Any], file: Path) -> None:
-    """Write a tower for batches of any size."""
+def _write(tower: torch.nn.Module, given: NDArray[Any], file: Path, *, any_length: bool) -> None:
+    """Write a tower for batches of any size, and perhaps for texts of any length."""
+    axes = range(2 if any_length else 1)
     with _silence():
         program = torch.onnx.export(
             tower,
             (torch.from_numpy(given),),
             input_names=[INPUT],
-            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+            dynamic_shapes=(dict.fromkeys(axes, torch.export.Dim.DYNAMIC),),
             dynamo=True,
             verbose=False,
         )
@@ -95,11 +98,11 @@ def _write(tower: torch.nn.Module, given: NDArray[Any], file: Path) -> None:
     program.save(file, external_data=True)
 
 
-def _apart(tower: torch.nn.Module, given: NDArray[Any], file: Path) -> float:
-    """How far the vectors and norms of the exported tower are from those of torch."""
+def _apart(made: Tower, tower: torch.nn.Module, given: NDArray[Any]) -> float:
+    """How far the vectors and norms of an exported tower are from those of torch."""
     with torch.inference_mode():
         expected = tower(torch.from_numpy(given)).float().numpy()
-    found = Session(file, threads=1, packed=False)(given)
+    found = made(given)
     norms = np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
     return max(float(np.abs(unit(found) - unit(expected)).max()), float(np.abs(norms - 1).max()))
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, get_args
 
 from filelock import FileLock
 
@@ -129,6 +129,14 @@ def _exported(weights: Weights, kept: Kept, kind: TowerKind) -> Path | None:
         kept.refuse(kind, str(refused))
         return None
     return kept.graph(kind)
+
+
+def runtime_of(space: Space) -> str:
+    """What runs a model on a CPU: `onnx`, `torch (reason)`, or `not exported yet`."""
+    kept, kinds = kept_of(space), get_args(TowerKind)
+    if reasons := [reason for kind in kinds if (reason := kept.refusal(kind))]:
+        return f"torch ({reasons[0]})"
+    return "onnx" if any(kept.find(kind) for kind in kinds) else "not exported yet"
 
 
 def kept_of(space: Space) -> Kept:

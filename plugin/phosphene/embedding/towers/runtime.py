@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from phosphene.config import cores
@@ -16,7 +17,7 @@ from phosphene.embedding.tokenizing import TextTokenizer
 from phosphene.embedding.tokenizing.loading import full_tokenizer, light_tokenizer
 from phosphene.embedding.towers import Tower, TowerKind
 from phosphene.embedding.towers.kept import graph_of
-from phosphene.embedding.towers.session import Session
+from phosphene.embedding.towers.session import image_tower, text_tower
 from phosphene.embedding.weights import Weights
 from phosphene.records import Space
 
@@ -49,7 +50,7 @@ class Towers:
         """The image tower."""
         with self._loading:
             if self._threads not in self._images:
-                self._images[self._threads] = self._session("image") or self._by_torch("image")
+                self._images[self._threads] = self._light_image() or self._by_torch("image")
             return self._images[self._threads]
 
     def by_torch(self) -> "TorchTowers":
@@ -74,16 +75,22 @@ class Towers:
 
     def _light_text(self) -> tuple[TextTokenizer, Tower] | None:
         """A tokenizer and a text tower without torch, if there are such for this model and device."""
-        session = self._session("text")
-        tokenizer = light_tokenizer(self._weights) if session else None
-        return (tokenizer, session) if session and tokenizer else None
-
-    def _session(self, kind: TowerKind) -> Session | None:
-        """A tower that onnxruntime runs, if this model and this device allow it."""
-        if self._device not in ("auto", "cpu") or (self._device == "auto" and kind == "image" and has_gpu()):
+        graph = self._graph("text")
+        tokenizer = light_tokenizer(self._weights) if graph else None
+        if not graph or not tokenizer:
             return None
-        graph = graph_of(self._weights, self._space, kind)
-        return Session(graph, threads=self._threads, packed=kind == "image") if graph else None
+        return tokenizer, text_tower(graph, tokenizer.pad, threads=self._threads)
+
+    def _light_image(self) -> Tower | None:
+        """An image tower without torch, if there is one for this model and device."""
+        graph = self._graph("image")
+        return image_tower(graph, threads=self._threads) if graph else None
+
+    def _graph(self, kind: TowerKind) -> Path | None:
+        """The file of an exported tower, unless torch runs it."""
+        if self._device == "cpu" or (self._device == "auto" and (kind == "text" or not has_gpu())):
+            return graph_of(self._weights, self._space, kind)
+        return None
 
     def _by_torch(self, kind: TowerKind) -> Tower:
         return partial(self.by_torch().run, kind, one_core=self._threads == 1)

@@ -5,6 +5,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from phosphene.embedding.tokenizing import shortened
+from phosphene.embedding.towers import Tower
 from phosphene.vectors import Vectors
 
 INPUT = "given"  # the name of a graph's input
@@ -30,7 +32,26 @@ class Session:
         options.add_session_config_entry("session.disable_prepacking", "0" if packed else "1")
         self._session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
+    @property
+    def shape(self) -> list[int | str]:
+        """The shape of the input, with a name for each axis that may have any length."""
+        shape: list[int | str] = self._session.get_inputs()[0].shape
+        return shape
+
     def __call__(self, given: NDArray[Any]) -> Vectors:
         """The vectors (n, d) of token ids (n, context) or pixels (n, height, width, 3)."""
         vectors: Vectors = self._session.run(None, {INPUT: given})[0]
         return vectors
+
+
+def text_tower(file: Path, pad: int, *, threads: int) -> Tower:
+    """A text tower. If it takes ids of any length, it is run without padding: most texts are short."""
+    session = Session(file, threads=threads, packed=False)
+    if isinstance(session.shape[1], int):
+        return session
+    return lambda ids: session(shortened(ids, pad))
+
+
+def image_tower(file: Path, *, threads: int) -> Tower:
+    """An image tower."""
+    return Session(file, threads=threads, packed=True)
