@@ -27,9 +27,9 @@ class Upkeep:
     """When files are merged, and when an index is built.
 
     Up to `exact_up_to` images a search compares with every image. With 512 dimensions LanceDB takes 0.1 s for
-    that on 2 idle cores, and a snapshot 0.02 s (bench/start.py). Above it an index has one bit for each number
-    of a vector, and the nearest by these bits are compared again by their whole vectors. A million images are
-    searched in 0.01 s (bench/stores.py).
+    that on 2 idle cores, and a snapshot 0.02 s (bench/start.py). Above it an index has one bit for each
+    number of a vector, and the nearest by these bits are compared again by their whole vectors. A million
+    images are searched in 0.01 s (bench/stores.py).
 
     Files are merged when there are more than `fragments` and one more for every `images_per_fragment` images,
     because each file costs a query 0.2 ms. With 512 images in a commit, an image is rewritten four times at
