@@ -13,11 +13,12 @@ import torch
 from safetensors.torch import save_file
 
 import phosphene
+from phosphene.device import has_gpu
 from phosphene.embedding.identity import identify
 from phosphene.embedding.loading import _built
 from phosphene.embedding.openclip import OpenClip
 from phosphene.embedding.towers.by_torch import TorchTowers
-from phosphene.embedding.towers.kept import Kept, kept_of, runtime_of
+from phosphene.embedding.towers.kept import Kept, kept_of
 from phosphene.embedding.weights import Weights, resolve
 from phosphene.vectors import unit
 from pictures import drawn
@@ -146,18 +147,20 @@ def test_only_the_tower_that_is_needed_is_exported(weights: Weights) -> None:
     assert kept(weights).find("text") and not kept(weights).find("image")
 
 
-@pytest.mark.parametrize("name", ["text.onnx", "text.onnx.data", "image.onnx", "image.onnx.data"])
-@pytest.mark.parametrize("damage", ["truncated", "replaced", "deleted"])
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [("text.onnx", "truncated"), ("text.onnx.data", "replaced"), ("text.onnx.data", "deleted")],
+)
 def test_a_damaged_tower_is_exported_again(weights: Weights, name: str, damage: str) -> None:
-    embed(embedder_of(weights))
+    embedder_of(weights).texts(["snow"])
     file = kept(weights).folder / name
     content = file.read_bytes()
     if damage == "deleted":
         file.unlink()
     else:
         file.write_bytes(content[:-7] if damage == "truncated" else content[:-7] + b"another")
-    assert kept(weights).find("text" if name.startswith("text") else "image") is None
-    embed(embedder_of(weights))
+    assert kept(weights).find("text") is None
+    embedder_of(weights).texts(["snow"])
     assert file.read_bytes() == content
 
 
@@ -165,7 +168,7 @@ def test_what_a_killed_export_left_behind_is_cleared_away(weights: Weights) -> N
     left = kept(weights).folder / "part-killed"
     left.mkdir(parents=True)
     (left / "text.onnx").write_bytes(b"half of it")
-    embed(embedder_of(weights))
+    embedder_of(weights).texts(["snow"])
     assert not left.exists()
 
 
@@ -191,15 +194,12 @@ def test_with_a_home_that_cannot_be_written_a_model_runs_by_torch(
 def test_a_tower_that_cannot_be_exported_is_not_tried_again(
     weights: Weights, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert runtime_of(identify(weights)) == "not exported yet"
     before = embedder_of(weights).texts(["snow"])
-    assert runtime_of(identify(weights)) == "onnx"
     with kept(weights).lock():
         kept(weights).refuse("text", "its vectors differ")
     caplog.clear()
     np.testing.assert_allclose(embedder_of(weights).texts(["snow"]), before, atol=1e-4)
     assert kept(weights).refusal("text") == "its vectors differ"
-    assert runtime_of(identify(weights)) == "torch (its vectors differ)"
     assert caplog.text == ""
 
 
@@ -210,6 +210,18 @@ def test_many_threads_on_one_core_each_get_the_vectors_of_one(weights: Weights) 
     with embedder.one_core_each(), ThreadPoolExecutor(4) as threads:
         found = list(threads.map(lambda pixels: embedder.pictures([pixels]), prepared))
     np.testing.assert_allclose(np.concatenate([one.vectors for one in found]), expected.vectors, atol=1e-4)
+
+
+def test_beside_a_gpu_torch_embeds_the_pictures(weights: Weights, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phosphene.embedding.towers.runtime.has_gpu", lambda: True)
+    embed(OpenClip(weights, identify(weights), "auto"))
+    assert kept(weights).find("text") and not kept(weights).find("image")
+
+
+def test_hidden_gpus_are_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr("phosphene.device.pick_device", lambda _: pytest.fail("torch was asked"))
+    assert not has_gpu()
 
 
 # ── commands ──────────────────────────────────────────────────────────────────────────────

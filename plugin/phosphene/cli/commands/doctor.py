@@ -14,6 +14,7 @@ from phosphene.cli.output import Column
 from phosphene.errors import PhospheneError
 
 PACKAGES = (
+    "onnxruntime",
     "torch",
     "open-clip-torch",
     "diffusers",

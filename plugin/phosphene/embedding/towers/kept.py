@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, get_args
+from typing import Any
 
 from filelock import FileLock
 
@@ -26,7 +26,6 @@ from phosphene.records import Space
 
 FORMAT = 1  # of the graphs; towers of another format are exported again
 EXPORTERS = ("torch", "open-clip-torch", "onnxscript", "onnxruntime")  # a newer one may export what failed
-
 
 # Python prints a logger's warnings on stderr, also in a program that has not set up logging.
 logger = logging.getLogger(__name__)
@@ -129,14 +128,6 @@ def _exported(weights: Weights, kept: Kept, kind: TowerKind) -> Path | None:
         kept.refuse(kind, str(refused))
         return None
     return kept.graph(kind)
-
-
-def runtime_of(space: Space) -> str:
-    """What runs a model on a CPU: `onnx`, `torch (reason)`, or `not exported yet`."""
-    kept, kinds = kept_of(space), get_args(TowerKind)
-    if reasons := [reason for kind in kinds if (reason := kept.refusal(kind))]:
-        return f"torch ({reasons[0]})"
-    return "onnx" if any(kept.find(kind) for kind in kinds) else "not exported yet"
 
 
 def kept_of(space: Space) -> Kept:
