@@ -22,9 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import record
-from runs import table
+from tables import costs
 
-from phosphene.byte_sizes import gigabytes
 from phosphene.catalogue.embedding_models import ROWS, EmbeddingModel
 from phosphene.embedding.architectures import architecture
 from phosphene.embedding.tags import TAGS
@@ -34,7 +33,7 @@ MODELS = ("ViT-B-32-256", "ViT-B-16", "PE-Core-S-16-384", "ViT-B-32-SigLIP2-256"
 LETTERS, LONGEST = "etaoinsrhldc", 5  # all words of them: 271,452, of which 256,000 are taken
 ENTRIES = 256_000
 MARKS = ("<pad>", "<eos>", "<bos>", "<unk>")
-ROUNDS = 3  # batches of which the CPU time is taken
+ROUNDS = 1  # batches of which the CPU time is taken
 TEXTS = 9
 
 
@@ -47,7 +46,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as temporary:
         figures = measure(arguments.model or MODELS, Path(temporary), arguments.runs)
-    print(shown(figures))
+    print(costs(figures))
     if arguments.json:
         record.write(arguments.json, figures)
 
@@ -192,17 +191,6 @@ def alone(folder: str) -> dict[str, float]:
 def published(name: str) -> EmbeddingModel:
     """The facts about the first listed model of an architecture."""
     return next(facts for facts in ROWS if facts.name.startswith(f"{name}/"))
-
-
-def shown(figures: dict[str, dict[str, Any]]) -> str:
-    """The figures as a table."""
-    sizes = ("download", "search, peak memory")
-    titles = list(next(iter(figures.values())))
-    rows = [
-        (name, *(gigabytes(found[title]) if title in sizes else found[title] for title in titles))
-        for name, found in figures.items()
-    ]
-    return table(("model", *titles), rows)
 
 
 def _step(*words: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 from runs import Run, shares, table
 
+from phosphene.byte_sizes import gigabytes
+
 
 def negative(run: Run) -> str:
     """How well a negative prompt works."""
@@ -66,6 +68,24 @@ def adding(run: Run) -> str:
         ("", *models),
         [(title, *(found[name] for found in models.values())) for name, title in rows.items()],
     )
+
+
+def candidates(run: Run) -> str:
+    """What the models cost that could be the default one."""
+    return costs(run.figures)
+
+
+def costs(models: Mapping[str, Mapping[str, Any]]) -> str:
+    """A column for each model, with the figures of `candidates`."""
+    rows = list(next(iter(models.values())))
+    return table(
+        ("", *models),
+        [(name, *(_shown(name, found[name]) for found in models.values())) for name in rows],
+    )
+
+
+def _shown(name: str, value: Any) -> str:
+    return gigabytes(value) if name in ("download", "search, peak memory") else str(value)
 
 
 def stores(run: Run) -> str:

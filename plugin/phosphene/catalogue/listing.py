@@ -7,7 +7,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from phosphene.catalogue import registrations, snapshots, speeds
 from phosphene.catalogue.embedding_models import EMBEDDING_MODELS, EmbeddingModel
@@ -16,8 +15,7 @@ from phosphene.catalogue.registrations import Registered, RegisteredLora
 from phosphene.catalogue.speeds import Speed
 from phosphene.embedding import weights
 from phosphene.embedding.identity import identify
-from phosphene.embedding.towers import TowerKind
-from phosphene.embedding.towers.kept import kept_of
+from phosphene.embedding.towers.kept import runtime_of
 from phosphene.errors import ModelError
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.lanes import LaneChoice
@@ -29,7 +27,6 @@ from phosphene.plugins import installed
 from phosphene.recipes.bounds import Lane
 from phosphene.records import Space
 
-Runtime = Literal["onnx", "torch"]
 FLOAT32, FLOAT16 = 4, 2  # bytes of a weight: on CPUs, and on GPUs
 ENCODERS = {VIT_H: 0.63, VIT_L: 0.30, VIT_BIGG: 1.84}  # billions of parameters of their image towers
 
@@ -56,8 +53,7 @@ class ListedModel:
     family: Family | None = None
     facts: EmbeddingModel | None = None
     speed: Speed | None = None  # of an embedding model that was measured on this machine
-    runtime: Runtime | None = None  # of an embedding model that was used on this machine
-    refusal: str = ""  # why onnxruntime cannot run it
+    runtime: str | None = None  # what runs an embedding model on a CPU
 
     @property
     def fits(self) -> bool | None:
@@ -119,7 +115,6 @@ def _embeddings() -> Iterator[ListedModel]:
         yield ListedModel(name=plugin.name, kind="embedding", package=package, speed=speed)
     for name, speed in measured.items():
         if found := _weights_here(name):
-            runtime, refusal = _runtime(found)
             yield ListedModel(
                 name=name,
                 kind="embedding",
@@ -127,14 +122,12 @@ def _embeddings() -> Iterator[ListedModel]:
                 size_on_disk=found.file.stat().st_size,
                 here=True,
                 speed=speed,
-                runtime=runtime,
-                refusal=refusal,
+                runtime=_runtime(found),
             )
 
 
 def _published(facts: EmbeddingModel, speed: Speed | None) -> ListedModel:
     found = _weights_here(facts.name)
-    runtime, refusal = _runtime(found) if found else (None, "")
     return ListedModel(
         name=facts.name,
         kind="embedding",
@@ -146,8 +139,7 @@ def _published(facts: EmbeddingModel, speed: Speed | None) -> ListedModel:
         here=found is not None,
         facts=facts,
         speed=speed,
-        runtime=runtime,
-        refusal=refusal,
+        runtime=_runtime(found) if found else None,
     )
 
 
@@ -159,16 +151,12 @@ def _weights_here(name: str) -> weights.Weights | None:
         return None
 
 
-def _runtime(found: weights.Weights) -> tuple[Runtime | None, str]:
-    """What runs a model on the CPU, and why that is not onnxruntime. None if it was not used yet."""
+def _runtime(found: weights.Weights) -> str | None:
+    """What runs a model on a CPU, or None if its file is damaged."""
     try:
-        kept = kept_of(identify(found))
-    except ModelError:  # its file is damaged
-        return None, ""
-    kinds: tuple[TowerKind, ...] = ("text", "image")
-    if refusals := [refusal for kind in kinds if (refusal := kept.refusal(kind))]:
-        return "torch", refusals[0]
-    return ("onnx" if any(map(kept.find, kinds)) else None), ""
+        return runtime_of(identify(found))
+    except ModelError:
+        return None
 
 
 def _built_in_generator() -> ListedModel:

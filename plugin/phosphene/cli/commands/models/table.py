@@ -95,9 +95,10 @@ def listing(settings: Settings, language: str = ENGLISH) -> None:
     The first table has embedding models. COCO says how many of 25,000 captions find their own one
     among 5,000 photographs, in per cent. The column with the name of a language is the mean of what
     captions of Crossmodal-3600 find at ranks 1, 5 and 10. Both are published figures, and --json names
-    their sources. `phosphene models bench NAME` measures the speed. Once a model was used, the column
-    runtime says what runs it on the CPU: onnx, which starts fast, or torch where --json has a refusal.
-    Any other model of open_clip works too, and `phosphene add --help` explains how to name it.
+    their sources. `phosphene models bench NAME` measures the speed. The column runtime says what runs a
+    model on a CPU: onnx, which starts fast, or torch, if it cannot be exported. A model is exported when
+    it is first used. Any other model of open_clip works too, and `phosphene add --help` explains how to
+    name it.
 
     The second table has generators, and what generators use: IP-Adapters, which make them read the
     vectors of neighbours, and small decoders, which make previews and help CPUs. With a library, the
@@ -169,7 +170,6 @@ def _of_embedder(model: "ListedModel", language: str) -> dict[str, Any]:
         "dimension": model.dimension,
         "languages": facts.languages if facts else None,
         "runtime": model.runtime,
-        "refusal": model.refusal or None,
         "coco": coco.text_to_image[0] if coco else None,
         "coco_source": coco.source if coco else None,
         "recall": by_language.get(language),
