@@ -159,6 +159,32 @@ def test_a_language_model_may_be_saved_with_or_without_its_head(
     assert same_weights(other.components["text_encoder"], whole.components["text_encoder"])
 
 
+def test_the_names_of_qwens_text_encoder_may_be_old_or_new(
+    copied: BuildCheckpoint, checkpoint: BuildCheckpoint
+) -> None:
+    folder = copied("qwen_image")
+    file = weights_of(folder / "text_encoder")
+    old, norm = load_file(file), "model.layers.0.input_layernorm.weight"
+    assert norm in old and any(name.startswith("visual.") for name in old)
+    beginnings = {"model.": "model.language_model.", "visual.": "model.visual.", "lm_head": "lm_head"}
+    new = {
+        now + name.removeprefix(former): weight
+        for name, weight in old.items()
+        for former, now in beginnings.items()
+        if name.startswith(former)
+    }
+    save_file(new, file)
+
+    assert same_weights(
+        loaded(folder).components["text_encoder"],
+        loaded(checkpoint("qwen_image")).components["text_encoder"],
+    )
+
+    save_file({name: weight for name, weight in old.items() if name != norm}, file)
+    with pytest.raises(ModelError, match=r"text_encoder \(missing: model\.language_model\.layers\.0\.input"):
+        loaded(folder)
+
+
 @pytest.mark.parametrize(
     ("file", "settings", "family"),
     [

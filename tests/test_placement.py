@@ -39,7 +39,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused_with_a_smaller_choice(
         loaded(checkpoint("sd15"))
 
     assert smaller(8 * GIB, 4).startswith("use a smaller family: `")
-    assert "`flux1` needs about" in smaller(64 * GIB, 2)
+    assert "`flux1` needs about" in smaller(48 * GIB, 2)
     assert "the built-in generator" in smaller(GIB, 4)
 
 

@@ -102,7 +102,8 @@ def generator(folders: Folder, family: str, *, adapter: bool = True) -> Diffuser
         device="cpu",
         adapter=file,
     )
-    return DiffusersGenerator(loaded, batch_size=4)
+    small = replace(loaded, size=(SIDE, SIDE))  # which the settings of Qwen-Image do not say
+    return DiffusersGenerator(small, batch_size=4)
 
 
 def a_request(made: DiffusersGenerator, mode: Mode = "text-to-image", **changes: Any) -> Request:

@@ -227,6 +227,52 @@ def flux2_klein(folder: Path) -> Path:
     return folder
 
 
-WORD_BUILDERS = {
-    builder.__name__: builder for builder in (lcm, sd_turbo, sdxs, sd3, z_image, chroma, flux2_klein)
-}
+def qwen_image(folder: Path) -> Path:
+    """Qwen-Image, whose text encoder is saved under the names of the time when it was published."""
+    torch.manual_seed(41)
+    text = {
+        "vocab_size": 300,
+        "hidden_size": WIDTH,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 4096,
+        "bos_token_id": 0,
+        "eos_token_id": 1,
+        "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0},
+    }
+    vision = {
+        "depth": 1,
+        "hidden_size": 32,
+        "intermediate_size": 32,
+        "num_heads": 2,
+        "out_hidden_size": WIDTH,
+        "fullatt_block_indexes": [0],
+    }
+    config = transformers.Qwen2_5_VLConfig(text_config=text, vision_config=vision)
+    encoder = transformers.Qwen2_5_VLForConditionalGeneration(config).eval()
+    transformer = diffusers.QwenImageTransformer2DModel(
+        in_channels=64,
+        out_channels=16,
+        num_layers=2,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=WIDTH,
+        axes_dims_rope=(4, 4, 8),
+    ).eval()
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler(
+        use_dynamic_shifting=True, max_shift=0.9, max_image_seq_len=8192, shift_terminal=0.02
+    )
+    diffusers.QwenImagePipeline(
+        scheduler=scheduler,
+        vae=diffusers.AutoencoderKLQwenImage(base_dim=8, num_res_blocks=1).eval(),
+        text_encoder=encoder,
+        tokenizer=qwen_tokenizer(),
+        transformer=transformer,
+    ).save_pretrained(folder)
+    return folder
+
+
+BUILT = (lcm, sd_turbo, sdxs, sd3, z_image, chroma, qwen_image, flux2_klein)
+WORD_BUILDERS = {builder.__name__: builder for builder in BUILT}

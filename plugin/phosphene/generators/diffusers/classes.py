@@ -18,12 +18,14 @@ class ComponentClass:
     """A class by the module that has it.
 
     `prefixes` are what weights may have before their names, because versions of transformers differ in it.
+    `beginnings` are those of names in older files, with those of today.
     """
 
     name: str
     module: str
     kind: ComponentKind
     prefixes: tuple[str, ...] = ()
+    beginnings: tuple[tuple[str, str], ...] = ()
 
     @property
     def stem(self) -> str:
@@ -42,18 +44,23 @@ def _all(
 
 
 NORMALIZER = "diffusers.pipelines.stable_diffusion.stable_unclip_image_normalizer"
+QWEN_VL = "Qwen2_5_VLForConditionalGeneration"
 CLIP_TEXT, CLIP_VISION = ("text_model.",), ("vision_model.",)
 CURRENT: Mapping[str, ComponentClass] = {
     **_all("diffusers", "network", "UNet2DConditionModel", "FluxTransformer2DModel"),
     **_all("diffusers", "network", "Flux2Transformer2DModel", "SD3Transformer2DModel"),
     **_all("diffusers", "network", "ZImageTransformer2DModel", "AutoencoderKLFlux2"),
     **_all("diffusers", "network", "ChromaTransformer2DModel"),
+    **_all("diffusers", "network", "QwenImageTransformer2DModel", "AutoencoderKLQwenImage"),
     **_all("diffusers", "network", "AutoencoderKL", "AutoencoderTiny", "VQModel"),
     **_all(NORMALIZER, "network", "StableUnCLIPImageNormalizer"),
     **_all("transformers", "network", "CLIPTextModel", "CLIPTextModelWithProjection", prefixes=CLIP_TEXT),
     **_all("transformers", "network", "CLIPVisionModelWithProjection", prefixes=CLIP_VISION),
     **_all("transformers", "network", "T5EncoderModel"),
     **_all("transformers", "network", "Qwen3Model", "Qwen3ForCausalLM", prefixes=("model.",)),
+    QWEN_VL: ComponentClass(
+        QWEN_VL, "transformers", "network", ("model.",), (("model.", "model.language_model."),)
+    ),
     **_all("transformers", "tokenizer", "CLIPTokenizer", "T5Tokenizer", "Qwen2Tokenizer"),
     **_all("transformers", "processor", "CLIPImageProcessor"),
     **_all("diffusers", "scheduler", "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LCMScheduler"),

@@ -106,7 +106,7 @@ def lacks(component: Component, network: Any) -> list[str]:
     """What is wrong with the stored weights of a network, by their header alone."""
     assert component.header is not None
     wanted, names = _wanted(network)
-    renamed = _renamed(component.header.shapes, names, component.kind.prefixes)
+    renamed = _renamed(component.header.shapes, names, component.kind)
     stored = {names.get(name, name): shape for name, shape in renamed.items()}
     wrong = faults(wanted, stored)
     if component.kind.module != "transformers":  # whose files often have the weights of other models, too
@@ -201,17 +201,19 @@ def _wanted(network: Any) -> tuple[dict[str, Shape], dict[str, str]]:
     return {name: tuple(weights[name].shape) for name in first.values()}, names
 
 
-def _renamed(
-    stored: Mapping[str, Shape], known: Container[str], prefixes: tuple[str, ...]
-) -> dict[str, Shape]:
+def _renamed(stored: Mapping[str, Shape], known: Container[str], kind: ComponentClass) -> dict[str, Shape]:
     """The stored shapes under the names that the installed versions of the libraries have for them."""
-    return {_name(name, known, prefixes): shape for name, shape in stored.items()}
+    return {_name(name, known, kind): shape for name, shape in stored.items()}
 
 
-def _name(stored: str, known: Container[str], prefixes: tuple[str, ...]) -> str:
+def _name(stored: str, known: Container[str], kind: ComponentClass) -> str:
     if stored in known:
         return stored
-    for prefix in prefixes:
+    for former, current in kind.beginnings:
+        name = current + stored.removeprefix(former)
+        if stored.startswith(former) and name in known:
+            return name
+    for prefix in kind.prefixes:
         for name in (stored.removeprefix(prefix), prefix + stored):
             if name in known:
                 return name

@@ -34,7 +34,7 @@ def unpacked(pipeline: Any, latents: Tensor, size: Size) -> Tensor:
     if hasattr(pipeline, "_unpatchify_latents"):
         return _unpatchified(pipeline, latents, width // 16)
     whole: Tensor = pipeline._unpack_latents(latents, height, width, pipeline.vae_scale_factor)
-    return whole
+    return whole[:, :, 0] if whole.ndim == 5 else whole  # Qwen's VAE is one for films
 
 
 def _unpatchified(pipeline: Any, latents: Tensor, columns: int) -> Tensor:
@@ -52,7 +52,9 @@ def _by_vae(vae: Any, latents: Tensor) -> Tensor:
     overflows = half == torch.float16 and config.get("force_upcast")  # that of SDXL in half precision
     if overflows:
         vae.to(torch.float32)
-    pixels = vae.decode(_unscaled(latents.to(vae.dtype), config)).sample
+    clean = _unscaled(latents.to(vae.dtype), config)
+    film = "temperal_downsample" in config  # as diffusers spells it
+    pixels = vae.decode(clean[:, :, None]).sample[:, :, 0] if film else vae.decode(clean).sample
     if overflows:
         vae.to(half)
     assert isinstance(pixels, Tensor)

@@ -219,5 +219,5 @@ def _identity(saved: SavedCheckpoint, beside: Companions, added: Sequence[Additi
 def _size(loaded: Mapping[str, Any], family: Family) -> tuple[int, int]:
     """The default width and height: those that the networks were trained for, or else the family's."""
     unet, vae = loaded.get("unet"), loaded.get("vae")
-    side = unet.config.sample_size * 8 if unet is not None else vae.config.sample_size if vae else None
+    side = unet.config.sample_size * 8 if unet is not None else vae.config.get("sample_size") if vae else None
     return (side, side) if isinstance(side, int) else family.size

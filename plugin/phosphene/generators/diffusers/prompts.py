@@ -232,5 +232,6 @@ ENCODINGS: Mapping[PromptEncoding, Callable[[Checkpoint, str, str], dict[str, An
     "t5": t5_of_any_length,
     "t5_and_clips": t5_of_any_length,
     "chat": chat,
+    "native": native,
     "none": nothing,
 }

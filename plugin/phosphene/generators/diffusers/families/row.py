@@ -9,8 +9,8 @@ from phosphene.generation.requests import Mode, Reads
 # How a family takes references, see `conditioning`.
 Conditioning = Literal["ip_adapter", "flux_ip_adapter", "image_embeds", "noised_image_embeds", "pictures"]
 # How a family reads words, see `prompts`: in chunks of CLIP's context; by T5, beside which SD 3 has
-# two CLIPs; or as the message of a chat.
-PromptEncoding = Literal["clip", "clip_pooled", "t5", "t5_and_clips", "chat", "none"]
+# two CLIPs; as the message of a chat; or as its pipeline does.
+PromptEncoding = Literal["clip", "clip_pooled", "t5", "t5_and_clips", "chat", "native", "none"]
 
 GIB = 1 << 30
 VIT_H = "ViT-H-14/laion2b_s32b_b79k"

@@ -134,4 +134,22 @@ CHROMA = Family(
     schedulers=FLOW,
     tiny_vae="madebyollin/taef1",
 )
-BY_WORDS = (SD21, SD_TURBO, SDXS, SD3, Z_IMAGE, CHROMA, FLUX2_KLEIN)
+QWEN_IMAGE = Family(
+    name="qwen-image",
+    title="Qwen-Image",
+    pipelines=three_modes("QwenImage"),
+    repository="Qwen/Qwen-Image",
+    licence="Apache-2.0",
+    commercial=True,
+    size_on_disk=int(53.7 * GIB),
+    parameters=28.8,
+    size=(1328, 1328),
+    multiple=16,
+    prompt_encoding="native",
+    context=1024,
+    num_inference_steps=50,
+    guidance_scale=4.0,
+    guidance_argument="true_cfg_scale",
+    schedulers=FLOW,
+)
+BY_WORDS = (SD21, SD_TURBO, SDXS, SD3, Z_IMAGE, CHROMA, QWEN_IMAGE, FLUX2_KLEIN)
