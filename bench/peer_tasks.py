@@ -10,7 +10,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 from peer_pictures import photographs, tiny
 from peer_tools import WORDS, ClipRetrieval, Phosphene, Tool
 from processes import Cost, in_turns, run
@@ -63,7 +62,9 @@ def compared(vectors: Mapping[str, Mapping[str, Any]], ranked: Mapping[str, list
         "least cosine": {name: round(cosine, 5) for name, cosine in cosines.items()},
         "of the first ten hits": {name: len({*hits} & {*ranked[first]}) for name, hits in ranked.items()},
         "the same best hit": {name: hits[0] == ranked[first][0] for name, hits in ranked.items()},
-        "first numbers": {name: np.round(each["0.jpg"][:3], 4).tolist() for name, each in vectors.items()},
+        "first numbers": {
+            name: [round(float(number), 4) for number in each["0.jpg"][:3]] for name, each in vectors.items()
+        },
     }
 
 

@@ -47,7 +47,7 @@ def main() -> None:
     figures: dict[str, Any] = {"versions": {tool.name: tool.version for tool in tools}}
     _say("; ".join(f"{name} {version}" for name, version in figures["versions"].items()))
     figures["same model"] = same_model(tools, folder)
-    _say(f"the same model: {figures['same model']}")
+    _say("\n".join(f"{what}: {values}" for what, values in figures["same model"].items()))
     figures["tasks"] = {}
     for title, costs in rows(tools, arguments.only, extent, folder):
         figures["tasks"][title] = {name: told(cost, costs[OURS]) for name, cost in costs.items()}
