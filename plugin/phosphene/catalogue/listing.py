@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from phosphene.catalogue import registrations, snapshots, speeds
 from phosphene.catalogue.embedding_models import EMBEDDING_MODELS, EmbeddingModel
@@ -15,7 +16,8 @@ from phosphene.catalogue.registrations import Registered, RegisteredLora
 from phosphene.catalogue.speeds import Speed
 from phosphene.embedding import weights
 from phosphene.embedding.identity import identify
-from phosphene.embedding.towers.kept import runtime_of
+from phosphene.embedding.towers import TowerKind
+from phosphene.embedding.towers.kept import kept_of
 from phosphene.errors import ModelError
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.lanes import LaneChoice
@@ -152,11 +154,15 @@ def _weights_here(name: str) -> weights.Weights | None:
 
 
 def _runtime(found: weights.Weights) -> str | None:
-    """What runs a model on a CPU, or None if its file is damaged."""
+    """What runs a model on a CPU: `onnx`, or `torch (reason)`. None before its first use, or if damaged."""
     try:
-        return runtime_of(identify(found))
+        kept = kept_of(identify(found))
     except ModelError:
         return None
+    kinds: tuple[TowerKind, ...] = get_args(TowerKind)
+    if reasons := [reason for kind in kinds if (reason := kept.refusal(kind))]:
+        return f"torch ({reasons[0]})"
+    return "onnx" if any(map(kept.find, kinds)) else None
 
 
 def _built_in_generator() -> ListedModel:
