@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from phosphene.records import Hit as Hit
     from phosphene.records import Image as Image
     from phosphene.records import Parent as Parent
+    from phosphene.records import Precision
     from phosphene.records import Shown as Shown
     from phosphene.records import Space as Space
     from phosphene.records import Status as Status
@@ -94,6 +95,7 @@ def open(
     url: "str | Path | None" = None,
     *,
     model: str | None = None,
+    precision: "Precision | None" = None,
     space: "Space | None" = None,
     create: bool = False,
     generator: str | None = None,
@@ -105,13 +107,14 @@ def open(
 ) -> "Library":
     """Open a library by its folder or its URL, or make it with `create`. None is the user's default one.
 
-    `model` names the embedding model of a new library; a library that exists keeps its own. `space`, instead
-    of `model`, is the space of another library, and then no model is loaded. `generator` names a generator as
-    `generators.open_generator` takes it. None is the user's preference for the library, else the library's
-    own, else the built-in one. `adapter` is the file or the folder of an IP-Adapter for it, and `loras` are
-    files of LoRAs, each `FILE` or `FILE:WEIGHT`. With `compiled`, its network is compiled for a GPU by CUDA.
-    The models run on `device`. `on_fetch` is called with the
-    number of bytes of a model that have arrived since its last call.
+    `model` names the embedding model of a new library, and `precision` says in which numbers it computes the
+    vectors of pictures: `fp32`, or `int8`, which is faster and less exact. A library that exists keeps its
+    model and precision. `space`, instead of both, is the space of another library, and then no model is
+    loaded. `generator` names a generator as `generators.open_generator` takes it. None is the user's
+    preference for the library, else the library's own, else the built-in one. `adapter` is the file or the
+    folder of an IP-Adapter for it, and `loras` are files of LoRAs, each `FILE` or `FILE:WEIGHT`. With
+    `compiled`, its network is compiled for a GPU by CUDA. The models run on `device`. `on_fetch` is called
+    with the number of bytes of a model that have arrived since its last call.
 
     Raises LibraryError if there is no library or it is of another space, and ModelError if the model cannot
     be loaded.
@@ -123,8 +126,8 @@ def open(
     from phosphene.library import Library
     from phosphene.opening import opened
 
-    load = partial(open_embedder, device=device, on_fetch=on_fetch)
-    found = opened(url, space or model, create=create, load=load)
+    load = partial(open_embedder, device=device, precision=precision, on_fetch=on_fetch)
+    found = opened(url, space or model, precision, create=create, load=load)
     additions = Additions(str(adapter) if adapter else None, tuple(loras))
     return Library(found, generator=generator, additions=additions, compiled=compiled, device=device)
 

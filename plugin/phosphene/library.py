@@ -106,7 +106,8 @@ class Library:
         from phosphene.embedding.consent import name_of
 
         name = name_of(self.space, self.url)
-        return same_space(open_embedder(name, device=self.device), self.space, self.url)
+        opened = open_embedder(name, device=self.device, precision=self.space.precision)
+        return same_space(opened, self.space, self.url)
 
     @cached_property
     def generator(self) -> "Generator":

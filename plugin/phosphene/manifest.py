@@ -4,14 +4,14 @@ It is the first thing that is written when a library is made.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, get_args
 
-from phosphene.errors import LibraryError
+from phosphene.errors import LibraryError, listed
 from phosphene.files import write_whole
-from phosphene.records import Space
+from phosphene.records import Precision, Space
 
 NAME = "library.json"
 OLDEST, FORMAT = 1, 2  # 1 says `training` for imported images, see `maintenance.upgrading`
@@ -58,8 +58,7 @@ class Manifest:
     @property
     def text(self) -> str:
         """The manifest as JSON, as `parse` reads it."""
-        space = {"id": self.space.id, "name": self.space.name, "dimension": self.space.dimension}
-        return json.dumps({"format": self.format, "space": space}, indent=2)
+        return json.dumps({"format": self.format, "space": asdict(self.space)}, indent=2)
 
     def write(self, folder: Path) -> None:
         """Write the manifest into `folder`, which makes it a library."""
@@ -91,7 +90,10 @@ def _space(content: object, place: str) -> Space:
             raise _damaged(place, f"the `{key}` of its space is not a text of 1 to {MAX_LETTERS:,} letters")
     if type(dimension) is not int or not 0 < dimension <= MAX_DIMENSION:
         raise _damaged(place, f"the `dimension` of its space is not a number from 1 to {MAX_DIMENSION:,}")
-    return Space(str(id), str(name), dimension)
+    precision = content.get("precision", "fp32")  # what libraries have that do not say it
+    if precision not in get_args(Precision):
+        raise _damaged(place, f"the `precision` of its space is none of {listed(get_args(Precision))}")
+    return Space(str(id), str(name), dimension, precision)
 
 
 def _damaged(place: str, reason: str) -> LibraryError:

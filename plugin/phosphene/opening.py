@@ -14,7 +14,7 @@ from phosphene.embedding.consent import is_listed, remember
 from phosphene.errors import LibraryError
 from phosphene.manifest import Manifest
 from phosphene.plugins import Registry
-from phosphene.records import Space
+from phosphene.records import Precision, Space
 from phosphene.store import Store
 from phosphene.store.location import LoadModel, Location, Opener
 
@@ -66,7 +66,14 @@ def locate(url: str | Path | None = None) -> Location:
     return OPENERS.load(found[1])(text)
 
 
-def opened(url: str | Path | None, model: str | Space | None, *, create: bool, load: LoadModel) -> Opened:
+def opened(
+    url: str | Path | None,
+    model: str | Space | None,
+    precision: Precision | None = None,
+    *,
+    create: bool,
+    load: LoadModel,
+) -> Opened:
     """Open the library at a path or a URL, as `phosphene.open` describes it."""
     location = locate(url)
     loaded: list[Embedder] = []
@@ -78,6 +85,11 @@ def opened(url: str | Path | None, model: str | Space | None, *, create: bool, l
 
     before = location.manifest(loading)
     space = _space(before, model, location.url, create=create, load=loading)
+    if precision not in (None, space.precision):
+        raise LibraryError(
+            f"The vectors of the library `{location.url}` are in {space.precision}, not in {precision}.",
+            hint="leave out `--precision`, or make another library: `phosphene -L NEW add PATH…`",
+        )
     store = location.open(space, create=create)
     if (store.space.id, store.space.dimension) != (space.id, space.dimension):
         store.close()
@@ -86,7 +98,8 @@ def opened(url: str | Path | None, model: str | Space | None, *, create: bool, l
             f" but its manifest says `{space.name}` ({space.id}).",
             hint=f"run `phosphene -L {quote(location.url)} check` to see what is wrong",
         )
-    return Opened(location.url, location.folder, store, loaded[-1] if loaded else None)
+    embedder = loaded[-1] if loaded and loaded[-1].space.precision == space.precision else None
+    return Opened(location.url, location.folder, store, embedder)
 
 
 def no_library(library: str) -> LibraryError:

@@ -10,6 +10,7 @@ from phosphene.vectors import Vector
 
 Origin = Literal["imported", "generated"]
 Role = Literal["neighbour", "init"]
+Precision = Literal["fp32", "bf16", "int8"]
 # Whether an image has its vector. `default` says what a plain `Image` is (PEP 696; in `typing` from 3.13).
 V = TypeVar("V", bound=Vector | None, default=Vector | None, covariant=True)
 
@@ -19,12 +20,15 @@ class Space:
     """A vector space, which follows from an embedding model. Vectors of two spaces never mix.
 
     `id` is `architecture:sha256 of the weights and the preprocessing`, and contains no path. `name` is the
-    model's name as the user wrote it, by which the model is found again.
+    model's name as the user wrote it, by which the model is found again. `precision` says in which numbers
+    the image tower computes: `int8` on processors, `bf16` on GPUs, and `fp32` wherever that is not possible.
+    It is not part of the identity, because the vectors of one picture are nearly the same in all three.
     """
 
     id: str
     name: str
     dimension: int
+    precision: Precision = "fp32"
 
 
 @dataclass(frozen=True, slots=True)

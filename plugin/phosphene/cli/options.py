@@ -15,7 +15,7 @@ from phosphene.cli.output import Output
 
 if TYPE_CHECKING:
     from phosphene.library import Library
-    from phosphene.records import Origin
+    from phosphene.records import Origin, Precision
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ORIGINS = click.Choice(["imported", "generated", "all"])
@@ -74,7 +74,9 @@ class Settings:
             if out is not None:
                 claim(out, force=self.force, inputs=inputs)
 
-    def open(self, *, model: str | None = None, create: bool = False) -> "Library":
+    def open(
+        self, *, model: str | None = None, precision: "Precision | None" = None, create: bool = False
+    ) -> "Library":
         """Open the library that this command works on."""
         import phosphene
 
@@ -82,6 +84,7 @@ class Settings:
             return phosphene.open(
                 self.library,
                 model=model,
+                precision=precision,
                 create=create,
                 generator=self.generator,
                 adapter=self.adapter,

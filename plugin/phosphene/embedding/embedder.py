@@ -85,6 +85,16 @@ class SharesCores(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesBatches(Protocol):
+    """What an embedder may have besides, if it is fastest with a certain number of pictures at once."""
+
+    @property
+    def batch_size(self) -> int:
+        """How many pictures `add` gives to a call of `pictures`."""
+        ...
+
+
 class OpenEmbedder(Protocol):
     """The function that opens an embedder. The entry point of a plugin is such a function."""
 

@@ -6,11 +6,13 @@ that for texts. Vectors are the normalised results of open_clip's own `encode_im
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import numpy as np
 from PIL.Image import Image as Picture
 
 from phosphene.batches import batched
+from phosphene.device import usual_precision
 from phosphene.embedding.embedder import Cut, Embedded
 from phosphene.embedding.identity import identify
 from phosphene.embedding.preprocessing import Preprocessing
@@ -18,7 +20,7 @@ from phosphene.embedding.repositories import NotDownloaded
 from phosphene.embedding.tokenizing.truncation import cut, readable
 from phosphene.embedding.towers.runtime import Towers
 from phosphene.embedding.weights import Weights, fetch, resolve
-from phosphene.records import Space
+from phosphene.records import Precision, Space
 from phosphene.vectors import Patches, Pixels, Vectors, unit
 
 BATCH_SIZE = 256  # texts that are embedded at once
@@ -50,6 +52,11 @@ class OpenClip:
         """The part of a text that is used if it is longer than the context. None if it fits."""
         return cut(text, self._towers.text()[0])
 
+    @property
+    def batch_size(self) -> int:
+        """How many pictures `add` gives to a call of `pictures`."""
+        return self._towers.batch_size
+
     def prepare(self, picture: Picture) -> Pixels:
         """A picture at the model's size, not normalised yet. Many threads may call this at once."""
         return self._preprocessing(picture)
@@ -71,10 +78,17 @@ class OpenClip:
         return self._towers.one_core_each()
 
 
-def open_model(name: str, *, device: str = "auto", on_fetch: Callable[[int], None] | None = None) -> OpenClip:
+def open_model(
+    name: str,
+    *,
+    device: str = "auto",
+    precision: Precision | None = None,
+    on_fetch: Callable[[int], None] | None = None,
+) -> OpenClip:
     """Open a model of open_clip by its name, see `embedding.open_embedder`."""
     try:
         weights = resolve(name)
     except NotDownloaded:
         weights = fetch(name, on_progress=on_fetch)
-    return OpenClip(weights, identify(weights), device)
+    space = replace(identify(weights), precision=precision or usual_precision(device))
+    return OpenClip(weights, space, device)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from phosphene.embedding import Embedder
 from phosphene.ingest.commit import fill
 from phosphene.ingest.lock import writing
-from phosphene.ingest.loop import BATCH, COMMIT_IMAGES, IngestLoop
+from phosphene.ingest.loop import COMMIT_IMAGES, IngestLoop
 from phosphene.ingest.progress import Added, OnProgress, Progress
 from phosphene.journal import Journal
 from phosphene.records import Failure
@@ -35,7 +35,7 @@ def add(
     store: Store,
     journal: Journal,
     on_progress: OnProgress | None = None,
-    batch: int = BATCH,
+    batch: int | None = None,
     commit_images: int = COMMIT_IMAGES,
 ) -> Added:
     """Add the items of a source to a library, as described above. Adding them twice changes nothing.
@@ -76,7 +76,7 @@ def add_locked(
     store: Store,
     journal: Journal,
     on_progress: OnProgress | None = None,
-    batch: int = BATCH,
+    batch: int | None = None,
     commit_images: int = COMMIT_IMAGES,
 ) -> Added:
     """Add the items. The caller holds the library's lock, see `lock`."""

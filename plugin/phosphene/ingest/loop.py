@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import chain, islice
 
 from phosphene.config import cores
-from phosphene.embedding import Embedder
+from phosphene.embedding import Embedder, TakesBatches
 from phosphene.errors import StoreError
 from phosphene.ingest.commit import commit, lost
 from phosphene.ingest.progress import Added, OnProgress, Progress
@@ -21,7 +21,7 @@ from phosphene.records import Failure
 from phosphene.sources import Item, uri_in
 from phosphene.store import Store
 
-BATCH = 16  # pictures in a forward pass. More are not faster on a core, and Ctrl-C waits for a pass to end
+BATCH = 16  # pictures in a call of an embedder that does not say how many it takes
 COMMIT_IMAGES = 512  # images in a commit: a few large commits are cheaper for the store than many small ones
 COMMIT_SECONDS = 5.0  # seconds between commits: a kill loses no more work than that
 BATCHES_PER_WORKER = 2  # batches in flight: one that a worker computes, and one that is ready for it
@@ -48,12 +48,12 @@ class IngestLoop:
         self.done = self.added = self.unchanged = 0
         self.started = self.committed = time.monotonic()
 
-    def over(self, items: Iterable[Item | Failure], batch: int) -> Added:
-        """Add the items, `batch` of them in each forward pass."""
+    def over(self, items: Iterable[Item | Failure], batch: int | None = None) -> Added:
+        """Add the items, `batch` of them in each forward pass, or as many as the embedder takes."""
         self.ahead = ReadAhead(items)
         try:
             changed = self._changed()
-            if first := list(islice(changed, batch)):
+            if first := list(islice(changed, 1)):
                 self._embed(chain(first, changed), batch)
             self._commit()
         except BaseException as error:
@@ -63,9 +63,10 @@ class IngestLoop:
             raise
         return self._result()
 
-    def _embed(self, changed: Iterator[Item], batch: int) -> None:
+    def _embed(self, changed: Iterator[Item], batch: int | None) -> None:
         """Embed items. The model is loaded only now, because a rerun over unchanged pictures needs none."""
         embedder, stop = self.load(), threading.Event()
+        batch = batch or (embedder.batch_size if isinstance(embedder, TakesBatches) else BATCH)
         worker = Worker(embedder, self.journal, stop, self.lost)
         with (
             one_core_each(embedder) as initializer,

@@ -11,14 +11,19 @@ from phosphene.cli.streams import visible
 
 if TYPE_CHECKING:
     from phosphene.ingest import Added, Progress
-    from phosphene.records import Failure
+    from phosphene.records import Failure, Precision
     from phosphene.sources import Item
 
 
 @command("add")
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path())
 @click.option("--model", metavar="NAME", help="The model of a new library (see above).")
-def add(settings: Settings, sources: Sequence[str], model: str | None) -> None:
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "int8"]),
+    help="In which numbers the model of a new library computes (see above).",
+)
+def add(settings: Settings, sources: Sequence[str], model: str | None, precision: "Precision | None") -> None:
     """Add pictures from folders, files, COCO captions files, or a plugin's source.
 
       phosphene -L photos.lib add ~/Pictures
@@ -37,12 +42,16 @@ def add(settings: Settings, sources: Sequence[str], model: str | None) -> None:
     A library is made with one model and keeps it. NAME is `landscape` (built in, for the landscapes
     that phosphene draws), NAME/TAG (a pretrained tag of open_clip), hf-hub:ORG/NAME, local-dir:FOLDER
     or NAME@FILE. Without --model it is a CLIP model for photographs.
+
+    With --precision int8, the processor embeds pictures in 8-bit numbers, which takes less than half
+    the time if the model is a ViT. The vectors are less exact, so some hits change places. A library
+    keeps its precision.
     """
     from phosphene.sources import scan
 
     with scan(sources) as items:
         first = next(items)  # raises if there is no picture, before a library is made
-        added = _added(settings, chain([first], items), model)
+        added = _added(settings, chain([first], items), model, precision)
     for failure in added.failures:
         settings.output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
     _report(settings, added)
@@ -50,9 +59,17 @@ def add(settings: Settings, sources: Sequence[str], model: str | None) -> None:
         click.get_current_context().exit(1)
 
 
-def _added(settings: Settings, items: "Iterator[Item | Failure]", model: str | None) -> "Added":
+def _added(
+    settings: Settings,
+    items: "Iterator[Item | Failure]",
+    model: str | None,
+    precision: "Precision | None",
+) -> "Added":
     output = settings.output
-    with settings.open(model=model, create=True) as library, output.progress("adding") as advance:
+    with (
+        settings.open(model=model, precision=precision, create=True) as library,
+        output.progress("adding") as advance,
+    ):
 
         def tell(progress: "Progress") -> None:
             if progress.note:

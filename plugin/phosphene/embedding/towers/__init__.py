@@ -11,6 +11,6 @@ from numpy.typing import NDArray
 
 from phosphene.vectors import Vectors
 
-TowerKind = Literal["text", "image"]
+TowerKind = Literal["text", "image", "int8-image"]  # the last one computes in int8, see `int8`
 # Token ids (n, context) or pixels (n, height, width, 3) to vectors (n, d), which are not normalised.
 Tower = Callable[[NDArray[Any]], Vectors]

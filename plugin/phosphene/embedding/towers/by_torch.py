@@ -22,6 +22,7 @@ from phosphene.embedding.towers import TowerKind
 from phosphene.embedding.weights import Weights
 from phosphene.errors import ModelError
 from phosphene.images import resized
+from phosphene.records import Precision
 from phosphene.vectors import Patches, Vectors
 
 CAUSAL_POOLING = ("argmax", "eos")  # ways of taking the vector of the token at the end of the text
@@ -85,9 +86,11 @@ class ImageTower(torch.nn.Module):
 class TorchTowers:
     """The towers of one model on one device. The model is loaded when one of them is first needed."""
 
-    def __init__(self, weights: Weights, device: str) -> None:
+    def __init__(self, weights: Weights, device: str, precision: Precision = "fp32") -> None:
+        """On a GPU, the image tower computes in bf16 if that is the precision."""
         self._weights = weights
         self._device = pick_device(device)
+        self._in_bf16 = precision == "bf16" and self._device.type == "cuda"
         self._modules: dict[TowerKind, Any] = {}
         self._loading = threading.Lock()
 
@@ -115,9 +118,17 @@ class TorchTowers:
     @torch.inference_mode()
     def run(self, kind: TowerKind, given: NDArray[Any], *, one_core: bool = False) -> Vectors:
         """The vectors (n, d) of token ids or pixels."""
-        with _one_core() if one_core else nullcontext():
-            found: Tensor = self.tower(kind)(torch.from_numpy(given).to(self._device))
+        in_bf16 = torch.autocast("cuda", torch.bfloat16, enabled=self._in_bf16 and kind == "image")
+        with _one_core() if one_core else nullcontext(), in_bf16:
+            found: Tensor = self.tower(kind)(self._moved(given))
             return np.asarray(found.float().cpu().numpy(), np.float32)
+
+    def _moved(self, given: NDArray[Any]) -> Tensor:
+        """What is given, on the device. A GPU copies from pinned memory while it computes another batch."""
+        tensor = torch.from_numpy(given)
+        if self._device.type == "cuda":
+            return tensor.pin_memory().to(self._device, non_blocking=True)
+        return tensor.to(self._device)
 
     @torch.inference_mode()
     def patches(self, picture: Picture) -> Patches:

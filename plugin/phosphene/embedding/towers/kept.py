@@ -103,7 +103,7 @@ def graph_of(weights: Weights, space: Space, kind: TowerKind) -> Path | None:
     kept = kept_of(space)
     if found := kept.find(kind):
         return found
-    if kept.refusal(kind):
+    if kept.refusal(kind) or (kind == "int8-image" and not graph_of(weights, space, "image")):
         return None
     try:
         with kept.lock():
@@ -118,12 +118,20 @@ def graph_of(weights: Weights, space: Space, kind: TowerKind) -> Path | None:
 
 def _exported(weights: Weights, kept: Kept, kind: TowerKind) -> Path | None:
     """Export a tower, or write down why this is not possible. The caller holds the lock."""
-    logger.warning("Preparing the %s tower of `%s` for quick starts. This happens once.", kind, weights.name)
+    logger.warning(
+        "Preparing the %s tower of `%s` for quick starts. This happens once.",
+        kind.replace("-", " "),
+        weights.name,
+    )
     from phosphene.embedding.towers.export import NotExportable, export
+    from phosphene.embedding.towers.int8 import quantise
 
     try:
         with kept.making(kind) as folder:
-            export(weights, kind, folder / kept.graph(kind).name)
+            if kind == "int8-image":
+                quantise(kept.graph("image"), folder / kept.graph(kind).name)
+            else:
+                export(weights, kind, folder / kept.graph(kind).name)
     except NotExportable as refused:
         kept.refuse(kind, str(refused))
         return None

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from phosphene.embedding.towers.by_torch import TorchTowers
 
 
+# Pictures in a forward pass by the kind of device. More are not faster on a core, and Ctrl-C waits for it.
+BATCHES = {"cpu": 16, "mps": 32, "cuda": 128}
+
+
 class Towers:
     """The towers of one model on one device. Many threads use them at once."""
 
@@ -53,13 +57,19 @@ class Towers:
                 self._images[self._threads] = self._light_image() or self._by_torch("image")
             return self._images[self._threads]
 
+    @property
+    def batch_size(self) -> int:
+        """How many pictures the image tower takes at once."""
+        on_cpu = self._on_cpu("image")
+        return BATCHES["cpu" if on_cpu else pick_device(self._device).type]
+
     def by_torch(self) -> "TorchTowers":
         """The towers that torch runs. The model is loaded when one of them is used."""
         from phosphene.embedding.towers.by_torch import TorchTowers
 
         with self._loading:
             if self._torch is None:
-                self._torch = TorchTowers(self._weights, self._device)
+                self._torch = TorchTowers(self._weights, self._device, self._space.precision)
         return self._torch
 
     @contextmanager
@@ -83,14 +93,16 @@ class Towers:
 
     def _light_image(self) -> Tower | None:
         """An image tower without torch, if there is one for this model and device."""
-        graph = self._graph("image")
-        return image_tower(graph, threads=self._threads) if graph else None
+        kind: TowerKind = "int8-image" if self._space.precision == "int8" else "image"
+        graph = self._graph(kind)
+        return image_tower(graph, threads=self._threads, one_by_one=kind == "int8-image") if graph else None
 
     def _graph(self, kind: TowerKind) -> Path | None:
         """The file of an exported tower, unless torch runs it."""
-        if self._device == "cpu" or (self._device == "auto" and (kind == "text" or not has_gpu())):
-            return graph_of(self._weights, self._space, kind)
-        return None
+        return graph_of(self._weights, self._space, kind) if self._on_cpu(kind) else None
+
+    def _on_cpu(self, kind: TowerKind) -> bool:
+        return self._device == "cpu" or (self._device == "auto" and (kind == "text" or not has_gpu()))
 
     def _by_torch(self, kind: TowerKind) -> Tower:
         return partial(self.by_torch().run, kind, one_core=self._threads == 1)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from phosphene.embedding.tokenizing import shortened
@@ -16,14 +17,19 @@ QUIET = 3  # onnxruntime's own number for errors; its warnings are about nodes t
 class Session:
     """An exported tower. Many threads may run it at once, each on `threads` cores."""
 
-    def __init__(self, file: Path, *, threads: int, packed: bool) -> None:
-        """`packed` copies the weights into the order in which they are read.
+    def __init__(self, file: Path, *, threads: int, packed: bool, one_by_one: bool = False) -> None:
+        """Open the graph in a file.
 
-        This makes a run a tenth faster, but it takes the memory of the weights and the time of about one run.
-        Without it, the weights stay in the file, of which the system maps into memory what is read.
+        `packed` copies the weights into the order in which they are read. This makes a run a tenth faster,
+        but it takes the memory of the weights and the time of about one run. Without it, the weights stay in
+        the file, of which the system maps into memory what is read.
+
+        With `one_by_one`, each element of a batch is a run of its own. An int8 tower would otherwise take one
+        scale for all of them, and a vector would depend on the other pictures of its batch.
         """
         import onnxruntime
 
+        self._one_by_one = one_by_one
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = QUIET
@@ -40,6 +46,11 @@ class Session:
 
     def __call__(self, given: NDArray[Any]) -> Vectors:
         """The vectors (n, d) of token ids (n, context) or pixels (n, height, width, 3)."""
+        if self._one_by_one:
+            return np.concatenate([self._run(given[at : at + 1]) for at in range(len(given))])
+        return self._run(given)
+
+    def _run(self, given: NDArray[Any]) -> Vectors:
         vectors: Vectors = self._session.run(None, {INPUT: given})[0]
         return vectors
 
@@ -52,6 +63,6 @@ def text_tower(file: Path, pad: int, *, threads: int) -> Tower:
     return lambda ids: session(shortened(ids, pad))
 
 
-def image_tower(file: Path, *, threads: int) -> Tower:
+def image_tower(file: Path, *, threads: int, one_by_one: bool = False) -> Tower:
     """An image tower."""
-    return Session(file, threads=threads, packed=True)
+    return Session(file, threads=threads, packed=True, one_by_one=one_by_one)
