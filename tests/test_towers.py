@@ -1,13 +1,16 @@
 """Exported towers compute what torch does, are kept once, made again if damaged, and load no torch."""
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import open_clip
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -201,6 +204,34 @@ def test_a_tower_that_cannot_be_exported_is_not_tried_again(
     np.testing.assert_allclose(embedder_of(weights).texts(["snow"]), before, atol=1e-4)
     assert kept(weights).refusal("text") == "its vectors differ"
     assert caplog.text == ""
+
+
+def test_a_tokenizer_that_needs_transformers_leaves_the_text_tower_to_torch(
+    folder: Path, home: Path, tmp_path: Path
+) -> None:
+    """open_clip's mode `clips` puts a class token behind the padding."""
+    copy = Path(shutil.copytree(folder, tmp_path / "clips"))
+    edit(copy / "tokenizer_config.json", lambda settings: settings.update(cls_token="<end>"))
+    edit(
+        copy / "open_clip_config.json",
+        lambda card: card["model_cfg"]["text_cfg"].update(tokenizer_mode="clips"),
+    )
+    weights = resolve(f"local-dir:{copy}")
+    embedder = embedder_of(weights)
+    model, _ = open_clip.create_model_from_pretrained(weights.name)
+    with torch.inference_mode():
+        ids = open_clip.get_tokenizer(weights.name)(list(TEXTS))
+        expected = model.eval().encode_text(ids, normalize=True).numpy()
+    np.testing.assert_allclose(embedder.texts(TEXTS), expected, atol=1e-5)
+    assert embedder.cut(TEXTS[0]) is None and embedder.cut(TEXTS[3]) is not None
+    assert kept(weights).refusal("text") == "its tokenizer needs transformers"
+
+
+def edit(file: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change a file of JSON."""
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
 
 
 def test_many_threads_on_one_core_each_get_the_vectors_of_one(weights: Weights) -> None:

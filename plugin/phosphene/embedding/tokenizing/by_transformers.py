@@ -16,6 +16,7 @@ class TransformersTokenizer:
 
     def __init__(self, folder: Path, context: int, mode: str | None = None, **arguments: Any) -> None:
         self.context = context
+        self._end = context - 1 if mode == "clips" else context  # `clips` ends with a class token
         with plain.tokenizer_of(folder) as copy:
             self._tokenizer = HFTokenizer(
                 str(copy),
@@ -34,5 +35,5 @@ class TransformersTokenizer:
     def fits(self, text: str) -> bool:
         """Whether a text fits: with a context of one more token, only the padding would grow."""
         given, wider = self([text])[0], self._tokenizer([text], context_length=self.context + 1)[0].numpy()
-        padding = self([""])[0, -1]
-        return np.array_equal(given, wider[: self.context]) and wider[self.context] == padding
+        padding = self([""])[0, self._end - 1]
+        return bool(np.array_equal(given[: self._end], wider[: self._end]) and wider[self._end] == padding)
