@@ -1,12 +1,13 @@
 """Measure how fast pictures are added, compared with the speed of the separate steps.
 
-    python bench/add.py [--model landscape --model ViT-B-32] [--pictures 512] [--quick] [--json FILE]
+    python bench/add.py [--model landscape --model ViT-B-32] [--size 640x480] [--precision int8]
+                        [--device cpu] [--pictures 512] [--quick] [--json FILE]
 
-The pictures are JPEGs of 1024×768 pixels that this script draws. Three steps are measured alone on one
-core: decoding a whole picture, open_clip's own preprocessing and a bare forward pass. The cores divided by
-the CPU seconds of the three steps are the speed that the cores could reach. `end to end` is `Library.add`,
-which reads, hashes, decodes, makes thumbnails, embeds, stores and writes the journal. `ViT-B-32` has random
-weights, which do not change the speed.
+The pictures are JPEGs that this script draws. Three steps are measured alone on one core, as `add` does them:
+decoding, preparing and a forward pass by the runtime that the model really has. The cores divided by the
+CPU seconds of the three steps are the speed that the cores could reach. `end to end` is `Library.add`, which
+also reads, hashes, makes thumbnails, stores and writes the journal. An architecture such as `ViT-B-32` has
+random weights, which do not change the speed.
 
 `of the CPU time` divides the CPU seconds of the three steps by those of `Library.add`. It also holds on a
 machine that is busy with other things, where `of the cores` does not. Decoding at a reduced scale changes
@@ -18,8 +19,8 @@ import io
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,15 +28,14 @@ import numpy as np
 import open_clip
 import record
 import torch
-from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image, ImageDraw
 
 import phosphene
+from phosphene.batches import batched
 from phosphene.config import cores
-from phosphene.embedding.loading import load_model
-from phosphene.embedding.weights import fetch
 from phosphene.images import open_picture
 from phosphene.ingest.loop import BATCH
+from phosphene.ingest.worker import detail, one_core_each
 from phosphene.library import Library
 
 SIZE = (1024, 768)  # pixels
@@ -51,22 +51,24 @@ def main() -> None:
     figures = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        contents = draw(folder / "pictures", count)
+        width, height = map(int, arguments.size.split("x"))
+        contents = draw(folder / "pictures", count, (width, height))
         for name in arguments.model or ["landscape", "ViT-B-32"]:
             model = (
                 name if name == "landscape" or "/" in name or "@" in name else random_weights(name, folder)
             )
-            figures[name] = measure(model, folder, contents)
+            settings = {"precision": arguments.precision, "device": arguments.device}
+            figures[name] = measure(model, folder, contents, **settings)
             print(name, *(f"  {key:<28} {value}" for key, value in figures[name].items()), "", sep="\n")
     if arguments.json:
         record.write(arguments.json, figures)
 
 
-def measure(model: str, folder: Path, contents: Sequence[bytes]) -> dict[str, Any]:
+def measure(model: str, folder: Path, contents: Sequence[bytes], **settings: Any) -> dict[str, Any]:
     """The figures of one model. Times are CPU milliseconds per picture."""
-    steps = alone(model, contents[: ROUNDS * BATCH])
-    library = phosphene.open(Path(tempfile.mkdtemp(dir=folder), "library"), model=model, create=True)
-    with library:
+    place = Path(tempfile.mkdtemp(dir=folder), "library")
+    with phosphene.open(place, model=model, create=True, **settings) as library:
+        steps = alone(library.embedder, contents[: ROUNDS * BATCH])
         library.add([folder / "pictures" / "0.jpg"])  # loads the model
         started, spent = time.perf_counter(), time.process_time()
         added = library.add([folder / "pictures"])
@@ -89,18 +91,17 @@ def measure(model: str, folder: Path, contents: Sequence[bytes]) -> dict[str, An
     }
 
 
-def alone(name: str, contents: Sequence[bytes]) -> dict[str, float]:
+def alone(embedder: Any, contents: Sequence[bytes]) -> dict[str, float]:
     """The CPU milliseconds per picture of each step on one core, as the median of some batches."""
-    weights = fetch(name)
-    model = load_model(weights, torch.device("cpu"))
-    preprocess = image_transform_v2(PreprocessCfg(**weights.preprocess), is_train=False)
     times: dict[str, list[float]] = {"decode": [], "preprocess": [], "forward": []}
-    with one_thread(), torch.inference_mode():
-        for start in range(0, len(contents), BATCH):
-            group = contents[start : start + BATCH]
-            pictures = spend(times["decode"], lambda contents: list(map(open_picture, contents)), group)
-            inputs = spend(times["preprocess"], lambda pictures: list(map(preprocess, pictures)), pictures)
-            spend(times["forward"], lambda inputs: model.encode_image(torch.stack(inputs)), inputs)
+    decoded = partial(open_picture, at_least=detail(embedder))
+    with one_core_each(embedder) as begin:
+        begin()
+        embedder.pictures([embedder.prepare(open_picture(contents[0]))])  # loads the model
+        for group in batched(contents, BATCH):
+            pictures = spend(times["decode"], lambda contents: list(map(decoded, contents)), group)
+            inputs = spend(times["preprocess"], lambda some: list(map(embedder.prepare, some)), pictures)
+            spend(times["forward"], embedder.pictures, inputs)
     return {step: 1000 * statistics.median(found) / BATCH for step, found in times.items()}
 
 
@@ -120,21 +121,10 @@ def least_cosine(library: Library, contents: Sequence[bytes]) -> float:
     return min(float(vector @ stored[f"{number}.jpg"]) for number, vector in enumerate(whole))
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one core, as it does in each worker."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def draw(folder: Path, count: int) -> list[bytes]:
-    """Draw JPEGs of about 0.2 MB."""
+def draw(folder: Path, count: int, size: tuple[int, int] = SIZE) -> list[bytes]:
+    """Draw JPEGs, which have about 0.2 MB at 1024×768 pixels."""
     folder.mkdir()
-    contents = [drawn(number) for number in range(count)]
+    contents = [drawn(number, size) for number in range(count)]
     for number, content in enumerate(contents):
         (folder / f"{number}.jpg").write_bytes(content)
     return contents
@@ -171,6 +161,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--model", action="append", help="can be repeated; an architecture gets random weights"
     )
+    parser.add_argument("--size", default="1024x768", help="of the pictures, in pixels")
+    parser.add_argument("--precision", choices=["fp32", "int8"])
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--pictures", type=int, default=512)
     parser.add_argument("--quick", action="store_true", help="add only 64 pictures")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")

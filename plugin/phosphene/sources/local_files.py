@@ -41,12 +41,16 @@ class LocalFiles:
         """
         found = _Scan([root for root in self._roots if root.is_dir()])
         listed = {root: found.take(root) for root in self._roots if _is_json(root)}
-        done: set[Path] = set()
+        done: set[Path] = set()  # stays empty with one root, which has no path twice: it may be very large
+        count = 0
         for path in found.files(self._roots, listed):
-            if path not in done:
+            if path in done:
+                continue
+            if len(self._roots) > 1:
                 done.add(path)
-                yield file_item(path, found.captions_of(path))
-        if done:
+            count += 1
+            yield file_item(path, found.captions_of(path))
+        if count:
             yield from found.failures
 
     def close(self) -> None:
