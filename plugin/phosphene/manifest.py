@@ -58,7 +58,10 @@ class Manifest:
     @property
     def text(self) -> str:
         """The manifest as JSON, as `parse` reads it."""
-        return json.dumps({"format": self.format, "space": asdict(self.space)}, indent=2)
+        space = asdict(self.space)
+        if self.space.precision == "fp32":  # as it was before there were others, so that copies stay the same
+            del space["precision"]
+        return json.dumps({"format": self.format, "space": space}, indent=2)
 
     def write(self, folder: Path) -> None:
         """Write the manifest into `folder`, which makes it a library."""
