@@ -46,7 +46,7 @@ class Models:
     def open(self, folder: Path) -> Library:
         """Open or make a library without loading a model."""
         library = phosphene.open(folder, space=self.embedder.space, create=True)
-        library.embedder, library.generator = self.embedder, self.generator
+        library.embedder, library.generators.opened = self.embedder, self.generator
         return library
 
 

@@ -451,7 +451,7 @@ class Counted:
 def counting(library: Library) -> Counted:
     generator: Any = library.generator
     counted = Counted(generator.image_encoder)
-    library.generator = replace(generator, image_encoder=counted)
+    library.generators.opened = replace(generator, image_encoder=counted)
     return counted
 
 

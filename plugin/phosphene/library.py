@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from phosphene.generation.making import GeneratedImage
     from phosphene.generation.service import GenerationService
     from phosphene.generation.wishes import WalkWishes, Wishes
+    from phosphene.generators.of_library import LibraryGenerator
     from phosphene.ingest import Added, Progress
     from phosphene.maintenance.missing import Missing
     from phosphene.picture_loader import PictureLoader
-    from phosphene.recipes import Recipe
 
 
 class Library:
@@ -52,8 +52,7 @@ class Library:
     ) -> None:
         self.url = parts.url  # opens this library again
         self.folder, self.store, self.space = parts.folder, parts.store, parts.store.space
-        self.device, self.generator_name, self._additions = device, generator, additions
-        self.compiled = compiled
+        self.device, self._wanted = device, (generator, additions, compiled)
         self.journal = Journal(self.folder / "journal.sqlite")
         self.terms = Terms(self.store, self.journal, load=lambda: self.embedder)
         if parts.embedder is not None:
@@ -88,16 +87,9 @@ class Library:
             self.journal,
             self.vector,
             load_generator=lambda: self.generator,
-            load_generator_of=self._generator_of,
+            load_generator_of=self.generators.get_for,
             load_embedder=lambda: self.embedder,
         )
-
-    @cached_property
-    def additions(self) -> "Additions":
-        """What was added to the generator on opening, such as LoRAs."""
-        from phosphene.generation import Additions
-
-        return self._additions or Additions()
 
     @cached_property
     def embedder(self) -> "Embedder":
@@ -110,37 +102,20 @@ class Library:
         return same_space(opened, self.space, self.url)
 
     @cached_property
-    def generator(self) -> "Generator":
-        """The generator that was named on opening, the preferred one, or the one for this library's space."""
-        return self._open_generator(self.additions)
+    def generators(self) -> "LibraryGenerator":
+        """Opens the generator that was named, the preferred one, or that of the space."""
+        from phosphene.generation import Additions
+        from phosphene.generators.of_library import LibraryGenerator
 
-    def _open_generator(self, additions: "Additions") -> "Generator":
-        from phosphene.generators import open_generator
-        from phosphene.preferences import preferences_for
-
-        name = self.generator_name or preferences_for(self.url).generator
-        return open_generator(
-            name,
-            self.folder,
-            self.space,
-            device=self.device,
-            additions=additions,
-            compiled=self.compiled,
+        name, additions, compiled = self._wanted
+        return LibraryGenerator(
+            self.url, self.folder, self.space, name, additions or Additions(), compiled, self.device
         )
 
-    def _generator_of(self, recipe: "Recipe") -> "Generator":
-        """The generator for a replay, with the additions of the recipe unless others were named on opening.
-
-        Raises GenerationError if some of them are not on this machine.
-        """
-        from phosphene.generation.additions import additions_again, lacking, refuse_lacking
-
-        if self.additions.named or not lacking(recipe, self.generator.capabilities):
-            return self.generator
-        del self.generator  # it is opened again when it is needed, as two of them may not fit into memory
-        generator = self._open_generator(additions_again(recipe))
-        refuse_lacking(recipe, generator.capabilities)
-        return generator
+    @property
+    def generator(self) -> "Generator":
+        """The generator of this library, loaded on first use."""
+        return self.generators.get()
 
     def begin_writing(self) -> None:
         """Upgrade a library of an older format. Raises LibraryError if the library can only be read."""
