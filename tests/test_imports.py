@@ -41,6 +41,7 @@ LAYERS = (
         "interrupt",
         "keys",
         "machine",
+        "memory",
         "outputs",
         "journal.sqlite",
         "plugins",

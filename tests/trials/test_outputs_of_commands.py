@@ -30,8 +30,7 @@ def no_model(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.fail("a model was loaded")
 
     monkeypatch.setattr("phosphene.embedding.open_embedder", fail)
-    monkeypatch.setattr("phosphene.library.open_embedder", fail)
-    monkeypatch.setattr("phosphene.library.open_generator", fail)
+    monkeypatch.setattr("phosphene.generators.of_library.open_generator", fail)
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from phosphene.ingest.read_ahead import ReadAhead
 from phosphene.ingest.worker import Outcome, Worker, one_core_each
 from phosphene.interrupt import uninterrupted
 from phosphene.journal import Journal, Refused, Seen
+from phosphene.memory import trim_memory
 from phosphene.records import Failure
 from phosphene.sources import Item, uri_in
 from phosphene.store import Store
@@ -147,6 +148,7 @@ class IngestLoop:
                 self.failures += [Failure(one.uri, one.reason) for one in refused]
                 self.added += new
                 self.unchanged += len(self.waiting) - len(refused) - new
+                trim_memory()  # what the store used to merge its files
             self.waiting = []
             self.committed = time.monotonic()
 

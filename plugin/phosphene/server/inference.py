@@ -13,12 +13,12 @@ from phosphene.config import cores
 from phosphene.embedding import Embedder
 from phosphene.errors import ImageError, VectorError
 from phosphene.ingest.worker import detail
+from phosphene.memory import trim_memory
 from phosphene.server import MIB, Limits
 from phosphene.server.base64_pictures import check_size, decode_base64, prepare
 from phosphene.server.batcher import Batcher, T
 from phosphene.server.bodies import BodyBuffer, BodyShare
 from phosphene.server.error_responses import RETRY_SOON, RequestError
-from phosphene.server.memory import trim_memory
 from phosphene.server.metrics import Metrics, Modality
 from phosphene.server.schemas import VectorizeRequest, VectorizeResponse, parse_request
 from phosphene.vectors import Pixels, Vectors
