@@ -9,6 +9,7 @@ other work of the machine affects them alike. The figures are for all rounds tog
 time of the service's process per request, which says more than requests/s on a busy machine.
 
 - `phosphene` is the service of `phosphene serve`.
+- `phosphene in int8` is that of `phosphene serve --precision int8`.
 - `no batching` has one picture in a forward pass.
 - `no outside decoding` decodes in the thread of the model.
 - `stock` serves the same model and the same format in the way of the stock container. It has one lock
@@ -42,7 +43,8 @@ from typing import Any
 import record
 from add import draw, random_weights
 
-SERVICES = ("phosphene", "no batching", "no outside decoding", "stock")
+INT8 = "phosphene in int8"
+SERVICES = ("phosphene", INT8, "no batching", "no outside decoding", "stock")
 DELAYED = "no TCP_NODELAY"
 PICTURES = 32
 TIMEOUT = 300  # seconds, for a response on a busy machine
@@ -184,7 +186,7 @@ def run(name: str, model: str) -> None:
         application: Any = stock(model)
     else:
         vectorizer = Vectorizer(limits, Metrics())
-        vectorizer.load(open_embedder(model))
+        vectorizer.load(open_embedder(model, precision="int8" if name == INT8 else None))
         if name == "no outside decoding":
             vectorizer.decoders = vectorizer.passes
         application = routes.create(vectorizer)

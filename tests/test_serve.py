@@ -462,6 +462,24 @@ def test_the_command_serves_logs_and_drains_at_sigterm(
         httpx.get(started["url"])
 
 
+def test_the_command_serves_in_int8(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHOSPHENE_TOKEN", TOKEN)
+    server = process(
+        "serve", "--model", "landscape", "--precision", "int8", "--port", "0", "--json", "--device", "cpu"
+    )
+    assert server.stdout
+    url = json.loads(server.stdout.readline())["url"]
+    picture = drawn(0)
+    answer = httpx.post(
+        f"{url}/k/{TOKEN}/vectorize", json={"images": [base64_of(encoded(picture))]}, timeout=TIMEOUT
+    )
+    server.terminate()
+    server.communicate(timeout=TIMEOUT)
+    embedder = open_embedder("landscape", device="cpu", precision="int8")
+    [expected] = embedder.pictures([embedder.prepare(picture)]).vectors
+    assert answer.json()["imageVectors"][0] == pytest.approx(expected.tolist(), abs=1e-5)
+
+
 def test_a_model_that_is_not_there_ends_the_command(tmp_path: Path) -> None:
     server = process("serve", "--model", f"local-dir:{tmp_path}", "--port", "0")
     out, told = server.communicate(timeout=TIMEOUT)

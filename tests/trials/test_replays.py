@@ -191,7 +191,7 @@ def test_a_missing_init_image_is_an_error_before_a_model_loads(
 ) -> None:
     painted(trial.folder / "start.png")
     (trial.folder / "text.png").write_text("no picture")
-    monkeypatch.setattr("phosphene.embedding.open_embedder", lambda *_, **__: pytest.fail("a model was loaded"))
+    monkeypatch.setattr("phosphene.embedding.open_embedder", lambda *_, **__: pytest.fail("a model loads"))
 
     ended = trial.run("generate", "a house", "-n", 1, *words)
 

@@ -14,6 +14,7 @@ import uvicorn
 from phosphene.embedding import open_embedder
 from phosphene.embedding.model_names import parse
 from phosphene.errors import PhospheneError, ServerError
+from phosphene.records import Precision
 from phosphene.server import Limits, routes
 from phosphene.server.http_protocol import BACKLOG, LimitedH11Protocol
 from phosphene.server.inference import Vectorizer
@@ -27,6 +28,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8080,
     device: str = "auto",
+    precision: Precision | None = None,
     token: str = "",
     allowed_hosts: Sequence[str] = (),
     limits: Limits | None = None,
@@ -51,7 +53,7 @@ def serve(
     def load() -> None:
         started = time.monotonic()
         try:
-            vectorizer.load(open_embedder(model, device=device))
+            vectorizer.load(open_embedder(model, device=device, precision=precision))
             fields = {"model": model, "seconds": round(time.monotonic() - started, 2)}
             log.info("loaded", extra={"fields": fields})
             on_ready(url_of(listener))
