@@ -307,7 +307,7 @@ def test_a_recipe_makes_the_picture_again(
         tmp_path / "library", model=f"local-dir:{clip_folder(checkpoint, family)}", create=True
     ) as library:
         library.add(tmp_path)
-        vars(library)["generator"] = made
+        library.generators.opened = made
         options = {"scheduler": made.capabilities.options["scheduler"].choices[-1]}
 
         [image] = library.generate(

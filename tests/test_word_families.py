@@ -196,7 +196,7 @@ def test_a_recipe_makes_the_picture_again(
     checkpoint: Folder, made: DiffusersGenerator, family: str, tmp_path: Path
 ) -> None:
     with phosphene.open(tiny_library(tmp_path, checkpoint("open_clip_folder")), device="cpu") as library:
-        vars(library)["generator"] = made
+        library.generators.opened = made
         [image] = library.generate("a red house", 1, num_inference_steps=2)
         again = library.replay(image.image.id)
 
