@@ -6,6 +6,7 @@ from typing import Any, Generic, Literal, cast
 
 from typing_extensions import TypeVar
 
+from phosphene.fields import NONE, Fields
 from phosphene.vectors import Vector
 
 Origin = Literal["imported", "generated"]
@@ -64,6 +65,7 @@ class Image(Generic[V]):
     norm: float  # length of the vector before it was normalised; 0 if it is not known
     recipe: Mapping[str, Any] | None = None
     parents: tuple[Parent, ...] = ()
+    fields: Fields = NONE
     vector: V = field(default=cast("V", None), repr=False, compare=False)
     thumbnail: bytes | None = field(default=None, repr=False, compare=False)
 
