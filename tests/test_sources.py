@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from phosphene.errors import ImageError
 from phosphene.records import Failure
 from phosphene.sources import Item, Source, file_item, fullest, is_remote, open_source, scan, to_path, to_uri
+from phosphene.sources.kinds import by_kind, kind_of
 from phosphene.sources.local_files import LocalFiles
 from phosphene.testing.sources import SourceTests
 from pictures import drawn, encoded, jpeg, open_to_all
@@ -581,3 +582,38 @@ def test_an_address_with_a_scheme_is_no_file(uri: str) -> None:
 @pytest.mark.parametrize("uri", ["/a.jpg", "a.jpg", "file:///a.jpg", "C:\\a.jpg", "pictures/a:b.jpg", ""])
 def test_a_path_is_no_address(uri: str) -> None:
     assert not is_remote(uri)
+
+
+# ── the kinds of sources ──────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.jpg", "path"), ("", "path"), ("C:\\a.jpg", "path"), ("toy:5", "plugin")]
+)
+def test_a_name_stands_for_one_kind_of_source(name: str, kind: str) -> None:
+    assert kind_of(name).name == kind
+
+
+def test_a_name_that_exists_is_a_path_whatever_it_looks_like(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path, "toy:5")
+    monkeypatch.chdir(tmp_path)
+    assert kind_of("toy:5").name == "path"
+    assert [path_of(item) for item in scan("toy:5")] == [tmp_path / "toy:5"]
+
+
+def test_a_path_of_python_is_never_a_scheme() -> None:
+    with pytest.raises(ImageError, match="toy:5` cannot be added: no such file"):
+        list(scan(Path("toy:5")))
+
+
+def test_all_paths_are_one_source_at_the_place_of_the_first(tmp_path: Path) -> None:
+    put(tmp_path, "a.jpg", "b.jpg")
+    address = (tmp_path / "b.jpg").as_uri()
+    groups = by_kind([str(tmp_path / "a.jpg"), "toy:5", address, "toy:6"])
+    assert [(kind.name, names) for kind, names in groups] == [
+        ("path", [str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")]),
+        ("plugin", ["toy:5"]),
+        ("plugin", ["toy:6"]),
+    ]

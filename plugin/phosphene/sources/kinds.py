@@ -1,0 +1,69 @@
+"""The kinds of sources, in one table: which kind of source a name stands for, and how that is opened.
+
+A source has a module of its own, and one row here. The first row that recognises a name opens it, and the
+last one takes what no other row wants: a path. A name that exists on the disk is a path before anything
+else, since a file may be named `a:b.jpg` or `{1..2}.jpg`; only `-` has to be written `./-` for that.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from phosphene.sources.item import Source
+from phosphene.sources.local_files import LocalFiles
+from phosphene.sources.plugin_sources import open_source
+from phosphene.sources.scan_options import ScanOptions
+from phosphene.sources.uris import scheme_of, to_path
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKind:
+    """A kind of source.
+
+    `recognise` says whether a name is of this kind. It opens no file for longer than its first bytes.
+    `open` opens one source of several names: of all that are of this kind if they belong `together`, and
+    else of a single one.
+    """
+
+    name: str
+    recognise: Callable[[str], bool]
+    open: Callable[[Sequence[str], ScanOptions], Source]
+    together: bool = False
+
+
+def _is_plugins(name: str) -> bool:
+    return bool(scheme_of(name)) and not os.path.lexists(name)
+
+
+def _open_paths(names: Sequence[str], options: ScanOptions) -> Source:
+    return LocalFiles([Path(name) for name in names])
+
+
+KINDS = (
+    SourceKind("plugin", _is_plugins, lambda names, options: open_source(names[0])),
+    # All paths are one source, so that a captions file may name pictures in any of the folders.
+    SourceKind("path", lambda name: True, _open_paths, together=True),
+)
+
+
+def kind_of(name: str) -> SourceKind:
+    """The kind of source that a name stands for."""
+    return next(kind for kind in KINDS if kind.recognise(name))
+
+
+def by_kind(names: Iterable[str]) -> list[tuple[SourceKind, list[str]]]:
+    """The names of each source to open, in the order in which they are named."""
+    groups: list[tuple[SourceKind, list[str]]] = []
+    for name in map(_without_file_scheme, names):
+        kind = kind_of(name)
+        earlier = next((group for known, group in groups if known is kind and kind.together), None)
+        if earlier is None:
+            groups.append((kind, [name]))
+        else:
+            earlier.append(name)
+    return groups
+
+
+def _without_file_scheme(name: str) -> str:
+    return str(to_path(name, Path())) if name.startswith("file:///") else name
