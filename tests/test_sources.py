@@ -17,6 +17,7 @@ from phosphene.records import Failure
 from phosphene.sources import Item, Source, file_item, fullest, is_remote, open_source, scan, to_path, to_uri
 from phosphene.sources.kinds import by_kind, kind_of
 from phosphene.sources.local_files import LocalFiles
+from phosphene.sources.uris import part_of, part_uri, uri_in
 from phosphene.testing.sources import SourceTests
 from pictures import drawn, encoded, jpeg, open_to_all
 
@@ -577,6 +578,20 @@ def test_a_file_that_is_named_like_an_address_is_still_a_file(tmp_path: Path) ->
 @pytest.mark.parametrize("uri", ["https://host/a.jpg", "weaviate://host/C/1", "s3://bucket/a", "toy:1"])
 def test_an_address_with_a_scheme_is_no_file(uri: str) -> None:
     assert is_remote(uri)
+
+
+@pytest.mark.parametrize("part", ["dog.jpg", "a b/ünïcode 雪.jpg", "100%#1.jpg", "caf\udce9.jpg", "-rf"])
+@pytest.mark.parametrize("name", ["000.tar", "a#b 雪.tar", "caf\udce9.tar"])
+def test_the_uri_of_a_part_names_its_file_and_the_part(tmp_path: Path, name: str, part: str) -> None:
+    uri = part_uri((tmp_path / name).as_uri(), part)
+    assert uri.isascii() and not is_remote(uri)
+    assert to_path(uri, Path("/lib")) == tmp_path / name and part_of(uri) == part
+    assert uri_in(tmp_path, uri) == uri, "also in a library around the file"
+
+
+@pytest.mark.parametrize("uri", ["/a#b.jpg", "a#b.jpg", "https://example.com/#a", "file:///a%23b.jpg"])
+def test_other_uris_have_no_part(uri: str) -> None:
+    assert part_of(uri) == ""
 
 
 @pytest.mark.parametrize("uri", ["/a.jpg", "a.jpg", "file:///a.jpg", "C:\\a.jpg", "pictures/a:b.jpg", ""])

@@ -19,6 +19,7 @@ from phosphene.query import Query, as_query
 from phosphene.query.terms import Terms, find, vector_of
 from phosphene.records import Failure, Hit, Image, Origin, Shown, Status
 from phosphene.sources import Item, SourceName, is_remote, scan, to_path
+from phosphene.sources.uris import part_of
 from phosphene.vectors import Vector
 
 if TYPE_CHECKING:
@@ -170,12 +171,12 @@ class Library:
         return with_relatives(self.store, self.get(id))
 
     def path(self, image: Image) -> Path:
-        """The path of an image's file, whether the file exists or not."""
+        """The path of an image's file, or of the file that it is a part of, whether it exists or not."""
         return to_path(image.uri, self.folder)
 
     def where(self, image: Image) -> str:
-        """Where the file of an image is: an absolute path or a URL."""
-        return image.uri if is_remote(image.uri) else str(self.path(image))
+        """Where the file of an image is: an absolute path, or a URL of a remote file or a part of a file."""
+        return image.uri if is_remote(image.uri) or part_of(image.uri) else str(self.path(image))
 
     def picture(self, image: Image, *, side: int | None = None) -> "Picture":
         """The picture of an image, or its thumbnail if the file is lost. `side` limits the longer side."""

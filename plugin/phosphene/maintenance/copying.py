@@ -25,6 +25,7 @@ from phosphene.journal import Journal
 from phosphene.maintenance.upgrading import begin_writing
 from phosphene.records import Image
 from phosphene.sources import is_remote, to_path, to_uri
+from phosphene.sources.uris import part_of
 from phosphene.store import Store
 from phosphene.store.properties import instant, properties_of
 
@@ -135,7 +136,7 @@ def _refuse(source: CopySide, target: CopySide) -> None:
 def _moved(source: CopySide, target: CopySide) -> Iterator[Image]:
     """The images with the uris that the target uses. Generated ones lie in the folders of both libraries."""
     for image in source.store.iterate(vectors=True):
-        if _carried(image) or is_remote(image.uri) or not image.uri:
+        if _carried(image) or is_remote(image.uri) or part_of(image.uri) or not image.uri:
             yield image
         else:
             yield replace(image, uri=to_uri(to_path(image.uri, source.folder), target.folder))

@@ -1,13 +1,18 @@
-"""How a library names pictures: by paths, or by uris with a scheme."""
+"""How a library names pictures: by paths, or by uris with a scheme.
+
+A picture that is a part of a file of this machine, such as a member of a tar or a row of a table, is named
+`file:///…/000.tar#dog.jpg`. A `#` in the path itself is written as `%23`.
+"""
 
 import os
 import re
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from phosphene.records import Image
 from phosphene.sources.file_names import absolute
 
+FILE = "file:///"  # how the uri of a file begins if it is no plain path
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)  # two letters or more: `C:` is a drive
 
 
@@ -40,15 +45,25 @@ def to_uri(path: Path, folder: Path) -> str:
 
 
 def to_path(uri: str, folder: Path) -> Path:
-    """The file of a uri in a library in `folder`: the inverse of `to_uri`."""
-    if uri.startswith("file:///"):
-        return Path(os.fsdecode(unquote_to_bytes(uri.removeprefix("file://"))))
+    """The file of a uri in a library in `folder`: the inverse of `to_uri`. A part lies in the file."""
+    if uri.startswith(FILE):
+        return Path(_unquoted(uri.removeprefix("file://").partition("#")[0]))
     return folder / uri
+
+
+def part_uri(file: str, part: str) -> str:
+    """The uri of a part of a file, whose uri is `file:///…` or has another scheme."""
+    return f"{file}#{quote(os.fsencode(part), safe='/:=@,+!()')}"
+
+
+def part_of(uri: str) -> str:
+    """The name of a part in its file on this machine; empty for a whole file, or one that lies elsewhere."""
+    return _unquoted(uri.partition("#")[2]) if uri.startswith(FILE) else ""
 
 
 def uri_in(folder: Path, uri: str) -> str:
     """The uri of an item as a library in `folder` keeps it."""
-    if is_remote(uri) or _lies_outside(uri, folder):
+    if is_remote(uri) or part_of(uri) or _lies_outside(uri, folder):
         return uri
     return to_uri(to_path(uri, folder), folder)
 
@@ -70,6 +85,10 @@ def _lies_outside(uri: str, folder: Path) -> bool:
     """
     is_plain = os.path.abspath(uri) == uri and not _has_surrogates(uri)  # noqa: PTH100
     return is_plain and not uri.startswith(str(folder))
+
+
+def _unquoted(text: str) -> str:
+    return os.fsdecode(unquote_to_bytes(text))
 
 
 def _has_surrogates(text: str) -> bool:
