@@ -20,6 +20,7 @@ from phosphene.recipes import in_picture
 from phosphene.records import Space
 from pictures import drawn
 from tiny_checkpoints import DIMENSION
+from tiny_families import read_small_pictures
 
 Build = Callable[[str], Path]
 PROMPT = "a dog on a beach at night"
@@ -96,12 +97,14 @@ def test_a_checkpoint_makes_pictures_from_any_library(
         ("kandinsky22", "embedded", 6),
         ("unclip", "embedded", 6),
         ("flux2_klein", "pictures", 4),
+        ("qwen_image_edit", "pictures", 3),
         ("z_image", "start", 1),
     ],
 )
 def test_a_family_takes_its_best_lane_and_replays(
     filled: Path, checkpoint: Build, name: str, lane: str, parents: int
 ) -> None:
+    read_small_pictures()
     made = generated(filled, checkpoint(name))
     assert (made["lane"], len(made["parents"])) == (lane, parents)
     [again] = lines("-L", filled, "replay", made["id"], "--generator", checkpoint(name))

@@ -20,7 +20,8 @@ from phosphene.testing.generators import GeneratorTests
 from tiny_checkpoints import SIDE
 from tiny_families import Folder, a_request, apart, bare, generator, picture, pixels
 
-BY_WORDS = ("sd-turbo", "sdxs", "sd3", "z-image", "chroma", "qwen-image", "flux2-klein")
+BY_WORDS = ("sd-turbo", "sdxs", "sd3", "z-image", "chroma", "qwen-image", "flux2-klein", "qwen-image-edit")
+BY_PICTURES = ("flux2-klein", "qwen-image-edit")
 EVERY_MODE = [(family, mode) for family in BY_WORDS for mode in sorted(FAMILIES[family].pipelines)]
 Open = Callable[[str], DiffusersGenerator]
 
@@ -71,7 +72,7 @@ def test_a_picture_is_the_one_of_the_bare_pipeline(
 
     guidance = made.capabilities.guidance_scale
     negative = {"negative_prompt": request.negative_prompt} if made.capabilities.negative_prompt else {}
-    near: dict[str, Any] = {"image": [picture(seed) for seed in range(3)]} if family == "flux2-klein" else {}
+    near: dict[str, Any] = {"image": [picture(seed) for seed in range(3)]} if family in BY_PICTURES else {}
     pipeline = bare(checkpoint, family)
     if guidance is not None:
         near[made.checkpoint.family.guidance_argument] = guidance
@@ -87,7 +88,7 @@ def test_a_picture_is_the_one_of_the_bare_pipeline(
         height=SIDE,
         generator=torch.Generator().manual_seed(1),
     ).images[0]
-    rounding = 1 if family == "qwen-image" else 0  # its pipeline divides by a reciprocal
+    rounding = 1 if family.startswith("qwen-image") else 0  # its pipeline divides by a reciprocal
     assert apart(ours, theirs) <= rounding
 
 
@@ -121,6 +122,21 @@ def test_klein_follows_the_pictures_of_neighbours(opened: Open) -> None:
     assert apart(other_lane, none) == 0
 
 
+def test_qwen_changes_the_pictures_of_neighbours_and_needs_one(opened: Open) -> None:
+    made = opened("qwen-image-edit")
+    request = a_request(made)
+    first, second, third = request.references
+
+    all_three, fewer = pixels(made, request, replace(request, references=(first, third)))
+    [left_out] = pixels(made, replace(request, references=(first, replace(second, weight=0.0), third)))
+
+    assert apart(all_three, fewer) > 0
+    assert apart(left_out, fewer) == 0
+    for without in (replace(request, references=()), replace(request, lane="words")):
+        with pytest.raises(GenerationError, match="changes pictures, and this request has none"):
+            list(made.generate([without]))
+
+
 @pytest.mark.parametrize("size", [(64, 20), (20, 64), (800, 70), (70, 800), (700, 8), (1, 1)])
 def test_klein_reads_pictures_of_any_size(opened: Open, size: tuple[int, int]) -> None:
     made = opened("flux2-klein")
@@ -142,6 +158,7 @@ LONG = {
     "chroma": 100,
     "qwen-image": 80,
     "flux2-klein": 80,
+    "qwen-image-edit": 80,
 }
 
 
@@ -173,7 +190,7 @@ def test_a_long_negative_prompt_counts_and_a_batch_with_it_gives_the_same(opened
     assert apart(second, pixels(made, replace(request, seed=2))[0]) <= 1
 
 
-@pytest.mark.parametrize("name", ["z-image", "qwen-image", "flux2-klein"])
+@pytest.mark.parametrize("name", ["z-image", "qwen-image", "flux2-klein", "qwen-image-edit"])
 def test_a_prompt_that_a_model_cannot_read_whole_is_refused(opened: Open, name: str) -> None:
     made = opened(name)
     with pytest.raises(GenerationError, match=r"tokens, but .* reads at most 1024"):

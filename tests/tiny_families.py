@@ -95,6 +95,8 @@ def library_space(family: str) -> Space:
 def generator(folders: Folder, family: str, *, adapter: bool = True) -> DiffusersGenerator:
     """The generator of a tiny checkpoint, for a library with its vectors. It makes 4 pictures at once."""
     file = folders(ADAPTERS[family]) if adapter and family in ADAPTERS else None
+    if family == "qwen-image-edit":
+        read_small_pictures()
     loaded = load(
         folders(family.replace("-", "_")),
         space=library_space(family),
@@ -104,6 +106,12 @@ def generator(folders: Folder, family: str, *, adapter: bool = True) -> Diffuser
     )
     small = replace(loaded, size=(SIDE, SIDE))  # which the settings of Qwen-Image do not say
     return DiffusersGenerator(small, batch_size=4)
+
+
+def read_small_pictures() -> None:
+    """Let Qwen-Image-Edit encode references of 64×64 pixels. A processor needs seconds for its megapixel."""
+    pipeline = import_module("diffusers.pipelines.qwenimage.pipeline_qwenimage_edit_plus")
+    vars(pipeline).update(VAE_IMAGE_SIZE=SIDE * SIDE, CONDITION_IMAGE_SIZE=SIDE * SIDE)
 
 
 def a_request(made: DiffusersGenerator, mode: Mode = "text-to-image", **changes: Any) -> Request:

@@ -24,6 +24,7 @@ transformers: Any = import_module("transformers")
 tokenizers: Any = import_module("tokenizers")
 
 WIDTH = 32  # of the tiny Qwen 3
+SEEN = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")  # of Qwen-VL
 CHAT = (  # as Qwen 3 has it for one message
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -40,7 +41,7 @@ def qwen_tokenizer() -> Any:
         pad_token="<|endoftext|>",
         unk_token="<|endoftext|>",
         eos_token="<|im_end|>",
-        additional_special_tokens=["<|im_start|>"],
+        additional_special_tokens=["<|im_start|>", *SEEN],
     )
     tokenizer.chat_template = CHAT
     return tokenizer
@@ -227,8 +228,8 @@ def flux2_klein(folder: Path) -> Path:
     return folder
 
 
-def qwen_image(folder: Path) -> Path:
-    """Qwen-Image, whose text encoder is saved under the names of the time when it was published."""
+def qwen_vl(tokenizer: Any) -> Any:
+    """The model of words and pictures whose hidden states Qwen-Image reads."""
     torch.manual_seed(41)
     text = {
         "vocab_size": 300,
@@ -250,8 +251,15 @@ def qwen_image(folder: Path) -> Path:
         "out_hidden_size": WIDTH,
         "fullatt_block_indexes": [0],
     }
-    config = transformers.Qwen2_5_VLConfig(text_config=text, vision_config=vision)
-    encoder = transformers.Qwen2_5_VLForConditionalGeneration(config).eval()
+    names = ("vision_start_token_id", "vision_end_token_id", "image_token_id", "video_token_id")
+    numbers = dict(zip(names, tokenizer.convert_tokens_to_ids(list(SEEN)), strict=True))
+    config = transformers.Qwen2_5_VLConfig(text_config=text, vision_config=vision, **numbers)
+    return transformers.Qwen2_5_VLForConditionalGeneration(config).eval()
+
+
+def qwen_image_parts(tokenizer: Any) -> dict[str, Any]:
+    """The components that Qwen-Image and Qwen-Image-Edit have in common."""
+    encoder = qwen_vl(tokenizer)
     transformer = diffusers.QwenImageTransformer2DModel(
         in_channels=64,
         out_channels=16,
@@ -264,15 +272,33 @@ def qwen_image(folder: Path) -> Path:
     scheduler = diffusers.FlowMatchEulerDiscreteScheduler(
         use_dynamic_shifting=True, max_shift=0.9, max_image_seq_len=8192, shift_terminal=0.02
     )
-    diffusers.QwenImagePipeline(
-        scheduler=scheduler,
-        vae=diffusers.AutoencoderKLQwenImage(base_dim=8, num_res_blocks=1).eval(),
-        text_encoder=encoder,
-        tokenizer=qwen_tokenizer(),
-        transformer=transformer,
-    ).save_pretrained(folder)
+    return {
+        "scheduler": scheduler,
+        "vae": diffusers.AutoencoderKLQwenImage(base_dim=8, num_res_blocks=1).eval(),
+        "text_encoder": encoder,
+        "tokenizer": tokenizer,
+        "transformer": transformer,
+    }
+
+
+def qwen_image(folder: Path) -> Path:
+    """Qwen-Image, whose text encoder is saved under the names of the time when it was published."""
+    diffusers.QwenImagePipeline(**qwen_image_parts(qwen_tokenizer())).save_pretrained(folder)
     return folder
 
 
-BUILT = (lcm, sd_turbo, sdxs, sd3, z_image, chroma, qwen_image, flux2_klein)
+def qwen_image_edit(folder: Path) -> Path:
+    """Qwen-Image-Edit 2511. Its processor is saved in the files that its repository has."""
+    tokenizer = qwen_tokenizer()
+    pictures, films = transformers.Qwen2VLImageProcessor(), transformers.Qwen2VLVideoProcessor()
+    processor = transformers.Qwen2VLProcessor(pictures, tokenizer, films)
+    parts = qwen_image_parts(tokenizer)
+    diffusers.QwenImageEditPlusPipeline(**parts, processor=processor).save_pretrained(folder)
+    (folder / "processor" / "processor_config.json").unlink()
+    pictures.save_pretrained(folder / "processor")
+    films.save_pretrained(folder / "processor")
+    return folder
+
+
+BUILT = (lcm, sd_turbo, sdxs, sd3, z_image, chroma, qwen_image, flux2_klein, qwen_image_edit)
 WORD_BUILDERS = {builder.__name__: builder for builder in BUILT}

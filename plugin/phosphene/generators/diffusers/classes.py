@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
-# A network has weights. A processor prepares pictures, and has only settings, as a scheduler has.
-ComponentKind = Literal["network", "tokenizer", "scheduler", "processor"]
+# A network has weights. A processor prepares pictures, and has only settings, as a scheduler has. A chat
+# processor has a tokenizer beside these settings.
+ComponentKind = Literal["network", "tokenizer", "scheduler", "processor", "chat_processor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ CURRENT: Mapping[str, ComponentClass] = {
     ),
     **_all("transformers", "tokenizer", "CLIPTokenizer", "T5Tokenizer", "Qwen2Tokenizer"),
     **_all("transformers", "processor", "CLIPImageProcessor"),
+    **_all("transformers", "chat_processor", "Qwen2VLProcessor"),
     **_all("diffusers", "scheduler", "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LCMScheduler"),
     **_all("diffusers", "scheduler", "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler"),
     **_all("diffusers", "scheduler", "DPMSolverMultistepScheduler", "UniPCMultistepScheduler"),

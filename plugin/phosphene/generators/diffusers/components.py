@@ -23,6 +23,7 @@ SETTINGS = {
     "network": "config.json",
     "scheduler": "scheduler_config.json",
     "processor": "preprocessor_config.json",
+    "chat_processor": "preprocessor_config.json",
     "tokenizer": "tokenizer_config.json",
 }
 IMAGE_ENCODER, CLIP_TOKENIZER = "CLIPVisionModelWithProjection", "CLIPTokenizer"
@@ -122,12 +123,27 @@ def load(component: Component, dtype: "torch.dtype") -> Any:
         return made.from_config(config)
     if component.kind.kind == "processor":
         return made.from_dict(config)
+    if component.kind.kind == "chat_processor":
+        return _chat_processor(component)
     if component.kind.kind == "tokenizer":
-        with plain.tokenizer_of(component.folder) as folder:
-            if made.__name__ == CLIP_TOKENIZER and not has_vocabulary(folder):
-                write_vocabulary(folder)
-            return made.from_pretrained(str(folder), local_files_only=True)
+        return _tokenizer(component.folder, made)
     return _network(component, dtype).eval().requires_grad_(False)
+
+
+def _tokenizer(place: Path, made: Any) -> Any:
+    with plain.tokenizer_of(place) as folder:
+        if made.__name__ == CLIP_TOKENIZER and not has_vocabulary(folder):
+            write_vocabulary(folder)
+        return made.from_pretrained(str(folder), local_files_only=True)
+
+
+def _chat_processor(component: Component) -> Any:
+    """What makes a message of words and pictures. Its template is a program, so none is read."""
+    from transformers import Qwen2Tokenizer, Qwen2VLImageProcessor, Qwen2VLVideoProcessor
+
+    pictures = Qwen2VLImageProcessor.from_dict(dict(component.config))
+    tokenizer = _tokenizer(component.folder, Qwen2Tokenizer)
+    return component.kind.load()(pictures, tokenizer, Qwen2VLVideoProcessor())
 
 
 def _network(component: Component, dtype: "torch.dtype") -> Any:

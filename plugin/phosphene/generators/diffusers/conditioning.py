@@ -16,6 +16,7 @@ from PIL.Image import Image as Picture
 from torch import Tensor
 
 from phosphene.embedding import ImageEncoder
+from phosphene.errors import GenerationError
 from phosphene.generation import Reference, Request
 from phosphene.generation.lanes import VECTOR_LANES
 from phosphene.generators.diffusers.checkpoint import Checkpoint
@@ -113,11 +114,19 @@ def noised_image_embeds(checkpoint: Checkpoint, pipeline: Any, request: Request,
 
 def pictures(checkpoint: Checkpoint, pipeline: Any, request: Request, rows: int) -> dict[str, Any]:
     """A list of pictures, for a model that reads them itself. Those that are gone are left out."""
-    if request.lane not in (None, "pictures"):
-        return {}
-    used = (reference for reference in request.references if reference.weight > 0)
-    opened = [picture for reference in used if (picture := reference.picture(LARGEST_PICTURE)) is not None]
+    opened = opened_references(request) if request.lane in (None, "pictures") else []
+    if not opened and checkpoint.family.needs_pictures:
+        raise GenerationError(
+            f"`{checkpoint.family.name}` changes pictures, and this request has none.",
+            hint="name one with `--neighbour ID`, or use a generator that needs none, such as `qwen-image`",
+        )
     return {"image": [readable(picture) for picture in opened]} if opened else {}
+
+
+def opened_references(request: Request) -> list[Picture]:
+    """The pictures of the references that have a weight, without those that are gone."""
+    used = (reference for reference in request.references if reference.weight > 0)
+    return [picture for reference in used if (picture := reference.picture(LARGEST_PICTURE)) is not None]
 
 
 def readable(picture: Picture) -> Picture:

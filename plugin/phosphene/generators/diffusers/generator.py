@@ -35,7 +35,8 @@ class DiffusersGenerator:
 
     def __init__(self, checkpoint: Checkpoint, *, batch_size: int | None = None) -> None:
         self.checkpoint = checkpoint
-        self.batch_size = batch_size or (1 if checkpoint.device.type == "cpu" else GPU_BATCH)
+        usual = 1 if checkpoint.device.type == "cpu" else GPU_BATCH
+        self.batch_size = (batch_size or usual) if checkpoint.family.batches else 1
         self._capabilities = capabilities(checkpoint)
         self._pipelines = Pipelines(checkpoint)
         self._prompt = lru_cache(maxsize=4)(partial(prompts.arguments, checkpoint))

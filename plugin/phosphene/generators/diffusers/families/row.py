@@ -59,6 +59,8 @@ class Family:
     model: str | None = None
     adapter: AdapterFiles | None = None
     max_references: int = 0
+    needs_pictures: bool = False  # whether its pipeline makes nothing without a reference's picture
+    batches: bool = True  # whether its pipeline makes several pictures at once
     # The beginnings of the names of the attentions that decide how a picture looks (InstantStyle, Wang et al.
     # 2024, and its code for Stable Diffusion 1.5). Styles are read there, and only there.
     style_blocks: tuple[str, ...] = ()
