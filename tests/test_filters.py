@@ -10,8 +10,10 @@ from phosphene.filters import (
     IMPORTED,
     NOTHING,
     And,
+    Compare,
     Equals,
     Filter,
+    HasWords,
     Not,
     Or,
     all_of,
@@ -22,9 +24,11 @@ from phosphene.filters import (
     split_ids,
     with_ids,
 )
+from phosphene.folding import words_of
+from phosphene.store.filterable import checked
 from phosphene.store.lance.conditions import condition
 
-A, B = Equals("caption", "a"), Equals("caption", "b")
+A, B = Equals("uri", "a"), Equals("uri", "b")
 
 
 @pytest.mark.parametrize(
@@ -72,9 +76,9 @@ def test_a_filter_tells_which_images_match() -> None:
 
 
 def test_sql_is_quoted_and_keeps_rows_without_a_value() -> None:
-    assert condition(Equals("caption", "it's")) == "caption = 'it''s'"
-    assert condition(IMPORTED) == "(origin = 'generated') IS NOT TRUE"
-    assert condition(Or((A, B))) == "(caption = 'a' OR caption = 'b')"
+    assert condition(Equals("uri", "it's")) == "uri IN ('it''s')"
+    assert condition(IMPORTED) == "(origin IN ('generated')) IS NOT TRUE"
+    assert condition(Or((A, B))) == "(uri IN ('a') OR uri IN ('b'))"
     assert condition(EVERYTHING) == "true"
     assert condition(NOTHING) == "false"
 
@@ -83,3 +87,51 @@ def test_a_field_that_no_image_has_is_refused() -> None:
     with pytest.raises(QueryError, match="no field `colour; --`") as raised:
         condition(Equals("colour; --", "red"))
     assert "caption" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (Compare("uri", "<", "b"), "`uri` is a text that is compared as a whole"),
+        (Equals("caption", "house"), "`caption` is a text that is found by its words"),
+        (HasWords("width", frozenset(["wide"])), "`width` is a number"),
+        (Equals("width", "wide"), "`wide` is not a number"),
+        (Compare("width", ">", float("nan")), "`nan` is not a number"),
+        (Compare("created", ">", "yesterday"), "`yesterday` is not a time"),
+        (Compare("norm", ">", 1), "no field `norm`"),
+    ],
+)
+def test_a_comparison_without_a_meaning_is_refused(where: Filter, message: str) -> None:
+    with pytest.raises(QueryError, match=message):
+        checked(where)
+
+
+@pytest.mark.parametrize(
+    ("where", "found"),
+    [
+        (Compare("width", ">", 4.5), Compare("width", ">", 4)),
+        (Compare("width", ">=", 4.5), Compare("width", ">=", 5)),
+        (Compare("width", "<", 4.5), Compare("width", "<", 5)),
+        (Compare("width", "<=", 2.0**70), Compare("width", "<=", 2**63 - 1)),
+        (
+            Compare("created", "<", "2024-01-01T01:00:00+01:00"),
+            Compare("created", "<", "2024-01-01T00:00:00Z"),
+        ),
+    ],
+)
+def test_a_value_gets_the_type_of_its_field(where: Filter, found: Filter) -> None:
+    assert checked(where) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Ærø, İstanbul ﬁne", {"aero", "istanbul", "fine"}),
+        ("snow_house f/2.8", {"snow", "house", "f", "2", "8"}),
+        ("cafe\u0301 ΟΔΟΣ", {"cafe", "οδοσ"}),
+        ("東京 夜景", {"東京", "夜景"}),
+        ("… --", set()),
+    ],
+)
+def test_words_have_neither_case_nor_accents(text: str, words: set[str]) -> None:
+    assert words_of(text) == words

@@ -2,23 +2,37 @@
 
     And((IMPORTED, Not(with_ids({"5f0c…", "91ab…"}))))
 
-A field is `id` or a property of `schemas/image.json`. An image without a value for a field is not equal to
-any value.
+A field is `id` or a property of `schemas/image.json` with an index. An image without a value for a field is
+not equal to any value, neither below nor above one, and has no words. So `Not` of each of these holds for it.
 """
 
+import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
 
+from phosphene.fields import NAMES
+from phosphene.folding import words_of
 from phosphene.records import Image, Origin
+
+Operator = Literal["<", "<=", ">", ">="]
+OPERATORS: dict[Operator, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+TIMES = frozenset({"taken", "created"})  # their values are RFC 3339 in any notation, and compare as instants
+Comparable: TypeAlias = str | int | float
 
 
 @dataclass(frozen=True, slots=True)
 class Equals:
-    """Images whose field has this value."""
+    """Images whose field, or one of whose values if it is a list, is exactly this."""
 
     field: str
-    value: str
+    value: Comparable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +41,26 @@ class In:
 
     field: str
     values: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Images whose number or time is below or above a value."""
+
+    field: str
+    operator: Operator
+    value: Comparable
+
+
+@dataclass(frozen=True, slots=True)
+class HasWords:
+    """Images whose text, or whose texts together if the field is a list, have all of these words.
+
+    The words are those that `words_of` finds in a text: small letters and digits without accents.
+    """
+
+    field: str
+    words: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +84,7 @@ class Not:
     filter: "Filter"
 
 
-Comparison: TypeAlias = Equals | In
+Comparison: TypeAlias = Equals | In | Compare | HasWords
 Filter: TypeAlias = Comparison | And | Or | Not
 
 EVERYTHING: Filter = And(())
@@ -136,5 +170,32 @@ def matches(where: Filter, image: Image) -> bool:
         return all(matches(each, image) for each in where.filters)
     if isinstance(where, Or):
         return any(matches(each, image) for each in where.filters)
-    value = getattr(image, where.field)
-    return value in where.values if isinstance(where, In) else value == where.value
+    return _holds(where, value_of(image, where.field))
+
+
+def value_of(image: Image, field: str) -> Any:
+    """The value of a field of an image: None, a text, a number, or a tuple of texts."""
+    if field == "parents":
+        return tuple(parent.id for parent in image.parents)
+    return getattr(image.fields if field in NAMES else image, field)
+
+
+def instant(time: str) -> datetime | None:
+    """The instant of a time in RFC 3339, which is UTC if it names no time zone. None if it is not a time."""
+    try:
+        found = datetime.fromisoformat(time)
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _holds(where: Comparison, value: Any) -> bool:
+    """Whether a comparison holds for a value. A comparison with None never does."""
+    if isinstance(where, HasWords):
+        return where.words <= words_of(*(value if isinstance(value, tuple) else [value or ""]))
+    if isinstance(where, In):
+        return value in where.values
+    known, asked = (instant(str(each)) if where.field in TIMES else each for each in (value, where.value))
+    if isinstance(where, Equals):
+        return asked in known if isinstance(known, tuple) else known == asked
+    return known is not None and asked is not None and OPERATORS[where.operator](known, asked)

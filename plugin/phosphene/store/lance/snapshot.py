@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phosphene.errors import StoreError
-from phosphene.filters import GENERATED, And, Comparison, Equals, Filter, Not, Or
+from phosphene.filters import GENERATED, And, Comparison, Equals, Filter, In, Not, Or, matches
 from phosphene.manifest import space_of
 from phosphene.records import Hit, Image, Space
+from phosphene.store.filterable import checked
 from phosphene.store.invalid import normalised
 from phosphene.store.lance.array_files import Columns, load
-from phosphene.store.lance.conditions import known_field
 from phosphene.store.lance.problems import repair
 from phosphene.store.lance.snapshot_folder import ROWS
 from phosphene.store.lance.versions import Version
@@ -72,7 +72,7 @@ class Snapshot:
     def near(self, query: Vector, count: int, where: Filter, *, vectors: bool = False) -> list[Hit[Any]]:
         """The images of highest cosine similarity to a unit vector (d,), best first."""
         scores = (self.arrays["vectors"] @ query) / self.arrays["lengths"]
-        places = np.flatnonzero(self._holds(where))
+        places = np.flatnonzero(self._holds(checked(where)))
         found = scores[places]
         if count < len(places):
             best = np.argpartition(-found, count)[:count]
@@ -86,11 +86,11 @@ class Snapshot:
 
     def iterate(self, where: Filter, *, vectors: bool = False) -> Iterator[Image[Any]]:
         """All images that match."""
-        return self._images(np.flatnonzero(self._holds(where)).tolist(), vectors)
+        return self._images(np.flatnonzero(self._holds(checked(where))).tolist(), vectors)
 
     def count(self, where: Filter) -> int:
         """How many images match."""
-        return int(np.count_nonzero(self._holds(where)))
+        return int(np.count_nonzero(self._holds(checked(where))))
 
     def text(self, place: int) -> bytes:
         """The columns of an image as JSON."""
@@ -123,18 +123,17 @@ class Snapshot:
             masks = [self._holds(each) for each in where.filters]
             start = np.full(len(self), isinstance(where, And))
             return np.asarray(joined.reduce([start, *masks]))
-        return self._equals(where)
+        return self._compared(where)
 
-    def _equals(self, where: Comparison) -> Selected:
-        known_field(where.field)
+    def _compared(self, where: Comparison) -> Selected:
         if where == GENERATED:
             return self.arrays["generated"]
-        values = {where.value} if isinstance(where, Equals) else where.values
-        if where.field == "id":
+        if isinstance(where, Equals | In) and where.field == "id":
+            values = where.values if isinstance(where, In) else [str(where.value)]
             wanted = [packed(id) for id in values]
             return np.isin(self.arrays["ids"], np.array([each for each in wanted if each], dtype="S16"))
-        rows = (self._row(place) for place in range(len(self)))
-        return np.fromiter((row.get(where.field) in values for row in rows), np.bool_, len(self))
+        images = self._images(range(len(self)), vectors=False)
+        return np.fromiter((matches(where, image) for image in images), np.bool_, len(self))
 
 
 def packed(id: str) -> bytes | None:

@@ -1,16 +1,32 @@
 """Compiles filters to the conditions of Weaviate's client."""
 
-from typing import Any, cast
+from datetime import datetime
+from typing import Any
 
 from weaviate.classes.query import Filter as Condition
 
-from phosphene.filters import EVERYTHING, And, Comparison, Filter, In, Not, Or, simplified
+from phosphene.filters import (
+    EVERYTHING,
+    And,
+    Compare,
+    Comparison,
+    Equals,
+    Filter,
+    HasWords,
+    In,
+    Not,
+    Or,
+    simplified,
+)
+from phosphene.store.filterable import checked, kinds
 from phosphene.store.weaviate.objects import valid_ids
+
+METHODS = {"<": "less_than", "<=": "less_or_equal", ">": "greater_than", ">=": "greater_or_equal"}
 
 
 def usable(where: Filter) -> Filter:
-    """The filter without ids that are not UUIDs. No object has them, and a server refuses them."""
-    return simplified(where, _with_valid_ids)
+    """The filter, checked, without ids that are not UUIDs: no object has them, and a server refuses them."""
+    return simplified(checked(where), _with_valid_ids)
 
 
 def condition(where: Filter) -> Any:
@@ -19,10 +35,10 @@ def condition(where: Filter) -> Any:
 
 
 def _with_valid_ids(comparison: Comparison) -> Filter:
-    if comparison.field != "id":
+    if isinstance(comparison, Compare | HasWords) or comparison.field not in ("id", "parents"):
         return comparison
-    values = comparison.values if isinstance(comparison, In) else (comparison.value,)
-    return In("id", frozenset(valid_ids([*values])))
+    values = comparison.values if isinstance(comparison, In) else (str(comparison.value),)
+    return In(comparison.field, frozenset(valid_ids([*values])))
 
 
 def _condition(where: Filter) -> Any:
@@ -31,14 +47,20 @@ def _condition(where: Filter) -> Any:
     if isinstance(where, Or):
         return Condition.any_of([_condition(each) for each in where.filters])
     if isinstance(where, Not):
-        return _comparison(cast("Comparison", where.filter), negated=True)
-    return _comparison(where, negated=False)
+        return Condition.not_(_condition(where.filter))
+    return _comparison(where)
 
 
-def _comparison(where: Comparison, *, negated: bool) -> Any:
+def _comparison(where: Comparison) -> Any:
+    field: Any = Condition.by_id() if where.field == "id" else Condition.by_property(where.field)
     if isinstance(where, In):
-        field = Condition.by_id() if where.field == "id" else Condition.by_property(where.field)
-        values = sorted(where.values)
-        return field.contains_none(values) if negated else field.contains_any(values)
-    field = Condition.by_property(where.field)
-    return field.not_equal(where.value) if negated else field.equal(where.value)
+        return field.contains_any(sorted(where.values))
+    if isinstance(where, Equals):
+        return field.equal(where.value)
+    if isinstance(where, Compare):
+        is_time = kinds()[where.field] == "time"
+        value = datetime.fromisoformat(str(where.value)) if is_time else where.value
+        return getattr(field, METHODS[where.operator])(value)
+    # `like` without wildcards finds whole words. `equal` passes over the English words that a server counts
+    # as stopwords, such as `a` and `not`, and it refuses a text of nothing else.
+    return Condition.all_of([field.like(word) for word in sorted(where.words)])
