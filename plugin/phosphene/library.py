@@ -18,8 +18,8 @@ from phosphene.opening import Opened, compatible, same_space
 from phosphene.query import Query, as_query
 from phosphene.query.terms import Terms, find, vector_of
 from phosphene.records import Failure, Hit, Image, Origin, Shown, Status
-from phosphene.sources import Item, SourceName, is_remote, scan, to_path
-from phosphene.sources.uris import part_of
+from phosphene.sources import Item, SourceName, scan, to_path
+from phosphene.sources.uris import where
 from phosphene.vectors import Vector
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class Library:
 
     def where(self, image: Image) -> str:
         """Where the file of an image is: an absolute path, or a URL of a remote file or a part of a file."""
-        return image.uri if is_remote(image.uri) or part_of(image.uri) else str(self.path(image))
+        return where(image.uri, self.folder)
 
     def picture(self, image: Image, *, side: int | None = None) -> "Picture":
         """The picture of an image, or its thumbnail if the file is lost. `side` limits the longer side."""

@@ -12,7 +12,9 @@ from phosphene.errors import ImageError, PassedOver
 from phosphene.filters import IMPORTED, Filter
 from phosphene.images import open_picture, resized, small_picture
 from phosphene.records import Image
-from phosphene.sources import to_path
+from phosphene.sources import is_remote, to_path
+from phosphene.sources.contents import content_at
+from phosphene.sources.uris import where
 from phosphene.store import Store
 
 
@@ -34,28 +36,32 @@ class PictureLoader:
         return shown if side is None else _shrunk(shown, side)
 
     def full(self, image: Image, *, side: int | None = None) -> Picture | None:
-        """The picture in the file of an image, or None if that is gone or cannot be read."""
-        path = to_path(image.uri, self.folder)
+        """The picture in the file of an image, or None if that is gone, elsewhere or cannot be read."""
         try:
-            return open_picture(path, at_least=side)
-        except (ImageError, ValueError) as error:  # ValueError: a uri with a NUL, which no file can have
-            if image.uri and not _is_gone(path):
-                warnings.warn(PassedOver(f"{error} Its thumbnail is shown instead."), stacklevel=2)
+            return open_picture(content_at(image.uri, self.folder), at_least=side)
+        except ImageError as error:
+            if image.uri and not self._is_absent(image):
+                place, reason = where(image.uri, self.folder), error.message.rstrip(".")
+                message = f"`{place}` is not a usable picture: {reason}. Its thumbnail is shown instead."
+                warnings.warn(PassedOver(message), stacklevel=2)
         return None
+
+    def _is_absent(self, image: Image) -> bool:
+        """Whether there is certainly no file on this machine: one that cannot be looked at may exist."""
+        return is_remote(image.uri) or _is_gone(to_path(image.uri, self.folder))
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, Picture]:
         """The thumbnails that the store keeps, by id; a grey square in place of one that is lost."""
         kept = self.store.thumbnails(ids)
         return {id: small_picture(kept.get(id)) for id in ids}
 
-    def examples(self, where: Filter = IMPORTED) -> Iterator[Image]:
+    def examples(self, chosen: Filter = IMPORTED) -> Iterator[Image]:
         """Images as a training reads them: with vectors, and with absolute paths."""
-        for image in self.store.iterate(where, vectors=True):
-            yield replace(image, uri=str(to_path(image.uri, self.folder)))
+        for image in self.store.iterate(chosen, vectors=True):
+            yield replace(image, uri=where(image.uri, self.folder))
 
 
 def _is_gone(path: Path) -> bool:
-    """Whether there is certainly no file: one that cannot be looked at may exist."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError, ValueError):

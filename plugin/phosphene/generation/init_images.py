@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,6 +24,8 @@ from phosphene.recipes import in_picture
 from phosphene.recipes.lineage import generated_id, parents_of
 from phosphene.records import Image
 from phosphene.sources import is_remote, to_path, to_uri
+from phosphene.sources.contents import content_at
+from phosphene.sources.uris import part_of
 from phosphene.store import Store
 from phosphene.store.invalid import is_id
 from phosphene.vectors import Vector
@@ -74,8 +77,8 @@ class InitImages:
         for path in self._files(image):
             with suppress(ImageError):
                 return InitImage(digest(path), open_picture(path), path, image.id, similarity)
-        if thumbnail := self._of_thumbnail(image.id):
-            return replace(thumbnail, similarity=similarity)
+        if found := self._of_part(image) or self._of_thumbnail(image.id):
+            return replace(found, similarity=similarity)
         raise GenerationError(
             f"The nearest neighbour `{image.id}` has no picture left to start from: its file is gone, and the"
             " library has no thumbnail of it.",
@@ -104,8 +107,9 @@ class InitImages:
         for path in self._possible_paths(named):
             if _has_sha256(path, named["sha256"]):
                 return _as_in_recipe(self._of_file(path, read), recipe, role)
-        for id in self._possible_ids(named):
-            kept = self._of_thumbnail(id)
+        ids = self._possible_ids(named)
+        parts = (self._of_part(image) for image in self.store.get(ids))
+        for kept in chain(parts, map(self._of_thumbnail, ids)):
             if kept and kept.sha256 == named["sha256"]:
                 return _as_in_recipe(kept, recipe, role)
         raise GenerationError(
@@ -168,11 +172,19 @@ class InitImages:
             return None
         return InitImage(hashlib.sha256(content).hexdigest(), small_picture(content), None, id)
 
+    def _of_part(self, image: Image) -> InitImage | None:
+        """The picture of an image that is a part of a file, such as a member of a tar."""
+        with suppress(ImageError):
+            if part_of(image.uri):
+                content = content_at(image.uri, self.folder)
+                return InitImage(hashlib.sha256(content).hexdigest(), open_picture(content), None, image.id)
+        return None
+
     def _files(self, image: Image) -> Iterator[Path]:
         """The paths on this machine where an image was added or written."""
         seen = self.journal.places([image.id]).get(image.id, ())
         for uri in (image.uri, *(each.uri for each in seen)):
-            if not is_remote(uri):
+            if not is_remote(uri) and not part_of(uri):
                 yield to_path(uri, self.folder)
 
 

@@ -14,12 +14,12 @@ from PIL.Image import Image as Picture
 
 from phosphene.filters import Filter
 from phosphene.generation.checks import check_weight
-from phosphene.images import digest, no_picture, small_picture
+from phosphene.images import no_picture, small_picture
 from phosphene.images.sizes import THUMBNAIL
 from phosphene.picture_loader import PictureLoader
 from phosphene.query.terms import find
 from phosphene.records import Image
-from phosphene.sources import to_path
+from phosphene.sources.contents import content_at
 from phosphene.store import Store
 from phosphene.vectors import Vector, steer_away
 
@@ -121,7 +121,8 @@ class NeighbourPictures:
         picture = None if id in self._from_thumbnails else self._pictures.full(image)
         if picture is None or not image.sha256 or image.origin == "generated":
             return picture
-        return picture if digest(to_path(image.uri, self._pictures.folder)) == image.sha256 else None
+        content = content_at(image.uri, self._pictures.folder)
+        return picture if sha256(content).hexdigest() == image.sha256 else None
 
     def thumbnail(self, id: str) -> Picture | None:
         """The stored thumbnail, or None if there is none."""

@@ -4,8 +4,11 @@ import hashlib
 import os
 import stat
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from phosphene.errors import ImageError
 
@@ -23,18 +26,25 @@ class File:
 
 
 def read(path: Path, *, largest: int = LARGEST) -> File:
-    """Read a file. Raises ImageError with only the reason as its message.
+    """Read a file of at most `largest` bytes. Raises ImageError as `open_file` does."""
+    with open_file(path) as file:
+        status = os.fstat(file.fileno())
+        if status.st_size > largest:
+            raise ImageError(f"it is larger than {_human(largest)}")
+        return File(file.read(), status.st_size, status.st_mtime_ns)
 
-    Folders, named pipes, devices and files of more than `largest` bytes are refused.
+
+@contextmanager
+def open_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading. Raises ImageError with only the reason as its message.
+
+    Folders, named pipes and devices are refused.
     """
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ImageError("it is not a file")
-            if status.st_size > largest:
-                raise ImageError(f"it is larger than {_human(largest)}")
-            return File(file.read(), status.st_size, status.st_mtime_ns)
+            yield file
     except FileNotFoundError as error:
         missing = "it is a link to a missing file" if path.is_symlink() else "it does not exist"
         raise ImageError(missing) from error
@@ -57,7 +67,7 @@ def image_id(sha256: str) -> str:
 
 
 def _open_without_waiting(name: str, flags: int) -> int:
-    """Open a file without waiting for the other end if it is a named pipe, which `read` then refuses."""
+    """Open a file without waiting for the other end if it is a named pipe, which is then refused."""
     return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
 
 

@@ -3,11 +3,11 @@
 import os
 import time
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from phosphene.errors import ImageError
 from phosphene.files import ASIDE
-from phosphene.images import digest
 from phosphene.journal import Journal
 from phosphene.maintenance.findings import Finding, about_images, listed
 from phosphene.maintenance.missing import missing
@@ -15,6 +15,7 @@ from phosphene.recipes import in_picture
 from phosphene.recipes.lineage import generated_id
 from phosphene.records import Image
 from phosphene.sources import is_remote, to_path, was_added
+from phosphene.sources.contents import content_at
 from phosphene.store import Store
 
 UNFINISHED = 60  # seconds: a temporary file that is older was left by a process that was killed
@@ -73,7 +74,7 @@ def _unlike(image: Image, folder: Path, deep: bool) -> str:
         return "were generated, but have no picture any more"
     if _recipe_id(path) != image.id:
         return "were generated, but have a picture that is damaged or belongs to another image"
-    other = deep and _digest(path) != image.sha256
+    other = deep and _digest(image.uri, folder) != image.sha256
     return "were generated, but have a picture with other bytes" if other else ""
 
 
@@ -84,14 +85,13 @@ def _with_file(images: Iterable[Image], journal: Journal) -> Iterator[Image]:
 
 def _changed(image: Image, journal: Journal, deep: bool) -> bool:
     """Whether the file of an image has other bytes; unless `deep`, whether it has another size."""
-    path = to_path(image.uri, journal.folder)
     if deep:
-        return _digest(path) != image.sha256
+        return _digest(image.uri, journal.folder) != image.sha256
     noted = journal.known([image.uri]).get(image.uri)
     if noted is None or not noted.stamp:
         return False
     size, _, _ = noted.stamp.partition("-")  # the time may change without the bytes
-    return size != str(path.stat().st_size)
+    return size != str(to_path(image.uri, journal.folder).stat().st_size)
 
 
 def _recipe_id(path: Path) -> str | None:
@@ -103,9 +103,9 @@ def _recipe_id(path: Path) -> str | None:
     return None if recipe is None else generated_id(recipe)
 
 
-def _digest(path: Path) -> str:
-    """The sha256 of a file, or an empty text if it cannot be read."""
+def _digest(uri: str, folder: Path) -> str:
+    """The sha256 of a picture's file, or an empty text if it cannot be read."""
     try:
-        return digest(path)
+        return sha256(content_at(uri, folder)).hexdigest()
     except ImageError:
         return ""

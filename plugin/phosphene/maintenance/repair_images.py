@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from phosphene import ingest
@@ -22,6 +23,8 @@ from phosphene.maintenance.check_rows import bad_thumbnails, unsound_rows
 from phosphene.maintenance.repairing import Repairing
 from phosphene.records import Image
 from phosphene.sources import Item, file_item, to_path
+from phosphene.sources.contents import content_at
+from phosphene.sources.uris import part_of
 from phosphene.store import Store
 
 BATCH = 500  # images that are written at once
@@ -65,7 +68,7 @@ def bring_added_back(run: Repairing, store: Store, journal: Journal) -> None:
     gone = lost(store, journal)
     places = [(to_path(seen.uri, run.folder), seen) for seen in journal.files() if seen.id in gone]
     existing = [(path, seen) for path, seen in places if os.path.isfile(path)]  # never raises  # noqa: PTH113
-    items = [file_item(path, seen.captions) for path, seen in existing]
+    items = [_item(path, seen, run.folder) for path, seen in existing]
     _add(run, items, store, journal, "pictures that had been added")
 
 
@@ -100,9 +103,15 @@ def _add(run: Repairing, items: Sequence[Item], store: Store, journal: Journal, 
     run.say(f"brought back {added.added:,} {what}")
 
 
+def _item(path: Path, seen: Seen, folder: Path) -> Item:
+    if part_of(seen.uri):  # without a stamp, so that the next `add` looks at it again
+        return Item(seen.uri, partial(content_at, seen.uri, folder), seen.captions)
+    return file_item(path, seen.captions)
+
+
 def _with_thumbnail(image: Image, folder: Path) -> Image:
     """The image with a new thumbnail, or as it is if its picture cannot be read."""
     try:
-        return replace(image, thumbnail=thumbnail(open_picture(to_path(image.uri, folder))))
+        return replace(image, thumbnail=thumbnail(open_picture(content_at(image.uri, folder))))
     except ImageError:
         return image

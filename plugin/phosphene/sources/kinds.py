@@ -15,6 +15,7 @@ from phosphene.sources.local_files import LocalFiles
 from phosphene.sources.plugin_sources import open_source
 from phosphene.sources.scan_options import ScanOptions
 from phosphene.sources.uris import scheme_of, to_path
+from phosphene.sources.webdataset import WebDataset, is_tar
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ def _open_paths(names: Sequence[str], options: ScanOptions) -> Source:
 
 KINDS = (
     SourceKind("plugin", _is_plugins, lambda names, options: open_source(names[0])),
+    SourceKind("webdataset", is_tar, WebDataset, together=True),
     # All paths are one source, so that a captions file may name pictures in any of the folders.
     SourceKind("path", lambda name: True, _open_paths, together=True),
 )

@@ -29,7 +29,7 @@ class LocalFiles:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         """Raises ImageError if a path does not exist."""
-        self._roots = [_existing(path) for path in paths]
+        self._roots = [existing(path) for path in paths]
 
     def items(self) -> Iterator[Item | Failure]:
         """Every picture once, in the order of the names; then the captions files that cannot be read.
@@ -78,7 +78,8 @@ def _content(path: Path) -> bytes:
     return read(path).content
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
+    """The absolute path of what a user named. Raises ImageError if it does not exist."""
     place = absolute(path)
     try:
         place.lstat()

@@ -51,6 +51,11 @@ def to_path(uri: str, folder: Path) -> Path:
     return folder / uri
 
 
+def where(uri: str, folder: Path) -> str:
+    """Where a file is: an absolute path, or the uri of a remote file or of a part of a file."""
+    return uri if is_remote(uri) or part_of(uri) else str(to_path(uri, folder))
+
+
 def part_uri(file: str, part: str) -> str:
     """The uri of a part of a file, whose uri is `file:///…` or has another scheme."""
     return f"{file}#{quote(os.fsencode(part), safe='/:=@,+!()')}"

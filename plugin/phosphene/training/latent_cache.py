@@ -22,6 +22,7 @@ from phosphene.errors import ImageError, ModelError
 from phosphene.images import open_picture
 from phosphene.interrupt import uninterrupted
 from phosphene.records import Image
+from phosphene.sources.contents import content_at
 from phosphene.training.arrays import load_arrays, save_arrays
 from phosphene.training.dataset import LatentDataset, Latents, TextEncoder, digest_of, with_neighbours
 from phosphene.training.run import OnNote
@@ -154,6 +155,6 @@ def shared(images: Collection[Image], dataset: LatentDataset) -> float:
 
 def _read(image: Image, size: int) -> Pixels | None:
     try:
-        return squared(open_picture(Path(image.uri)), size)
+        return squared(open_picture(content_at(image.uri, Path())), size)
     except (ImageError, OSError):  # the picture has been removed or damaged since it was added
         return None
