@@ -105,7 +105,7 @@ def test_a_family_takes_its_best_lane_and_replays(
     filled: Path, checkpoint: Build, name: str, lane: str, parents: int
 ) -> None:
     read_small_pictures()
-    made = generated(filled, checkpoint(name))
+    made = generated(filled, checkpoint(name), "--size", "64x64")
     assert (made["lane"], len(made["parents"])) == (lane, parents)
     [again] = lines("-L", filled, "replay", made["id"], "--generator", checkpoint(name))
     assert again["identical"] and again["differences"] == []
