@@ -49,13 +49,13 @@ def near(found: list[tuple[int, ...]], expected: list[tuple[int, ...]], by: int 
 # ── every format and colour mode ──────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
 def test_every_format_opens_as_rgb(format: str) -> None:
     options = (
         {"lossless": True}
         if format == "WEBP"
-        else {"quality": 95, "subsampling": 0}
-        if format == "JPEG"
+        else {"quality": 95, "subsampling": "4:4:4"}
+        if format in ("JPEG", "AVIF")
         else {}
     )
     content = encoded(quarters(), format, **options)

@@ -24,9 +24,9 @@ from phosphene.images.png import lightened
 from phosphene.images.reading import read
 from phosphene.images.sizes import no_picture
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 LARGEST_THUMBNAIL = 2048  # pixels on the longest side of a thumbnail that another program stored
-READ = "use a picture in one of these formats: jpg, png, webp, gif, bmp, tif"
+READ = "use a picture in one of these formats: jpg, png, webp, avif, gif, bmp, tif"
 DESCRIPTION, DESCRIPTION_TAG = "ImageDescription", 0x010E  # of EXIF
 ORIENTATION = 0x0112  # the EXIF tag that says which side is up
 # `ImageOps.exif_transpose` does the same, but writes all EXIF tags again, and raises where one is wrong.

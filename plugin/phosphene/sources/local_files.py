@@ -18,7 +18,7 @@ from phosphene.sources.file_names import FileNames, absolute
 from phosphene.sources.item import Item
 from phosphene.sources.uris import file_uri
 
-ENDINGS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
+ENDINGS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"}
 CAPTIONS = "captions.json"  # the name of a COCO file with the captions of its own folder
 LIBRARY = {"library.json", "journal.sqlite"}  # a folder with these is a library, not a source
 LARGEST_TEXT = 1 << 20  # bytes of a text file beside a picture

@@ -51,7 +51,7 @@ class Scan(Iterator[Item | Failure]):
         if not count:
             raise ImageError(
                 f"There is no picture in {listed(map(str, self._names))}.",
-                hint="name files that end in jpg, png, webp, gif, bmp or tif",
+                hint="name files that end in jpg, png, webp, avif, gif, bmp or tif",
             )
 
     def _sources(self) -> list[Source]:
