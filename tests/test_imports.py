@@ -51,7 +51,7 @@ LAYERS = (
         "recipes.formats",
     },
     {"images", "ingest.lock", "recipes.lineage", "manifest", "nets", "landscape", "preferences"},
-    {"recipes", "hub"},
+    {"recipes", "hub", "metadata"},
     {"sources", "embedding", "journal", "store"},
     {"maintenance.missing", "maintenance.status", "maintenance.upgrading", "picture_loader", "query"},
     {

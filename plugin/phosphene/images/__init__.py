@@ -3,6 +3,7 @@
 Every file becomes an upright picture in 8-bit sRGB, or an ImageError that names the reason.
 """
 
+from phosphene.images.blocks import Blocks, blocks
 from phosphene.images.decoding import (
     DAMAGE,
     DESCRIPTION,
@@ -27,8 +28,10 @@ __all__ = [
     "DESCRIPTION_TAG",
     "FORMATS",
     "THUMBNAIL",
+    "Blocks",
     "Decoded",
     "File",
+    "blocks",
     "decode",
     "digest",
     "image_id",

@@ -10,6 +10,7 @@ from PIL.Image import Image as Picture
 from phosphene.images.pieces import in_pieces, most_pieces
 
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+PIXELS = (b"IDAT", b"fdAT")  # and those of the further frames of an animation
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 UNICODE_TEXTS = ("phosphene", "XML:com.adobe.xmp")  # keys of iTXt chunks: ours, and XMP's by its standard
 MOST_TEXTS = 256  # text chunks that are read. Unpacking one takes up to 3 ms, and programs write a handful
@@ -58,6 +59,22 @@ def lightened(content: bytes) -> tuple[bytes, bytes | None]:
         kept.append(whole)
     lighter = b"".join(kept)
     return (content if len(lighter) == len(content) else lighter), profile
+
+
+def without_pixels(content: bytes) -> bytes:
+    """A PNG without its pixels. Pillow then reads the texts behind them, too, and decodes nothing.
+
+    A file of another format is returned unchanged. Raises ImageError if there are too many chunks.
+    """
+    if not content.startswith(SIGNATURE):
+        return content
+    kept, chunks = [content[: len(SIGNATURE)]], most_pieces(content)
+    for number, (kind, _, whole) in enumerate(_chunks(content)):
+        if number > chunks:
+            raise in_pieces()
+        if kind not in PIXELS:
+            kept.append(whole)
+    return b"".join(kept)
 
 
 def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
