@@ -17,6 +17,7 @@ from phosphene.filters import IMPORTED
 from phosphene.generation import Generator, Request
 from phosphene.generation.keeping import Keeper
 from phosphene.generation.neighbours import NeighbourSearch
+from phosphene.ingest import committer
 from phosphene.ingest.commit import commit
 from phosphene.ingest.worker import Outcome
 from phosphene.journal import Journal, Seen
@@ -80,7 +81,7 @@ def add(models: Models, library: Path, pictures: Path, tell: Tell) -> None:
         tell({"kept": [file.id for file, _ in found if isinstance(file, Seen)]})
         return new
 
-    with models.open(library) as opened, patch.object(ingest.loop, "commit", told):
+    with models.open(library) as opened, patch.object(committer, "commit", told):
         ingest.add(
             scan([pictures]),
             load=lambda: opened.embedder,

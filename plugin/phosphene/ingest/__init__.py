@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterable
 
 from phosphene.embedding import Embedder
 from phosphene.ingest.commit import fill
+from phosphene.ingest.committer import COMMIT_IMAGES
 from phosphene.ingest.lock import writing
-from phosphene.ingest.loop import COMMIT_IMAGES, IngestLoop
+from phosphene.ingest.loop import IngestLoop
 from phosphene.ingest.progress import Added, OnProgress, Progress
 from phosphene.journal import Journal
 from phosphene.records import Failure

@@ -17,7 +17,8 @@ from PIL import Image as Pillow
 from phosphene.embedding import Embedder, SharesCores
 from phosphene.errors import ImageError
 from phosphene.images import THUMBNAIL, decode, image_id, thumbnail
-from phosphene.journal import Journal, Refused, Seen
+from phosphene.ingest.former_adds import FormerAdds
+from phosphene.journal import Refused, Seen
 from phosphene.recipes import Recipe, in_content
 from phosphene.recipes.lineage import generated_id, parents_of
 from phosphene.records import Image
@@ -48,14 +49,18 @@ class _New:
 class Worker:
     """Processes batches of items, in many threads at once, until `stop` is set.
 
-    Images that the store has `lost` are embedded again, although the journal has them.
+    Images that the store has `lost` are embedded again, although they were added before.
     """
 
     def __init__(
-        self, embedder: Embedder, journal: Journal, stop: threading.Event, lost: frozenset[str] = frozenset()
+        self,
+        embedder: Embedder,
+        former: FormerAdds,
+        stop: threading.Event,
+        lost: frozenset[str] = frozenset(),
     ) -> None:
         self.lost = lost
-        self.embedder, self.journal, self.stop = embedder, journal, stop
+        self.embedder, self.former, self.stop = embedder, former, stop
         self.at_least = detail(embedder)
 
     def __call__(self, items: Sequence[Item]) -> list[Outcome]:
@@ -67,7 +72,7 @@ class Worker:
         return [(look.seen, next(images)) if isinstance(look, _New) else (look, None) for look in looks]
 
     def _look(self, item: Item) -> Seen | Refused | _New:
-        uri = uri_in(self.journal.folder, item.uri)
+        uri = uri_in(self.former.folder, item.uri)
         try:
             return self._looked_at(uri, item)
         except MemoryError:  # there may be enough memory the next time
@@ -95,7 +100,7 @@ class Worker:
         return _New(seen, digest, size, thumbnail(picture), prepared, recipe, item.modified)
 
     def _is_known(self, id: str) -> bool:
-        return id not in self.lost and self.journal.holds(id)
+        return id not in self.lost and self.former.holds(id)
 
     def _embedded(self, new: Sequence[_New]) -> Iterator[Image]:
         """Yield the images in order."""
