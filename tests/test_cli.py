@@ -28,7 +28,7 @@ COMMANDS = Path(__file__).parent.parent / "docs" / "commands.md"
 HIT = ["rank", "id", "score", "origin", "uri", "caption"]
 MADE = ["id", "uri", "prompt", "seed", "lane", "score", "parents", "novelty"]
 NOVELTY = ["nearest", "similarity", "percentile", "exact", "without_parents"]
-ADDED = ["added", "unchanged", "failed", "failures", "images_per_second"]
+ADDED = ["added", "unchanged", "failed", "failures", "left_out", "images_per_second"]
 STATUS = ["library", "store", "model", "dimension", "images", "imported", "generated"]
 ESCAPE = "\x1b"
 

@@ -430,6 +430,7 @@ def test_every_command_runs_on_a_server(url: str, drawn: Path, tmp_path: Path) -
         "unchanged": 12,
         "failed": 0,
         "failures": [],
+        "left_out": {},
         "images_per_second": 0.0,
     }
     hit = run(url, "search", "a house", "-n", "1", "--diversity", "0.3")

@@ -4,11 +4,12 @@
 what can be named, with a module for each kind of source.
 """
 
+from phosphene.sources.folders import ENDINGS
 from phosphene.sources.item import Item, OpenSource, Source
 from phosphene.sources.languages import fullest
-from phosphene.sources.local_files import ENDINGS, file_item
+from phosphene.sources.local_files import file_item
 from phosphene.sources.plugin_sources import SOURCES, open_source
-from phosphene.sources.scan_options import ScanOptions
+from phosphene.sources.scan_options import ScanOptions, counted
 from phosphene.sources.scanning import Scan, SourceName, scan
 from phosphene.sources.uris import is_own, is_remote, to_path, to_uri, uri_in, was_added
 
@@ -21,6 +22,7 @@ __all__ = [
     "ScanOptions",
     "Source",
     "SourceName",
+    "counted",
     "file_item",
     "fullest",
     "is_own",

@@ -14,6 +14,7 @@ from phosphene.sources.item import Source
 from phosphene.sources.local_files import LocalFiles
 from phosphene.sources.plugin_sources import open_source
 from phosphene.sources.scan_options import ScanOptions
+from phosphene.sources.standard_input import StandardInput
 from phosphene.sources.uris import scheme_of, to_path
 from phosphene.sources.webdataset import WebDataset, is_tar
 
@@ -38,14 +39,27 @@ def _is_plugins(name: str) -> bool:
 
 
 def _open_paths(names: Sequence[str], options: ScanOptions) -> Source:
-    return LocalFiles([Path(name) for name in names])
+    return LocalFiles(map(Path, names), options)
 
 
+def _open_input(names: Sequence[str], options: ScanOptions) -> Source:
+    return StandardInput(options, lambda name: _open_other(name, options))
+
+
+def _open_other(name: str, options: ScanOptions) -> Source | None:
+    """The source of a name that stands on standard input, or None if it is a path."""
+    kind = kind_of(name)
+    return None if kind in (PATH, INPUT) else kind.open([name], options)
+
+
+INPUT = SourceKind("standard input", lambda name: name == "-", _open_input, together=True)
+# All paths are one source, so that a captions file may name pictures in any of the folders.
+PATH = SourceKind("path", lambda name: True, _open_paths, together=True)
 KINDS = (
+    INPUT,
     SourceKind("plugin", _is_plugins, lambda names, options: open_source(names[0])),
     SourceKind("webdataset", is_tar, WebDataset, together=True),
-    # All paths are one source, so that a captions file may name pictures in any of the folders.
-    SourceKind("path", lambda name: True, _open_paths, together=True),
+    PATH,
 )
 
 

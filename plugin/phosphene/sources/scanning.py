@@ -10,7 +10,7 @@ from phosphene.records import Failure
 from phosphene.sources.file_names import absolute
 from phosphene.sources.item import Item, Source
 from phosphene.sources.kinds import by_kind
-from phosphene.sources.scan_options import ScanOptions
+from phosphene.sources.scan_options import ScanOptions, counted
 
 SourceName = str | Path | Source  # what `kinds` recognises, a path, or an open source
 
@@ -49,8 +49,9 @@ class Scan(Iterator[Item | Failure]):
                 count += isinstance(item, Item)
                 yield item
         if not count:
+            others = f", only {counted(self.left_out)}" if self.left_out else ""
             raise ImageError(
-                f"There is no picture in {listed(map(str, self._names))}.",
+                f"There is no picture in {listed(map(str, self._names))}{others}.",
                 hint="name files that end in jpg, png, webp, avif, gif, bmp or tif",
             )
 

@@ -4,7 +4,6 @@ The key of a sample is the name of its members up to the first dot of the last p
 sample lie next to each other (https://github.com/webdataset/webdataset). img2dataset writes such tars.
 """
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,11 +16,12 @@ from typing import BinaryIO
 from phosphene.errors import ImageError
 from phosphene.records import Failure
 from phosphene.sources.braces import expanded
-from phosphene.sources.columns import Description, described
-from phosphene.sources.encodings import text_of
+from phosphene.sources.columns import Description
+from phosphene.sources.folders import ENDINGS
 from phosphene.sources.item import Item
-from phosphene.sources.local_files import ENDINGS, LARGEST_TEXT, existing, tidied
+from phosphene.sources.local_files import existing, tidied
 from phosphene.sources.scan_options import ScanOptions
+from phosphene.sources.sidecars import LARGEST_TEXT, of_json, of_text, together
 from phosphene.sources.tar_members import Shard, local_shard, members
 from phosphene.sources.uris import file_uri, part_uri
 
@@ -92,7 +92,7 @@ class Samples:
                 pictures.append(member)
             elif member.isreg() and (_ending(member) in TEXTS or _ending(member) == JSON):
                 try:
-                    said = _joined(said, _description(member, file))
+                    said = together([said, _description(member, file)])
                 except ValueError as error:
                     yield Failure(self._uri(member), f"its captions cannot be read: {error}")
             elif member.isreg():
@@ -124,19 +124,7 @@ def _description(member: TarInfo, file: BinaryIO) -> Description:
         raise ValueError(f"it is larger than {LARGEST_TEXT >> 20} MB")
     file.seek(member.offset_data)
     content = file.read(member.size)
-    if _ending(member) != JSON:
-        return Description(tuple(text_of(content).splitlines()))
-    try:
-        row = json.loads(text_of(content))
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-    if not isinstance(row, dict):
-        raise ValueError("it is not a JSON object")
-    return described(row)
-
-
-def _joined(one: Description, other: Description) -> Description:
-    return Description(one.captions + other.captions, {**one.fields, **other.fields})
+    return of_json(content) if _ending(member) == JSON else of_text(content)
 
 
 def _key(member: TarInfo | Failure) -> str:

@@ -1,5 +1,6 @@
 """`phosphene add`: put pictures into a library."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -23,10 +24,23 @@ if TYPE_CHECKING:
     type=click.Choice(["fp32", "int8"]),
     help="In which numbers the model of a new library computes (see above).",
 )
-def add(settings: Settings, sources: Sequence[str], model: str | None, precision: "Precision | None") -> None:
+@click.option(
+    "--include", metavar="PATTERN", multiple=True, help="Take only files that match; may be repeated."
+)
+@click.option("--exclude", metavar="PATTERN", multiple=True, help="Leave out what matches; may be repeated.")
+def add(
+    settings: Settings,
+    sources: Sequence[str],
+    model: str | None,
+    precision: "Precision | None",
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+) -> None:
     """Add pictures from folders, files, COCO captions files, or a plugin's source.
 
       phosphene -L photos.lib add ~/Pictures
+      phosphene -L photos.lib add ~/Pictures --exclude screenshots/ --exclude '*.gif'
+      find ~/Pictures -mtime -7 -print0 | phosphene -L photos.lib add -
       phosphene -L drawn.lib add drawings/ --model landscape
       phosphene -L weaviate://localhost/Photos add ~/Pictures
       phosphene -L coco.lib add annotations/captions_val2017.json
@@ -36,6 +50,13 @@ def add(settings: Settings, sources: Sequence[str], model: str | None, precision
     the picture, and from a captions.json (COCO's format) in its folder. If captions cannot be read,
     their file is named and the pictures are added without them. The exit code is 1 if nothing could
     be added and nothing was there before.
+
+    In folders, hidden files are left out, and what systems and NAS devices keep there for themselves:
+    recycle bins, thumbnails, copies in Apple's photo libraries. Files of other kinds are counted.
+    A PATTERN is written as in .gitignore, but large and small letters are the same. It is relative to
+    each folder that you name: `*.png` and `raw/` at any depth, `2024/raw` and `/raw` at that place.
+
+    With `-`, the paths are read from standard input: one on each line, or each ended by a NUL.
 
     A plugin reads a SOURCE of the form `scheme:…`. `phosphene doctor` lists the plugins.
 
@@ -47,14 +68,14 @@ def add(settings: Settings, sources: Sequence[str], model: str | None, precision
     the time if the model is a ViT. The vectors are less exact, so some hits change places. A library
     keeps its precision.
     """
-    from phosphene.sources import scan
+    from phosphene.sources import ScanOptions, scan
 
-    with scan(sources) as items:
+    with scan(sources, ScanOptions(include, exclude)) as items:
         first = next(items)  # raises if there is no picture, before a library is made
         added = _added(settings, chain([first], items), model, precision)
     for failure in added.failures:
         settings.output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
-    _report(settings, added)
+    _report(settings, added, items.left_out)
     if added.failed and not added.added and not added.unchanged:
         click.get_current_context().exit(1)
 
@@ -80,13 +101,18 @@ def _added(
         return library.add(items, on_progress=tell)
 
 
-def _report(settings: Settings, added: "Added") -> None:
+def _report(settings: Settings, added: "Added", left_out: Counter[str]) -> None:
+    from phosphene.sources import counted
+
+    if left_out:
+        settings.output.note(f"left out {visible(counted(left_out))}")
     speed = added.added / added.seconds if added.seconds else 0.0
     record = {
         "added": added.added,
         "unchanged": added.unchanged,
         "failed": added.failed,
         "failures": [{"uri": failure.uri, "reason": failure.reason} for failure in added.failures],
+        "left_out": dict(left_out.most_common()),
         "images_per_second": round(speed, 2),
     }
     settings.output.summary(
