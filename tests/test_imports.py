@@ -33,7 +33,8 @@ HEAVY = {
 # A part imports only from parts of lower layers (docs/architecture.md). A part is the longest of these names
 # that a module's dotted name begins with; modules of one part know each other.
 LAYERS = (
-    {"fields", "folding"},
+    {"folding", "times"},
+    {"fields"},
     {"records", "errors"},
     {"batches", "byte_sizes", "extras", "files", "filters"},
     {

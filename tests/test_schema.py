@@ -6,13 +6,15 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from oracle import made
+from phosphene.fields import EXACT, MAX_LETTERS, MAX_TEXTS, NAMES, NONE, Fields
 from phosphene.records import Image
 from phosphene.store import image_schema
 from phosphene.store.properties import image_of, properties_of
@@ -32,10 +34,13 @@ def test_a_caller_may_change_its_copy() -> None:
 
 
 def test_every_field_of_an_image_has_a_place() -> None:
-    kept_elsewhere = {"id", "vector"}
+    kept_elsewhere = {"id", "vector", "fields"}
     beside_parents = {"parentWeights", "parentSimilarities"}
 
-    assert {field.name for field in fields(Image)} - kept_elsewhere == set(PROPERTIES) - beside_parents
+    assert {field.name for field in fields(Image)} - kept_elsewhere == set(PROPERTIES) - {
+        *NAMES
+    } - beside_parents
+    assert {*NAMES} <= set(PROPERTIES)
 
 
 def test_an_image_and_its_properties_are_one() -> None:
@@ -44,6 +49,43 @@ def test_an_image_and_its_properties_are_one() -> None:
 
         assert set(properties) == set(PROPERTIES) - {"thumbnail"}
         assert image_of(image.id, properties) == image
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "read"),
+    [
+        ("taken", "2024-07-05T16:30:00+02:00", "2024-07-05T14:30:00Z"),
+        ("taken", "2024-07-05", "2024-07-05T00:00:00Z"),
+        ("taken", "2024-02-30T00:00:00Z", None),
+        ("taken", "1500-01-01T00:00:00Z", None),
+        ("taken", "2262-04-12T00:00:00Z", None),
+        ("taken", 20240705, None),
+        ("latitude", 48, 48.0),
+        ("latitude", 90.1, None),
+        ("latitude", float("nan"), None),
+        ("longitude", "2.3", None),
+        ("rating", 4.0, 4),
+        ("rating", 4.5, None),
+        ("rating", 6, None),
+        ("rating", True, None),
+        ("seed", EXACT + 1, None),
+        ("seed", 10**400, None),
+        ("guidance", float("inf"), None),
+        ("prompt", "", None),
+        ("prompt", "a" * (MAX_LETTERS + 1), "a" * MAX_LETTERS),
+        ("prompt", "\udcff", None),
+        ("model", {"name": "sd15"}, None),
+        ("keywords", ["one", "", 2, None, "two"], ("one", "two")),
+        ("keywords", "one", ()),
+        ("keywords", ["one"] * (MAX_TEXTS + 1), ("one",) * MAX_TEXTS),
+        ("other", [["nested"]], ()),
+    ],
+)
+def test_a_field_that_another_program_wrote_is_read_within_bounds(name: str, written: Any, read: Any) -> None:
+    assert image_of("id", {name: written}).fields == replace(NONE, **{name: read})
+    assert properties_of(replace(made(1)[0], fields=Fields(**{name: written})))[name] == (
+        list(read) or None if isinstance(read, tuple) else read
+    )
 
 
 def test_every_property_has_a_description_and_a_choice_of_index() -> None:

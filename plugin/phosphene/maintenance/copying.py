@@ -27,7 +27,8 @@ from phosphene.records import Image
 from phosphene.sources import is_remote, to_path, to_uri
 from phosphene.sources.uris import part_of
 from phosphene.store import Store
-from phosphene.store.properties import instant, properties_of
+from phosphene.store.properties import properties_of
+from phosphene.times import instant
 
 BATCH = 500  # images with thumbnails of up to 20 KB: 10 MB in memory
 PNG = b"\x89PNG\r\n\x1a\n"  # what every PNG file begins with

@@ -6,21 +6,21 @@ As in Weaviate, the id and the vector are not properties. Each store handles thu
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from math import isfinite
 from typing import Any, TypeGuard
 
 import numpy as np
 
 from phosphene.errors import ImageError, VectorError
+from phosphene.fields import EXACT, LARGEST, NAMES, fields_of, known
 from phosphene.recipes import Recipe, parse, roles
 from phosphene.records import Image, Parent, Space
 from phosphene.store.invalid import is_id
+from phosphene.times import instant
 from phosphene.vectors import Vector
 
 
 def properties_of(image: Image) -> dict[str, Any]:
-    """The properties of an image, without its thumbnail."""
+    """The properties of an image, without its thumbnail. Fields that are not known are None."""
     return {
         "sha256": image.sha256,
         "uri": image.uri,
@@ -35,6 +35,8 @@ def properties_of(image: Image) -> dict[str, Any]:
         "parents": [parent.id for parent in image.parents],
         "parentWeights": [parent.weight for parent in image.parents],
         "parentSimilarities": [parent.similarity for parent in image.parents],
+        **dict.fromkeys(NAMES),
+        **known(fields_of(known(image.fields))),
     }
 
 
@@ -60,16 +62,9 @@ def image_of(id: str, properties: Mapping[str, Any], vector: Vector | None = Non
         norm=_number(read("norm"), 1.0),
         recipe=recipe,
         parents=_parents(properties, recipe),
+        fields=fields_of(properties),
         vector=vector,
     )
-
-
-def instant(created: str) -> str:
-    """A time in one notation, since stores write `Z`, `+00:00`, or more zeros. Empty if it is not a time."""
-    try:
-        return datetime.fromisoformat(created).astimezone(UTC).isoformat()
-    except (ValueError, OverflowError):
-        return ""
 
 
 def _parents(properties: Mapping[str, Any], recipe: Recipe | None) -> tuple[Parent, ...]:
@@ -99,7 +94,7 @@ def _list(value: object) -> Sequence[Any]:
 
 
 def _size(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value <= EXACT else 0
 
 
 def _number(value: object, otherwise: float) -> float:
@@ -107,7 +102,7 @@ def _number(value: object, otherwise: float) -> float:
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and isfinite(value)
+    return isinstance(value, int | float) and abs(value) <= LARGEST
 
 
 def checked_vector(vector: Vector | None, space: Space) -> Vector:

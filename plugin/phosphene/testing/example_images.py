@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from phosphene.errors import VectorError
+from phosphene.fields import NONE, Fields
 from phosphene.filters import EVERYTHING, Filter, matches
 from phosphene.records import Hit, Image, Parent, Space
 from phosphene.store import StoreInfo
@@ -121,6 +122,35 @@ def image(number: int, vector: Vector) -> Image[Vector]:
         norm=10.25,
         recipe={"seed": 2**63 + number, "steps": 6, "prompt": "a house"} if generated else None,
         parents=(Parent(f"00000000-0000-5000-8000-{number - 1:012}", 0.75, 0.5),) if generated else (),
+        fields=NONE if number % 5 == 0 else of_generator(number) if generated else of_camera(number),
         vector=vector,
         thumbnail=b"JPEG" + number.to_bytes(4, "big"),
+    )
+
+
+def of_camera(number: int) -> Fields:
+    """The fields of the photograph with this number."""
+    return Fields(
+        taken=f"{2000 + number % 25}-07-05T14:30:00Z",
+        camera=("Canon EOS R5", "NIKON Z 6_2", "iPhone 15 Pro")[number % 3],
+        place="Montmartre, Paris, France" if number % 2 else "Zürich",
+        latitude=48.8867 - number % 7,
+        longitude=2.3431 - number % 11,
+        rating=number % 7 - 1,
+        keywords=("family", f"summer {number % 4}", "Straße"),
+        tags=("house", "snow")[: number % 3],
+        other=("album=Alps",),
+    )
+
+
+def of_generator(number: int) -> Fields:
+    """The fields of the generated image with this number."""
+    return Fields(
+        prompt=f"a house, number {number}",
+        negative="fog" if number % 2 else None,
+        model=("landscape", "sd15", "sdxl")[number % 3],
+        sampler="UniPC",
+        seed=2**31 + number,
+        steps=6 + number % 3,
+        guidance=7.5 - number % 4,
     )

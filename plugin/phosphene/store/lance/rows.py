@@ -1,6 +1,6 @@
 """Converting images to rows of Arrow tables and back, for the embedded store."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from math import isfinite
 from typing import Any
@@ -53,15 +53,6 @@ def hits_of(found: pa.Table, invalid: InvalidEntries) -> list[Hit]:
     ]
 
 
-def _rows_with_id(rows: Iterable[dict[str, Any]], invalid: InvalidEntries) -> Iterator[dict[str, Any]]:
-    """The rows that have a valid id."""
-    for row in rows:
-        if is_id(row["id"]):
-            yield row
-        else:
-            invalid.skip(row["id"], "is not an id")
-
-
 def raw_rows(batch: pa.RecordBatch) -> Iterator[tuple[dict[str, Any], float]]:
     """The unchanged rows of a batch, without their vectors, and the length of each vector."""
     lengths = np.linalg.norm(matrix(batch.column(image_schema.VECTOR)).astype(np.float64), axis=1)
@@ -71,17 +62,25 @@ def raw_rows(batch: pa.RecordBatch) -> Iterator[tuple[dict[str, Any], float]]:
 def _read(batch: pa.RecordBatch, invalid: InvalidEntries) -> Iterator[tuple[dict[str, Any], Vector | None]]:
     """The rows that are images, without the vector column, and their vectors if the batch has them."""
     if image_schema.VECTOR not in batch.schema.names:
-        yield from ((row, None) for row in _rows_with_id(batch.to_pylist(), invalid))
+        yield from ((row, None) for row in batch.to_pylist() if _has_id(row, invalid))
         return
     vectors, usable = normalised(matrix(batch.column(image_schema.VECTOR)))
     rows = batch.drop_columns([image_schema.VECTOR]).to_pylist()
-    for place, row in enumerate(rows):
-        row["place"] = place
-    for row in _rows_with_id(rows, invalid):
-        if usable[row["place"]]:
-            yield row, vectors[row["place"]]
+    for row, vector, is_usable in zip(rows, vectors, usable, strict=True):
+        if not _has_id(row, invalid):
+            continue
+        if is_usable:
+            yield row, vector
         else:
             invalid.skip(row["id"], "has no vector, or a vector without a direction")
+
+
+def _has_id(row: dict[str, Any], invalid: InvalidEntries) -> bool:
+    """Whether a row has a valid id."""
+    if not is_id(row["id"]):
+        invalid.skip(row["id"], "is not an id")
+        return False
+    return True
 
 
 def matrix(column: pa.FixedSizeListArray) -> Vectors:

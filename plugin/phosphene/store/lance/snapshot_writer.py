@@ -119,7 +119,7 @@ def _images(batch: pa.RecordBatch) -> Columns:
         raise Unfit("a vector has no direction")
     rows = batch.drop_columns([image_schema.VECTOR, ADDRESS]).to_pylist()
     try:
-        texts = [json.dumps(row).encode() for row in rows]
+        texts = [json.dumps(_known(row)).encode() for row in rows]
     except TypeError as error:  # another program has changed a column
         raise Unfit("a column has a type that JSON lacks") from error
     return {
@@ -130,6 +130,11 @@ def _images(batch: pa.RecordBatch) -> Columns:
         "vectors": vectors,
         **_texts(texts),
     }
+
+
+def _known(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a row that have a value. Most images have few of the fields."""
+    return {name: value for name, value in row.items() if value is not None}
 
 
 def _texts(texts: Sequence[bytes]) -> Columns:

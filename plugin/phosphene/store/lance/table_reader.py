@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from phosphene.errors import StoreError
-from phosphene.filters import EVERYTHING, Filter, split_ids
+from phosphene.filters import EVERYTHING, NOTHING, Filter, simplified, split_ids
 from phosphene.manifest import space_of
 from phosphene.records import Hit, Image
 from phosphene.store import image_schema
@@ -34,25 +34,35 @@ class TableReader:
     def __init__(self, folder: Path, tables: Tables, exact_up_to: int) -> None:
         self._folder, self._tables, self._exact_up_to = folder, tables, exact_up_to
         self._invalid = InvalidEntries(folder)
-        with store_errors(folder, "read"):
-            self.schema: pa.Schema = tables.images.schema
-        described = (self.schema.metadata or {}).get(b"space")
+        schema = self.schema
+        described = (schema.metadata or {}).get(b"space")
         if described is None:
             message = f"The LanceDB tables in `{folder}` are not a store of phosphene."
             raise StoreError(message, hint="name another folder")
         self.space = space_of(described, str(folder))
         wanted = image_schema.arrow(self.space.dimension)
-        if {"id", image_schema.VECTOR} - set(self.schema.names) or (
-            self.schema.field(image_schema.VECTOR).type != wanted.field(image_schema.VECTOR).type
+        if {"id", image_schema.VECTOR} - set(schema.names) or (
+            schema.field(image_schema.VECTOR).type != wanted.field(image_schema.VECTOR).type
         ):
             raise StoreError(
                 f"The LanceDB tables in `{folder}` are not a store of phosphene, since they have no `id`, or"
                 f" no `vector` of {self.space.dimension} numbers.",
                 hint="name the folder of a library that phosphene made",
             )
-        self.columns = [
-            name for name in wanted.names if name in self.schema.names and name != image_schema.VECTOR
-        ]
+        self._wanted = [name for name in wanted.names if name != image_schema.VECTOR]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema of the images. A process that upgrades the library adds columns to it."""
+        with store_errors(self._folder, "read"):
+            schema: pa.Schema = self._tables.images.schema
+        return schema
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that are read, without the vector. Libraries of older formats have fewer."""
+        names = set(self.schema.names)
+        return [name for name in self._wanted if name in names]
 
     def near(self, query: Vector, count: int, where: Filter, *, vectors: bool = False) -> list[Hit[Any]]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
@@ -71,11 +81,12 @@ class TableReader:
     def iterate(self, where: Filter, *, vectors: bool = False) -> Iterator[Image[Any]]:
         """All images that match, in no particular order, in bounded memory."""
         with store_errors(self._folder, "read"):
+            columns = self.columns
             search = self._tables.images.search().select(
-                [*self.columns, image_schema.VECTOR] if vectors else self.columns
+                [*columns, image_schema.VECTOR] if vectors else columns
             )
-            if where != EVERYTHING:
-                search = search.where(condition(where))
+            if (chosen := self._condition(where)) is not None:
+                search = search.where(chosen)
             batches = search.to_batches(BATCH)
         while (batch := self._after(batches)) is not None:
             yield from images_of(batch, self._invalid)
@@ -90,7 +101,7 @@ class TableReader:
     def count(self, where: Filter = EVERYTHING) -> int:
         """How many images match."""
         with store_errors(self._folder, "read"):
-            return int(self._tables.images.count_rows(None if where == EVERYTHING else condition(where)))
+            return int(self._tables.images.count_rows(self._condition(where)))
 
     @property
     def exact(self) -> bool:
@@ -112,14 +123,20 @@ class TableReader:
         with store_errors(self._folder, "searched"):
             search = self._tables.images.search(query, vector_column_name=image_schema.VECTOR)
             search = search.distance_type("cosine").select(columns).limit(count)
-            if where != EVERYTHING:
-                search = search.where(condition(where))
+            if (chosen := self._condition(where)) is not None:
+                search = search.where(chosen)
             if self._tables.indexed and self._at_most(where) > self._exact_up_to:
                 refined = max(REFINED_EACH, REFINED // count)
                 found = search.nprobes(visited(self.count())).refine_factor(refined).to_arrow()
                 if len(found) == count:
                     return found  # otherwise the cells that were visited hold too few that match
             return search.bypass_vector_index().to_arrow()
+
+    def _condition(self, where: Filter) -> str | None:
+        """A filter as SQL, or None for all rows. No comparison holds for a column that the table lacks."""
+        lacking = {*self._wanted} - {*self.columns}
+        where = simplified(where, lambda each: NOTHING if each.field in lacking else each)
+        return None if where == EVERYTHING else condition(where)
 
     def _at_most(self, where: Filter) -> int:
         """An upper bound for the number of images that match, which is exact only if it has to be."""

@@ -1,12 +1,15 @@
 """Compiles filters to the conditions of Weaviate's client."""
 
+from collections.abc import Collection
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from weaviate.classes.query import Filter as Condition
 
 from phosphene.filters import (
     EVERYTHING,
+    NOTHING,
     And,
     Compare,
     Comparison,
@@ -24,9 +27,12 @@ from phosphene.store.weaviate.objects import valid_ids
 METHODS = {"<": "less_than", "<=": "less_or_equal", ">": "greater_than", ">=": "greater_or_equal"}
 
 
-def usable(where: Filter) -> Filter:
-    """The filter, checked, without ids that are not UUIDs: no object has them, and a server refuses them."""
-    return simplified(checked(where), _with_valid_ids)
+def usable(where: Filter, lacking: Collection[str] = ()) -> Filter:
+    """The filter, checked, without what a server refuses: ids that are not UUIDs, and `lacking` properties.
+
+    No object has such an id or a value of such a property, so no comparison with them holds.
+    """
+    return simplified(checked(where), partial(_with_what_exists, lacking))
 
 
 def condition(where: Filter) -> Any:
@@ -34,7 +40,9 @@ def condition(where: Filter) -> Any:
     return None if where == EVERYTHING else _condition(where)
 
 
-def _with_valid_ids(comparison: Comparison) -> Filter:
+def _with_what_exists(lacking: Collection[str], comparison: Comparison) -> Filter:
+    if comparison.field in lacking:
+        return NOTHING
     if isinstance(comparison, Compare | HasWords) or comparison.field not in ("id", "parents"):
         return comparison
     values = comparison.values if isinstance(comparison, In) else (str(comparison.value),)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from weaviate.classes.data import DataObject
@@ -14,7 +15,8 @@ from phosphene.errors import StoreError
 from phosphene.records import Image
 from phosphene.store import image_schema
 from phosphene.store.invalid import is_id, normalised
-from phosphene.store.properties import image_of, instant, properties_of
+from phosphene.store.properties import image_of, properties_of
+from phosphene.times import instant
 from phosphene.vectors import Vector
 
 VECTOR = "image"  # the named vector of `schemas/image.json`
@@ -41,9 +43,7 @@ def object_of(image: Image[Vector], thumbnail: bytes | None) -> Any:
 
 def image_of_object(found: Any) -> Image:
     """The image of an object that was read with PROPERTIES, and with its vector if that was read too."""
-    properties = {name: found.properties.get(name) for name in PROPERTIES}
-    properties["created"] = _rfc3339(properties["created"])
-    properties["parents"] = [str(parent) for parent in properties["parents"] or ()]
+    properties = {name: _plain(value) for name, value in found.properties.items()}
     return image_of(str(found.uuid), properties, _vector(found))
 
 
@@ -69,8 +69,10 @@ def _vector(found: Any) -> Vector | None:
     return vectors[0] if valid[0] else None
 
 
-def _rfc3339(time: object) -> str | None:
-    """A time as RFC 3339 in UTC."""
-    if not isinstance(time, datetime):
-        return None
-    return instant(time.isoformat()).replace("+00:00", "Z")
+def _plain(value: Any) -> Any:
+    """A value as `image_of` reads it: with texts for times and for ids."""
+    if isinstance(value, datetime):
+        return instant(value.isoformat())
+    if isinstance(value, list):
+        return [str(each) if isinstance(each, UUID) else each for each in value]
+    return value

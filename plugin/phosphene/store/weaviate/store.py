@@ -30,6 +30,7 @@ from phosphene.store.properties import checked_vector
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.conditions import condition, usable
 from phosphene.store.weaviate.connection import Connection
+from phosphene.store.weaviate.live_properties import LiveProperties
 from phosphene.store.weaviate.objects import (
     PROPERTIES,
     VECTOR,
@@ -68,7 +69,8 @@ class WeaviateStore:
         self._address = address
         self._connection = Connection(address)
         self._max_results = max_results
-        self._reader = Reader(self._connection, PROPERTIES, page_size)
+        self._page_size = page_size
+        self._properties = LiveProperties(self._connection, PROPERTIES)
         self._invalid = InvalidEntries(address)
 
     @classmethod
@@ -115,7 +117,7 @@ class WeaviateStore:
         """Delete images and their thumbnails. Returns how many there were."""
         return sum(
             self._connection.request_collection("written", lambda found, batch=batch: _delete(found, batch))
-            for batch in batched(valid_ids(ids), self._reader.page_size)
+            for batch in batched(valid_ids(ids), self._page_size)
         )
 
     # ── the library's format ──────────────────────────────────────────────────────────────
@@ -158,7 +160,7 @@ class WeaviateStore:
         For more than 10,000 hits every image is compared here, because a server returns no more at once.
         """
         query, share = unit(checked_vector(vector, self.space)), checked(diversity)
-        where = usable(where)
+        where = self._usable(where)
         if count < 1 or where == NOTHING:
             return []
         if share and not self._can_diversify(count):
@@ -172,7 +174,7 @@ class WeaviateStore:
                 target_vector=VECTOR,
                 limit=POOL * count if share else count,
                 filters=condition(where),
-                return_properties=PROPERTIES,
+                return_properties=self._properties.names(),
                 return_metadata=MetadataQuery(distance=True),
                 include_vector=_included(vectors),
                 diversity_selection=Diversity.mmr(limit=count, balance=1 - share) if share else None,
@@ -216,6 +218,13 @@ class WeaviateStore:
         unit(vector)
         return replace(image, vector=vector)  # type: ignore[return-value]
 
+    @property
+    def _reader(self) -> Reader:
+        return Reader(self._connection, self._properties.names(), self._page_size)
+
+    def _usable(self, where: Filter) -> Filter:
+        return where if where == EVERYTHING else usable(where, self._properties.lacking())
+
     def _by_id(self, ids: Iterable[str], vectors: bool) -> Iterator[Image]:
         objects = self._reader.by_id(ids, vectors=_included(vectors))
         return self._valid(map(image_of_object, objects), vectors)
@@ -229,7 +238,7 @@ class WeaviateStore:
                 yield image
 
     def _count(self, where: Filter) -> int:
-        where = usable(where)
+        where = self._usable(where)
         if where == NOTHING:
             return 0
         answer = self._connection.request_collection(
@@ -244,10 +253,10 @@ class WeaviateStore:
             return sorted(only - without)
         if rest == EVERYTHING or self.count(where) > self._max_results:
             return None
-        where = usable(where)
+        where = self._usable(where)
         if where == NOTHING:
             return []
-        reader = Reader(self._connection, [], self._reader.page_size)
+        reader = Reader(self._connection, [], self._page_size)
         return [str(each.uuid) for each in reader.matching(condition(where), self._max_results)]
 
     def _nearest_of_all(self, query: Vector, count: int, where: Filter) -> list[Hit]:

@@ -34,7 +34,7 @@ def upgrade_objects(address: Address) -> bool:
     reachable = [name for name, active in tenants.items() if active]
     for each in [replace(address, tenant=name) for name in reachable] if tenants else [address]:
         _rename_origins(each)
-    _describe(address)
+    _bring_schema_up_to_date(address)
     return len(reachable) == len(tenants)
 
 
@@ -80,14 +80,15 @@ def _patch(found: "Collection[Any, Any]", ids: list[str]) -> None:
                 raise
 
 
-def _describe(address: Address) -> None:
-    """Bring the description of the property `origin` up to date; other differences are the user's."""
+def _bring_schema_up_to_date(address: Address) -> None:
+    """Add the properties that are missing, and describe `origin` anew; other differences are the user's."""
     collection = CollectionSchema(address)
     settings = collection.read() or {}
     changed = [
         each
         for each in schema_diff(address, settings)
         if each.path == ("properties", "origin", "description")
+        or (each.added and each.path[0] == "properties")
     ]
     if changed:
         collection.update(settings, changed)
