@@ -148,7 +148,7 @@ class LanceStore:
 
     def holds_old_rows(self) -> bool:
         """Whether there are rows of format 1."""
-        return "origin" in self._lancedb.columns and self.count(OF_FORMAT_1) > 0
+        return "origin" in self._lancedb.columns and self._lancedb.count(OF_FORMAT_1) > 0
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
 
