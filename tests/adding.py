@@ -9,7 +9,8 @@ import pickle
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,8 +21,8 @@ from phosphene.errors import PhospheneError
 from phosphene.files import write_whole
 from phosphene.ingest import Added, Progress, add
 from phosphene.journal import Journal
-from phosphene.records import Image
-from phosphene.sources import scan
+from phosphene.records import Failure, Image
+from phosphene.sources import Item, scan
 from phosphene.store import Store
 from phosphene.vectors import Pixels, Vector
 from pictures import Colours, jpeg
@@ -71,23 +72,32 @@ def add_to(
     on_progress: Callable[[Progress], None] | None = None,
     batch: int = 4,
     commit_images: int = 512,
+    fields: Mapping[str, Mapping[str, object]] = {},
+    reread: bool = False,
 ) -> Added:
-    """Open the library in a folder, add, and close it."""
+    """Open the library in a folder, add, and close it. `fields` are those of the source, by file name."""
     library.mkdir(exist_ok=True)
     store, journal = open_store(library), Journal(library / "journal.sqlite")
     try:
         return add(
-            scan(paths),
+            (_told(item, fields) for item in scan(paths)),
             load=lambda: embedder or Colours(),
             store=store,
             journal=journal,
             on_progress=on_progress,
             batch=batch,
             commit_images=commit_images,
+            reread=reread,
         )
     finally:
         journal.close()
         store.close()
+
+
+def _told(item: Item | Failure, fields: Mapping[str, Mapping[str, object]]) -> Item | Failure:
+    if isinstance(item, Failure):
+        return item
+    return replace(item, fields=fields.get(Path(item.uri).name, {}))
 
 
 def lance(library: Path) -> Store:
@@ -104,8 +114,9 @@ def contents(library: Path, open_store: Callable[[Path], Store] = Kept) -> dict[
     thumbnails = store.thumbnails([image.id for image in images])
     held = {
         image.id: (
-            image.sha256, image.uri, image.caption, image.captions, image.origin, image.width, image.height,
-            image.norm, None if image.vector is None else image.vector.tobytes(), thumbnails[image.id],
+            image.sha256, image.uri, image.caption, image.captions, image.fields, image.origin, image.width,
+            image.height, image.norm, None if image.vector is None else image.vector.tobytes(),
+            thumbnails[image.id],
         )
         for image in images
     }  # fmt: skip

@@ -120,14 +120,19 @@ def jpeg(*, exif: Exif | bytes = b"", xmp: str = "", block: bytes = b"") -> byte
 
 def png(texts: Mapping[str, str], *, at_the_end: bool = False) -> bytes:
     """A small PNG with text chunks, which may stand behind the pixels."""
-    file, chunks = io.BytesIO(), PngImagePlugin.PngInfo()
-    for key, text in texts.items():
-        if at_the_end:
-            chunks.add(b"tEXt", key.encode("latin-1") + b"\0" + text.encode("latin-1"), after_idat=True)
-        else:
-            chunks.add_itxt(key, text)
+    file, chunks = io.BytesIO(), texts_of({} if at_the_end else texts)
+    for key, text in texts.items() if at_the_end else ():
+        chunks.add(b"tEXt", key.encode("latin-1") + b"\0" + text.encode("latin-1"), after_idat=True)
     _picture().save(file, "PNG", pnginfo=chunks)
     return file.getvalue()
+
+
+def texts_of(texts: Mapping[str, str]) -> PngImagePlugin.PngInfo:
+    """Text chunks of a PNG."""
+    chunks = PngImagePlugin.PngInfo()
+    for key, text in texts.items():
+        chunks.add_itxt(key, text)
+    return chunks
 
 
 def webp(exif: Exif) -> bytes:
@@ -139,7 +144,12 @@ def webp(exif: Exif) -> bytes:
 
 def comfy(graph: object = GRAPH) -> bytes:
     """A PNG of ComfyUI."""
-    return png({"prompt": json.dumps(graph), "workflow": json.dumps({"nodes": []})})
+    return png(comfy_texts(graph))
+
+
+def comfy_texts(graph: object = GRAPH) -> dict[str, str]:
+    """The texts in a PNG of ComfyUI."""
+    return {"prompt": json.dumps(graph), "workflow": json.dumps({"nodes": []})}
 
 
 def _picture() -> Pillow.Image:

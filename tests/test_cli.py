@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from command import in_a_terminal, lines, process, run
+from described import PARAMETERS, png
 from hub_server import HubServer
 from phosphene.cli import help_pages, phosphene
 from phosphene.cli.output import shortened
@@ -203,6 +204,17 @@ def test_a_bad_file_is_named_with_its_reason(library: Path, tmp_path: Path) -> N
     assert result.exit_code == 1
     assert f"skipped {tmp_path / 'text.png'}: " in result.stderr
     assert result.stdout.startswith("added 0, unchanged 0, failed 1")
+
+
+def test_metadata_are_read_again_when_the_user_says_so(library: Path, tmp_path: Path) -> None:
+    (tmp_path / "made.png").write_bytes(png({"parameters": PARAMETERS}))
+    assert run("-L", library, "add", tmp_path / "made.png").stdout.startswith("added 1")
+
+    [report] = lines("-L", library, "add", "--reread", tmp_path / "made.png")
+
+    assert (report["added"], report["unchanged"], report["failed"]) == (0, 1, 0)
+    [hit] = lines("-L", library, "search", tmp_path / "made.png", "-n", 1)
+    assert hit["caption"] == "a lighthouse at dawn, <lora:sea:0.8> by an old master"
 
 
 def test_names_that_a_shell_or_a_terminal_would_obey_are_only_names(library: Path, tmp_path: Path) -> None:

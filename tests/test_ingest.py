@@ -22,6 +22,7 @@ from PIL.Image import Image as Picture
 from adding import Kept, add_to, contents, lance
 from phosphene.embedding import Embedded
 from phosphene.errors import LibraryError, ModelError, StoreError
+from phosphene.fields import NONE
 from phosphene.images import image_id
 from phosphene.ingest import Progress
 from phosphene.ingest.lock import writing
@@ -93,6 +94,7 @@ def test_an_added_picture_has_all_that_a_record_needs(folder: Path, library: Pat
     assert image.id == image_id(image.sha256)
     assert image.uri == str(folder / "1.jpg")
     assert (image.caption, image.captions, image.origin) == ("a red house", ("a red house",), "imported")
+    assert image.fields == NONE
     assert (image.width, image.height, image.recipe, image.parents) == (64, 48, None, ())
     assert image.vector is not None
     assert np.linalg.norm(image.vector) == pytest.approx(1)

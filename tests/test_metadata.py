@@ -405,7 +405,7 @@ def test_what_files_did_not_give_stays() -> None:
     stored = Fields(rating=3, tags=("dog",), keywords=("a", "mine"), latitude=1.0, longitude=2.0)
     before, after = Fields(rating=3, keywords=("a",), latitude=1.0, longitude=5.0), Fields(keywords=("b",))
 
-    assert changed_fields(stored, before, after) == Fields(
+    assert changed_fields(stored, [before, Fields(rating=2)], [after]) == Fields(
         tags=("dog",), keywords=("b", "mine"), latitude=1.0, longitude=2.0
     )
 

@@ -126,11 +126,13 @@ class Library:
         self,
         sources: SourceName | Sequence[SourceName] | Iterator[Item | Failure],
         *,
+        reread: bool = False,
         on_progress: "Callable[[Progress], None] | None" = None,
     ) -> "Added":
         """Add pictures: folders, files, COCO captions files, `scheme:…` of plugins, or what `scan` yields.
 
-        Adding twice changes nothing. What cannot be added is counted with its reason. If the process is
+        Adding twice changes nothing. With `reread`, the metadata of pictures that have not changed are read
+        again, too. What cannot be added is counted with its reason. If the process is
         killed, at most one batch is lost. Raises ImageError for a path that does not exist.
         """
         from phosphene.ingest import add
@@ -142,6 +144,7 @@ class Library:
                 load=lambda: self.embedder,
                 store=self.store,
                 journal=self.journal,
+                reread=reread,
                 on_progress=on_progress,
             )
 

@@ -4,8 +4,8 @@
              main thread                 one worker per core          main thread
 
 The bytes of a file decide which image it is:
-- Files with the same bytes are one image, which has the captions of all of them. A file that was copied or
-  moved is not embedded again.
+- Files with the same bytes are one image, which has the captions and the fields of all of them. A file that
+  was copied or moved is not embedded again.
 - A file whose bytes have changed is another image. The old image is removed if no other file has its bytes.
 - A file that phosphene made is the generated image of its recipe, with its prompt and parents.
 - If a file is gone, its image stays in the library. `remove --missing` removes it.
@@ -38,15 +38,17 @@ def add(
     on_progress: OnProgress | None = None,
     batch: int | None = None,
     commit_images: int = COMMIT_IMAGES,
+    reread: bool = False,
 ) -> Added:
     """Add the items of a source to a library, as described above. Adding them twice changes nothing.
 
     `load` gives the embedder, and is called when there is an item to open. Items are read while earlier ones
-    are embedded. An item that cannot be added is reported with its reason in the result, and raises nothing.
-    If another process is adding to the same library, this one waits, and tells `on_progress` which process
-    that is. Ctrl-C commits what has been embedded, and then raises KeyboardInterrupt. Raises StoreError if
-    the store or the journal cannot be written. Everything that was committed before is kept, and the same
-    call continues from there.
+    are embedded. With `reread`, every item is opened, also if it has not changed, and its metadata are read
+    again; only new pictures are embedded. An item that cannot be added is reported with its reason in the
+    result, and raises nothing. If another process is adding to the same library, this one waits, and tells
+    `on_progress` which process that is. Ctrl-C commits what has been embedded, and then raises
+    KeyboardInterrupt. Raises StoreError if the store or the journal cannot be written. Everything that was
+    committed before is kept, and the same call continues from there.
     """
     tell = on_progress or (lambda progress: None)
     with writing(journal.folder, lambda who: tell(Progress(0, None, note=f"waiting for {who}"))):
@@ -67,6 +69,7 @@ def add(
             on_progress=tell,
             batch=batch,
             commit_images=commit_images,
+            reread=reread,
         )
 
 
@@ -79,7 +82,8 @@ def add_locked(
     on_progress: OnProgress | None = None,
     batch: int | None = None,
     commit_images: int = COMMIT_IMAGES,
+    reread: bool = False,
 ) -> Added:
     """Add the items. The caller holds the library's lock, see `lock`."""
-    run = IngestLoop(load, store, journal, on_progress or (lambda progress: None), commit_images)
+    run = IngestLoop(load, store, journal, on_progress or (lambda progress: None), commit_images, reread)
     return run.over(items, batch)

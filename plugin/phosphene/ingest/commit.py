@@ -1,8 +1,8 @@
 """Committing a batch of items to the store, and then to the journal.
 
-The uri and the captions of an image follow from all of its files. So the result does not depend on the order
-in which files were added, or on how often a run was killed. The store is written first. After a kill between
-the two, the next run reads the batch again, and nothing is lost.
+The uri, the captions and the fields of an image follow from all of its files. So the result does not depend
+on the order in which files were added, or on how often a run was killed. The store is written first. After a
+kill between the two, the next run reads the batch again, and nothing is lost.
 """
 
 import os
@@ -14,6 +14,7 @@ from phosphene.errors import StoreError
 from phosphene.filters import with_ids
 from phosphene.ingest.worker import Outcome
 from phosphene.journal import Journal, Refused, Seen
+from phosphene.metadata import changed_fields
 from phosphene.records import Image
 from phosphene.sources import fullest, is_own, is_remote, to_path, was_added
 from phosphene.store import Store
@@ -61,8 +62,8 @@ def lost(store: Store, journal: Journal) -> frozenset[str]:
 def fill(store: Store, journal: Journal) -> int:
     """Record the files of stored images that the journal does not know. Returns how many there are.
 
-    These files are read again by the next `add`, but not embedded again. Their captions stay as they are in
-    the store.
+    These files are read again by the next `add`, but not embedded again. Their captions and fields stay as
+    they are in the store.
     """
     noted = journal.ids()
     lost = [Seen(image.uri, "", image.id) for image in store.iterate() if not is_own(image)]
@@ -81,20 +82,24 @@ def _of(id: str, images: Mapping[str, Image]) -> Image:
 
 
 def _described(image: Image, before: Iterable[Seen], after: Sequence[Seen], journal: Journal) -> Image:
-    """The image with the uri and the captions that follow from its files.
+    """The image with the uri, the captions and the fields that follow from its files.
 
-    Captions that no file in this journal has given to the image came from another machine, and stay.
+    What no file in this journal has given to the image came from elsewhere, such as another machine, and
+    stays.
     """
     files = sorted(after, key=lambda file: (is_remote(file.uri), file.uri))  # a file of this machine first
     if len(files) > 1:  # the journal still knows the old paths of files that were moved
         existing = [file for file in files if _may_exist(file.uri, journal.folder)]
         files = existing or files
-    given = {caption for file in before for caption in file.captions}
+    told, former = [file.metadata for file in files], [file.metadata for file in before]
+    given = {caption for each in former for caption in each.captions}
     elsewhere = [caption for caption in image.captions if caption not in given]
-    captions = tuple(dict.fromkeys([*(caption for file in files for caption in file.captions), *elsewhere]))
+    captions = tuple(dict.fromkeys([*(caption for each in told for caption in each.captions), *elsewhere]))
+    fields = changed_fields(image.fields, [each.fields for each in former], [each.fields for each in told])
+    image = replace(image, captions=captions, fields=fields)
     if image.recipe:
-        return replace(image, uri=_uri_of_generated(image, files, journal), captions=captions)
-    return replace(image, uri=files[0].uri, caption=fullest(captions), captions=captions)
+        return replace(image, uri=_uri_of_generated(image, files, journal))
+    return replace(image, uri=files[0].uri, caption=fullest(captions))
 
 
 def _may_exist(uri: str, folder: Path) -> bool:

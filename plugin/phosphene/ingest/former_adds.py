@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from phosphene.journal import Refused, Seen
+from phosphene.metadata import checked
 from phosphene.sources import Item, uri_in
 
 
@@ -32,15 +33,22 @@ class FormerAdds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Items after the comparison: those to open, those with other captions, and those as they were."""
+    """Items after the comparison: those to open, those as they were, and between them those of which only
+    the source says something else now: other captions, or other fields.
+    """
 
     changed: list[Item] = field(default_factory=list)
     captioned: list[Seen] = field(default_factory=list)
     same: list[Seen | Refused] = field(default_factory=list)
 
 
-def compare(items: Sequence[Item], former: FormerAdds, lost: Collection[str] = frozenset()) -> Compared:
-    """Compare items with what was added before. Images that the store has `lost` must be opened again."""
+def compare(
+    items: Sequence[Item], former: FormerAdds, lost: Collection[str] = frozenset(), *, reread: bool = False
+) -> Compared:
+    """Compare items with what was added before.
+
+    Images that the store has `lost` must be opened again, and with `reread` all items.
+    """
     named = [(uri_in(former.folder, item.uri), item) for item in items]
     uris = [uri for uri, _ in named]
     before: dict[str, Seen | Refused] = {**former.refused(uris), **former.known(uris)}
@@ -48,10 +56,14 @@ def compare(items: Sequence[Item], former: FormerAdds, lost: Collection[str] = f
     for uri, item in named:
         was = before.get(uri)
         is_lost = isinstance(was, Seen) and was.id in lost
-        if was is None or is_lost or not item.stamp or item.stamp != was.stamp:
+        if reread or was is None or is_lost or not item.stamp or item.stamp != was.stamp:
             found.changed.append(item)
-        elif isinstance(was, Refused) or was.captions == item.captions:
+        elif isinstance(was, Refused) or was == (now := _as_told(was, item)):
             found.same.append(was)
         else:
-            found.captioned.append(replace(was, captions=item.captions))
+            found.captioned.append(now)
     return found
+
+
+def _as_told(was: Seen, item: Item) -> Seen:
+    return replace(was, captions=item.captions, fields=checked(item.fields))

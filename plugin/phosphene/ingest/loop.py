@@ -35,8 +35,9 @@ class IngestLoop:
         journal: Journal,
         tell: OnProgress,
         commit_images: int = COMMIT_IMAGES,
+        reread: bool = False,
     ) -> None:
-        self.load, self.journal = load, journal
+        self.load, self.journal, self.reread = load, journal, reread
         self.committer = Committer(store, journal, tell, commit_images)
         self.lost = lost(store, journal)
         self.flight: deque[Future[list[Outcome]]] = deque()
@@ -81,7 +82,7 @@ class IngestLoop:
     def _changed(self) -> Iterator[Item]:
         """Yield the items that must be opened. Items with the same stamp as last time are only counted."""
         while items := self.ahead.take(LOOKED_UP):
-            found = compare(items, self.journal, self.lost)
+            found = compare(items, self.journal, self.lost, reread=self.reread)
             self.committer.count_same(found.same)
             self.committer.take([(seen, None) for seen in found.captioned])
             yield from found.changed

@@ -19,6 +19,7 @@ from phosphene.errors import ImageError
 from phosphene.images import THUMBNAIL, decode, image_id, thumbnail
 from phosphene.ingest.former_adds import FormerAdds
 from phosphene.journal import Refused, Seen
+from phosphene.metadata import checked, in_picture
 from phosphene.recipes import Recipe, in_content
 from phosphene.recipes.lineage import generated_id, parents_of
 from phosphene.records import Image
@@ -84,15 +85,17 @@ class Worker:
         except (ImageError, OSError) as error:  # without a stamp, the item is tried again every time
             return Refused(uri, "", error.message if isinstance(error, ImageError) else str(error))
         digest = sha256(content).hexdigest()
-        seen = Seen(uri, item.stamp, image_id(digest), item.captions)
+        seen = Seen(uri, item.stamp, image_id(digest), item.captions, checked(item.fields))
         if self._is_known(seen.id):
-            return seen
+            return replace(seen, inside=in_picture(content))
         try:
             decoded = decode(content, at_least=self.at_least)
         except ImageError as error:
             return Refused(uri, item.stamp, error.message)
         size, picture = (decoded.width, decoded.height), decoded.picture
-        if recipe := _recipe(content, uri):
+        recipe = _recipe(content, uri)
+        seen = replace(seen, inside=in_picture(content, is_ours=recipe is not None))
+        if recipe:
             seen = replace(seen, id=generated_id(recipe))
             if self._is_known(seen.id):
                 return seen
@@ -128,7 +131,7 @@ def _image(new: _New, vector: Vector, norm: float) -> Image:
         sha256=new.sha256,
         uri=new.seen.uri,
         caption=made["prompt"] if made else "",
-        captions=(made["prompt"],) if made else (),  # the captions of the files are added in `commit`
+        captions=(made["prompt"],) if made else (),  # those of the files are added in `commit`
         origin="generated" if made else "imported",
         width=new.size[0],
         height=new.size[1],

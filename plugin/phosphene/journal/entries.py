@@ -2,34 +2,55 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from phosphene.fields import NONE, Fields, fields_of, known
+from phosphene.metadata import NOTHING, Metadata, merged
 
 STAMP_OF_FILE = re.compile("(0|[1-9][0-9]*)-(0|[1-9][0-9]*)")  # size and time of change
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A picture that was added: its stamp at that time (see `sources.Item`), its image and its captions.
+    """A picture that was added: its stamp at that time (see `sources.Item`), its image, and its metadata.
 
-    The stamp is empty if the entry was made from the store. The picture must then be read again.
+    The captions and the fields are those of its source, and `inside` is what its file says itself. They are
+    kept apart, because the source may change without the file. The stamp is empty if the entry was made from
+    the store. The picture must then be read again.
     """
 
     uri: str
     stamp: str
     id: str
     captions: tuple[str, ...] = ()
+    fields: Fields = NONE
+    inside: Metadata = NOTHING
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the source and the file say together. The source counts more."""
+        return merged([Metadata(self.fields, self.captions), self.inside])
 
     @property
     def row(self) -> tuple[object, ...]:
         """The picture as a row of the table `files`."""
-        return self.uri, *_columns(self.stamp), self.id, json.dumps(self.captions)
+        return self.uri, *_columns(self.stamp), self.id, self._text()
 
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> "Seen":
         """The picture of a row."""
-        uri, size, mtime_ns, id, captions = row
-        return cls(uri, _stamp(size, mtime_ns), id, _captions(captions))
+        uri, size, mtime_ns, id, text = row
+        given, inside = _told(text)
+        return cls(uri, _stamp(size, mtime_ns), id, given.captions, given.fields, inside)
+
+    def _text(self) -> str:
+        """The column `captions`: a list, as all versions wrote it, or an object if there is more to keep."""
+        if self.fields == NONE and self.inside == NOTHING:
+            return json.dumps(self.captions)
+        told = _object(Metadata(self.fields, self.captions))
+        return json.dumps({**told, "inside": _object(self.inside)} if self.inside != NOTHING else told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +95,27 @@ def _stamp(size: object, changed: object) -> str:
     return f"{size}-{changed}" if is_file else ""
 
 
-def _captions(text: object) -> tuple[str, ...]:
-    """The captions of a row, or none if another program wrote something else there."""
+def _object(metadata: Metadata) -> dict[str, Any]:
+    return {"captions": metadata.captions, "fields": known(metadata.fields)}
+
+
+def _told(text: object) -> tuple[Metadata, Metadata]:
+    """What the source and the file said, or nothing if another program wrote something else there."""
     try:
-        captions = json.loads(text) if isinstance(text, str) else None
+        told = json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
-        return ()
-    listed = captions if isinstance(captions, list) else []
-    return tuple(caption for caption in listed if isinstance(caption, str))
+        return NOTHING, NOTHING
+    if isinstance(told, list):
+        return Metadata(captions=_texts(told)), NOTHING
+    return _metadata(told), _metadata(told.get("inside") if isinstance(told, Mapping) else None)
+
+
+def _metadata(told: object) -> Metadata:
+    if not isinstance(told, Mapping):
+        return NOTHING
+    fields = told.get("fields")
+    return Metadata(fields_of(fields) if isinstance(fields, Mapping) else NONE, _texts(told.get("captions")))
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(text for text in value if isinstance(text, str)) if isinstance(value, list) else ()

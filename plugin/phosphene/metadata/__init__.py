@@ -11,13 +11,13 @@ raises. Only headers are read: it takes a millisecond per picture.
 
 from collections.abc import Iterator, Mapping
 
-from phosphene.fields import Fields
+from phosphene.fields import NONE, Fields
 from phosphene.images import blocks
 from phosphene.metadata import a1111, comfyui, exif, invokeai, iptc, xmp
-from phosphene.metadata.merging import Metadata, changed_fields, merged, merged_fields
+from phosphene.metadata.merging import NOTHING, Metadata, changed_fields, merged, merged_fields
 from phosphene.metadata.values import checked
 
-__all__ = ["Metadata", "changed_fields", "checked", "in_picture", "merged", "merged_fields"]
+__all__ = ["NOTHING", "Metadata", "changed_fields", "checked", "in_picture", "merged", "merged_fields"]
 
 # Who writes which text, the one that knows its prompt best first: a graph is only an indication
 GENERATORS = {
@@ -29,11 +29,11 @@ GENERATORS = {
 DESCRIPTION = "Description"  # the key of a text chunk in the PNG specification
 
 
-def in_picture(content: bytes) -> Metadata:
-    """What the bytes of a picture say of it."""
+def in_picture(content: bytes, *, is_ours: bool = False) -> Metadata:
+    """What the bytes of a picture say of it. If phosphene made it, its recipe says what other texts would."""
     found = blocks(content)
     tags = exif.tags(found.exif)
-    generated = merged_fields(_generated({**exif.texts(tags), **found.texts}))
+    generated = NONE if is_ours else merged_fields(_generated({**exif.texts(tags), **found.texts}))
     prompt = " ".join((generated.prompt or "").split())
     described = exif.description(found.texts.get(DESCRIPTION))
     return merged(

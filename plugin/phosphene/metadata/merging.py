@@ -16,9 +16,14 @@ class Metadata:
     captions: tuple[str, ...] = ()
 
 
+NOTHING = Metadata()
+
+
 def merged(places: Iterable[Metadata]) -> Metadata:
     """The metadata of several places, those that count most first."""
-    known = list(places)
+    known = [place for place in places if place != NOTHING]
+    if len(known) < 2:
+        return known[0] if known else NOTHING
     captions = dict.fromkeys(caption for place in known for caption in place.captions)
     return Metadata(merged_fields(place.fields for place in known), tuple(captions))
 
@@ -37,15 +42,17 @@ def merged_fields(places: Iterable[Fields]) -> Fields:
     return Fields(**found)
 
 
-def changed_fields(stored: Fields, before: Fields, after: Fields) -> Fields:
-    """The `stored` fields of an image whose files had the fields `before` and now have those `after`.
+def changed_fields(stored: Fields, before: Sequence[Fields], after: Iterable[Fields]) -> Fields:
+    """The `stored` fields of an image whose files had the fields `before`, and now have those `after`.
 
-    What the files did not give came from elsewhere, such as another machine or a command, and stays.
+    What none of the files gave came from elsewhere, such as another machine or a command, and stays.
     """
-    elsewhere = {name: _left(getattr(stored, name), getattr(before, name)) for name in NAMES}
-    if _point(stored) != _point(before):
-        elsewhere["latitude"], elsewhere["longitude"] = _point(stored)
-    return merged_fields([after, Fields(**elsewhere)])
+    elsewhere = {
+        name: _left(getattr(stored, name), [getattr(file, name) for file in before]) for name in NAMES
+    }
+    is_elsewhere = _point(stored) not in map(_point, before)
+    elsewhere["latitude"], elsewhere["longitude"] = _point(stored) if is_elsewhere else (None, None)
+    return merged_fields([*after, Fields(**elsewhere)])
 
 
 def _point(place: Fields) -> tuple[float | None, float | None]:
@@ -58,7 +65,8 @@ def _merged(values: Sequence[Any]) -> Any:
     return next((value for value in values if value is not None), None)
 
 
-def _left(stored: Any, before: Any) -> Any:
+def _left(stored: Any, before: Sequence[Any]) -> Any:
     if isinstance(stored, tuple):
-        return tuple(name for name in stored if name not in before)
-    return None if stored == before else stored
+        given = {name for names in before for name in names}
+        return tuple(name for name in stored if name not in given)
+    return None if stored in before else stored

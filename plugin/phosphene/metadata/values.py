@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
 from typing import Any
 
-from phosphene.fields import Fields
+from phosphene.fields import NONE, Fields, fields_of
 
 MAX_TEXT = 16_384  # characters of a prompt or a caption. Prompts of several thousand are in use
 MAX_NAME = 256  # characters of a name, a keyword, or one of the other values
@@ -108,6 +108,8 @@ CHECKS: Mapping[str, Callable[[object], Any]] = {
 
 def checked(given: Mapping[str, object]) -> Fields:
     """The fields of a mapping. Bad values are left out, and values of unknown names go to `other`."""
+    if not given:
+        return NONE
     found = {key: value for key, check in CHECKS.items() if (value := check(given.get(key))) is not None}
     others = (
         f"{key}={shown}" for key, value in given.items() if key not in CHECKS for shown in _shown(value)
@@ -116,7 +118,7 @@ def checked(given: Mapping[str, object]) -> Fields:
     point = found.pop("latitude", None), found.pop("longitude", None)
     if None not in point and point != NO_SIGNAL:
         found["latitude"], found["longitude"] = point
-    return Fields(**found)
+    return fields_of(found)
 
 
 def json_object(text: object) -> dict[str, Any]:

@@ -17,7 +17,8 @@ class Item:
     `stamp` changes whenever the bytes may have changed. A file has its size and time of change, and a member
     of a shard the shard's etag and its own offset. An item is not opened if its stamp is the same as last
     time. If the stamp is empty, the item is always opened.
-    `fields` are other facts about the picture, as JSON values. Stores do not keep them yet.
+    `fields` are other facts about the picture, as JSON values: those that have a name of `fields.Fields`, and
+    others. What the picture's own file says counts less, see `phosphene.metadata`.
     `modified` is the time of the last change in seconds since 1970, or None if it is not known.
     """
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     "--include", metavar="PATTERN", multiple=True, help="Take only files that match; may be repeated."
 )
 @click.option("--exclude", metavar="PATTERN", multiple=True, help="Leave out what matches; may be repeated.")
+@click.option(
+    "--reread", is_flag=True, help="Read the metadata of unchanged pictures again, too (see above)."
+)
 def add(
     settings: Settings,
     sources: Sequence[str],
@@ -35,6 +38,7 @@ def add(
     precision: "Precision | None",
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    reread: bool,
 ) -> None:
     """Add pictures from folders, files, COCO captions files, or a plugin's source.
 
@@ -56,6 +60,10 @@ def add(
     A PATTERN is written as in .gitignore, but large and small letters are the same. It is relative to
     each folder that you name: `*.png` and `raw/` at any depth, `2024/raw` and `/raw` at that place.
 
+    What cameras, editors and other generators have written into a picture becomes its fields, such as
+    the time, the camera, keywords or the prompt, and a prompt or a description also becomes a caption.
+    Pictures that an older version added get their fields with --reread, which embeds none of them again.
+
     With `-`, the paths are read from standard input: one on each line, or each ended by a NUL.
 
     A plugin reads a SOURCE of the form `scheme:…`. `phosphene doctor` lists the plugins.
@@ -72,7 +80,7 @@ def add(
 
     with scan(sources, ScanOptions(include, exclude)) as items:
         first = next(items)  # raises if there is no picture, before a library is made
-        added = _added(settings, chain([first], items), model, precision)
+        added = _added(settings, chain([first], items), model, precision, reread)
     for failure in added.failures:
         settings.output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
     _report(settings, added, items.left_out)
@@ -85,6 +93,7 @@ def _added(
     items: "Iterator[Item | Failure]",
     model: str | None,
     precision: "Precision | None",
+    reread: bool,
 ) -> "Added":
     output = settings.output
     with (
@@ -98,7 +107,7 @@ def _added(
             settings.kept = f"{progress.added:,} pictures were added; the same command goes on from there"
             advance(progress.done, progress.total)
 
-        return library.add(items, on_progress=tell)
+        return library.add(items, reread=reread, on_progress=tell)
 
 
 def _report(settings: Settings, added: "Added", left_out: Counter[str]) -> None:
