@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from phosphene.sources.globs import Globs
+from phosphene.sources.globs import Choice
 from phosphene.sources.scan_options import ScanOptions
 
 ENDINGS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"}
@@ -35,7 +35,7 @@ class FolderWalk:
         """`on_folder` is called with each folder and the names in it, before its files are yielded."""
         self._on_folder = on_folder
         self._left_out = options.left_out
-        self._include, self._exclude = Globs.of(options.include), Globs.of(options.exclude)
+        self._choice = Choice.of(options.include, options.exclude)
         self._visited: set[tuple[int, int]] = set()
 
     def files(self, root: Path) -> Iterator[Path]:
@@ -60,12 +60,9 @@ class FolderWalk:
 
     def wants(self, path: Path, root: Path, is_folder: bool = False) -> bool:
         """Whether `--include` and `--exclude` leave a path in. They are relative to `root`."""
-        if self._include is None and self._exclude is None:
+        if self._choice is None:
             return True
-        relative = path.relative_to(root).as_posix() + "/" * is_folder
-        if self._exclude is not None and self._exclude.match(relative):
-            return False
-        return is_folder or self._include is None or self._include.match(relative)
+        return self._choice.wants(path.relative_to(root).as_posix() + "/" * is_folder)
 
     def _names_in(self, folder: Path) -> Names:
         """The names in a folder; none if it has been walked before, or is a library of phosphene."""

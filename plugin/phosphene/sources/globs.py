@@ -35,6 +35,26 @@ class Globs:
         return self.expression.fullmatch(_spelled(path)) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What `--include` and `--exclude` leave in."""
+
+    include: Globs | None
+    exclude: Globs | None
+
+    @classmethod
+    def of(cls, include: Iterable[str], exclude: Iterable[str]) -> "Choice | None":
+        """The choice by these patterns, or None if there are none, so that everything is left in."""
+        found = cls(Globs.of(include), Globs.of(exclude))
+        return None if found == cls(None, None) else found
+
+    def wants(self, path: str) -> bool:
+        """Whether a path is left in. It begins at what the user named; a folder's ends in `/`."""
+        if self.exclude is not None and self.exclude.match(path):
+            return False
+        return path.endswith("/") or self.include is None or self.include.match(path)
+
+
 def _branch(pattern: str) -> str:
     inner = pattern.rstrip("/")
     anywhere = "" if "/" in inner else "(?:.*/)?"

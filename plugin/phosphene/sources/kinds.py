@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from phosphene.sources.file_systems import is_fsspec
 from phosphene.sources.item import Source
 from phosphene.sources.local_files import LocalFiles
 from phosphene.sources.plugin_sources import open_source
+from phosphene.sources.remote_files import RemoteFiles
 from phosphene.sources.scan_options import ScanOptions
 from phosphene.sources.standard_input import StandardInput
 from phosphene.sources.uris import scheme_of, to_path
+from phosphene.sources.url_lists import UrlList, is_url_list
 from phosphene.sources.webdataset import WebDataset, is_tar
 
 
@@ -57,6 +60,8 @@ INPUT = SourceKind("standard input", lambda name: name == "-", _open_input, toge
 PATH = SourceKind("path", lambda name: True, _open_paths, together=True)
 KINDS = (
     INPUT,
+    SourceKind("URLs", is_url_list, lambda names, options: UrlList(names[0], options)),
+    SourceKind("fsspec", is_fsspec, lambda names, options: RemoteFiles(names[0], options)),
     SourceKind("plugin", _is_plugins, lambda names, options: open_source(names[0])),
     SourceKind("webdataset", is_tar, WebDataset, together=True),
     PATH,

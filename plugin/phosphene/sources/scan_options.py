@@ -14,6 +14,7 @@ class ScanOptions:
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    allow_urls: bool = False  # whether pictures may be fetched from the web
     left_out: Counter[str] = field(default_factory=Counter, compare=False)  # files, by their endings
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--reread", is_flag=True, help="Read the metadata of unchanged pictures again, too (see above)."
 )
+@click.option("--allow-urls", is_flag=True, help="Fetch pictures from the web if a SOURCE names them.")
 def add(
     settings: Settings,
     sources: Sequence[str],
@@ -39,6 +40,7 @@ def add(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     reread: bool,
+    allow_urls: bool,
 ) -> None:
     """Add pictures from folders, files, COCO captions files, or a plugin's source.
 
@@ -66,7 +68,14 @@ def add(
 
     With `-`, the paths are read from standard input: one on each line, or each ended by a NUL.
 
-    A plugin reads a SOURCE of the form `scheme:…`. `phosphene doctor` lists the plugins.
+    SOURCE may also be webdataset's tars ('shards/{000..010}.tar'), and a folder, a file or tars in any
+    file system of fsspec: s3://BUCKET/FOLDER, gs://, az://, hf://datasets/…, zip://::FILE.zip and more.
+    If the package for it is missing, the error names it. A plugin reads a SOURCE of the form
+    `scheme:…`. `phosphene doctor` lists the plugins.
+
+    With --allow-urls, SOURCE may be a URL, a text file with a URL in each line, or a parquet file with
+    a column `url`. Only public addresses are asked, and a picture of more than 64 MiB or 30 seconds
+    is skipped. A URL is fetched once.
 
     A library is made with one model and keeps it. NAME is `landscape` (built in, for the landscapes
     that phosphene draws), NAME/TAG (a pretrained tag of open_clip), hf-hub:ORG/NAME, local-dir:FOLDER
@@ -78,7 +87,7 @@ def add(
     """
     from phosphene.sources import ScanOptions, scan
 
-    with scan(sources, ScanOptions(include, exclude)) as items:
+    with scan(sources, ScanOptions(include, exclude, allow_urls)) as items:
         first = next(items)  # raises if there is no picture, before a library is made
         added = _added(settings, chain([first], items), model, precision, reread)
     for failure in added.failures:
