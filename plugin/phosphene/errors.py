@@ -5,6 +5,7 @@ PhospheneError
 ├── StoreError          the store failed: the disk is full, the server does not answer
 ├── ImageError          a file is not a usable picture; `add` reports it and continues
 ├── QueryError          a query has no meaning: it is empty, or names an unknown id or a missing file
+│   └── FilterError     a filter in it has no meaning
 ├── ModelError          weights cannot be found, loaded or trusted
 ├── GenerationError     the generator cannot do what was asked
 ├── VectorError         vectors do not fit together: another dimension, opposite, or zero
@@ -22,6 +23,9 @@ picture raise ImageError with only the reason, and their docstrings say so.
 
 from collections.abc import Iterable
 from pathlib import Path
+from unicodedata import combining, east_asian_width
+
+MARKED = 76  # letters of a query that an error shows
 
 
 class PhospheneError(Exception):
@@ -60,6 +64,30 @@ class ImageError(PhospheneError):
 
 class QueryError(PhospheneError):
     """A query has no meaning."""
+
+
+class FilterError(QueryError):
+    """A filter of a query has no meaning. `span` says where in the `text` of the query."""
+
+    def __init__(self, message: str, text: str, span: tuple[int, int], hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.text, self.span = text, span
+        self.add_note(self.marked)
+
+    @property
+    def marked(self) -> str:
+        """The part of the text around the place, and below it a line that points there."""
+        start, end = self.span
+        left = max(0, start - MARKED // 2)
+        shown = "".join(each if each.isprintable() else " " for each in self.text[left : left + MARKED])
+        before, marked = shown[: start - left], shown[start - left : end - left]
+        return f"{shown}\n{' ' * _columns(before)}{'^' * max(1, _columns(marked))}"
+
+
+def _columns(text: str) -> int:
+    """How many columns of a terminal a text takes."""
+    widths = (0 if combining(each) else 2 if east_asian_width(each) in "WF" else 1 for each in text)
+    return sum(widths)
 
 
 class ModelError(PhospheneError):

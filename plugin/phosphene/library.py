@@ -10,12 +10,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from phosphene.filters import of_origin, with_ids
+from phosphene.filters import Filter, all_of, of_origin, with_ids
 from phosphene.journal import Journal
 from phosphene.maintenance.status import status_of
 from phosphene.maintenance.upgrading import begin_writing
 from phosphene.opening import Opened, compatible, same_space
-from phosphene.query import Query, as_query
+from phosphene.query import Query, as_filter, as_query
 from phosphene.query.terms import Terms, find, vector_of
 from phosphene.records import Failure, Hit, Image, Origin, Shown, Status
 from phosphene.sources import Item, SourceName, scan, to_path
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
     from phosphene.embedding import Embedder
+    from phosphene.explore.listing import TimeField
     from phosphene.explore.map import Map
     from phosphene.explore.walk import Stop
     from phosphene.generation import Additions, Generator, OnLane, OnStep
@@ -154,13 +155,35 @@ class Library:
         count: int = 10,
         *,
         origin: Origin | None = None,
+        where: str | Filter | None = None,
         diversity: float = 0.0,
+        offset: int = 0,
     ) -> list[Hit]:
-        """The `count` images nearest to a query, best first; a `diversity` in (0, 1] avoids similar ones."""
-        return self.store.near(self.vector(query), count, of_origin(origin), diversity=diversity)
+        """The `count` images nearest to a query, best first, after the first `offset` of them.
+
+        Those for which a filter of the query or `where` does not hold are left out. A `diversity` in (0, 1]
+        avoids similar ones. Raises QueryError for a query of filters alone, which `newest` takes.
+        """
+        query = as_query(query)
+        chosen = all_of(of_origin(origin), as_filter(where), query.where.filter)
+        hits = self.store.near(self.vector(query), offset + count, chosen, diversity=diversity)
+        return hits[offset:]
+
+    def newest(
+        self,
+        where: str | Filter | None = None,
+        count: int = 10,
+        *,
+        sort: "TimeField" = "created",
+        offset: int = 0,
+    ) -> list[Image]:
+        """The `count` newest images for which a filter holds, by when they were added or `taken`."""
+        from phosphene.explore.listing import listed
+
+        return listed(self.store, as_filter(where), count, sort=sort, offset=offset)
 
     def vector(self, query: str | Sequence[str] | Query) -> Vector:
-        """The unit vector (d,) of a query. Raises QueryError if the query means nothing."""
+        """The unit vector (d,) of a query's terms. Raises QueryError if it has none that means something."""
         return vector_of(as_query(query), self.terms.vector)
 
     def get(self, id: str) -> Image:
@@ -205,11 +228,11 @@ class Library:
         """What the library holds, and in which space."""
         return status_of(self.url, self.store)
 
-    def map(self, *, limit: int = 2000) -> "Map":
+    def map(self, *, where: str | Filter | None = None, limit: int = 2000) -> "Map":
         """Where images lie on the two axes of most variance: `limit` imported ones and all generated ones."""
         from phosphene.explore.map import map_of
 
-        return map_of(self.store, limit)
+        return map_of(self.store, limit, as_filter(where))
 
     def examples(
         self,
@@ -217,14 +240,17 @@ class Library:
         count: int = 200,
         *,
         origin: Origin | None = "imported",
+        where: str | Filter | None = None,
     ) -> Iterator[Image]:
         """Images as a training reads them, with vectors and absolute paths: all, or those nearest to a query.
 
-        A `count` without a query means nothing.
+        A `count` without a query, or with one of filters alone, means nothing.
         """
-        if query is None:
-            return self.pictures.examples(of_origin(origin))
-        nearest = self.search(query, count, origin=origin)
+        asked = Query(()) if query is None else as_query(query)
+        if not asked.terms:
+            chosen = all_of(of_origin(origin), as_filter(where), asked.where.filter)
+            return self.pictures.examples(chosen)
+        nearest = self.search(asked, count, origin=origin, where=where)
         return self.pictures.examples(with_ids(hit.image.id for hit in nearest))
 
     def generate(
@@ -280,12 +306,13 @@ class Library:
         from phosphene.explore.walk import walk
 
         keeper = self._target(into).keeper if keep else None
-        stops = walk(self.store, self.vector(start), self.vector(end), steps)
+        ends = as_query(start), as_query(end)
+        where = all_of(as_filter(wishes.get("where")), *(each.where.filter for each in ends))
+        wishes["where"] = where
+        stops = walk(self.store, self.vector(ends[0]), self.vector(ends[1]), steps, where)
         if not generate:
             return stops
-        return self.generation.along(
-            stops, (start, end), wishes, keeper=keeper, on_step=on_step, on_lane=on_lane
-        )
+        return self.generation.along(stops, ends, wishes, keeper=keeper, on_step=on_step, on_lane=on_lane)
 
     def replay(
         self,

@@ -6,7 +6,7 @@ from heapq import nsmallest
 
 import numpy as np
 
-from phosphene.filters import GENERATED, IMPORTED
+from phosphene.filters import EVERYTHING, GENERATED, IMPORTED, Filter, all_of
 from phosphene.records import Origin
 from phosphene.store import Store
 from phosphene.vectors import Vectors, principal_axes
@@ -31,15 +31,15 @@ class Map:
     shares: tuple[float, float]  # along x and along y
 
 
-def map_of(store: Store, limit: int) -> Map:
-    """The map of all generated images of a store and of at most `limit` imported ones.
+def map_of(store: Store, limit: int, where: Filter = EVERYTHING) -> Map:
+    """The map of all generated images for which a filter holds, and of at most `limit` imported ones.
 
     The imported ones with the smallest ids are taken. Ids are hashes, so this is a fair sample, and it is
     the same sample each time.
     """
-    imported = store.iterate(IMPORTED, vectors=True)
+    imported = store.iterate(all_of(IMPORTED, where), vectors=True)
     sample = nsmallest(limit, imported, key=lambda image: image.id)
-    generated = sorted(store.iterate(GENERATED, vectors=True), key=lambda image: image.id)
+    generated = sorted(store.iterate(all_of(GENERATED, where), vectors=True), key=lambda image: image.id)
     images = [*sample, *generated]
     vectors = np.array([image.vector for image in images], dtype=np.float32)
     drawn = project([image.id for image in images], vectors)

@@ -6,7 +6,7 @@ import numpy as np
 from PIL.Image import Image as Picture
 
 from phosphene.errors import VectorError
-from phosphene.filters import IMPORTED
+from phosphene.filters import EVERYTHING, IMPORTED, Filter, all_of
 from phosphene.records import Hit, Image
 from phosphene.store import Store
 from phosphene.vectors import Vector, Vectors, slerp
@@ -26,14 +26,16 @@ class Stop:
     kept: Image | None = None  # the record of `made` if it was stored
 
 
-def walk(store: Store, start: Vector, end: Vector, steps: int) -> list[Stop]:
+def walk(store: Store, start: Vector, end: Vector, steps: int, where: Filter = EVERYTHING) -> list[Stop]:
     """Take `steps` stops from `start` to `end` (unit vectors (d,)), and find the nearest image at each.
+
+    It is an imported one for which the filter `where` holds.
 
     Raises VectorError as `waypoints` does.
     """
     stops = []
     for index, vector in enumerate(waypoints(start, end, steps)):
-        hits = store.near(vector, 1, IMPORTED)
+        hits = store.near(vector, 1, all_of(IMPORTED, where))
         stops.append(Stop(index, index / (steps - 1), vector, hits[0] if hits else None))
     return stops
 

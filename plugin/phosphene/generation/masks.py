@@ -23,7 +23,7 @@ from phosphene.generation.init_images import InitImage, InitImages
 from phosphene.generation.word_masks import NEUTRAL, decoded, encoded, see, word_mask
 from phosphene.images import open_mask, open_picture
 from phosphene.images.sizes import Size
-from phosphene.query import parse
+from phosphene.query import parse_terms
 from phosphene.query.terms import ID
 from phosphene.recipes.bounds import MAX_SIDE
 from phosphene.vectors import Vector
@@ -98,7 +98,7 @@ class Masks:
                 f"The mask `{named[:60]}` is not a rectangle.",
                 hint="give x, y, width and height in whole pixels, such as 640,480,300,200",
             )
-        query = parse(named)
+        query = parse_terms(named)
         if ID.fullmatch(named) or any(term.kind != "text" for term in query.terms):
             return of_file(self.init_images.open(named, open_mask))
         neutral = [self.vector(text) for text in NEUTRAL]

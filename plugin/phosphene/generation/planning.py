@@ -11,7 +11,7 @@ from PIL.Image import Image as Picture
 
 from phosphene.embedding import Embedder
 from phosphene.errors import InitImageWarning, QueryError
-from phosphene.filters import of_origin
+from phosphene.filters import all_of, of_origin
 from phosphene.generation import Generator
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.checks import check, checked_candidates, completed
@@ -26,7 +26,7 @@ from phosphene.generation.requests import Reference, Request
 from phosphene.generation.style_references import StyleReferences
 from phosphene.generation.style_vectors import Style, Styles
 from phosphene.generation.wishes import Wishes, several
-from phosphene.query import Query, parse
+from phosphene.query import Query, as_filter, parse_terms
 from phosphene.recipes.bounds import Lane
 from phosphene.recipes.lineage import rounded
 from phosphene.records import Image, Space
@@ -116,7 +116,8 @@ class Planner:
         request = self._prompted(replace(request, styles=references), query, target, negative)
         request, region = self.placed(request, init_image, mask, whole=wishes.get("fit") is None)
         named = named_neighbours(self.store, wishes.get("weights", {}))
-        where = of_origin(wishes.get("origin", "imported"))
+        origin = of_origin(wishes.get("origin", "imported"))
+        where = all_of(origin, as_filter(wishes.get("where")), query.where.filter)
         plan = self.at(
             target,
             query.without_folders,
@@ -131,7 +132,7 @@ class Planner:
             plan,
             region=region,
             styles=tuple(styles),
-            negative=tuple(parse(words).without_folders for words in negative),
+            negative=tuple(parse_terms(words).without_folders for words in negative),
             init=self._with_similarity(init_image, target) if init_image else plan.init,
             mask=mask,
         )

@@ -10,12 +10,14 @@ from PIL.Image import Image as Picture
 from phosphene.embedding import Embedder
 from phosphene.errors import GenerationError
 from phosphene.explore.walk import Stop
+from phosphene.filters import IMPORTED, all_of
 from phosphene.generation import Generator, OnLane, OnStep
 from phosphene.generation.comparison import Replayed, compared
 from phosphene.generation.copies import make_no_copies
 from phosphene.generation.init_images import InitImages
 from phosphene.generation.keeping import Keeper
 from phosphene.generation.making import GeneratedImage, Maker
+from phosphene.generation.neighbours import NeighbourSearch
 from phosphene.generation.planning import Plan, Planner
 from phosphene.generation.regions import whole_mask
 from phosphene.generation.replaying import plan_again, recipe_in
@@ -25,7 +27,7 @@ from phosphene.generation.walking import walk_plans
 from phosphene.generation.wishes import WalkWishes, Wishes, request_of
 from phosphene.journal import Journal
 from phosphene.picture_loader import PictureLoader
-from phosphene.query import Query, parse
+from phosphene.query import Query, as_filter
 from phosphene.recipes import Recipe
 from phosphene.store import Store
 from phosphene.vectors import Vector
@@ -121,7 +123,7 @@ class GenerationService:
     def along(
         self,
         stops: Sequence[Stop],
-        ends: tuple[str, str],
+        ends: tuple[Query, Query],
         wishes: WalkWishes,
         *,
         keeper: Keeper | None,
@@ -134,10 +136,12 @@ class GenerationService:
         """
         given = wishes.get("seed")
         request = request_of(wishes, random_seed() if given is None else given)
-        queries, made = (parse(ends[0]), parse(ends[1])), list[GeneratedImage]()
+        where = all_of(IMPORTED, as_filter(wishes.get("where")))
+        neighbours = NeighbourSearch(where, wishes.get("neighbours"))
+        made = list[GeneratedImage]()
         for first in range(0, len(stops), WALK_GROUP):
             group = [(stop.t, stop.vector) for stop in stops[first : first + WALK_GROUP]]
-            plans = walk_plans(self.planner, group, queries, request, wishes.get("neighbours"))
+            plans = walk_plans(self.planner, group, ends, request, neighbours)
             _tell(None if first else on_lane, plans)
             done, share = first / len(stops), len(group) / len(stops)
             made += self.maker.make(plans, _part(on_step, done, share), keeper=keeper)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from phosphene.generation.init_images import InitImages
-from phosphene.query import Query, Term, parse
+from phosphene.query import Query, Term, parse_terms
 from phosphene.recipes import in_picture
 
 
@@ -30,5 +30,5 @@ def _texts_of(recipe: Mapping[str, Any] | None) -> Query | None:
     """The prompt of a recipe, if it has one and consists of texts."""
     if recipe is None:
         return None
-    query = parse(recipe["prompt"])
+    query = parse_terms(recipe["prompt"])
     return query if all(term.kind == "text" for term in query.terms) else None

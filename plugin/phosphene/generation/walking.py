@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from phosphene.filters import IMPORTED
 from phosphene.generation.neighbours import NeighbourSearch
 from phosphene.generation.planning import Plan, Planner
 from phosphene.generation.requests import Request
@@ -17,7 +16,7 @@ def walk_plans(
     stops: Sequence[tuple[float, Vector]],
     ends: tuple[Query, Query],
     wished: Request,
-    neighbours: int | None,
+    neighbours: NeighbourSearch,
 ) -> list[Plan]:
     """A plan for every stop of a walk. A stop is the share of the way and a unit vector (d,).
 
@@ -29,6 +28,5 @@ def walk_plans(
     for share, vector in stops:
         request = replace(wished, prompt=ends[share > 0.5].words, options={**options, **wished.options})
         prompt = f"{way} at {share:.2f}"
-        search = NeighbourSearch(IMPORTED, neighbours)
-        plans.append(planner.at(rounded(vector), prompt, request, search))
+        plans.append(planner.at(rounded(vector), prompt, request, neighbours))
     return plans

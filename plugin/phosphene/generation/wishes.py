@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar
 
+from phosphene.filters import Filter
 from phosphene.generation.requests import Request, Value
 from phosphene.images.sizes import Size
 from phosphene.recipes.bounds import Fit, Lane
@@ -20,6 +21,7 @@ T = TypeVar("T", str, Path | str)
 class WalkWishes(TypedDict, total=False):
     """What `Library.walk` takes for its pictures. None stands for a default, as leaving it out does."""
 
+    where: str | Filter | None  # for which images a filter holds that may be neighbours; by default for all
     neighbours: int | None  # how many images lead each picture; by default 6 or what the generator takes
     seed: int | None  # of the first picture; those after it have the next ones. By default random
     lane: Lane | None  # the way that neighbours take, see `lanes`; by default the best possible one

@@ -1,5 +1,9 @@
-"""Queries: what a user looks for, or wants to see generated. `parser` says how they are written."""
+"""Queries: what a user looks for, or wants to see generated.
 
-from phosphene.query.parser import Query, Term, as_query, parse
+`parser` says how they are written, and `where` how their filters are.
+"""
 
-__all__ = ["Query", "Term", "as_query", "parse"]
+from phosphene.query.parser import Query, Term, as_query, parse, parse_terms
+from phosphene.query.where import Where, as_filter, parse_where
+
+__all__ = ["Query", "Term", "Where", "as_filter", "as_query", "parse", "parse_terms", "parse_where"]

@@ -6,6 +6,8 @@ A term ends at the next `+` or `-` that stands alone. `N:` before a term is its 
 follows, as in `16:9`. A term that begins with `id:` is a stored image. A term that begins like a path (`./`,
 `../`, `/`, `~/`, `C:\`, `file://`) or ends like the name of a picture (`.jpg`, `.png` …) is a picture file.
 Every other term is text. Searching and generating use the same grammar.
+
+Filters such as `taken:2024` may stand anywhere between the words. They are no terms, see `where`.
 """
 
 import re
@@ -16,6 +18,7 @@ from typing import Literal
 
 from phosphene.config import expanded
 from phosphene.errors import PhospheneError, QueryError
+from phosphene.query.where import EVERYWHERE, Where, quoted, together, without, written_filters
 from phosphene.sources import ENDINGS, to_path
 
 TermKind = Literal["text", "picture", "id"]
@@ -52,17 +55,19 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parsed query. At least one term has a positive weight."""
+    """A parsed query. At least one term has a positive weight, or it has only filters and no terms."""
 
     terms: tuple[Term, ...]
+    where: Where = EVERYWHERE
 
     def __str__(self) -> str:
         """The query as a user would write it."""
-        return " ".join(_written(term, first=index == 0) for index, term in enumerate(self.terms))
+        terms = (_written(term, first=index == 0) for index, term in enumerate(self.terms))
+        return " ".join([*terms, *([self.where.text] if self.where.text else [])])
 
     @property
     def without_folders(self) -> str:
-        """The query as recipes write it: with the names of its pictures, but not their private folders."""
+        """The terms as recipes write them: with the names of pictures, but not their private folders."""
         terms = (replace(term, value=term.value_without_folders) for term in self.terms)
         return " ".join(_written(term, first=index == 0) for index, term in enumerate(terms))
 
@@ -91,13 +96,40 @@ def parse(words: str | Sequence[str]) -> Query:
     """Parse a query from one string or from the words of a command line.
 
     Raises QueryError for an empty query, for one with only negative terms, and for an invalid term: a weight
-    of zero, an address on the network, or text that is not Unicode.
+    of zero, an address on the network, or text that is not Unicode. Raises FilterError for an invalid filter.
     """
+    rest, where = _split([words] if isinstance(words, str) else [quoted(word) for word in words])
+    query = replace(parse_terms(rest), where=where) if any(map(str.strip, rest)) else Query((), where)
+    if query == Query(()):
+        raise _empty("is empty")
+    return query
+
+
+def parse_terms(words: str | Sequence[str]) -> Query:
+    """Parse a query without filters: what looks like one is text, as in the prompts of other programs."""
     terms = tuple(_terms([words] if isinstance(words, str) else words))
     if not any(term.weight > 0 for term in terms):
-        wrong = "has only negative terms" if terms else "is empty"
-        raise QueryError(f"The query {wrong}.", hint=f"say what to look for, for example `{EXAMPLE}`")
+        raise _empty("has only negative terms" if terms else "is empty")
     return Query(terms)
+
+
+def _empty(wrong: str) -> QueryError:
+    return QueryError(f"The query {wrong}.", hint=f"say what to look for, for example `{EXAMPLE}`")
+
+
+def _split(words: Sequence[str]) -> tuple[Sequence[str], Where]:
+    """The words without the filters in them, and the filters. The name of an existing file holds none."""
+    text = " ".join(words)
+    start, searched, places = 0, text, list[slice]()
+    for word in words:
+        places.append(slice(start, start + len(word)))
+        if _names_existing_file(WEIGHT.sub("", word, count=1)):
+            searched = searched[:start] + " " * len(word) + searched[start + len(word) :]
+        start += len(word) + 1
+    if not (found := list(written_filters(searched, terms=True))):
+        return words, EVERYWHERE
+    left = without(text, found)
+    return [left[place] for place in places], together(text, found)
 
 
 def _terms(words: Sequence[str]) -> Iterator[Term]:

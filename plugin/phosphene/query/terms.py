@@ -26,8 +26,13 @@ ID = re.compile(rf"[0-9a-f-]{{{MIN_ID_LENGTH},36}}")  # a whole id, or its begin
 def vector_of(query: Query, embed: Callable[[Term], Vector]) -> Vector:
     """The unit vector (d,) of a query. `embed` returns the vector of a single term.
 
-    Raises VectorError if the terms cancel out.
+    Raises QueryError if there are no terms, and VectorError if they cancel out.
     """
+    if not query.terms:
+        raise QueryError(
+            f"The query `{query}` has only filters, and nothing to look for.",
+            hint="add words, a picture or an id",
+        )
     vectors = np.stack([embed(term) for term in query.terms])
     if len(query.terms) == 1:
         return np.asarray(vectors[0], dtype=np.float32)
