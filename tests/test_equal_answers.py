@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oracle import SPACE, made
+from phosphene.fields import Fields
 from phosphene.filters import And, Compare, Equals, Filter, HasWords, Not, Or, matches
 from phosphene.folding import words_of
 from phosphene.records import Image
@@ -51,14 +52,37 @@ def pictures() -> list[Image[Vector]]:
             captions=tuple(TEXTS[place % len(TEXTS) :][: place % 3]),
             width=(640, 1024, 2**40)[place % 3],
             created=(*TIMES, "")[place % 5],
+            fields=fields(place),
         )
         for place, image in enumerate(made(60))
     ]
 
 
+def fields(place: int) -> Fields:
+    """The fields of an image. Every third one has none."""
+    if place % 3 == 0:
+        return Fields()
+    return Fields(
+        taken=(*TIMES, None)[place % 5],
+        camera=TEXTS[place % 4],
+        latitude=(48.8567, -33.0, None)[place % 7 % 3],
+        rating=(-1, 0, 3, 5, None)[place % 5],
+        keywords=TEXTS[: place % 4],
+        seed=(0, 2**53 - 1, 123_456_789_012_345)[place % 3],
+        guidance=(7.5, 0.1 + 0.2, None)[place % 3],
+        model=("sdxl_base-1.0", "SDXL", None)[place % 8 % 3],
+    )
+
+
 PICTURES = pictures()
-WORDS = sorted(words_of(*TEXTS))
-NUMBERS = st.one_of(st.sampled_from([639.5, 640, 1024, 2**40, 2**70, -(2**70)]), st.integers(480, 540))
+WORDS = sorted(words_of(*TEXTS, "sdxl base 1 0"))
+NUMBERS = st.one_of(
+    st.sampled_from([639.5, 640, 1024, 2**40, 2**53 - 1, 2**63 - 1, 2**70, -(2**70), 0.3, 7.5, 48.8567]),
+    st.integers(480, 540),
+    st.integers(-2, 6),
+)
+WHOLE, FRACTIONS = ("width", "height", "rating", "seed"), ("latitude", "guidance")
+TEXTUAL = ("caption", "captions", "camera", "keywords", "model", "place")
 
 
 def one_of(*values: str) -> st.SearchStrategy[str]:
@@ -69,12 +93,12 @@ COMPARISONS = st.one_of(
     st.builds(Equals, one_of("origin"), one_of("generated", "imported", "training")),
     st.builds(Equals, one_of("uri"), one_of("/home/me/3.jpg", "it's", "")),
     st.builds(Equals, one_of("parents"), one_of(PICTURES[1].id, PICTURES[4].id, "nobody")),
-    st.builds(Equals, one_of("width", "height"), NUMBERS),
-    st.builds(Equals, one_of("created"), one_of(*TIMES)),
-    st.builds(Compare, one_of("width", "height"), one_of("<", "<=", ">", ">="), NUMBERS),
-    st.builds(Compare, one_of("created"), one_of("<", "<=", ">", ">="), one_of(*TIMES)),
-    st.builds(HasWords, one_of("caption", "captions"), st.frozensets(st.sampled_from(WORDS), max_size=2)),
-    st.builds(HasWords, one_of("caption", "captions"), st.text(max_size=3).map(words_of)),
+    st.builds(Equals, one_of(*WHOLE, *FRACTIONS), NUMBERS),
+    st.builds(Equals, one_of("created", "taken"), one_of(*TIMES)),
+    st.builds(Compare, one_of(*WHOLE, *FRACTIONS), one_of("<", "<=", ">", ">="), NUMBERS),
+    st.builds(Compare, one_of("created", "taken"), one_of("<", "<=", ">", ">="), one_of(*TIMES)),
+    st.builds(HasWords, one_of(*TEXTUAL), st.frozensets(st.sampled_from(WORDS), max_size=2)),
+    st.builds(HasWords, one_of(*TEXTUAL), st.text(max_size=3).map(words_of)),
 )
 EXPRESSIONS = st.recursive(
     COMPARISONS,

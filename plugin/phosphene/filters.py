@@ -9,12 +9,12 @@ not equal to any value, neither below nor above one, and has no words. So `Not` 
 import operator
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
 from phosphene.fields import NAMES
 from phosphene.folding import words_of
 from phosphene.records import Image, Origin
+from phosphene.times import moment
 
 Operator = Literal["<", "<=", ">", ">="]
 OPERATORS: dict[Operator, Callable[[Any, Any], bool]] = {
@@ -180,22 +180,13 @@ def value_of(image: Image, field: str) -> Any:
     return getattr(image.fields if field in NAMES else image, field)
 
 
-def instant(time: str) -> datetime | None:
-    """The instant of a time in RFC 3339, which is UTC if it names no time zone. None if it is not a time."""
-    try:
-        found = datetime.fromisoformat(time)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
 def _holds(where: Comparison, value: Any) -> bool:
     """Whether a comparison holds for a value. A comparison with None never does."""
     if isinstance(where, HasWords):
         return where.words <= words_of(*(value if isinstance(value, tuple) else [value or ""]))
     if isinstance(where, In):
         return value in where.values
-    known, asked = (instant(str(each)) if where.field in TIMES else each for each in (value, where.value))
+    known, asked = (moment(str(each)) if where.field in TIMES else each for each in (value, where.value))
     if isinstance(where, Equals):
         return asked in known if isinstance(known, tuple) else known == asked
     return known is not None and asked is not None and OPERATORS[where.operator](known, asked)

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from heapq import nlargest
 from typing import Literal
 
-from phosphene.filters import Filter, instant, value_of
+from phosphene.filters import Filter, value_of
 from phosphene.records import Image
 from phosphene.store import Store
+from phosphene.times import moment
 
 TimeField = Literal["created", "taken"]
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -25,4 +26,4 @@ def newest_first(images: Sequence[Image], sort: TimeField) -> list[Image]:
 
 def newness(field: TimeField) -> Callable[[Image], tuple[datetime, str]]:
     """A key that grows with the time of an image. Equal times are in the order of their ids."""
-    return lambda image: (instant(value_of(image, field) or "") or LONG_AGO, image.id)
+    return lambda image: (moment(value_of(image, field) or "") or LONG_AGO, image.id)

@@ -16,10 +16,10 @@ from phosphene.filters import (
     In,
     Operator,
     all_of,
-    instant,
     simplified,
 )
 from phosphene.store import image_schema
+from phosphene.times import instant, moment
 
 FieldKind: TypeAlias = Literal["text", "words", "integer", "number", "time"]
 KINDS: dict[str, FieldKind] = {"int": "integer", "number": "number", "date": "time", "uuid": "text"}
@@ -96,10 +96,10 @@ def _fitted(kind: FieldKind, where: Compare) -> Compare:
 
 
 def _time(value: str | float) -> str:
-    time = instant(str(value))
+    time = moment(str(value))
     if time is None:
         raise QueryError(f"`{value}` is not a time.", hint="write it like `2024-05-31T12:00:00Z`")
-    return min(max(time, FIRST), LAST).isoformat().replace("+00:00", "Z")
+    return instant(min(max(time, FIRST), LAST).isoformat())
 
 
 def _of_integers(where: Compare, value: float) -> Compare:

@@ -3,6 +3,7 @@
 `vectors` has a row for each image, in the order in which they were written. `rows` holds the other columns as
 JSON, one image after another, and `ends` says where each one ends. `addresses` says where LanceDB keeps a
 row. LanceDB never changes a row in its place, so a newer snapshot takes over all addresses that still exist.
+`filter_columns` says which columns answer filters.
 """
 
 import json
@@ -15,11 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phosphene.errors import StoreError
-from phosphene.filters import GENERATED, And, Comparison, Equals, Filter, In, Not, Or, matches
+from phosphene.filters import (
+    GENERATED,
+    And,
+    Compare,
+    Comparison,
+    Equals,
+    Filter,
+    HasWords,
+    In,
+    Not,
+    Or,
+    matches,
+)
 from phosphene.manifest import space_of
 from phosphene.records import Hit, Image, Space
 from phosphene.store.filterable import checked
 from phosphene.store.invalid import normalised
+from phosphene.store.lance import filter_columns
 from phosphene.store.lance.array_files import Columns, load
 from phosphene.store.lance.problems import repair
 from phosphene.store.lance.snapshot_folder import ROWS
@@ -35,7 +49,9 @@ TYPES = {
     "vectors": "<f4",
     "ends": "<i8",
     "rows": "u1",
+    **filter_columns.TYPES,
 }
+TEXTS = {"rows": "ends", "words": "word_ends"}  # the arrays of texts, and those that say where each one ends
 Selected = NDArray[np.bool_]
 
 
@@ -50,7 +66,7 @@ class Snapshot:
     @classmethod
     def of(cls, folder: Path, version: Version) -> "Snapshot":
         """The snapshot in a folder. Raises OSError, ValueError or LibraryError if it is damaged."""
-        arrays = load(folder, TYPES, mapped=("vectors", "rows"))
+        arrays = load(folder, TYPES, mapped=("vectors", "rows", *filter_columns.MAPPED))
         space = space_of(arrays["space"].tobytes(), str(folder))
         count, ends = len(arrays["ids"]), arrays["ends"]
         if any(len(arrays[name]) != count for name in ("addresses", "generated", "lengths", "ends")):
@@ -59,6 +75,7 @@ class Snapshot:
             raise ValueError("the vectors have another shape")
         if np.any(np.diff(ends, prepend=0) < 0) or (count and ends[-1] != len(arrays["rows"])):
             raise ValueError("the rows do not end where they should")
+        filter_columns.check(arrays, count)
         return cls(folder, space, arrays)
 
     @property
@@ -92,10 +109,10 @@ class Snapshot:
         """How many images match."""
         return int(np.count_nonzero(self._holds(checked(where))))
 
-    def text(self, place: int) -> bytes:
-        """The columns of an image as JSON."""
-        start = self.arrays["ends"][place - 1] if place else 0
-        return self.arrays["rows"][start : self.arrays["ends"][place]].tobytes()
+    def text(self, name: str, place: int) -> bytes:
+        """The bytes of an image in one of the arrays of texts, such as its row in JSON."""
+        ends = self.arrays[TEXTS[name]]
+        return self.arrays[name][ends[place - 1] if place else 0 : ends[place]].tobytes()
 
     def _images(self, places: Sequence[int], vectors: bool) -> Iterator[Image[Any]]:
         for place in places:
@@ -108,7 +125,7 @@ class Snapshot:
 
     def _row(self, place: int) -> dict[str, Any]:
         try:
-            row: dict[str, Any] = json.loads(self.text(place))
+            row: dict[str, Any] = json.loads(self.text("rows", place))
         except ValueError as error:
             message = f"The snapshot in `{self.folder}` is damaged: {error}."
             raise StoreError(message, repair(self.folder.parents[1])) from error
@@ -132,8 +149,20 @@ class Snapshot:
             values = where.values if isinstance(where, In) else [str(where.value)]
             wanted = [packed(id) for id in values]
             return np.isin(self.arrays["ids"], np.array([each for each in wanted if each], dtype="S16"))
-        images = self._images(range(len(self)), vectors=False)
-        return np.fromiter((matches(where, image) for image in images), np.bool_, len(self))
+        if isinstance(where, Compare):
+            return filter_columns.compared(self.arrays, where)
+        if isinstance(where, HasWords):
+            return filter_columns.having(self.arrays, where)
+        return self._matches(where)
+
+    def _matches(self, where: Equals | In) -> Selected:
+        """For which images (n,) a text is equal. Only those rows are read in which it occurs at all."""
+        text, held = self.arrays["rows"].tobytes(), np.zeros(len(self), np.bool_)
+        for value in where.values if isinstance(where, In) else [where.value]:
+            found = np.unique(filter_columns.places(text, json.dumps(value).encode(), self.arrays["ends"]))
+            images = zip(found, self._images(found.tolist(), vectors=False), strict=True)
+            held[[place for place, image in images if matches(where, image)]] = True
+        return held
 
 
 def packed(id: str) -> bytes | None:

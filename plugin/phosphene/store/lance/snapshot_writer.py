@@ -20,7 +20,7 @@ import pyarrow as pa
 from phosphene.records import Space
 from phosphene.store import image_schema
 from phosphene.store.invalid import normalised
-from phosphene.store.lance import snapshot, thumbnail_places
+from phosphene.store.lance import filter_columns, snapshot, thumbnail_places
 from phosphene.store.lance.array_files import AnyArray, Columns, save
 from phosphene.store.lance.rows import matrix
 from phosphene.store.lance.snapshot import Snapshot, packed
@@ -31,8 +31,8 @@ from phosphene.store.lance.versions import Version
 BATCH = 1024  # rows that are in memory at once
 BETWEEN = 256  # bytes at most between two values in a data file, which LanceDB separates by their lengths
 ADDRESS = "_rowid"  # without LanceDB's stable row ids, this is the address `_rowaddr`
-# The arrays that an older snapshot leaves to a newer one. `ends` and `rows` are made of its texts.
-IMAGES = ("ids", "addresses", "generated", "lengths", "vectors")
+# The arrays that an older snapshot leaves to a newer one, beside its texts.
+IMAGES = ("ids", "addresses", "generated", "lengths", "vectors", "numbers")
 PLACES = ("ids", "addresses", "offsets", "sizes", "checksums")
 
 Older: TypeAlias = Snapshot | ThumbnailPlaces
@@ -56,7 +56,12 @@ class SnapshotWriter:
         kept, new = _changes(table, version, before)
         batches = _batches(table, new, [*self.columns, image_schema.VECTOR])
         described = np.frombuffer(json.dumps(asdict(self.space)).encode(), np.uint8)
-        first: Columns = {"space": described, "vectors": np.empty((0, self.space.dimension), np.float32)}
+        first: Columns = {
+            "space": described,
+            "vectors": np.empty((0, self.space.dimension), np.float32),
+            "fields": filter_columns.names(),
+            "numbers": filter_columns.numbers([]),
+        }
         taken = (_taken_images(before, places) for places in _batched(kept)) if before else ()
         parts = _with_ends(chain(taken, map(_images, batches)))
         save(folder, snapshot.TYPES, chain([_described(version) | first], parts))
@@ -109,7 +114,8 @@ def _taken(before: Older, places: AnyArray, names: Sequence[str]) -> Columns:
 
 
 def _taken_images(before: Snapshot, places: AnyArray) -> Columns:
-    return _taken(before, places, IMAGES) | _texts([before.text(place) for place in places.tolist()])
+    taken = {name: [before.text(name, place) for place in places.tolist()] for name in snapshot.TEXTS}
+    return _taken(before, places, IMAGES) | _texts(taken)
 
 
 def _images(batch: pa.RecordBatch) -> Columns:
@@ -128,7 +134,8 @@ def _images(batch: pa.RecordBatch) -> Columns:
         "generated": np.array([row.get("origin") == "generated" for row in rows], np.bool_),
         "lengths": np.linalg.norm(vectors.astype(np.float64), axis=1),
         "vectors": vectors,
-        **_texts(texts),
+        "numbers": filter_columns.numbers(rows),
+        **_texts({"rows": texts, "words": filter_columns.texts(rows)}),
     }
 
 
@@ -137,19 +144,18 @@ def _known(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None}
 
 
-def _texts(texts: Sequence[bytes]) -> Columns:
-    return {
-        "rows": np.frombuffer(b"".join(texts), np.uint8),
-        "ends": np.array([len(text) for text in texts], np.int64).cumsum(),
-    }
+def _texts(texts: Mapping[str, Sequence[bytes]]) -> Columns:
+    joined = {name: np.frombuffer(b"".join(each), np.uint8) for name, each in texts.items()}
+    ends = {name: np.array([*map(len, each)], np.int64).cumsum() for name, each in texts.items()}
+    return joined | {snapshot.TEXTS[name]: each for name, each in ends.items()}
 
 
 def _with_ends(parts: Iterable[Columns]) -> Iterator[Columns]:
-    """The parts with `ends` that count from the first row of the first part."""
-    end = 0
+    """The parts with ends of texts that count from the first row of the first part."""
+    before = dict.fromkeys(snapshot.TEXTS, 0)
     for part in parts:
-        yield part | {"ends": part["ends"] + end}
-        end += len(part["rows"])
+        yield part | {ends: part[ends] + before[name] for name, ends in snapshot.TEXTS.items()}
+        before = {name: end + len(part[name]) for name, end in before.items()}
 
 
 def _places(batch: pa.RecordBatch, finder: "_Finder") -> Columns:
