@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from phosphene.generators.of_library import LibraryGenerator
     from phosphene.ingest import Added, Progress
     from phosphene.maintenance.missing import Missing
+    from phosphene.maintenance.pruning import Prunable, Scanned
     from phosphene.picture_loader import PictureLoader
 
 
@@ -217,6 +218,14 @@ class Library:
         from phosphene.maintenance.missing import missing
 
         return missing(self.store, self.journal, under)
+
+    def prunable(
+        self, places: Sequence[Path], scanned: "Scanned", failures: Sequence[Failure] = ()
+    ) -> "Prunable":
+        """The images whose files have gone from folders and tars that were just scanned and added."""
+        from phosphene.maintenance.pruning import prunable
+
+        return prunable(self.store, self.journal, places, scanned, failures)
 
     def remove(self, ids: Sequence[str]) -> int:
         """Take images out of the library. Files that were added stay; descendants keep the id."""

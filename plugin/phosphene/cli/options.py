@@ -177,6 +177,7 @@ class NamedValue(click.ParamType[tuple[str, str]]):
         return name.replace("-", "_"), text
 
 
+YES = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 FORCE = click.option(
     "--force",
     is_flag=True,

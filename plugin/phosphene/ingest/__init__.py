@@ -8,7 +8,7 @@ The bytes of a file decide which image it is:
   was copied or moved is not embedded again.
 - A file whose bytes have changed is another image. The old image is removed if no other file has its bytes.
 - A file that phosphene made is the generated image of its recipe, with its prompt and parents.
-- If a file is gone, its image stays in the library. `remove --missing` removes it.
+- If a file is gone, its image stays in the library. `add --prune` and `remove --missing` remove it.
 - A file that is not a picture is refused, and is not opened again until its stamp changes. A file that cannot
   even be read is tried every time.
 """

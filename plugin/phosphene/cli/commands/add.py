@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from phosphene.cli.options import Settings, command
+from phosphene.cli.options import YES, Settings, command
+from phosphene.cli.pruning import pruned
 from phosphene.cli.streams import visible
 
 if TYPE_CHECKING:
     from phosphene.ingest import Added, Progress
+    from phosphene.library import Library
     from phosphene.records import Failure, Precision
     from phosphene.sources import Item
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 @click.option(
     "--reread", is_flag=True, help="Read the metadata of unchanged pictures again, too (see above)."
 )
+@click.option("--prune", is_flag=True, help="Remove images whose files are gone from the SOURCEs.")
+@YES
 @click.option("--allow-urls", is_flag=True, help="Fetch pictures from the web if a SOURCE names them.")
 def add(
     settings: Settings,
@@ -40,6 +44,8 @@ def add(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     reread: bool,
+    prune: bool,
+    yes: bool,
     allow_urls: bool,
 ) -> None:
     """Add pictures from folders, files, COCO captions files, or a plugin's source.
@@ -77,6 +83,11 @@ def add(
     a column `url`. Only public addresses are asked, and a picture of more than 64 MiB or 30 seconds
     is skipped. A URL is fetched once.
 
+    With --prune, the SOURCEs are folders and tars. When they have been scanned, the images are removed
+    whose files have gone from there, after a question. A file that was moved within them is only found
+    at its new place. Nothing is removed if a folder could not be listed or nothing was found in it,
+    and what was added from an empty folder stays, because a drive may not be mounted.
+
     A library is made with one model and keeps it. NAME is `landscape` (built in, for the landscapes
     that phosphene draws), NAME/TAG (a pretrained tag of open_clip), hf-hub:ORG/NAME, local-dir:FOLDER
     or NAME@FILE. Without --model it is a CLIP model for photographs.
@@ -85,30 +96,28 @@ def add(
     the time if the model is a ViT. The vectors are less exact, so some hits change places. A library
     keeps its precision.
     """
+    from phosphene.maintenance.pruning import Scanned, places_of
     from phosphene.sources import ScanOptions, scan
 
+    places = places_of(sources) if prune else None
     with scan(sources, ScanOptions(include, exclude, allow_urls)) as items:
-        first = next(items)  # raises if there is no picture, before a library is made
-        added = _added(settings, chain([first], items), model, precision, reread)
+        scanned = Scanned(items)
+        first = next(scanned)  # raises if there is no picture, before a library is made
+        with settings.open(model=model, precision=precision, create=True) as library:
+            added = _added(settings, library, chain([first], scanned), reread)
+            removed = None if places is None else pruned(settings, library, places, scanned, added, yes=yes)
     for failure in added.failures:
         settings.output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
-    _report(settings, added, items.left_out)
+    _report(settings, added, items.left_out, removed)
     if added.failed and not added.added and not added.unchanged:
         click.get_current_context().exit(1)
 
 
 def _added(
-    settings: Settings,
-    items: "Iterator[Item | Failure]",
-    model: str | None,
-    precision: "Precision | None",
-    reread: bool,
+    settings: Settings, library: "Library", items: "Iterator[Item | Failure]", reread: bool
 ) -> "Added":
     output = settings.output
-    with (
-        settings.open(model=model, precision=precision, create=True) as library,
-        output.progress("adding") as advance,
-    ):
+    with output.progress("adding") as advance:
 
         def tell(progress: "Progress") -> None:
             if progress.note:
@@ -119,7 +128,7 @@ def _added(
         return library.add(items, reread=reread, on_progress=tell)
 
 
-def _report(settings: Settings, added: "Added", left_out: Counter[str]) -> None:
+def _report(settings: Settings, added: "Added", left_out: Counter[str], removed: int | None) -> None:
     from phosphene.sources import counted
 
     if left_out:
@@ -132,9 +141,10 @@ def _report(settings: Settings, added: "Added", left_out: Counter[str]) -> None:
         "failures": [{"uri": failure.uri, "reason": failure.reason} for failure in added.failures],
         "left_out": dict(left_out.most_common()),
         "images_per_second": round(speed, 2),
-    }
+    } | ({} if removed is None else {"removed": removed})
     settings.output.summary(
         f"added {added.added:,}, unchanged {added.unchanged:,}, failed {added.failed:,}"
+        + ("" if removed is None else f", removed {removed:,}")
         + (f" ({speed:,.1f} images/s)" if added.added else ""),
         record,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from phosphene.cli.options import INPUT, Settings, command
+from phosphene.cli.options import INPUT, YES, Settings, command
 from phosphene.cli.streams import visible
 
 MAX_FOLDERS = 5  # how many folders a note names
@@ -20,7 +20,7 @@ MAX_FOLDERS = 5  # how many folders a note names
     metavar="FOLDER",
     help="With --missing, also remove images whose folder below FOLDER is gone.",
 )
-@click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
+@YES
 def remove(settings: Settings, ids: Sequence[str], missing: bool, under: Path | None, yes: bool) -> None:
     """Take images out of the library. Their files stay where they are.
 
