@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
     from phosphene.embedding import Embedder
-    from phosphene.explore.listing import TimeField
     from phosphene.explore.map import Map
+    from phosphene.explore.timeline import TimeField
     from phosphene.explore.walk import Stop
     from phosphene.generation import Additions, Generator, OnLane, OnStep
     from phosphene.generation.comparison import Replayed
@@ -179,7 +179,7 @@ class Library:
         offset: int = 0,
     ) -> list[Image]:
         """The `count` newest images for which a filter holds, by when they were added or `taken`."""
-        from phosphene.explore.listing import listed
+        from phosphene.explore.timeline import listed
 
         return listed(self.store, as_filter(where), count, sort=sort, offset=offset)
 

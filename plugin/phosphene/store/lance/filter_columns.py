@@ -85,11 +85,9 @@ def _positions(text: bytes, sought: bytes) -> Iterator[int]:
 def _marked(row: Row) -> Iterable[str]:
     for field in _textual():
         value = row.get(field)
-        given = [value] if isinstance(value, str) else value if isinstance(value, list) else []
-        letter = _letter(field)
-        yield from (
-            f"{letter}{word}" for word in words_of(*(each for each in given if isinstance(each, str)))
-        )
+        given = value if isinstance(value, list) else [value]
+        words = words_of(*(each for each in given if isinstance(each, str)))
+        yield from (f"{_letter(field)}{word}" for word in words)
 
 
 def _number(value: object, is_time: bool) -> float:
