@@ -95,9 +95,12 @@ def handwritten(which: str = "landscapes") -> list[Task]:
     return [Task(one["text"], tuple((name, value) for name, value in one["names"])) for one in kept]
 
 
-def elsewhere() -> list[str]:
-    """Prompts about something other than landscapes."""
-    texts: list[str] = json.loads(PROMPTS.read_text(encoding="utf-8"))["elsewhere"]
+def elsewhere(which: str = "elsewhere") -> list[str]:
+    """Prompts about something other than landscapes.
+
+    Those of `elsewhere_unseen` were written after the constants of `phosphene.relevance` were chosen.
+    """
+    texts: list[str] = json.loads(PROMPTS.read_text(encoding="utf-8"))[which]
     return texts
 
 

@@ -11,6 +11,7 @@ The script draws test scenes, whose seeds no training has seen, and makes a libr
   its six nearest neighbours without the scene's own. And how many of them are near-copies of pictures that
   the generator was trained on.
 - The same for two lists of prompts that were written by hand (bench/prompts.json).
+- Relevance: what bench/relevance.py prints, which takes two minutes.
 
 `--quick` takes 2,000 pictures and 100 captions instead of 20,000 and 500, and minutes instead of an hour.
 `--captions` is the number of captions from which pictures are generated, which takes most of the time.
@@ -26,6 +27,7 @@ from typing import Any
 import record
 from made import generation
 from pool import FOLDER, caption_of, elsewhere, filled, handwritten
+from relevance import demo_pool, relevance
 from retrieval import prompted, retrieval, scores
 
 import phosphene
@@ -53,7 +55,7 @@ def main() -> None:
     arguments = _arguments()
     extent = QUICK if arguments.quick else Extent()
     extent = replace(extent, captions=arguments.captions or extent.captions)
-    figures = measure(extent, arguments.trained, FOLDER)
+    figures = measure(extent, arguments.trained, FOLDER) | {"relevance": relevance(demo_pool())}
     for name, value in flat(figures):
         print(f"{name:<64} {value}")
     if arguments.json:

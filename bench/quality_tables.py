@@ -36,6 +36,33 @@ def retrieval(run: Run) -> str:
     return table(("what", "share"), [(text, f"{share:.3f}") for text, share in rows])
 
 
+def relevance(run: Run) -> str:
+    """How well `--cut auto` knows whether something is there."""
+    found = run.figures
+    cut, unseen, flat = (found[name] for name in ("prompts", "unseen", "threshold"))
+    rows = [
+        ("Prompts about landscapes that are answered", cut["recall"], flat["recall"]),
+        ("Answered prompts that are about landscapes", cut["precision"], "-"),
+        ("Prompts about other topics that come back empty", cut["others_empty"], flat["others_empty"]),
+        ("Such prompts that were written when all constants were chosen", unseen["others_empty"], "-"),
+        *(
+            (f"Prompts about other lands that come back empty: only {lands}", part["others_empty"], "-")
+            for lands, part in found["parts"].items()
+        ),
+    ]
+    told = [(text, *(one if one == "-" else f"{one:.3f}" for one in shares)) for text, *shares in rows]
+    return table(("share", "`--cut auto`", "best flat threshold"), told)
+
+
+def reliability(run: Run) -> str:
+    """How many hits of about the same relevance show at least half of what their prompt names."""
+    bins = run.figures["reliability"]
+    return table(
+        ("relevance", *(f"{each['relevance']:.2f}" for each in bins)),
+        [("show at least half", *(f"{each['right']:.2f}" for each in bins))],
+    )
+
+
 def _written(prompts: Mapping[str, Any], by: str) -> str:
     possible = f"{prompts['possible']:.3f}"
     return f"It shows what {prompts['prompts']} prompts name that were written {by} ({possible} is possible)."

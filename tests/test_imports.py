@@ -58,6 +58,7 @@ LAYERS = (
     {
         "ingest",
         "query.terms",
+        "relevance",
         "training",
         "store.weaviate.probe",
     },

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from phosphene.maintenance.missing import Missing
     from phosphene.maintenance.pruning import Prunable, Scanned
     from phosphene.picture_loader import PictureLoader
+    from phosphene.relevance.judging import Cutoff, Judge
 
 
 class Library:
@@ -78,6 +79,14 @@ class Library:
         from phosphene.picture_loader import PictureLoader
 
         return PictureLoader(self.store, self.folder)
+
+    @cached_property
+    def judge(self) -> "Judge":
+        """Searches the store, and judges how relevant hits are."""
+        from phosphene.relevance.judging import Judge
+
+        loaded = lambda: "embedder" in vars(self)  # noqa: E731
+        return Judge(self.store, self.journal, lambda: self.embedder, loaded)
 
     @cached_property
     def generation(self) -> "GenerationService":
@@ -159,16 +168,18 @@ class Library:
         where: str | Filter | None = None,
         diversity: float = 0.0,
         offset: int = 0,
+        cut: "Cutoff | None" = None,
     ) -> list[Hit]:
         """The `count` images nearest to a query, best first, after the first `offset` of them.
 
         Those for which a filter of the query or `where` does not hold are left out. A `diversity` in (0, 1]
-        avoids similar ones. Raises QueryError for a query of filters alone, which `newest` takes.
+        avoids similar ones. A `cut` leaves out hits of less relevance, and so perhaps all: "auto", or a
+        number in [0, 1]. Raises QueryError for a query of filters alone, which `newest` takes.
         """
         query = as_query(query)
         chosen = all_of(of_origin(origin), as_filter(where), query.where.filter)
-        hits = self.store.near(self.vector(query), offset + count, chosen, diversity=diversity)
-        return hits[offset:]
+        vector, wanted = self.vector(query), offset + count
+        return self.judge.search(query, vector, wanted, chosen, diversity=diversity, cut=cut)[offset:]
 
     def newest(
         self,

@@ -72,10 +72,15 @@ class Image(Generic[V]):
 
 @dataclass(frozen=True, slots=True)
 class Hit(Generic[V]):
-    """An image that a search found, and its score: the cosine similarity in [-1, 1]. Higher is nearer."""
+    """An image that a search found, and its score: the cosine similarity in [-1, 1]. Higher is nearer.
+
+    `relevance` in [0, 1] says how likely it is what was looked for, and can be compared between queries. It
+    is None if that is not known, see `phosphene.relevance`.
+    """
 
     image: Image[V]
     score: float
+    relevance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from phosphene.cli.output import Output
 if TYPE_CHECKING:
     from phosphene.library import Library
     from phosphene.records import Origin, Precision
+    from phosphene.relevance.judging import Cutoff
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 ORIGINS = click.Choice(["imported", "generated", "all"])
@@ -212,6 +213,17 @@ def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
     return wrap
 
 
+class CutType(click.ParamType["Cutoff"]):
+    """The relevance at which hits are cut off: `auto`, or a number from 0 to 1."""
+
+    name = "auto|NUMBER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> "Cutoff":
+        """Read `auto` or a number."""
+        return "auto" if value == "auto" else float(ZERO_TO_ONE.convert(value, param, ctx))
+
+
+CUT = CutType()
 SIZE = re.compile(r"([1-9][0-9]{0,4})(?:[xX]([1-9][0-9]{0,4}))?")
 
 

@@ -17,10 +17,15 @@ def _nearness(novelty: Mapping[str, Any]) -> str:
     return f"{novelty['similarity']:.3f}{share}"
 
 
+def _likely(relevance: float | None) -> str:
+    return "" if relevance is None else f"{relevance:.0%}"
+
+
 FILE = Column("uri", "file", nearby, path=True)
 HITS = (
     Column("rank", "rank"),
     Column("score", "score", "{:.3f}".format),
+    Column("relevance", "relevant", _likely),
     Column("origin", "origin"),
     Column("caption", "caption"),
     FILE,
@@ -40,6 +45,7 @@ def hit_records(library: "Library", hits: "Sequence[Hit]") -> list[dict[str, Any
             "rank": rank,
             "id": hit.image.id,
             "score": round(float(hit.score), 6),
+            "relevance": None if hit.relevance is None else round(hit.relevance, 4),
             "origin": hit.image.origin,
             "uri": library.where(hit.image),
             "caption": hit.image.caption,

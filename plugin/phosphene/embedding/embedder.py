@@ -95,6 +95,15 @@ class TakesBatches(Protocol):
         ...
 
 
+@runtime_checkable
+class Spells(Protocol):
+    """What an embedder may have besides: how much of a text it has to spell, not knowing the words."""
+
+    def spelled(self, text: str) -> float:
+        """The share of a text that is spelled: 0 if each word is one token, and 1 if each byte is."""
+        ...
+
+
 class OpenEmbedder(Protocol):
     """The function that opens an embedder. The entry point of a plugin is such a function."""
 

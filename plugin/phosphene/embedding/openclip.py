@@ -17,6 +17,7 @@ from phosphene.embedding.embedder import Cut, Embedded
 from phosphene.embedding.identity import identify
 from phosphene.embedding.preprocessing import Preprocessing
 from phosphene.embedding.repositories import NotDownloaded
+from phosphene.embedding.tokenizing.spelling import spelled
 from phosphene.embedding.tokenizing.truncation import cut, readable
 from phosphene.embedding.towers.runtime import Towers
 from phosphene.embedding.weights import Weights, fetch, resolve
@@ -51,6 +52,10 @@ class OpenClip:
     def cut(self, text: str) -> Cut | None:
         """The part of a text that is used if it is longer than the context. None if it fits."""
         return cut(text, self._towers.text()[0])
+
+    def spelled(self, text: str) -> float:
+        """The share of a text that the tokenizer spells: 0 for known words, and 1 for single bytes."""
+        return spelled(text, self._towers.text()[0])
 
     @property
     def batch_size(self) -> int:

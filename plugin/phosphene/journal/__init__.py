@@ -28,7 +28,8 @@ REMOVED = "CREATE TABLE IF NOT EXISTS removed (id TEXT PRIMARY KEY) WITHOUT ROWI
 class Journal:
     """The journal of one library. It is changed in short transactions, which a kill leaves done or not done.
 
-    `texts` are the vectors of texts that were searched for, `pictures` those of neighbours that a generator
+    `texts` are the vectors of texts that were searched for, `spellings` the shares of them that a model
+    spells and knows, `pictures` those of neighbours that a generator
     embedded again, and `inputs` the places of init images and masks. `Database` describes damage, read-only
     files and errors.
     """
@@ -36,6 +37,7 @@ class Journal:
     def __init__(self, path: Path, *, writing: bool = True) -> None:
         self._database = Database(path, writing=writing)
         self.texts = KeptVectors(self._database, "texts", limit=MAX_TEXTS)
+        self.spellings = KeptVectors(self._database, "spellings", limit=MAX_TEXTS)
         self.pictures = KeptVectors(self._database, "pictures", limit=MAX_PICTURES)
         self.inputs = InputFiles(self._database)
 

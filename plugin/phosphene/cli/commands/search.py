@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from phosphene.cli.failures import CommandError, Interrupted, told
-from phosphene.cli.options import COUNT, ORIGINS, ZERO_TO_ONE, Settings, command, origin_of, written
+from phosphene.cli.options import COUNT, CUT, ORIGINS, ZERO_TO_ONE, Settings, command, origin_of, written
 from phosphene.cli.output import Output
 from phosphene.cli.pictures import PROTOCOLS, check_sheet, preview, write_picture
 from phosphene.cli.results import HITS, hit_records, labels
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from phosphene.library import Library
     from phosphene.query import Query
     from phosphene.records import Hit
+    from phosphene.relevance.judging import Cutoff
 
     Find = Callable[[Library, Query], list[Hit]]
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     type=ZERO_TO_ONE,
     help="How different the hits should be from each other.",
 )
+@click.option("--cut", type=CUT, help="Leave out hits of less relevance: `auto`, or a number such as 0.8.")
 @click.option("--preview", "protocol", **PROTOCOLS)
 @written("Also write a contact sheet to this file.")
 def search(
@@ -41,6 +43,7 @@ def search(
     count: int,
     origin: str,
     diversity: float,
+    cut: "Cutoff | None",
     protocol: str,
     out: Path | None,
 ) -> None:
@@ -51,6 +54,7 @@ def search(
       phosphene search 2:red house + ./snow.jpg - trees
       phosphene search id:5f0c2a44-... --json
       phosphene search a boat --diversity 0.5
+      phosphene search a cat --cut auto
       phosphene search -n 5
       phosphene search --json < queries.txt
 
@@ -63,18 +67,20 @@ def search(
     words of their own between terms. N: before a term gives it the weight N, unless a number follows,
     as in 16:9.
 
-    The score is the cosine similarity, which is at most 1. Compare scores only within one search.
+    The score is the cosine similarity, which is at most 1. Compare scores only within one search. The
+    relevance says how likely a hit is what you asked for, and can be compared between searches. --cut
+    auto leaves out what is only the nearest of what there is, so that a search may find nothing.
     With --diversity the hits are chosen one by one, so that each is near to the query and unlike
     those before it.
 
-    In a pipe the columns are rank, score, origin, caption and file, separated by tabs. Control
+    In a pipe the columns are rank, score, relevance, origin, caption and file, separated by tabs. Control
     characters become escapes such as \x1b, and in captions marks that change the direction of text
     do, too. Apart from that, a path is printed byte by byte. On a terminal everything that is not
     printable becomes an escape. --json keeps all characters.
     """
 
     def find(library: "Library", asked: "Query") -> "list[Hit]":
-        return library.search(asked, count, origin=origin_of(origin), diversity=diversity)
+        return library.search(asked, count, origin=origin_of(origin), diversity=diversity, cut=cut)
 
     if query:
         _one(settings, query, find, protocol, out, count)
@@ -151,4 +157,6 @@ def _print(
     asked = {} if query is None else {"query": query}
     output.rows([asked | record for record in hit_records(library, hits)], HITS)
     if not hits:
-        output.note("nothing found, because the library holds no such images")
+        cut = click.get_current_context().params["cut"] is not None
+        no_such = "nothing found, because the library holds no such images"
+        output.note("nothing in this library looks like what you asked for" if cut else no_such)
