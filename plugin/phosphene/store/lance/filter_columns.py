@@ -23,7 +23,7 @@ TYPES = {"fields": "S16", "numbers": "<f8", "words": "u1", "word_ends": "<i8"}
 MAPPED = ("numbers", "words", "word_ends")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-Row = Mapping[str, Any]
+StoredRow = Mapping[str, Any]
 
 
 def names() -> AnyArray:
@@ -41,13 +41,13 @@ def check(columns: Columns, count: int) -> None:
         raise ValueError("the words do not end where they should")
 
 
-def numbers(rows: Sequence[Row]) -> AnyArray:
+def numbers(rows: Sequence[StoredRow]) -> AnyArray:
     """The numbers (n, fields) of rows."""
     found = [[_number(row.get(field), kinds()[field] == "time") for field in _numeric()] for row in rows]
     return np.array(found, np.float64).reshape(len(rows), len(_numeric()))
 
 
-def texts(rows: Sequence[Row]) -> list[bytes]:
+def texts(rows: Sequence[StoredRow]) -> list[bytes]:
     """The words of each row."""
     return ["\n".join(["", *_marked(row), ""]).encode() for row in rows]
 
@@ -82,7 +82,7 @@ def _positions(text: bytes, sought: bytes) -> Iterator[int]:
         position = text.find(sought, position + 1)
 
 
-def _marked(row: Row) -> Iterable[str]:
+def _marked(row: StoredRow) -> Iterable[str]:
     for field in _textual():
         value = row.get(field)
         given = value if isinstance(value, list) else [value]
