@@ -34,6 +34,7 @@ from phosphene.cli.commands import (
     train,
     vary,
     walk,
+    watch,
 )
 from phosphene.cli.failures import told
 from phosphene.cli.options import COMMON, Settings, helpful
@@ -87,6 +88,7 @@ def phosphene() -> None:
 phosphene.params += COMMON
 for _command in (
     add.add,
+    watch.watch,
     search.search,
     generate.generate,
     vary.vary,

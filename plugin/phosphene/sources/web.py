@@ -11,7 +11,6 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from socket import SHUT_RDWR, socket
 from urllib.parse import quote, urljoin, urlsplit
 
-from phosphene import __version__
 from phosphene.errors import ImageError, first_line
 from phosphene.sources.public_addresses import IsAllowed, connect, is_public
 
@@ -19,7 +18,7 @@ MAX_REDIRECTS = 5
 REDIRECTS = (301, 302, 303, 307, 308)
 PORTS = {"http": 80, "https": 443}
 HEADERS = {
-    "User-Agent": f"phosphene/{__version__}",
+    "User-Agent": "phosphene",
     "Accept": "image/*,*/*;q=0.5",
     "Accept-Encoding": "identity",
     "Connection": "close",
