@@ -21,7 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 DISTRIBUTIONS = packages_distributions()
 # The rooms that need an extra. Everything else imports what `pip install phosphene` brings.
-ROOMS = {"server": "serve", "testing": "testing", "training": "train"}
+ROOMS = {"explore": "explore", "server": "serve", "testing": "testing", "training": "train"}
 
 
 def normal(name: str) -> str:

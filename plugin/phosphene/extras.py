@@ -13,6 +13,7 @@ from phosphene.errors import MissingExtraError
 # The modules that phosphene imports from the packages of each extra.
 MODULES: Mapping[str, tuple[str, ...]] = {
     "serve": ("fastapi", "h11", "prometheus_client", "pydantic_core", "starlette", "uvicorn"),
+    "explore": ("sklearn",),
     "gguf": ("gguf",),
     "peft": ("peft",),
     "testing": ("pytest",),

@@ -25,6 +25,17 @@ SEVERAL = {
 }
 TABLE = {ord(letter): base for few, bases in SINGLE.items() for letter, base in zip(few, bases, strict=True)}
 TABLE |= {ord(letter): base for letter, base in SEVERAL.items()}
+# They connect the words of a prompt or a caption, or talk to the program, and name nothing that a picture
+# could show.
+FUNCTION_WORDS = frozenset(
+    WORD.findall(
+        "a an the and or but of to in on at by for from with as into onto over across through against "
+        "near beside between around along past there here where when while who which that this these "
+        "those it its is are was were be being been am i me my you your we us our they them their he him "
+        "his she her some any all every each other another more most very so just only also could would "
+        "can will may please want like show find make draw picture image"
+    )
+)
 PLANES = range(0x30000)  # of Unicode, in which letters fold to others
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
     from phosphene.embedding import Embedder
+    from phosphene.explore.explorer import Explorer
     from phosphene.explore.map import Map
     from phosphene.explore.timeline import TimeField
     from phosphene.explore.walk import Stop
@@ -247,6 +248,13 @@ class Library:
     def status(self) -> Status:
         """What the library holds, and in which space."""
         return status_of(self.url, self.store)
+
+    @cached_property
+    def explore(self) -> "Explorer":
+        """Looks at the library as a whole: clusters, outliers, and a few images that stand for all."""
+        from phosphene.explore.explorer import Explorer
+
+        return Explorer(self.store)
 
     def map(self, *, where: str | Filter | None = None, limit: int = 2000) -> "Map":
         """Where images lie on the two axes of most variance: `limit` imported ones and all generated ones."""

@@ -9,20 +9,11 @@ import warnings
 from collections.abc import Container
 
 from phosphene.errors import UnknownWords
+from phosphene.folding import FUNCTION_WORDS
 from phosphene.generation.capabilities import Capabilities
 from phosphene.generation.requests import Request
 
 WORD = re.compile(r"[^\W_]+")
-# They connect the words of a prompt or talk to the program, and name nothing that a picture could show.
-FUNCTION_WORDS = frozenset(
-    WORD.findall(
-        "a an the and or but of to in on at by for from with as into onto over across through against "
-        "near beside between around along past there here where when while who which that this these "
-        "those it its is are was were be being been am i me my you your we us our they them their he him "
-        "his she her some any all every each other another more most very so just only also could would "
-        "can will may please want like show find make draw picture image"
-    )
-)
 
 
 def unknown_words(text: str, vocabulary: Container[str]) -> list[str]:

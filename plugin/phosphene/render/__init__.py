@@ -23,6 +23,7 @@ a terminal.
 """
 
 from phosphene.render.animation import Film, animate, crossfade, noising
+from phosphene.render.explored import clusters_sheet, outliers_sheet, unique_sheet
 from phosphene.render.map import draw_map
 from phosphene.render.overlay import mask_overlay
 from phosphene.render.results import family_sheet, generated_sheet, grid_sheet, search_sheet
@@ -36,6 +37,7 @@ __all__ = [
     "OpenImage",
     "Tile",
     "animate",
+    "clusters_sheet",
     "contact_sheet",
     "crossfade",
     "draw_map",
@@ -44,7 +46,9 @@ __all__ = [
     "grid_sheet",
     "mask_overlay",
     "noising",
+    "outliers_sheet",
     "search_sheet",
+    "unique_sheet",
     "walk_film",
     "walk_sheet",
 ]
