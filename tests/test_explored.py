@@ -18,7 +18,7 @@ from drawn_library import drawn_library
 from oracle import SPACE, made
 from phosphene.cli.sample_options import LIMIT as OFFERED
 from phosphene.explore.clusters import clusters, named
-from phosphene.explore.nearness import percentiles, to_nearest, within
+from phosphene.explore.nearness import within
 from phosphene.explore.outliers import outliers
 from phosphene.explore.sample import LIMIT, Sample, sample
 from phosphene.explore.unique import unique
@@ -121,19 +121,6 @@ def test_distances_to_the_nearest_are_those_of_a_plain_search(seed: int, count: 
 
     others = [plain(np.delete(row, place)) for place, row in enumerate(similarities)]
     assert within(vectors, k) == pytest.approx(others, abs=1e-5)
-    assert to_nearest(vectors, vectors, k) == pytest.approx([plain(row) for row in similarities], abs=1e-5)
-
-
-@given(seed=seeds, count=st.integers(1, 40))
-@settings(max_examples=50, deadline=None)
-def test_percentiles_lie_between_0_and_100_and_fall_with_the_distance(seed: int, count: int) -> None:
-    background = np.random.default_rng(seed).random(count, np.float32)
-    asked = np.linspace(-0.5, 1.5, 9, dtype=np.float32)
-
-    found = percentiles(asked, background)
-
-    assert found[0] == 100 and found[-1] == 0
-    assert (np.diff(found) <= 0).all()
 
 
 @given(seed=seeds, count=st.integers(1, 40), wanted=st.integers(1, 50))

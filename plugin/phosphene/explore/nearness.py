@@ -1,4 +1,4 @@
-"""How near images are to their nearest neighbours: what outliers, likelihoods and gaps are measured by."""
+"""How near images are to their nearest neighbours: what outliers are measured by."""
 
 from collections.abc import Iterator
 
@@ -13,12 +13,6 @@ NEIGHBOURS = 10  # the k of the mean distance to the k nearest neighbours
 Distances = NDArray[np.float32]  # shape (n,), 1 - cosine
 
 
-def to_nearest(queries: Vectors, vectors: Vectors, k: int = NEIGHBOURS) -> Distances:
-    """The mean distance of each query (n, d) to its `k` nearest of `vectors` (m, d), in 1 - cosine."""
-    found = [_of_nearest(block @ vectors.T, k) for _, block in _blocks(queries)]
-    return np.concatenate(found) if found else np.empty(0, np.float32)
-
-
 def within(vectors: Vectors, k: int = NEIGHBOURS) -> Distances:
     """The mean distance of each of `vectors` (n, d) to its `k` nearest others, in 1 - cosine.
 
@@ -31,16 +25,6 @@ def within(vectors: Vectors, k: int = NEIGHBOURS) -> Distances:
         similarities[rows, start + rows] = -np.inf  # no vector is its own neighbour
         found.append(_of_nearest(similarities, min(k, len(vectors) - 1)))
     return np.concatenate(found) if found else np.empty(0, np.float32)
-
-
-def percentiles(distances: Distances, background: Distances) -> NDArray[np.float64]:
-    """How many per cent of a background are farther than each distance, ties counted by half.
-
-    100 is what is nearer than everything, and 0 is what is farther than everything.
-    """
-    ordered = np.sort(background)
-    below, up_to = (np.searchsorted(ordered, distances, side) for side in ("left", "right"))
-    return 100 * (1 - (below + up_to) / (2 * max(len(ordered), 1)))
 
 
 def _of_nearest(similarities: NDArray[np.float32], k: int) -> Distances:
