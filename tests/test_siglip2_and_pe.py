@@ -6,10 +6,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import onnx
 import open_clip
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 import phosphene
 import tiny_clips
@@ -87,6 +89,30 @@ def test_exported_towers_compute_what_torch_does(folder: Folder, kind: str) -> N
     np.testing.assert_allclose(found.vectors, unit(raw), atol=1e-4)
     np.testing.assert_allclose(found.norms, np.linalg.norm(raw, axis=1), rtol=1e-4)
     assert all(kept_of(space).find(tower) for tower in ("text", "image"))
+
+
+def in_16_bits(folder: Path) -> float:
+    """The share of the numbers in an exported text tower that are stored in 16 bits."""
+    graph = kept_of(identify(resolve(f"local-dir:{folder}"))).graph("text")
+    tensors = onnx.load(graph, load_external_data=False).graph.initializer
+    sizes = [(tensor.data_type == onnx.TensorProto.INT16, np.prod(tensor.dims)) for tensor in tensors]
+    return float(sum(size for is_small, size in sizes if is_small) / sum(size for _, size in sizes))
+
+
+def test_text_towers_are_stored_in_16_bits(siglip2: Path) -> None:
+    open_embedder(f"local-dir:{siglip2}", device="cpu").texts(["snow"])
+    assert in_16_bits(siglip2) > 0.8
+
+
+def test_weights_for_which_16_bits_do_not_suffice_are_stored_in_32(siglip2: Path) -> None:
+    """One number is so much larger than the others of its row that nothing would be left of these."""
+    weights = load_file(file := siglip2 / "open_clip_model.safetensors")
+    weights["text.transformer.resblocks.0.mlp.c_fc.weight"][0] = 1e4
+    save_file(weights, file)
+    name = f"local-dir:{siglip2}"
+    expected = unit(TorchTowers(resolve(name), "cpu").run("text", full_tokenizer(resolve(name))(TEXTS)))
+    np.testing.assert_allclose(open_embedder(name, device="cpu").texts(TEXTS), expected, atol=1e-4)
+    assert in_16_bits(siglip2) == 0
 
 
 class TestSigLIP2(EmbedderTests):

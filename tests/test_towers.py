@@ -150,6 +150,16 @@ def test_only_the_tower_that_is_needed_is_exported(weights: Weights) -> None:
     assert kept(weights).find("text") and not kept(weights).find("image")
 
 
+def test_who_adds_pictures_can_search_without_torch(
+    weights: Weights, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The model is loaded once for both towers."""
+    embedder = embedder_of(weights)
+    embedder.pictures([embedder.prepare(drawn(0, (40, 30)))])
+    assert kept(weights).find("text") and kept(weights).find("image")
+    assert [words in caplog.text for words in ("the image tower", "the text tower")] == [True, True]
+
+
 @pytest.mark.parametrize(
     ("name", "damage"),
     [("text.onnx", "truncated"), ("text.onnx.data", "replaced"), ("text.onnx.data", "deleted")],

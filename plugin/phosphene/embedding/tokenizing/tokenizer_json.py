@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tokenizers
+from tokenizers import Tokenizer
 
 from phosphene.embedding import plain
-from phosphene.embedding.tokenizing import TokenIds
+from phosphene.embedding.identity import sha256
+from phosphene.embedding.tokenizing import TokenIds, mapped_bpe
 from phosphene.embedding.tokenizing.cleaning import cleaned
 
 FILE = "tokenizer.json"
 SETTINGS = ("special_tokens_map.json", "tokenizer_config.json")
+MANY = 1_000  # texts for which a mapped vocabulary takes as long as parsing a large one whole
+REMEMBERED = 1 << 20  # bytes of a file whose digest is remembered
 
 
 class HubTokenizer:
@@ -23,35 +26,64 @@ class HubTokenizer:
     """
 
     def __init__(
-        self, folder: Path, context: int, *, clean: str = "whitespace", strip_sep_token: bool = False
+        self,
+        folder: Path,
+        context: int,
+        *,
+        clean: str = "whitespace",
+        strip_sep_token: bool = False,
+        mapped: Path | None = None,
     ) -> None:
+        """`mapped` is a folder that may have the vocabulary in the form of `mapped_bpe`."""
         self.context, self._clean, self._strip_sep_token = context, clean, strip_sep_token
-        self._settings = _settings(folder)
-        self._tokenizer = tokenizers.Tokenizer.from_file(str(folder / FILE))
-        pad = self._token("pad_token") or ""
-        self.pad = self._tokenizer.token_to_id(pad) or 0
-        self._tokenizer.enable_truncation(context, direction=self._settings.get("truncation_side", "right"))
-        self._tokenizer.enable_padding(
-            direction=self._settings.get("padding_side", "right"),
-            pad_id=self.pad,
-            pad_token=pad,
-            length=context,
-        )
+        self._settings, self._file = _settings(folder), folder / FILE
+        digest = sha256(self._file, remembered_from=REMEMBERED) if mapped else ""
+        self._mapped = mapped_bpe.opened(mapped, digest) if mapped else None
+        self._asked = 0  # texts
+        self._pad_token, sep_token = (self._token(f"{name}_token") or "" for name in ("pad", "sep"))
+        tokenizer = self._mapped.tokenizer([self._pad_token, sep_token]) if self._mapped else self._parsed()
+        self.pad: int = tokenizer.token_to_id(self._pad_token) or 0
+        self._sep = tokenizer.token_to_id(sep_token)
+        self._whole = None if self._mapped else self._fitted(tokenizer)
 
     def __call__(self, texts: Sequence[str]) -> TokenIds:
         """The ids (n, context) of texts, cut or padded to the context."""
-        rows = [self._encoded(text).ids for text in texts]
+        clean = [cleaned(text, self._clean) for text in texts]
+        tokenizer = self._tokenizer(clean)
+        rows = [tokenizer.encode(text).ids for text in clean]
         ids = np.array(rows, np.int64).reshape(len(texts), self.context)
         if self._strip_sep_token:
-            ids[ids == self._tokenizer.token_to_id(self._token("sep_token") or "")] = 0
+            ids[ids == self._sep] = 0
         return ids
 
     def fits(self, text: str) -> bool:
         """Whether no token of a text is cut off."""
-        return not self._encoded(text).overflowing
+        clean = cleaned(text, self._clean)
+        return not self._tokenizer([clean]).encode(clean).overflowing
 
-    def _encoded(self, text: str) -> tokenizers.Encoding:
-        return self._tokenizer.encode(cleaned(text, self._clean))
+    def _tokenizer(self, texts: Sequence[str]) -> Tokenizer:
+        """A tokenizer for these texts, which cuts and pads."""
+        self._asked += len(texts)
+        if self._mapped and self._asked <= MANY:
+            return self._fitted(self._mapped.tokenizer(texts))
+        if self._whole is None:
+            self._whole = self._fitted(self._parsed())
+        return self._whole
+
+    def _parsed(self) -> Tokenizer:
+        """The tokenizer with its whole vocabulary."""
+        return Tokenizer.from_file(str(self._file))
+
+    def _fitted(self, tokenizer: Tokenizer) -> Tokenizer:
+        """The tokenizer itself, which now cuts and pads to the context."""
+        tokenizer.enable_truncation(self.context, direction=self._settings.get("truncation_side", "right"))
+        tokenizer.enable_padding(
+            direction=self._settings.get("padding_side", "right"),
+            pad_id=self.pad,
+            pad_token=self._pad_token,
+            length=self.context,
+        )
+        return tokenizer
 
     def _token(self, name: str) -> str | None:
         """A special token. Its setting is a text, or an object with the text as `content`."""

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx_ir
 import torch
 from numpy.typing import NDArray
 
-from phosphene.embedding.tokenizing.loading import full_tokenizer, light_tokenizer
-from phosphene.embedding.towers import Tower, TowerKind
+from phosphene.embedding.tokenizing.loading import full_tokenizer, light_tokenizer, write_mapped
+from phosphene.embedding.towers import Tower, TowerKind, int16
 from phosphene.embedding.towers.by_torch import TorchTowers
 from phosphene.embedding.towers.session import INPUT, image_tower, text_tower
 from phosphene.embedding.weights import Weights
@@ -42,34 +43,57 @@ class NotExportable(Exception):
     """A tower cannot be exported. The text says why."""
 
 
-def export(weights: Weights, kind: TowerKind, file: Path) -> None:
-    """Write a tower of a model to a file, with its weights in a second file beside it.
+class Exporter:
+    """Writes the towers of one model down. torch loads the model when the first one is written."""
 
-    Raises NotExportable if that fails, ModelError if the model cannot be loaded, and OSError if the files
-    cannot be written.
-    """
-    towers = TorchTowers(weights, "cpu")
-    given, pad = _ids(weights) if kind == "text" else (_pixels(weights), 0)
-    short = towers.causal_text_tower() if kind == "text" else None
-    try:
-        _write(short or towers.tower(kind), given, file, any_length=short is not None)
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+        self._towers = TorchTowers(weights, "cpu")
+
+    def write(self, kind: TowerKind, file: Path) -> None:
+        """Write a tower to a file, with its weights and perhaps its vocabulary in files beside it.
+
+        Raises NotExportable if that fails, ModelError if the model cannot be loaded, and OSError if the files
+        cannot be written.
+        """
+        weights, is_text = self._weights, kind == "text"
+        given, pad = _ids(weights, file.parent) if is_text else (_pixels(weights), 0)
+        try:
+            apart = self._written(kind, given, pad, file, in_16_bits=is_text)
+            if is_text and not apart <= TOLERANCE:
+                apart = self._written(kind, given, pad, file, in_16_bits=False)
+        except OSError:
+            raise
+        except Exception as error:  # whatever the exporter finds in a model, torch can still run it
+            raise NotExportable(first_line(error)) from error
+        if not apart <= TOLERANCE:
+            raise NotExportable(f"its vectors differ from those of torch by {apart:.1e}")
+
+    def _written(
+        self, kind: TowerKind, given: NDArray[Any], pad: int, file: Path, *, in_16_bits: bool
+    ) -> float:
+        """Write a tower, and return how far its vectors are from those of torch."""
+        short = self._towers.causal_text_tower() if kind == "text" else None
+        tower = self._towers.tower(kind)
+        model = _traced(short or tower, given, any_length=short is not None)
+        if in_16_bits:
+            int16.compact(model)
+        onnx_ir.save(model, file, external_data=f"{file.name}.data")
         made = text_tower(file, pad, threads=1) if kind == "text" else image_tower(file, threads=1)
-        apart = max(_apart(made, towers.tower(kind), given[:count]) for count in BATCHES)
-    except OSError:
-        raise
-    except Exception as error:  # whatever the exporter finds in a model, torch can still run it
-        raise NotExportable(first_line(error)) from error
-    if not apart <= TOLERANCE:
-        raise NotExportable(f"its vectors differ from those of torch by {apart:.1e}")
+        return max(_apart(made, tower, given[:count]) for count in BATCHES)
 
 
-def _ids(weights: Weights) -> tuple[NDArray[Any], int]:
-    """The ids of `TEXTS`, and that of padding. Raises NotExportable if they need transformers."""
+def _ids(weights: Weights, folder: Path) -> tuple[NDArray[Any], int]:
+    """The ids of `TEXTS`, and that of padding. The folder gets what the tokenizer reads at each start.
+
+    Raises NotExportable if they need transformers.
+    """
     expected, light = full_tokenizer(weights)(TEXTS), light_tokenizer(weights)
     if light is None:
         raise NotExportable("its tokenizer needs transformers")
     if not np.array_equal(light(TEXTS), expected):
         raise NotExportable("transformers reads its tokenizer.json in another way than tokenizers")
+    write_mapped(weights, folder)
     return expected, light.pad
 
 
@@ -80,8 +104,8 @@ def _pixels(weights: Weights) -> NDArray[np.uint8]:
     return np.random.default_rng(0).integers(0, 256, (len(TEXTS), height, width, 3), np.uint8)
 
 
-def _write(tower: torch.nn.Module, given: NDArray[Any], file: Path, *, any_length: bool) -> None:
-    """Write a tower for batches of any size, and perhaps for texts of any length."""
+def _traced(tower: torch.nn.Module, given: NDArray[Any], *, any_length: bool) -> onnx_ir.Model:
+    """The graph of a tower for batches of any size, and perhaps for texts of any length."""
     axes = range(2 if any_length else 1)
     with _silence():
         program = torch.onnx.export(
@@ -89,13 +113,14 @@ def _write(tower: torch.nn.Module, given: NDArray[Any], file: Path, *, any_lengt
             (torch.from_numpy(given),),
             input_names=[INPUT],
             dynamic_shapes=(dict.fromkeys(axes, torch.export.Dim.DYNAMIC),),
+            opset_version=int16.OPSET,
             dynamo=True,
             verbose=False,
         )
     assert program is not None  # it is None only for the exporter that torch had before
     for node in program.model.graph:
         node.metadata_props.clear()  # where in the source code a node came from
-    program.save(file, external_data=True)
+    return program.model
 
 
 def _apart(made: Tower, tower: torch.nn.Module, given: NDArray[Any]) -> float:

@@ -1,6 +1,6 @@
 """Keeps exported towers below phosphene's home, where the identity of a space finds them.
 
-A tower is a graph with its weights in a second file, and a record of the digests of both. A record may also
+A tower is a graph with the files that it needs, and a record of the digests of all of them. A record may also
 say why a tower could not be exported, so that this is not tried again at each start.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
@@ -24,7 +24,11 @@ from phosphene.embedding.weights import Weights
 from phosphene.files import write_whole
 from phosphene.records import Space
 
-FORMAT = 1  # of the graphs; towers of another format are exported again
+if TYPE_CHECKING:
+    from phosphene.embedding.towers.export import Exporter
+
+FORMAT = 2  # of the files; towers of another format are exported again
+REMEMBERED = 1 << 20  # bytes of a file whose digest is remembered
 EXPORTERS = ("torch", "open-clip-torch", "onnxscript", "onnxruntime")  # a newer one may export what failed
 
 # Python prints a logger's warnings on stderr, also in a program that has not set up logging.
@@ -117,21 +121,33 @@ def graph_of(weights: Weights, space: Space, kind: TowerKind) -> Path | None:
 
 
 def _exported(weights: Weights, kept: Kept, kind: TowerKind) -> Path | None:
-    """Export a tower, or write down why this is not possible. The caller holds the lock."""
-    logger.warning(
-        "Preparing the %s tower of `%s` for quick starts. This happens once.",
-        kind.replace("-", " "),
-        weights.name,
-    )
-    from phosphene.embedding.towers.export import NotExportable, export
+    """Export a tower, or write down why this is not possible. The caller holds the lock.
+
+    Who adds pictures will search them. So the text tower is exported with that for pictures, while the model
+    is loaded.
+    """
+    from phosphene.embedding.towers.export import Exporter
+
+    exporter = Exporter(weights)
+    found = _made(exporter, weights, kept, kind)
+    if kind == "image" and not kept.find("text") and not kept.refusal("text"):
+        _made(exporter, weights, kept, "text")
+    return found
+
+
+def _made(exporter: "Exporter", weights: Weights, kept: Kept, kind: TowerKind) -> Path | None:
+    """Export one tower, or write down why this is not possible."""
+    from phosphene.embedding.towers.export import NotExportable
     from phosphene.embedding.towers.int8 import quantise
 
+    tower = kind.replace("-", " ")
+    logger.warning("Preparing the %s tower of `%s` for quick starts. This happens once.", tower, weights.name)
     try:
         with kept.making(kind) as folder:
             if kind == "int8-image":
                 quantise(kept.graph("image"), folder / kept.graph(kind).name)
             else:
-                export(weights, kind, folder / kept.graph(kind).name)
+                exporter.write(kind, folder / kept.graph(kind).name)
     except NotExportable as refused:
         kept.refuse(kind, str(refused))
         return None
@@ -145,7 +161,7 @@ def kept_of(space: Space) -> Kept:
 
 def _digest(file: Path) -> str:
     try:
-        return sha256(file)
+        return sha256(file, remembered_from=REMEMBERED)
     except OSError:
         return ""
 

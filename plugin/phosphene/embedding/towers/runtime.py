@@ -86,7 +86,7 @@ class Towers:
     def _light_text(self) -> tuple[TextTokenizer, Tower] | None:
         """A tokenizer and a text tower without torch, if there are such for this model and device."""
         graph = self._graph("text")
-        tokenizer = light_tokenizer(self._weights) if graph else None
+        tokenizer = light_tokenizer(self._weights, graph.parent) if graph else None
         if not graph or not tokenizer:
             return None
         return tokenizer, text_tower(graph, tokenizer.pad, threads=self._threads)
