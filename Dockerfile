@@ -1,7 +1,7 @@
 # phosphene as a container: `phosphene serve` by default, and every other command.
 #
 #     docker build -t phosphene .
-#     docker build -t phosphene --build-arg MODEL=ViT-B-32-256/datacomp_s34b_b86k .   # with the model inside
+#     docker build -t phosphene --build-arg MODEL=ViT-B-32-SigLIP2-256/webli .   # with the model inside
 FROM python:3.11.13-slim-bookworm
 
 # torch computes with this; a slim image has none.

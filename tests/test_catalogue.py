@@ -395,8 +395,8 @@ def test_an_embedding_model_is_checked_by_a_text_and_a_picture() -> None:
     found = lines("models", "check", "landscape")[0]
     assert (found["dimension"], found["space"].partition(":")[0]) == (256, "clip-256")
     assert min(found["seconds_loading"], found["seconds_a_text"], found["seconds_a_picture"]) >= 0
-    missing = run("models", "check", "ViT-B-32-256/datacomp_s34b_b86k").stderr
-    assert "hint: run `phosphene models fetch ViT-B-32-256/datacomp_s34b_b86k`" in missing
+    missing = run("models", "check", "ViT-B-32-SigLIP2-256/webli").stderr
+    assert "hint: run `phosphene models fetch ViT-B-32-SigLIP2-256/webli`" in missing
     assert "There is no generator `nonsense`" in run("models", "check", "nonsense").stderr
 
 

@@ -82,7 +82,7 @@ def refused(name: str) -> ModelError:
     ("text", "kind", "model", "rest"),
     [
         ("landscape", "built-in", "", ""),
-        (DEFAULT_MODEL, "tag", "ViT-B-32-256", "datacomp_s34b_b86k"),
+        (DEFAULT_MODEL, "tag", "ViT-B-32-SigLIP2-256", "webli"),
         ("hf-hub:timm/ViT-B-16-SigLIP", "hub", "timm/ViT-B-16-SigLIP", ""),
         ("local-dir:/a/b@c:d", "folder", "", "/a/b@c:d"),
         ("RN50@/weights/mine.pt", "file", "RN50", "/weights/mine.pt"),

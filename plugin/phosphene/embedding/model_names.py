@@ -12,7 +12,7 @@ from phosphene.errors import ModelError
 from phosphene.plugins import installed
 
 BUILT_IN = "landscape"
-DEFAULT_MODEL = "ViT-B-32-256/datacomp_s34b_b86k"  # docs/decisions.md says why
+DEFAULT_MODEL = "ViT-B-32-SigLIP2-256/webli"  # docs/decisions.md says why
 SCHEMES = (BUILT_IN, "hf-hub", "local-dir")  # plugins cannot have these names
 ModelKind = Literal["built-in", "tag", "hub", "folder", "file", "plugin"]
 

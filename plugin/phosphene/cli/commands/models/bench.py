@@ -14,7 +14,7 @@ def bench(settings: Settings, name: str) -> None:
     """Measure how fast an embedding model is on this machine.
 
       phosphene models bench landscape
-      phosphene models bench ViT-B-32-256/datacomp_s34b_b86k
+      phosphene models bench ViT-B-32-SigLIP2-256/webli
       phosphene models bench local-dir:my-clip
 
     The model must be on this machine. In a process of its own it is loaded, embeds single texts, and

@@ -42,7 +42,7 @@ def check(settings: Settings, name: str) -> None:
 
       phosphene models check sd15
       phosphene --device cpu models check ~/models/dreamshaper_8.safetensors
-      phosphene models check ViT-B-32-256/datacomp_s34b_b86k
+      phosphene models check ViT-B-32-SigLIP2-256/webli
 
     For a generator it compares the files with the hashes of the hub, or with those of the time of
     adding, and makes one picture in two steps, which is not kept. For an embedding model it embeds a

@@ -21,7 +21,7 @@ def fetch(settings: Settings, name: str, yes: bool) -> None:
 
       phosphene models fetch sd15
       phosphene models fetch hf:ORG/NAME
-      phosphene models fetch ViT-B-32-256/datacomp_s34b_b86k
+      phosphene models fetch ViT-B-32-SigLIP2-256/webli
       phosphene models fetch hf-hub:laion/CLIP-ViT-B-32-laion2B-s34B-b79K
 
     A generator comes with the IP-Adapter and the image encoder that it needs to read the vectors of
