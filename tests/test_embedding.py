@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from hub_server import HubServer
 from phosphene.embedding import DEFAULT_MODEL, model_names, open_embedder, weights
 from phosphene.embedding.identity import identify
 from phosphene.embedding.openclip import OpenClip
-from phosphene.embedding.tags import PREPROCESS, TAGS, Tag
+from phosphene.embedding.tags import PREPROCESS, TAGS, Tag, usual_preprocess
 from phosphene.embedding.weights import resolve
 from phosphene.errors import ModelError
 from phosphene.landscape import CLIP_FOLDER
@@ -113,6 +114,19 @@ def test_the_error_for_an_unknown_tag_lists_the_known_ones() -> None:
 
 def test_weights_are_not_run_with_the_wrong_activation() -> None:
     assert refused("ViT-B-32/openai").hint == "write `ViT-B-32-quickgelu/openai`"
+
+
+def test_a_bare_checkpoint_is_prepared_for_as_all_weights_of_its_architecture_are() -> None:
+    for name, tags in open_clip.pretrained._PRETRAINED.items():
+        known = [preparation(config) for config in tags.values()]
+        if known.count(known[0]) == len(known):
+            assert preparation(usual_preprocess(name)) == known[0], name
+
+
+def preparation(config: Mapping[str, Any]) -> list[Any]:
+    """How pictures are prepared, as a list to compare. open_clip leaves out what is usual."""
+    keys = ("mean", "std", "interpolation", "resize_mode")
+    return [np.ravel(config.get(key) or PREPROCESS[key]).tolist() for key in keys]
 
 
 def test_known_repositories_are_those_of_open_clip() -> None:

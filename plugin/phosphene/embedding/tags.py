@@ -3,6 +3,7 @@
 open_clip has the same facts for these and for many more, but importing it takes seconds.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,18 @@ PREPROCESS: Mapping[str, Any] = {  # open_clip's defaults, with which most of it
 HALVES = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5), "resize_mode": "squash"}
 SIGLIP = {**PREPROCESS, **HALVES}
 PE = {**SIGLIP, "interpolation": "bilinear"}
-MOBILE = {**PREPROCESS, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0), "interpolation": "bilinear"}
+LINEAR = {**PREPROCESS, "interpolation": "bilinear"}
+MOBILE = {**LINEAR, "mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+# Patterns in the names of those architectures whose weights were all trained with other settings.
+KINDS: Mapping[str, Mapping[str, Any]] = {
+    "SigLIP|siglip": SIGLIP,
+    "^PE-Core": PE,
+    "^MobileCLIP2-S[34]": LINEAR,
+    "^MobileCLIP2?-[SB]": MOBILE,
+    "CLIPA": {**LINEAR, **IMAGENET, "resize_mode": "squash"},
+    "-378": {**PREPROCESS, "resize_mode": "squash"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +58,9 @@ TAGS: Mapping[str, Tag] = {
     "PE-Core-L-14-336/meta": Tag("timm/PE-Core-L-14-336", PE),
     "MobileCLIP2-S2/dfndr2b": Tag("timm/MobileCLIP2-S2-OpenCLIP", MOBILE),
 }
+
+
+def usual_preprocess(architecture: str) -> Mapping[str, Any]:
+    """How the weights of an architecture prepare pictures, if nothing beside them says it."""
+    found = (settings for pattern, settings in KINDS.items() if re.search(pattern, architecture))
+    return next(found, PREPROCESS)

@@ -14,7 +14,7 @@ from phosphene.embedding import allowed, plain, repositories
 from phosphene.embedding.architectures import architecture, architectures, text_models
 from phosphene.embedding.model_names import ModelName, parse
 from phosphene.embedding.repositories import CONFIG, TOKENIZERS, WEIGHTS
-from phosphene.embedding.tags import PREPROCESS, TAGS
+from phosphene.embedding.tags import PREPROCESS, TAGS, usual_preprocess
 from phosphene.errors import ModelError, listed
 from phosphene.landscape import CLIP_FOLDER
 
@@ -80,7 +80,7 @@ def _found(name: str) -> Weights:
     if named.kind == "folder":
         return _folder(name, named.path)
     if named.kind == "file":
-        return _checkpoint(named, named.path, PREPROCESS)
+        return _checkpoint(named, named.path, usual_preprocess(named.model))
     if named.kind == "hub":
         config = repositories.find(named.model, CONFIG, name)
         repositories.find(named.model, None, name)
