@@ -21,7 +21,13 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 DISTRIBUTIONS = packages_distributions()
 # The rooms that need an extra. Everything else imports what `pip install phosphene` brings.
-ROOMS = {"explore": "explore", "server": "serve", "testing": "testing", "training": "train"}
+ROOMS = {
+    "explore": "explore",
+    "ingest/on_ray": "ray",
+    "server": "serve",
+    "testing": "testing",
+    "training": "train",
+}
 
 
 def normal(name: str) -> str:
@@ -54,8 +60,8 @@ def test_every_imported_package_is_declared(room: str) -> None:
     declared = names_in(PROJECT["dependencies"]) | (names_in(EXTRAS[extra]) if extra else set())
     place = f"the extra `{extra}`" if extra else "`dependencies`"
     for path in sorted(PACKAGE.rglob("*.py")):
-        first = path.relative_to(PACKAGE).parts[0]
-        if (first if first in ROOMS else "") == room:
+        inner = path.relative_to(PACKAGE).as_posix()
+        if next((each for each in ROOMS if inner.startswith(f"{each}/")), "") == room:
             for name in map(distribution_of, imported(path)):
                 assert name in declared, (
                     f"{path} imports `{name}`: add it to {place} in pyproject.toml and to constraints.txt"

@@ -11,6 +11,7 @@ PhospheneError
 ├── VectorError         vectors do not fit together: another dimension, opposite, or zero
 ├── PluginError         a plugin is not installed, or its package cannot be imported
 ├── MissingExtraError   optional packages are not installed
+├── ClusterError        there is no Ray cluster, or its machines cannot do the work
 ├── ServerError         the service cannot listen at an address
 └── OutputError         a file must not be overwritten
 
@@ -108,6 +109,10 @@ class PluginError(PhospheneError):
 
 class MissingExtraError(PhospheneError):
     """Optional packages that a command needs are not installed."""
+
+
+class ClusterError(PhospheneError):
+    """There is no Ray cluster, or its machines cannot do the work."""
 
 
 class ServerError(PhospheneError):

@@ -16,6 +16,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "explore": ("sklearn",),
     "gguf": ("gguf",),
     "peft": ("peft",),
+    "ray": ("ray",),
     "testing": ("pytest",),
     "train": ("peft", "timm"),
 }

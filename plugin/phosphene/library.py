@@ -6,19 +6,19 @@ adds and draws, are loaded when they are first needed: opening, counting and a r
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from phosphene.filters import Filter, all_of, of_origin, with_ids
 from phosphene.journal import Journal
 from phosphene.maintenance.status import status_of
 from phosphene.maintenance.upgrading import begin_writing
-from phosphene.opening import Opened, compatible, same_space
+from phosphene.opening import Opened, compatible, open_model_of
 from phosphene.query import Query, as_filter, as_query
 from phosphene.query.terms import Terms, find, vector_of
 from phosphene.records import Failure, Hit, Image, Origin, Shown, Status
-from phosphene.sources import Item, SourceName, scan, to_path
+from phosphene.sources import Item, ScanOptions, SourceName, scan, to_path
 from phosphene.sources.uris import where
 from phosphene.vectors import Vector
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from phosphene.generation.wishes import WalkWishes, Wishes
     from phosphene.generators.of_library import LibraryGenerator
     from phosphene.ingest import Added, Progress
+    from phosphene.ingest.on_ray import RayEngine
     from phosphene.maintenance.missing import Missing
     from phosphene.maintenance.pruning import Prunable, Scanned
     from phosphene.picture_loader import PictureLoader
@@ -107,12 +108,14 @@ class Library:
     @cached_property
     def embedder(self) -> "Embedder":
         """The model of this library's space, loaded on first use."""
-        from phosphene.embedding import open_embedder
+        return open_model_of(self.space, self.device, self.url, self.model_name)
+
+    @property
+    def model_name(self) -> str:
+        """The name by which this machine opens the model. Raises ModelError if the user has to allow it."""
         from phosphene.embedding.consent import name_of
 
-        name = name_of(self.space, self.url)
-        opened = open_embedder(name, device=self.device, precision=self.space.precision)
-        return same_space(opened, self.space, self.url)
+        return name_of(self.space, self.url)
 
     @cached_property
     def generators(self) -> "LibraryGenerator":
@@ -139,18 +142,23 @@ class Library:
         sources: SourceName | Sequence[SourceName] | Iterator[Item | Failure],
         *,
         reread: bool = False,
+        options: ScanOptions | None = None,
+        engine: "RayEngine | None" = None,
         on_progress: "Callable[[Progress], None] | None" = None,
     ) -> "Added":
         """Add pictures: folders, files, COCO captions files, `scheme:…` of plugins, or what `scan` yields.
 
         Adding twice changes nothing. With `reread`, the metadata of pictures that have not changed are read
-        again, too. What cannot be added is counted with its reason. If the process is
-        killed, at most one batch is lost. Raises ImageError for a path that does not exist.
+        again, too. What cannot be added is counted with its reason. If the process is killed, at most one
+        batch is lost. `options` are those of the scan. An `engine` adds what has a name with the processes of
+        a cluster. Raises ImageError for a path that does not exist.
         """
         from phosphene.ingest import add
 
         self.begin_writing()
-        with nullcontext(sources) if isinstance(sources, Iterator) else scan(sources) as items:
+        if engine is not None:
+            return self._add_by(engine, sources, options, reread, on_progress)
+        with nullcontext(sources) if isinstance(sources, Iterator) else scan(sources, options) as items:
             return add(
                 items,
                 load=lambda: self.embedder,
@@ -159,6 +167,25 @@ class Library:
                 reread=reread,
                 on_progress=on_progress,
             )
+
+    def _add_by(
+        self,
+        engine: "RayEngine",
+        sources: SourceName | Sequence[SourceName] | Iterator[Item | Failure],
+        options: ScanOptions | None,
+        reread: bool,
+        on_progress: "Callable[[Progress], None] | None",
+    ) -> "Added":
+        several = isinstance(sources, Sequence) and not isinstance(sources, str)
+        return engine.add(
+            cast("Sequence[SourceName]", sources if several else [sources]),
+            load=partial(open_model_of, self.space, self.device, str(self.folder), self.model_name),
+            store=self.store,
+            journal=self.journal,
+            options=options,
+            reread=reread,
+            on_progress=on_progress,
+        )
 
     def search(
         self,

@@ -9,7 +9,7 @@ from pathlib import Path
 from shlex import quote
 
 from phosphene.config import default_library
-from phosphene.embedding import DEFAULT_MODEL, Embedder
+from phosphene.embedding import DEFAULT_MODEL, Embedder, open_embedder
 from phosphene.embedding.consent import is_listed, remember
 from phosphene.errors import LibraryError
 from phosphene.manifest import Manifest
@@ -110,8 +110,12 @@ def no_library(library: str) -> LibraryError:
     )
 
 
-def same_space(embedder: Embedder, space: Space, library: str) -> Embedder:
-    """The embedder. Raises LibraryError unless it makes vectors of the library's space."""
+def open_model_of(space: Space, device: str, library: str, name: str) -> Embedder:
+    """Open the model of a library's space by its name. Another process may call this, too.
+
+    Raises LibraryError unless the model makes vectors of that space.
+    """
+    embedder = open_embedder(name, device=device, precision=space.precision)
     compatible(embedder.space, space, library)
     return embedder
 

@@ -13,7 +13,8 @@ The bytes of a file decide which image it is:
   even be read is tried every time.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from phosphene.embedding import Embedder
 from phosphene.ingest.commit import fill
@@ -26,7 +27,7 @@ from phosphene.records import Failure
 from phosphene.sources import Item
 from phosphene.store import Store
 
-__all__ = ["Added", "OnProgress", "Progress", "add", "add_locked"]
+__all__ = ["Added", "OnProgress", "Progress", "add", "add_locked", "prepared"]
 
 
 def add(
@@ -51,16 +52,7 @@ def add(
     committed before is kept, and the same call continues from there.
     """
     tell = on_progress or (lambda progress: None)
-    with writing(journal.folder, lambda who: tell(Progress(0, None, note=f"waiting for {who}"))):
-        if journal.problems():
-            aside = journal.restart()
-            tell(
-                Progress(
-                    0, None, note=f"the journal was damaged and is made again; the old one is in `{aside}`"
-                )
-            )
-        if not journal.ids():  # the journal was damaged or lost, or the library is a copy
-            fill(store, journal)
+    with prepared(store, journal, tell):
         return add_locked(
             items,
             load=load,
@@ -71,6 +63,19 @@ def add(
             commit_images=commit_images,
             reread=reread,
         )
+
+
+@contextmanager
+def prepared(store: Store, journal: Journal, tell: OnProgress) -> Iterator[None]:
+    """Hold the library's lock, with a journal that is intact and knows the images of the store."""
+    with writing(journal.folder, lambda who: tell(Progress(0, None, note=f"waiting for {who}"))):
+        if journal.problems():
+            aside = journal.restart()
+            note = f"the journal was damaged and is made again; the old one is in `{aside}`"
+            tell(Progress(0, None, note=note))
+        if not journal.ids():  # the journal was damaged or lost, or the library is a copy
+            fill(store, journal)
+        yield
 
 
 def add_locked(

@@ -19,7 +19,7 @@ from phosphene.sources.scan_options import ScanOptions
 from phosphene.sources.standard_input import StandardInput
 from phosphene.sources.uris import scheme_of, to_path
 from phosphene.sources.url_lists import UrlList, is_url_list
-from phosphene.sources.webdataset import WebDataset, is_tar
+from phosphene.sources.webdataset import WebDataset, each_tar, is_tar
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,15 @@ class SourceKind:
 
     `recognise` says whether a name is of this kind. It opens no file for longer than its first bytes.
     `open` opens one source of several names: of all that are of this kind if they belong `together`, and
-    else of a single one.
+    else of a single one. `parts` are the names in groups that can be listed apart from each other; without
+    it, they are listed together.
     """
 
     name: str
     recognise: Callable[[str], bool]
     open: Callable[[Sequence[str], ScanOptions], Source]
     together: bool = False
+    parts: Callable[[Sequence[str]], list[list[str]]] | None = None
 
 
 def _is_plugins(name: str) -> bool:
@@ -63,7 +65,7 @@ KINDS = (
     SourceKind("URLs", is_url_list, lambda names, options: UrlList(names[0], options)),
     SourceKind("fsspec", is_fsspec, lambda names, options: RemoteFiles(names[0], options)),
     SourceKind("plugin", _is_plugins, lambda names, options: open_source(names[0])),
-    SourceKind("webdataset", is_tar, WebDataset, together=True),
+    SourceKind("webdataset", is_tar, WebDataset, together=True, parts=each_tar),
     PATH,
 )
 

@@ -60,6 +60,11 @@ def tars_of(name: str) -> list[str]:
     return [name] if os.path.lexists(name) else expanded(name)
 
 
+def each_tar(names: Sequence[str]) -> list[list[str]]:
+    """The tars that names stand for, each by itself."""
+    return [[tar] for name in names for tar in tars_of(name)]
+
+
 class Samples:
     """The samples of one tar."""
 

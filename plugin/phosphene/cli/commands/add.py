@@ -1,7 +1,8 @@
 """`phosphene add`: put pictures into a library."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,11 @@ from phosphene.cli.pruning import pruned
 from phosphene.cli.streams import visible
 
 if TYPE_CHECKING:
-    from phosphene.ingest import Added, Progress
+    from phosphene.ingest import Added, OnProgress, Progress
+    from phosphene.ingest.on_ray import RayEngine
     from phosphene.library import Library
     from phosphene.records import Failure, Precision
-    from phosphene.sources import Item
+    from phosphene.sources import Item, ScanOptions
 
 
 @command("add")
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 @click.option("--prune", is_flag=True, help="Remove images whose files are gone from the SOURCEs.")
 @YES
 @click.option("--allow-urls", is_flag=True, help="Fetch pictures from the web if a SOURCE names them.")
+@click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="What does the work.")
+@click.option("--address", metavar="ADDRESS", help="The Ray cluster: `auto` or HOST:PORT (see above).")
+@click.option("--workers", type=click.IntRange(min=1), help="How many processes of Ray hold the model.")
 def add(
     settings: Settings,
     sources: Sequence[str],
@@ -47,6 +52,9 @@ def add(
     prune: bool,
     yes: bool,
     allow_urls: bool,
+    engine: str,
+    address: str | None,
+    workers: int | None,
 ) -> None:
     """Add pictures from folders, files, COCO captions files, or a plugin's source.
 
@@ -95,16 +103,32 @@ def add(
     With --precision int8, the processor embeds pictures in 8-bit numbers, which takes less than half
     the time if the model is a ViT. The vectors are less exact, so some hits change places. A library
     keeps its precision.
+
+      phosphene -L photos.lib add ~/Pictures --engine ray
+      phosphene -L weaviate://db/Photos add 'shards/{0000..9999}.tar' --engine ray --address auto
+
+    With --engine ray, processes of Ray read and embed the pictures: on this machine, or with --address
+    on all machines of the Ray cluster to which this one belongs. They must see the pictures under the
+    same path. Each tar is listed by itself, and folders are listed together. Every WORKER takes one GPU
+    or one core, and as many are started as there are. This process alone writes to the library, so that
+    the end of any other loses nothing and doubles nothing.
     """
+    from phosphene.ingest.on_ray import RayEngine
     from phosphene.maintenance.pruning import Scanned, places_of
     from phosphene.sources import ScanOptions, scan
 
+    _check_engine(engine, address, workers, prune)
     places = places_of(sources) if prune else None
-    with scan(sources, ScanOptions(include, exclude, allow_urls)) as items:
+    options = ScanOptions(include, exclude, allow_urls)
+    with scan(sources, options) as items:
         scanned = Scanned(items)
         first = next(scanned)  # raises if there is no picture, before a library is made
+        add_to = partial(_locally, chain([first], scanned))
+        if engine == "ray":
+            options.left_out.clear()  # it is counted again by the processes that list the sources
+            add_to = partial(_by_ray, sources, options, RayEngine(address, workers))
         with settings.open(model=model, precision=precision, create=True) as library:
-            added = _added(settings, library, chain([first], scanned), reread)
+            added = _added(settings, partial(add_to, reread, library))
             removed = None if places is None else pruned(settings, library, places, scanned, added, yes=yes)
     for failure in added.failures:
         settings.output.note(f"skipped {visible(failure.uri)}: {visible(failure.reason)}")
@@ -113,9 +137,31 @@ def add(
         click.get_current_context().exit(1)
 
 
-def _added(
-    settings: Settings, library: "Library", items: "Iterator[Item | Failure]", reread: bool
+def _check_engine(engine: str, address: str | None, workers: int | None, prune: bool) -> None:
+    if engine == "local" and (address or workers):
+        raise click.UsageError("--address and --workers need --engine ray.")
+    if engine == "ray" and prune:
+        raise click.UsageError("--prune is for the local engine. Add again with it: that opens no picture.")
+
+
+def _locally(
+    items: "Iterator[Item | Failure]", reread: bool, library: "Library", tell: "OnProgress"
 ) -> "Added":
+    return library.add(items, reread=reread, on_progress=tell)
+
+
+def _by_ray(
+    sources: Sequence[str],
+    options: "ScanOptions",
+    engine: "RayEngine",
+    reread: bool,
+    library: "Library",
+    tell: "OnProgress",
+) -> "Added":
+    return library.add(sources, options=options, reread=reread, engine=engine, on_progress=tell)
+
+
+def _added(settings: Settings, add_to: "Callable[[OnProgress], Added]") -> "Added":
     output = settings.output
     with output.progress("adding") as advance:
 
@@ -125,7 +171,7 @@ def _added(
             settings.kept = f"{progress.added:,} pictures were added; the same command goes on from there"
             advance(progress.done, progress.total)
 
-        return library.add(items, reread=reread, on_progress=tell)
+        return add_to(tell)
 
 
 def _report(settings: Settings, added: "Added", left_out: Counter[str], removed: int | None) -> None:
