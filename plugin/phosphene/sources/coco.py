@@ -6,14 +6,15 @@ reported, and the rest is read. A file that is something else altogether is an e
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from phosphene.errors import ImageError
 from phosphene.images import read
+from phosphene.sources.columns import NOTHING, Description
 from phosphene.sources.encodings import text_of
 from phosphene.sources.file_names import FileNames
+from phosphene.sources.listings import Listing
 
 LARGEST = 1 << 30  # bytes; the captions of all of COCO take 0.1 GB
 SHAPE = (
@@ -24,23 +25,15 @@ SHAPE = (
 CocoId = str  # the id of an image: `1` and `"1"` are the same
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The pictures of a captions file with their captions, and what was skipped in it."""
-
-    captions: dict[Path, list[str]]
-    faults: tuple[str, ...]
-
-
-def listing(path: Path, folders: Sequence[Path], names: FileNames) -> Listing:
+def coco_listing(path: Path, folders: Sequence[Path], names: FileNames) -> Listing:
     """What a captions file says about the pictures in `folders`. Raises ImageError for any other file."""
     images, annotations = _lists(path)
     reading = _Reading(lambda name: names.meant(name, folders))
     reading.take_images(images)
     reading.take_annotations(annotations or ())
     if annotations is None:
-        reading.skip("it has no `annotations`, so it gives no captions")
-    return Listing(reading.captions, reading.faults)
+        reading.found.skip("it has no `annotations`, so it gives no captions")
+    return reading.found
 
 
 def _lists(path: Path) -> tuple[list[Any], list[Any] | None]:
@@ -66,49 +59,37 @@ class _Reading:
     def __init__(self, meant: Callable[[str], Path]) -> None:
         self._meant = meant
         self._paths: dict[CocoId, list[Path]] = {}
-        self._skipped: dict[str, list[str]] = {}  # the reasons, by the kind of fault
-        self.captions: dict[Path, list[str]] = {}
-
-    @property
-    def faults(self) -> tuple[str, ...]:
-        """Why entries were skipped: for each kind of fault the first reason, and how many more there are."""
-        return tuple(
-            reasons[0] + (f" (and {len(reasons) - 1:,} more like this)" if len(reasons) > 1 else "")
-            for reasons in self._skipped.values()
-        )
-
-    def skip(self, reason: str, kind: str = "") -> None:
-        self._skipped.setdefault(kind or reason, []).append(reason)
+        self.found = Listing()
 
     def take_images(self, images: Sequence[Any]) -> None:
         for image in images:
             self._take_image(image)
         for id, paths in self._paths.items():
             if (count := len(set(paths))) > 1:
-                self.skip(f"the id {id} is that of {count} images, so it gives them no captions", "id")
+                self.found.skip(f"the id {id} is that of {count} images, so it gives them no captions", "id")
 
     def _take_image(self, image: Any) -> None:
         if not _is_image(image):
-            self.skip("an image has no `id` or no `file_name`")
+            self.found.skip("an image has no `id` or no `file_name`")
             return
         paths = self._paths.setdefault(str(_id(image["id"])), [])
         try:
             paths.append(self._meant(image["file_name"]))
         except ValueError as error:
-            self.skip(str(error), "name")
+            self.found.skip(str(error), "name")
         else:
-            self.captions.setdefault(paths[-1], [])
+            self.found.describe(paths[-1], NOTHING)
 
     def take_annotations(self, annotations: Sequence[Any]) -> None:
         for annotation in annotations:
             id = _id(annotation.get("image_id")) if isinstance(annotation, dict) else None
             caption = annotation.get("caption", 0) if isinstance(annotation, dict) else 0
             if id is None or not isinstance(caption, str | None):
-                self.skip("an annotation has no `image_id` or no `caption`")
+                self.found.skip("an annotation has no `image_id` or no `caption`")
             elif id not in self._paths:
-                self.skip(f"an annotation is for the image {id}, which is not listed", "orphan")
+                self.found.skip(f"an annotation is for the image {id}, which is not listed", "orphan")
             elif caption and len(set(self._paths[id])) == 1:
-                self.captions[self._paths[id][0]].append(caption)
+                self.found.describe(self._paths[id][0], Description((caption,)))
 
 
 def _is_image(image: Any) -> bool:

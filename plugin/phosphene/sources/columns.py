@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from phosphene.fields import NAMES
@@ -40,6 +41,9 @@ class Description:
     fields: Mapping[str, object] = field(default_factory=dict)
 
 
+NOTHING = Description()
+
+
 def described(row: Mapping[str, Any]) -> Description:
     """What a row says about its picture. Values that are no text, number or list of texts are left out."""
     captions: list[str] = []
@@ -53,6 +57,15 @@ def described(row: Mapping[str, Any]) -> Description:
     return Description(tuple(captions), fields)
 
 
+def together(found: list[Description]) -> Description:
+    """The captions of several descriptions in order, and the first value of each field."""
+    fields: dict[str, Any] = {}
+    for each in reversed(found):
+        fields |= each.fields
+    return Description(tuple(caption for each in found for caption in each.captions), fields)
+
+
+@lru_cache(maxsize=1024)
 def squeezed(name: str) -> str:
     """A name in small letters and without anything between its words."""
     return re.sub(r"[\W_]", "", name.lower())

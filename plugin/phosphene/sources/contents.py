@@ -6,6 +6,7 @@ from pathlib import Path
 
 from phosphene.errors import ImageError
 from phosphene.images import read
+from phosphene.sources.picture_tables import TABLES, picture_at
 from phosphene.sources.tar_members import local_shard, members
 from phosphene.sources.uris import is_remote, part_of, to_path
 
@@ -21,7 +22,9 @@ def content_at(uri: str, folder: Path) -> bytes:
     if is_remote(uri):
         raise ImageError("it is not on this machine")
     path, part = to_path(uri, folder), part_of(uri)
-    return _member(path, part) if part else read(path).content
+    if not part:
+        return read(path).content
+    return picture_at(path, part) if path.suffix.lower() in TABLES else _member(path, part)
 
 
 def _member(path: Path, name: str) -> bytes:

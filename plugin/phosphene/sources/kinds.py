@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from phosphene.sources.datasets_folders import is_datasets_folder, open_datasets
 from phosphene.sources.file_systems import is_fsspec
 from phosphene.sources.item import Source
-from phosphene.sources.local_files import LocalFiles
+from phosphene.sources.local_files import LocalFiles, existing
+from phosphene.sources.picture_tables import PictureTable, PictureTables, has_pictures
 from phosphene.sources.plugin_sources import open_source
 from phosphene.sources.remote_files import RemoteFiles
 from phosphene.sources.scan_options import ScanOptions
@@ -47,6 +49,10 @@ def _open_paths(names: Sequence[str], options: ScanOptions) -> Source:
     return LocalFiles(map(Path, names), options)
 
 
+def _open_tables(names: Sequence[str], options: ScanOptions) -> Source:
+    return PictureTables(PictureTable(existing(Path(name))) for name in names)
+
+
 def _open_input(names: Sequence[str], options: ScanOptions) -> Source:
     return StandardInput(options, lambda name: _open_other(name, options))
 
@@ -62,6 +68,8 @@ INPUT = SourceKind("standard input", lambda name: name == "-", _open_input, toge
 PATH = SourceKind("path", lambda name: True, _open_paths, together=True)
 KINDS = (
     INPUT,
+    SourceKind("dataset", is_datasets_folder, open_datasets, together=True),
+    SourceKind("table", has_pictures, _open_tables, together=True),
     SourceKind("URLs", is_url_list, lambda names, options: UrlList(names[0], options)),
     SourceKind("fsspec", is_fsspec, lambda names, options: RemoteFiles(names[0], options)),
     SourceKind("plugin", _is_plugins, lambda names, options: open_source(names[0])),

@@ -11,16 +11,19 @@ from pathlib import Path
 from phosphene.errors import ImageError
 from phosphene.images import read
 from phosphene.records import Failure
-from phosphene.sources.coco import Listing, listing
-from phosphene.sources.columns import Description
+from phosphene.sources.coco import coco_listing
+from phosphene.sources.columns import NOTHING, Description, together
 from phosphene.sources.file_names import FileNames, absolute
 from phosphene.sources.folders import FolderWalk, Names
 from phosphene.sources.item import Item
+from phosphene.sources.listings import Listing, ReadListing
+from phosphene.sources.metadata_files import NAMES, READERS, table_listing
 from phosphene.sources.scan_options import ScanOptions
-from phosphene.sources.sidecars import NOTHING, Sidecars, together
+from phosphene.sources.sidecars import Sidecars
 from phosphene.sources.uris import file_uri
 
-CAPTIONS = "captions.json"  # the name of a COCO file with the captions of its own folder
+LISTINGS: Mapping[str, ReadListing] = {".json": coco_listing} | dict.fromkeys(READERS, table_listing)
+MET = ("captions.json", *NAMES)  # the names of listings that are read where a folder has them
 
 
 class LocalFiles:
@@ -40,7 +43,7 @@ class LocalFiles:
         Raises ImageError where the user named a `.json` file that is not a captions file.
         """
         found = PathScan([root for root in self._roots if root.is_dir()], self._options)
-        listed = {root: found.take(root) for root in self._roots if _is_json(root)}
+        listed = {root: found.take(root) for root in self._roots if _is_listing(root)}
         done: set[Path] = set()  # stays empty with one root, which has no path twice: it may be very large
         count = 0
         for root in self._roots:
@@ -86,15 +89,16 @@ class PathScan:
         self._sidecars = Sidecars(self._names, self._skip)
 
     def take(self, file: Path) -> Listing:
-        """Read a captions file that the user named. Its pictures may be in any folder that the user named."""
-        found = listing(file, [file.parent, *self._folders], self._names)
+        """Read a listing that the user named. Its pictures may be in any folder that the user named."""
+        read_listing = LISTINGS[file.suffix.lower()]
+        found = read_listing(file, [file.parent, *self._folders], self._names)
         self._merge(file, found)
         return found
 
     def files(self, root: Path, listed: Listing | None = None) -> Iterator[Path]:
         """Yield the pictures of something that the user named, in order."""
         if listed is not None:
-            yield from (path for path in listed.captions if self._walk.wants(path, path.parent))
+            yield from (path for path in listed.about if self._walk.wants(path, path.parent))
         elif root.is_dir():
             yield from self._walk.files(root)
         elif self._walk.wants(root, root.parent):
@@ -109,18 +113,19 @@ class PathScan:
         return file_item(path, about.captions, about.fields)
 
     def _enter(self, folder: Path, names: Names) -> None:
-        """Read the captions file of a folder. It may describe only pictures in its folder and below."""
-        if CAPTIONS not in names:
-            return
-        file = folder / CAPTIONS
-        try:
-            self._merge(file, listing(file, [folder], self._names))
-        except ImageError as error:
-            self._skip(file, error.message.replace(f"`{file}`", "it", 1))
+        """Read the listings of a folder. They may describe only pictures in their folder and below."""
+        for name in MET:
+            if name not in names:
+                continue
+            file = folder / name
+            try:
+                self._merge(file, LISTINGS[file.suffix](file, [folder], self._names))
+            except ImageError as error:
+                self._skip(file, error.message.replace(f"`{file}`", "it", 1))
 
     def _merge(self, file: Path, found: Listing) -> None:
-        for path, texts in found.captions.items():
-            self._known[path] = together([self._known.get(path, NOTHING), Description(tidied(texts))])
+        for path, about in found.about.items():
+            self._known[path] = together([self._known.get(path, NOTHING), about])
         for fault in found.faults:
             self._skip(file, fault)
 
@@ -145,8 +150,8 @@ def existing(path: Path) -> Path:
     return place
 
 
-def _is_json(path: Path) -> bool:
-    return path.suffix.lower() == ".json" and not path.is_dir()
+def _is_listing(path: Path) -> bool:
+    return path.suffix.lower() in LISTINGS and not path.is_dir()
 
 
 def _tidy(caption: str) -> str:

@@ -43,17 +43,30 @@ class Scan(Iterator[Item | Failure]):
         self._open.close()
 
     def _listing(self) -> Iterator[Item | Failure]:
-        count = 0
+        """Yield nothing before the first picture is found, so that failures alone make no library."""
+        failures: list[Failure] = []
+        found = False
         for source in self._sources():
             for item in source.items():
-                count += isinstance(item, Item)
+                if not found and isinstance(item, Failure):
+                    failures.append(item)
+                    continue
+                if not found:
+                    yield from failures
+                    found = True
                 yield item
-        if not count:
-            others = f", only {counted(self.left_out)}" if self.left_out else ""
-            raise ImageError(
-                f"There is no picture in {listed(map(str, self._names))}{others}.",
-                hint="name files that end in jpg, png, webp, avif, gif, bmp or tif",
-            )
+        if not found:
+            raise self._nothing(failures)
+
+    def _nothing(self, failures: Sequence[Failure]) -> ImageError:
+        """The error that there is no picture, and why."""
+        others = f", only {counted(self.left_out)}" if self.left_out else ""
+        reason = f" `{failures[0].uri}` cannot be read: {failures[0].reason.rstrip('.')}." if failures else ""
+        more = f" {len(failures) - 1:,} more cannot be read." if len(failures) > 1 else ""
+        return ImageError(
+            f"There is no picture in {listed(map(str, self._names))}{others}.{reason}{more}",
+            hint="name files that end in jpg, png, webp, avif, gif, bmp or tif",
+        )
 
     def _sources(self) -> list[Source]:
         """Open the sources of everything that is named."""

@@ -1,23 +1,28 @@
-"""Files beside a picture that describe it: `a.txt` with captions, and `a.json` with captions and fields.
+"""Files beside a picture that describe it: `a.txt` with captions, `a.json` and `a.xmp` with fields, too.
 
-img2dataset and webdataset name them `a.json`, gallery-dl `a.jpg.json`; both are read.
+img2dataset and Lightroom write `a.json` and `a.xmp`, gallery-dl and darktable `a.jpg.json` and `a.jpg.xmp`.
+Google Takeout writes `a.jpg.supplemental-metadata.json`, or `a.jpg.json` in older exports.
 """
 
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from phosphene.errors import ImageError
 from phosphene.images import read
-from phosphene.sources.columns import Description, described
+from phosphene.sources.columns import NOTHING, Description, described, together
 from phosphene.sources.encodings import text_of
 from phosphene.sources.file_names import FOLDERS, FileNames
 
+TAKEOUT = "photoTakenTime"  # the key by which the files of Google Takeout are recognised
+SUPPLEMENT = ".supplemental-metadata"
+LAST = 253_402_300_799  # the end of the year 9999, in seconds since 1970
 LARGEST_TEXT = 1 << 20  # bytes of a file beside a picture
-NOTHING = Description()
 
 
 def of_text(content: bytes) -> Description:
@@ -31,12 +36,40 @@ def of_json(content: bytes) -> Description:
         found = json.loads(text_of(content))
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
-    if not isinstance(found, Mapping):
+    if not isinstance(found, dict):
         raise ValueError("it is not a JSON object")
-    return described(found)
+    return described(_of_takeout(found) if TAKEOUT in found else found)
 
 
-READERS: Mapping[str, Callable[[bytes], Description]] = {".txt": of_text, ".json": of_json}
+def of_xmp(content: bytes) -> Description:
+    """What people have written with Lightroom, darktable, digiKam, … A damaged file says nothing."""
+    from phosphene.metadata import xmp
+
+    found = xmp.read(content)
+    return Description(found.captions, described({**asdict(found.fields), "other": None}).fields)
+
+
+def _of_takeout(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What Google Photos knows of a picture, by the names that `columns` knows. 0° N 0° E means nowhere."""
+    time, place, people = found[TAKEOUT], found.get("geoData"), found.get("people")
+    seconds = str(time.get("timestamp")) if isinstance(time, dict) else ""
+    located = place if isinstance(place, dict) and (place.get("latitude") or place.get("longitude")) else {}
+    return {
+        "description": found.get("description"),
+        "taken": _moment(int(seconds)) if seconds.isdecimal() else None,
+        "latitude": located.get("latitude"),
+        "longitude": located.get("longitude"),
+        "keywords": [each.get("name") for each in people if isinstance(each, dict)]
+        if isinstance(people, list)
+        else None,
+    }
+
+
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(min(seconds, LAST), UTC).isoformat()
+
+
+READERS: Mapping[str, Callable[[bytes], Description]] = {".txt": of_text, ".json": of_json, ".xmp": of_xmp}
 
 
 class Sidecars:
@@ -60,8 +93,10 @@ class Sidecars:
         return [ending for ending in READERS if self._names.may_end(folder, ending)]
 
     def _beside(self, picture: Path, ending: str) -> Iterator[Path]:
-        for name in (os.path.splitext(picture.name)[0], picture.name):  # noqa: PTH122
-            file = self._names.spelled(picture.parent / f"{name}{ending}")
+        stem = os.path.splitext(picture.name)[0]  # noqa: PTH122
+        supplements = [f"{picture.name}{SUPPLEMENT}{ending}"] if ending == ".json" else []
+        for name in (f"{stem}{ending}", f"{picture.name}{ending}", *supplements):
+            file = self._names.spelled(picture.parent / name)
             if file is not None and file != picture:
                 yield file
 
@@ -71,11 +106,3 @@ class Sidecars:
         except (ImageError, ValueError, MemoryError) as error:
             self._skip(file, f"its captions cannot be read: {error}")
             return NOTHING
-
-
-def together(found: list[Description]) -> Description:
-    """The captions of several descriptions in order, and the first value of each field."""
-    fields: dict[str, Any] = {}
-    for each in reversed(found):
-        fields |= each.fields
-    return Description(tuple(caption for each in found for caption in each.captions), fields)

@@ -14,6 +14,7 @@ from phosphene.records import Failure
 from phosphene.sources.columns import Description, described, squeezed
 from phosphene.sources.item import Item
 from phosphene.sources.local_files import existing, tidied
+from phosphene.sources.metadata_files import FILE_COLUMNS, KEY, STATUS
 from phosphene.sources.scan_options import ScanOptions
 from phosphene.sources.uris import file_uri
 from phosphene.sources.web import Downloads
@@ -117,7 +118,8 @@ def _url_column(path: Path) -> str | None:
         names = {squeezed(name): name for name in read_schema(path).names}
     except ArrowInvalid:
         return None
-    return next((names[each] for each in COLUMNS if each in names), None)
+    has_files = {KEY, STATUS} <= names.keys() or any(name.endswith(FILE_COLUMNS) for name in names)
+    return None if has_files else next((names[each] for each in COLUMNS if each in names), None)
 
 
 def _rows_of_table(path: Path) -> Iterator[Link]:

@@ -16,12 +16,12 @@ from typing import BinaryIO
 from phosphene.errors import ImageError
 from phosphene.records import Failure
 from phosphene.sources.braces import expanded
-from phosphene.sources.columns import Description
+from phosphene.sources.columns import Description, together
 from phosphene.sources.folders import ENDINGS
 from phosphene.sources.item import Item
 from phosphene.sources.local_files import existing, tidied
 from phosphene.sources.scan_options import ScanOptions
-from phosphene.sources.sidecars import LARGEST_TEXT, of_json, of_text, together
+from phosphene.sources.sidecars import LARGEST_TEXT, of_json, of_text
 from phosphene.sources.tar_members import Shard, local_shard, members
 from phosphene.sources.uris import file_uri, part_uri
 
