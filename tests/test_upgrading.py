@@ -1,4 +1,4 @@
-"""Libraries of format 1, which an earlier version made (`tests/format1`), are read and upgraded."""
+"""Libraries of older formats, which earlier versions made (`tests/format1`, …), are read and upgraded."""
 
 import itertools
 import json
@@ -8,41 +8,64 @@ import subprocess
 import sys
 import uuid
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import lancedb
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image as Pillow
 
 import phosphene
 from command import lines, run
 from phosphene.errors import Upgraded
-from phosphene.filters import GENERATED, IMPORTED, Not, all_of, with_ids
+from phosphene.fields import NAMES, NONE, Fields
+from phosphene.filters import (
+    GENERATED,
+    IMPORTED,
+    Compare,
+    Equals,
+    Filter,
+    HasWords,
+    Not,
+    all_of,
+    with_ids,
+)
 from phosphene.library import Library
 from phosphene.maintenance.upgrading import begin_writing
 from phosphene.manifest import FORMAT, Manifest
+from phosphene.store.lance import upgrade
 from phosphene.store.lance.store import LanceStore
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.registry import IDS, REGISTRY
 from phosphene.store.weaviate.store import WeaviateStore
+from phosphene.vectors import unit
 from weaviate_server import Server
 
-FIXTURE = Path(__file__).parent / "format1"
-COPY = "library.json.format1"
+FIXTURES = {number: Path(__file__).parent / f"format{number}" for number in (1, 2)}
 ADDED, MADE = 5, 3
+FIRST = {  # the fields of the first image that was generated, by the name of the fixture
+    name: Fields(prompt="a red house", model=model, sampler="UniPC", seed=7, steps=2, guidance=5.0)
+    for name, model in (("format1", "builtin/landscape"), ("format2", "retrieval"))
+}
 WEIGHTS = "f96b5bd096eb"  # the generator that was built in at that time
-NAMES = (f"Old{number}" for number in itertools.count())
+COLLECTIONS = (f"Old{number}" for number in itertools.count())
 UPGRADE = "import sys, phosphene\nwith phosphene.open(sys.argv[1]) as library:\n    library.begin_writing()\n"
 
 
+@pytest.fixture(params=FIXTURES)
+def fixture(request: pytest.FixtureRequest) -> Path:
+    """The files of each older format."""
+    return FIXTURES[request.param]
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A copy of the library of format 1."""
-    return Path(shutil.copytree(FIXTURE / "library", tmp_path / "old"))
+def folder(fixture: Path, tmp_path: Path) -> Path:
+    """A copy of the library of an older format."""
+    return Path(shutil.copytree(fixture / "library", tmp_path / "old"))
 
 
 @pytest.fixture
@@ -63,10 +86,14 @@ def held(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def origins(folder: Path) -> list[str]:
-    """The origins in the rows of the store."""
-    rows = lancedb.connect(folder / "store").open_table("images").search().to_list()
-    return sorted({row["origin"] for row in rows})
+def rows(folder: Path) -> list[dict[str, Any]]:
+    """The rows of the store."""
+    found: list[dict[str, Any]] = lancedb.connect(folder / "store").open_table("images").search().to_list()
+    return found
+
+
+def copy_of_manifest(folder: Path, fixture: Path) -> Path:
+    return folder / f"library.json.{fixture.name}"
 
 
 def manifest_of(folder: Path) -> Manifest:
@@ -81,11 +108,17 @@ def recipes(library: Library) -> dict[str, Any]:
 
 
 def is_upgraded(folder: Path) -> bool:
-    return manifest_of(folder).format == FORMAT and origins(folder) == ["generated", "imported"]
+    return manifest_of(folder).format == FORMAT and are_upgraded(rows(folder))
+
+
+def are_upgraded(rows: list[dict[str, Any]]) -> bool:
+    """Whether rows or objects have today's origins, and the fields of their recipes."""
+    today = {("imported", False), ("generated", True)}
+    return {(row["origin"], row.get("steps") is not None) for row in rows} == today
 
 
 def is_old(folder: Path) -> bool:
-    return manifest_of(folder).format == 1 and origins(folder) == ["generated", "training"]
+    return manifest_of(folder).format < FORMAT and not any("steps" in row for row in rows(folder))
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────
@@ -112,17 +145,32 @@ def test_commands_that_only_read_leave_the_format_alone(folder: Path) -> None:
 
     assert (status["imported"], status["generated"]) == (ADDED, MADE)
     assert {hit["origin"] for hit in found} == {"imported"}
-    assert is_old(folder) and not (folder / COPY).exists()
+    assert is_old(folder) and not list(folder.glob("library.json.*"))
 
 
-def test_its_recipes_give_the_same_pictures_before_and_after_the_upgrade(folder: Path) -> None:
+def test_a_filter_by_a_field_holds_for_none_and_its_negation_for_all(folder: Path) -> None:
+    filters: list[tuple[Filter, int]] = [
+        (HasWords("camera", frozenset({"canon"})), 0),
+        (Not(Compare("seed", ">=", 0)), ADDED + MADE),
+        (all_of(GENERATED, Not(Compare("taken", "<", "2025-01-01"))), MADE),
+    ]
+    stores = [LanceStore.open(folder / "store", snapshots=each) for each in (True, False)]
+    for store, (where, count) in itertools.product(stores, filters):
+        assert store.count(where) == count
+        assert len(list(store.iterate(where))) == count
+        assert len(store.near(unit(np.ones(store.space.dimension)), 20, where)) == count
+
+
+def test_its_recipes_give_the_same_pictures_before_and_after_the_upgrade(tmp_path: Path) -> None:
+    fixture = FIXTURES[1]
+    folder = Path(shutil.copytree(fixture / "library", tmp_path / "old"))
     with phosphene.open(folder) as library:
         ids = sorted(recipes(library))
         before = [library.replay(id) for id in ids]
         with pytest.warns(Upgraded):
             library.begin_writing()
-        alone = library.replay(FIXTURE / "alone.png")
-        inpainted = library.replay(FIXTURE / "inpainted.png", mask=FIXTURE / "mask.png")
+        alone = library.replay(fixture / "alone.png")
+        inpainted = library.replay(fixture / "inpainted.png", mask=fixture / "mask.png")
         after = [library.replay(id) for id in ids]
 
     assert len(before) == MADE
@@ -135,7 +183,7 @@ def test_its_recipes_give_the_same_pictures_before_and_after_the_upgrade(folder:
 # ── upgrading ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_first_write_upgrades_it_and_says_so(folder: Path, tmp_path: Path) -> None:
+def test_the_first_write_upgrades_it_and_says_so(folder: Path, fixture: Path, tmp_path: Path) -> None:
     Pillow.new("RGB", (64, 64), "red").save(tmp_path / "red.png")
     with phosphene.open(folder) as library:
         before = recipes(library)
@@ -143,9 +191,11 @@ def test_the_first_write_upgrades_it_and_says_so(folder: Path, tmp_path: Path) -
     result = run("-L", folder, "add", tmp_path / "red.png")
 
     assert result.exit_code == 0
-    assert "upgraded from format 1 to format 2" in result.stderr and COPY in result.stderr
+    kept = copy_of_manifest(folder, fixture)
+    assert f"upgraded from format {fixture.name[-1]} to format {FORMAT}" in result.stderr
+    assert kept.name in result.stderr
     assert is_upgraded(folder)
-    assert (folder / COPY).read_bytes() == (FIXTURE / "library" / "library.json").read_bytes()
+    assert kept.read_bytes() == (fixture / "library" / "library.json").read_bytes()
     with phosphene.open(folder) as library:
         assert recipes(library) == before
         assert (library.status().imported, library.status().generated) == (ADDED + 1, MADE)
@@ -154,10 +204,10 @@ def test_the_first_write_upgrades_it_and_says_so(folder: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("write", ["remove", "copy", "generate --into"])
-def test_other_writes_upgrade_it_too(write: str, folder: Path, tmp_path: Path) -> None:
+def test_other_writes_upgrade_it_too(write: str, folder: Path, fixture: Path, tmp_path: Path) -> None:
     with phosphene.open(folder) as library:
         [first, *_] = [image.id for image in library.store.iterate(IMPORTED)]
-    fresh = Path(shutil.copytree(FIXTURE / "library", tmp_path / "fresh"))
+    fresh = Path(shutil.copytree(fixture / "library", tmp_path / "fresh"))
     quick = ("-n", 1, "--steps", 1, "--candidates", 1, "-k", 2, "--seed", 7)
     words = {
         "remove": ("-L", folder, "remove", first, "--yes"),
@@ -179,6 +229,38 @@ def test_a_copy_of_it_has_the_new_format_and_is_whole(folder: Path, tmp_path: Pa
     assert is_upgraded(tmp_path / "copy") and is_old(folder)
 
 
+def test_generated_images_get_the_fields_of_their_recipes(
+    folder: Path, fixture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upgrade, "BATCH", 1)
+    table = lancedb.connect(folder / "store").open_table("images")
+    table.add_columns({"theirs": "'kept'"})
+    with phosphene.open(folder) as library, pytest.warns(Upgraded):
+        library.search("a red house", 3)  # so that there is a snapshot of the old rows
+        library.begin_writing()
+        [first] = library.store.iterate(all_of(GENERATED, Compare("seed", "<=", 7)))
+        [second] = library.store.iterate(HasWords("negative", frozenset({"snow"})))
+        unknown = {image.fields for image in library.store.iterate(IMPORTED)}
+
+    assert first.fields == FIRST[fixture.name]
+    assert (second.fields.prompt, second.fields.seed) == ("a pond in the evening", 8)
+    assert unknown == {NONE}
+    assert {row["theirs"] for row in rows(folder)} == {"kept"}
+    assert is_upgraded(folder)
+
+
+def test_a_process_that_had_it_open_sees_the_fields_and_keeps_them(folder: Path) -> None:
+    with phosphene.open(folder) as before, phosphene.open(folder) as other:
+        assert {image.fields for image in before.store.iterate()} == {NONE}
+        with pytest.warns(Upgraded):
+            other.begin_writing()
+
+        before.begin_writing()
+        before.store.upsert(list(before.store.iterate(vectors=True)))
+
+    assert is_upgraded(folder)
+
+
 def test_a_repair_upgrades_rows_whose_manifest_is_lost(folder: Path) -> None:
     (folder / "library.json").unlink()
 
@@ -190,7 +272,7 @@ def test_a_repair_upgrades_rows_whose_manifest_is_lost(folder: Path) -> None:
 
 @pytest.mark.parametrize("step", ["upgrade_rows", "write_manifest"])
 def test_an_interrupted_upgrade_is_finished_by_the_next_write(
-    step: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    step: str, folder: Path, fixture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object) -> bool:
         raise KeyboardInterrupt
@@ -200,12 +282,34 @@ def test_an_interrupted_upgrade_is_finished_by_the_next_write(
         with pytest.raises(KeyboardInterrupt):
             library.begin_writing()
 
-    assert manifest_of(folder).format == 1 and (folder / COPY).exists()
-    assert origins(folder) == ["generated", "training" if step == "upgrade_rows" else "imported"]
+    assert manifest_of(folder).format < FORMAT and copy_of_manifest(folder, fixture).exists()
+    assert are_upgraded(rows(folder)) == (step == "write_manifest")
     with phosphene.open(folder) as library:
         assert library.status().imported == ADDED
         with pytest.warns(Upgraded):
             library.begin_writing()
+    assert is_upgraded(folder)
+
+
+@pytest.mark.parametrize("kept", range(MADE))
+def test_an_upgrade_that_is_killed_between_two_batches_is_finished(
+    kept: int, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        if next(commits) == kept:
+            raise KeyboardInterrupt
+        yield from described(batch)
+
+    described, commits = upgrade._described, itertools.count()
+    with monkeypatch.context() as patched, phosphene.open(folder) as library:
+        patched.setattr(upgrade, "BATCH", 1)
+        patched.setattr(upgrade, "_described", killed)
+        with pytest.raises(KeyboardInterrupt):
+            library.begin_writing()
+
+    assert sum(row["steps"] == 2 for row in rows(folder)) == kept
+    with phosphene.open(folder) as library, pytest.warns(Upgraded):
+        library.begin_writing()
     assert is_upgraded(folder)
 
 
@@ -237,11 +341,11 @@ def test_a_library_of_this_format_is_left_alone(tmp_path: Path, folder: Path) ->
 
 
 class Put:
-    """A collection of format 1, as the earlier version left it, with a property of another program."""
+    """A collection of an older format, as that version left it, with a property of another program."""
 
-    def __init__(self, server: Server, tenants: tuple[str, ...] = ()) -> None:
-        self.server, self.name = server, next(NAMES)
-        dump = json.loads((FIXTURE / "weaviate.json").read_text(encoding="utf-8"))
+    def __init__(self, server: Server, fixture: Path, tenants: tuple[str, ...] = ()) -> None:
+        self.server, self.name = server, next(COLLECTIONS)
+        dump = json.loads((fixture / "weaviate.json").read_text(encoding="utf-8"))
         images, registry = dump["collections"]
         images["properties"].append({"name": "theirs", "dataType": ["text"]})
         self.post("schema", {**images, "class": self.name, "multiTenancyConfig": {"enabled": bool(tenants)}})
@@ -278,16 +382,16 @@ class Put:
         path = f"objects?class={self.name}&limit=100&include=vector{options}"
         return sorted(self.get(path)["objects"], key=lambda each: str(each["id"]))
 
-    def origins(self, tenant: str = "") -> list[str]:
-        return sorted({each["properties"]["origin"] for each in self.objects(tenant)})
+    def properties(self, tenant: str = "") -> list[dict[str, Any]]:
+        return [each["properties"] for each in self.objects(tenant)]
 
 
 @pytest.fixture
-def put(weaviate: Server) -> Callable[..., Put]:
-    return lambda *tenants: Put(weaviate, tenants)
+def put(weaviate: Server, fixture: Path) -> Callable[..., Put]:
+    return lambda *tenants: Put(weaviate, fixture, tenants)
 
 
-def test_a_collection_is_read_as_it_is_and_upgraded_whole(put: Callable[..., Put]) -> None:
+def test_a_collection_is_read_as_it_is_and_upgraded_whole(put: Callable[..., Put], fixture: Path) -> None:
     collection = put()
     before = collection.objects()
     with phosphene.open(collection.server.url(collection.name)) as library:
@@ -295,23 +399,31 @@ def test_a_collection_is_read_as_it_is_and_upgraded_whole(put: Callable[..., Put
         assert (library.status().imported, library.status().generated) == (ADDED, MADE)
         assert len(library.store.near(vector, 20, IMPORTED)) == ADDED
         assert {image.origin for image in library.store.iterate(IMPORTED)} == {"imported"}
-        assert collection.format == 1 and collection.origins() == ["generated", "training"]
+        assert library.store.count(Compare("seed", ">=", 0)) == 0
+        assert library.store.count(Not(HasWords("camera", frozenset({"canon"})))) == ADDED + MADE
+        assert len(library.store.near(vector, 20, Not(Compare("seed", ">=", 0)))) == ADDED + MADE
+        assert collection.format < FORMAT and not are_upgraded(collection.properties())
 
         with pytest.warns(Upgraded) as warned:
             library.begin_writing()
 
         hits = library.store.near(vector, 20)
         assert (library.status().imported, library.status().generated) == (ADDED, MADE)
-        kept = library.folder / COPY
+        [first] = library.store.iterate(Equals("seed", 7))
+        assert first.fields == FIRST[fixture.name]
+        kept = copy_of_manifest(library.folder, fixture)
         assert kept.exists()
     [said] = [str(one.message) for one in warned]
     assert said.startswith(f"`{Address.parse(collection.server.url(collection.name))}` was upgraded")
     assert f"kept as `{kept}`" in said
-    assert collection.format == FORMAT and collection.origins() == ["generated", "imported"]
+    assert collection.format == FORMAT and are_upgraded(collection.properties())
     assert hits[0].image.id == before[0]["id"] and len(hits) == ADDED + MADE
     for old, new in zip(before, collection.objects(), strict=True):
         assert new["vectors"] == old["vectors"]
-        assert new["properties"] == old["properties"] | {"origin": new["properties"]["origin"]}
+        mine = {"origin", *NAMES}
+        assert {name: value for name, value in new["properties"].items() if name not in mine} == {
+            name: value for name, value in old["properties"].items() if name not in mine
+        }
     assert not lines("schema", "check", collection.server.url(collection.name))
 
 
@@ -326,7 +438,7 @@ def test_an_interrupted_upgrade_of_a_collection_is_finished(
         with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
             patched.setattr(WeaviateStore, "write_manifest", interrupt)
             library.begin_writing()
-        assert collection.format == 1 and library.status().imported == ADDED
+        assert collection.format < FORMAT and library.status().imported == ADDED
         with pytest.warns(Upgraded):
             library.begin_writing()
     assert collection.format == FORMAT
@@ -339,13 +451,13 @@ def test_all_tenants_of_a_collection_are_upgraded_and_none_is_forgotten(put: Cal
     url = collection.server.url(collection.name, tenant="one")
     with phosphene.open(url) as library:
         library.begin_writing()
-    assert collection.origins("one") == ["generated", "imported"]
-    assert collection.format == 1  # `two` cannot be reached yet
+    assert are_upgraded(collection.properties("one"))
+    assert collection.format < FORMAT  # `two` cannot be reached yet
 
     httpx.put(tenants, json=[{"name": "two", "activityStatus": "HOT"}]).raise_for_status()
     with phosphene.open(url) as library, pytest.warns(Upgraded):
         library.begin_writing()
-    assert collection.origins("two") == ["generated", "imported"] and collection.format == FORMAT
+    assert are_upgraded(collection.properties("two")) and collection.format == FORMAT
 
 
 def test_stores_of_plugins_have_no_older_format(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from phosphene.files import write_whole
 from phosphene.records import Precision, Space
 
 NAME = "library.json"
-OLDEST, FORMAT = 1, 2  # 1 says `training` for imported images, see `maintenance.upgrading`
+OLDEST, FORMAT = 1, 3  # what the older ones are is in `maintenance.upgrading`
 MAX_BYTES = 64 << 10  # of a manifest; phosphene writes 200
 MAX_LETTERS = 4096  # of a space's id or name, which may hold a path
 MAX_DIMENSION = 65_535  # numbers of a vector; no server takes more

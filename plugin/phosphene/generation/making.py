@@ -22,6 +22,7 @@ from phosphene.generation.novelty import Baseline, Novelty, measure
 from phosphene.generation.planning import Plan
 from phosphene.generation.recording import recipe_of
 from phosphene.images import png, thumbnail
+from phosphene.recipes.description import described
 from phosphene.recipes.lineage import generated_id, parents_of, texts
 from phosphene.records import Image
 from phosphene.store import Store
@@ -133,6 +134,7 @@ def generated_image(
         norm=norm,
         recipe=recipe,
         parents=parents_of(recipe),
+        fields=described(recipe),
         vector=vector,
         thumbnail=thumbnail(picture),
     )

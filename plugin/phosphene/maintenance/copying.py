@@ -23,6 +23,7 @@ from phosphene.ingest.commit import fill
 from phosphene.ingest.progress import OnCount
 from phosphene.journal import Journal
 from phosphene.maintenance.upgrading import begin_writing
+from phosphene.recipes.description import with_fields
 from phosphene.records import Image
 from phosphene.sources import is_remote, to_path, to_uri
 from phosphene.sources.uris import part_of
@@ -136,7 +137,8 @@ def _refuse(source: CopySide, target: CopySide) -> None:
 
 def _moved(source: CopySide, target: CopySide) -> Iterator[Image]:
     """The images with the uris that the target uses. Generated ones lie in the folders of both libraries."""
-    for image in source.store.iterate(vectors=True):
+    for each in source.store.iterate(vectors=True):
+        image = with_fields(each)  # a library of an older format has no fields
         if _carried(image) or is_remote(image.uri) or part_of(image.uri) or not image.uri:
             yield image
         else:

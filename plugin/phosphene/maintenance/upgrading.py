@@ -1,16 +1,19 @@
 """Upgrading a library of an older format, before the first write to it.
 
-Format 1 calls the origin of an added image `training`, and format 2 calls it `imported`. Reading needs no
-upgrade, since every image that phosphene did not generate counts as imported. `begin_writing` is called
-before everything that changes what a library holds: add, generate, remove, copy, repair, and training its
-generator. A search is not among these: it may keep the vector of its text in the journal, whose
-tables are the same in both formats. Recipes stay as they are, because the id of a generated image follows
-from its recipe.
+    1   calls the origin of an added image `training`, and not `imported`
+    2   has no fields
+    3   has fields; those of generated images come from their recipes
+
+Reading needs no upgrade: every image that phosphene did not generate counts as imported, and a field that is
+not there is not known. `begin_writing` is called before everything that changes what a library holds: add,
+generate, remove, copy, repair, and training its generator. A search is not among these: it may keep the
+vector of its text in the journal, whose tables are the same in all formats. Recipes stay as they are, because
+the id of a generated image follows from its recipe.
 
 An upgrade has three steps, and each may be done twice:
 
-    1. Copy the manifest to `library.json.format1`, in the library's folder on this machine.
-    2. Rewrite the rows of the store: in one commit of LanceDB, or object by object on a server.
+    1. Copy the manifest to `library.json.format1` or `….format2`, in the library's folder on this machine.
+    2. Upgrade the store: its schema, and then its rows, batch by batch.
     3. Write the manifest of the new format, which older versions of phosphene refuse to open.
 
 The manifest comes last. After a kill it still says the old format, and the next write upgrades again.

@@ -31,7 +31,7 @@ from phosphene.manifest import Manifest
 from phosphene.records import Hit, Image, Space
 from phosphene.store import StoreInfo, image_schema
 from phosphene.store.diversity import checked, diverse
-from phosphene.store.lance.conditions import among, condition
+from phosphene.store.lance.conditions import among
 from phosphene.store.lance.problems import lock, store_errors
 from phosphene.store.lance.snapshot import Snapshot
 from phosphene.store.lance.snapshot_folder import SnapshotFolder
@@ -138,17 +138,18 @@ class LanceStore:
         manifest.write(self._folder.parent)
 
     def upgrade_rows(self) -> bool:
-        """Say `imported` in rows of format 1, which say `training`, in one commit. Always returns True."""
-        if self.holds_old_rows():
-            with self._tables.writing():
-                self._tables.images.checkout_latest()
-                self._tables.images.update(where=condition(OF_FORMAT_1), values={"origin": "imported"})
-                self._upkeep.tidy(self._tables)
+        """Upgrade the rows to today's format, see `upgrade`. Always returns True."""
+        from phosphene.store.lance.upgrade import upgrade_table
+
+        with self._tables.writing():
+            upgrade_table(self._tables.images, image_schema.arrow(self.space.dimension))
+            self._upkeep.tidy(self._tables)
         return True
 
     def holds_old_rows(self) -> bool:
-        """Whether there are rows of format 1."""
-        return "origin" in self._lancedb.columns and self._lancedb.count(OF_FORMAT_1) > 0
+        """Whether the table has rows of format 1, or lacks columns that format 3 added."""
+        reader = self._lancedb
+        return bool(reader.lacking) or reader.count(OF_FORMAT_1) > 0
 
     # ── reading ───────────────────────────────────────────────────────────────────────────
 

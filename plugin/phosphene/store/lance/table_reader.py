@@ -64,6 +64,11 @@ class TableReader:
         names = set(self.schema.names)
         return [name for name in self._wanted if name in names]
 
+    @property
+    def lacking(self) -> set[str]:
+        """The columns of today's format that the table does not have."""
+        return {*self._wanted} - {*self.columns}
+
     def near(self, query: Vector, count: int, where: Filter, *, vectors: bool = False) -> list[Hit[Any]]:
         """The `count` images of highest cosine similarity to a unit vector (d,), best first.
 
@@ -134,7 +139,7 @@ class TableReader:
 
     def _condition(self, where: Filter) -> str | None:
         """A filter as SQL, or None for all rows. No comparison holds for a column that the table lacks."""
-        lacking = {*self._wanted} - {*self.columns}
+        lacking = self.lacking
         where = simplified(where, lambda each: NOTHING if each.field in lacking else each)
         return None if where == EVERYTHING else condition(where)
 
