@@ -15,6 +15,8 @@ from PIL import Image as pillow
 import phosphene
 from command import lines, run
 from phosphene.errors import GenerationError, PluginError, Upgraded
+from phosphene.fields import Fields
+from phosphene.filters import GENERATED, Equals, HasWords, all_of
 from phosphene.generation import Capabilities, Generated, Reference, Request
 from phosphene.generation.choosing import choose, noise_seed, target_of
 from phosphene.generation.planning import Plan
@@ -135,6 +137,30 @@ def test_candidates_near_to_a_negative_rank_lower() -> None:
     target = target_of(plan_of(vector=VECTORS[0], negative_vectors=(VECTORS[1],)))
     led = VECTORS[0] - NEGATIVE_SHARE * VECTORS[1]
     assert target == pytest.approx(led / np.linalg.norm(led), abs=1e-5)
+
+
+# ── keeping ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_generated_image_is_found_by_its_prompt_model_and_seed(library: Library, tmp_path: Path) -> None:
+    wanted = all_of(GENERATED, HasWords("prompt", frozenset({"castle"})), Equals("seed", 17))
+
+    [made] = library.generate("a red castle", seed=17, count=1, negative=["snow", "fog"], **QUICK)
+
+    assert made.image.fields == Fields(
+        prompt="a red castle",
+        negative="snow, fog",
+        model=library.generator.capabilities.name,
+        sampler=library.generator.capabilities.sampler,
+        seed=17,
+        steps=2,
+        guidance=library.generator.capabilities.guidance_scale,
+    )
+    [stored] = library.store.iterate(wanted)
+    assert stored == made.image
+    with phosphene.open(tmp_path / "other", model="landscape", create=True) as other:
+        other.add([library.path(made.image)])
+        assert [image.fields for image in other.store.iterate(wanted)] == [made.image.fields]
 
 
 # ── recipes of older versions ─────────────────────────────────────────────────────────────

@@ -16,11 +16,13 @@ from PIL import Image as Pillow
 
 from phosphene.embedding import Embedder, SharesCores
 from phosphene.errors import ImageError
+from phosphene.fields import NONE
 from phosphene.images import THUMBNAIL, decode, image_id, thumbnail
 from phosphene.ingest.former_adds import FormerAdds
 from phosphene.journal import Refused, Seen
 from phosphene.metadata import checked, in_picture
 from phosphene.recipes import Recipe, in_content
+from phosphene.recipes.description import described
 from phosphene.recipes.lineage import generated_id, parents_of
 from phosphene.records import Image
 from phosphene.sources import Item, uri_in
@@ -131,7 +133,7 @@ def _image(new: _New, vector: Vector, norm: float) -> Image:
         sha256=new.sha256,
         uri=new.seen.uri,
         caption=made["prompt"] if made else "",
-        captions=(made["prompt"],) if made else (),  # those of the files are added in `commit`
+        captions=(made["prompt"],) if made else (),
         origin="generated" if made else "imported",
         width=new.size[0],
         height=new.size[1],
@@ -139,6 +141,7 @@ def _image(new: _New, vector: Vector, norm: float) -> Image:
         norm=norm,
         recipe=made,
         parents=parents_of(made) if made else (),
+        fields=described(made) if made else NONE,  # captions and fields of files are added in `commit`
         vector=vector,
         thumbnail=new.thumbnail,
     )
