@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save_file
 
 import phosphene
+from command import lines, run
 from phosphene.device import has_gpu
 from phosphene.embedding.identity import identify
 from phosphene.embedding.loading import _built
@@ -263,6 +264,17 @@ def test_hidden_gpus_are_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr("phosphene.device.pick_device", lambda _: pytest.fail("torch was asked"))
     assert not has_gpu()
+
+
+def test_what_was_prepared_of_a_model_can_be_deleted(weights: Weights) -> None:
+    embedder_of(weights).texts(["snow"])
+    size = kept(weights).size
+    assert run("models", "remove", weights.name).exit_code == 2, "it asks first"
+    assert lines("models", "remove", weights.name, "--yes") == [
+        {"name": weights.name, "freed": size, "kept": str(weights.file)}
+    ]
+    assert size > 1000 and kept(weights).size == 0 and weights.file.is_file()
+    assert lines("models", "remove", weights.name, "--yes")[0]["freed"] == 0
 
 
 # ── commands ──────────────────────────────────────────────────────────────────────────────

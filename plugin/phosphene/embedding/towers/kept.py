@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from phosphene.embedding.towers.export import Exporter
 
 FORMAT = 2  # of the files; towers of another format are exported again
+LOCK = "lock"
 REMEMBERED = 1 << 20  # bytes of a file whose digest is remembered
 EXPORTERS = ("torch", "open-clip-torch", "onnxscript", "onnxruntime")  # a newer one may export what failed
 
@@ -79,11 +80,23 @@ class Kept:
         """Write down why a tower cannot be exported."""
         self._write(kind, {"refusal": reason, "exporters": _exporters()})
 
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.stat().st_size for file in self.folder.glob("*") if file.is_file())
+
+    def delete(self) -> None:
+        """Delete all towers. They are exported again when they are next needed."""
+        with self.lock():
+            for file in self.folder.iterdir():
+                if file.name != LOCK:
+                    file.unlink()
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Let one process export at a time. Raises OSError if nothing can be written here."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / "lock"):
+        with FileLock(self.folder / LOCK):
             for abandoned in self.folder.glob("part-*"):  # of a process that was killed
                 shutil.rmtree(abandoned, ignore_errors=True)
             yield

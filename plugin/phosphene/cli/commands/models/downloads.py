@@ -9,6 +9,7 @@ from phosphene.cli.options import Settings, command
 
 if TYPE_CHECKING:
     from phosphene.catalogue.offers import Offer
+    from phosphene.embedding.weights import Weights
 
 YES = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 
@@ -86,9 +87,11 @@ def remove(settings: Settings, name: str, yes: bool) -> None:
     """Delete what `models fetch` has brought, or forget what `models add` has registered.
 
       phosphene models remove sd15
+      phosphene models remove ViT-B-32-SigLIP2-256/webli
 
     Files that another program downloaded stay, and so do those that another fetched model uses. A
-    checkpoint or a LoRA that you added stays where it is.
+    checkpoint or a LoRA that you added stays where it is. Of an embedding model, only what phosphene
+    has prepared for quick starts is deleted. Its weights stay in the hub's cache.
     """
     from phosphene.catalogue import fetching, registrations
 
@@ -98,8 +101,40 @@ def remove(settings: Settings, name: str, yes: bool) -> None:
         record = {"name": name, "freed": 0, "kept": str(added.path)}
         output.summary(f"{name} is forgotten. Its files stay: {added.path}", record)
         return
+    if weights := _embedding_model(name):
+        _remove_prepared(settings, weights, yes)
+        return
     size = fetching.removable(name)
     if not yes:
         output.confirm(f"Delete {gigabytes(size)} of {name}?")
     freed = fetching.remove(name)
     output.summary(f"deleted {gigabytes(freed)} of {name}", {"name": name, "freed": freed, "kept": None})
+
+
+def _embedding_model(name: str) -> "Weights | None":
+    """The weights of an embedding model that is on this machine. None for all other names."""
+    from phosphene.embedding.weights import resolve
+    from phosphene.errors import ModelError
+
+    try:
+        return resolve(name)
+    except ModelError:
+        return None
+
+
+def _remove_prepared(settings: Settings, weights: "Weights", yes: bool) -> None:
+    """Delete the exported towers of an embedding model."""
+    from phosphene.embedding.identity import identify
+    from phosphene.embedding.towers.kept import kept_of
+
+    kept = kept_of(identify(weights))
+    size = kept.size
+    if not yes:
+        settings.output.confirm(f"Delete {gigabytes(size)} that were prepared of {weights.name}?")
+    if size:
+        kept.delete()
+    record = {"name": weights.name, "freed": size, "kept": str(weights.file)}
+    settings.output.summary(
+        f"deleted {gigabytes(size)} that were prepared of {weights.name}. Its weights stay: {weights.file}",
+        record,
+    )
