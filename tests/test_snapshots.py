@@ -244,6 +244,15 @@ def test_a_snapshot_of_a_store_that_has_grown_large_is_not_used(tmp_path: Path) 
     assert isinstance(store._reader(), TableReader)
 
 
+def test_the_beginning_of_an_id_is_completed_with_and_without_a_snapshot(tmp_path: Path) -> None:
+    folder = written(tmp_path / "store")
+    snapshot, tables = LanceStore.open(folder), LanceStore.open(folder, snapshots=False)
+    for start in (ALL[3][:8], ALL[3][:13], ALL[3], ALL[70][:8], "no id at all", "' OR true --"):
+        expected = [id for id in ALL[:60] if id.startswith(start)]
+        assert snapshot.ids_beginning(start) == tables.ids_beginning(start) == expected
+    assert isinstance(snapshot._reader(), Snapshot)
+
+
 def test_a_filter_by_an_unknown_field_is_refused(tmp_path: Path) -> None:
     store = LanceStore.open(written(tmp_path))
 

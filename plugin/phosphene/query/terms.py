@@ -16,7 +16,7 @@ from phosphene.errors import CutText, QueryError
 from phosphene.journal import Journal
 from phosphene.query.parser import Query, Term
 from phosphene.records import Image
-from phosphene.store import Store
+from phosphene.store import FindsIds, Store
 from phosphene.vectors import Vector, blend
 
 MIN_ID_LENGTH = 8  # characters; the beginning of an id is enough if no other id begins like it
@@ -111,12 +111,17 @@ def find(store: Store, id: str, *, vectors: bool = False) -> Image[Any]:
     """The only image whose id is this or begins like this. Raises QueryError unless there is exactly one."""
     found = store.get([id], vectors=vectors)
     if not found and len(id) >= MIN_ID_LENGTH:
-        matching = [image.id for image in store.iterate() if image.id.startswith(id)]
-        found = store.get(matching, vectors=vectors)
+        found = store.get(_ids_beginning(store, id), vectors=vectors)
     if len(found) != 1:
         wrong = f"The ids of {len(found)} images begin with" if found else "No image has the id"
         raise QueryError(f"{wrong} `{id}`.", hint="find whole ids with `phosphene search … --json`")
     return found[0]
+
+
+def _ids_beginning(store: Store, start: str) -> list[str]:
+    if isinstance(store, FindsIds):
+        return store.ids_beginning(start)
+    return [image.id for image in store.iterate() if image.id.startswith(start)]
 
 
 def _exists(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, overload
+from typing import Any, Literal, Protocol, overload, runtime_checkable
 
 from phosphene.filters import EVERYTHING, Filter
 from phosphene.records import Hit, Image, Space
@@ -109,4 +109,13 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close files and connections."""
+        ...
+
+
+@runtime_checkable
+class FindsIds(Protocol):
+    """What a store may have besides, if it need not read whole images to complete an id."""
+
+    def ids_beginning(self, start: str) -> list[str]:
+        """The ids that begin with at least eight characters."""
         ...

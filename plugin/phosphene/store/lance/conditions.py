@@ -25,6 +25,11 @@ def among(ids: Collection[str]) -> str:
     return _sql(In("id", frozenset(ids))) if ids else "false"
 
 
+def begins(field: str, start: str) -> str:
+    """The condition that a text begins like this."""
+    return f"starts_with({field}, {_quoted(start)})"
+
+
 def _sql(where: Filter) -> str:
     if isinstance(where, And):
         return " AND ".join(map(_sql, where.filters)) or "true"

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +109,16 @@ class Snapshot:
     def count(self, where: Filter) -> int:
         """How many images match."""
         return int(np.count_nonzero(self._holds(checked(where))))
+
+    def ids_beginning(self, start: str) -> list[str]:
+        """The ids that begin with at least eight characters, which are four bytes of each id."""
+        try:
+            first = bytes.fromhex(start[:8])
+        except ValueError:
+            return []
+        places = np.flatnonzero(self.arrays["ids"].view("S4")[::4] == first)
+        ids = [str(UUID(bytes=self.arrays["ids"][place].ljust(16, b"\0"))) for place in places]
+        return [id for id in ids if id.startswith(start)]
 
     def text(self, name: str, place: int) -> bytes:
         """The bytes of an image in one of the arrays of texts, such as its row in JSON."""

@@ -183,6 +183,10 @@ class LanceStore:
         """
         return self._reader().iterate(where, vectors=vectors)
 
+    def ids_beginning(self, start: str) -> list[str]:
+        """The ids that begin with at least eight characters."""
+        return self._reader().ids_beginning(start)
+
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails (encoded pictures) of these ids."""
         places = self._thumbnails.latest() if self._may_use_snapshots else None

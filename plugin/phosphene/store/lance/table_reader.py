@@ -12,7 +12,7 @@ from phosphene.manifest import space_of
 from phosphene.records import Hit, Image
 from phosphene.store import image_schema
 from phosphene.store.invalid import InvalidEntries
-from phosphene.store.lance.conditions import among, condition
+from phosphene.store.lance.conditions import among, begins, condition
 from phosphene.store.lance.problems import store_errors
 from phosphene.store.lance.rows import hits_of, images_of, raw_rows
 from phosphene.store.lance.tables import Tables
@@ -95,6 +95,13 @@ class TableReader:
             batches = search.to_batches(BATCH)
         while (batch := self._after(batches)) is not None:
             yield from images_of(batch, self._invalid)
+
+    def ids_beginning(self, start: str) -> list[str]:
+        """The ids that begin like this. Of the rows only the ids are read."""
+        with store_errors(self._folder, "read"):
+            search = self._tables.images.search().select(["id"]).where(begins("id", start))
+            found: list[str] = search.to_arrow()["id"].to_pylist()
+        return found
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """The thumbnails (encoded pictures) of these ids."""
