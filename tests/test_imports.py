@@ -33,7 +33,7 @@ HEAVY = {
 # A part imports only from parts of lower layers (docs/architecture.md). A part is the longest of these names
 # that a module's dotted name begins with; modules of one part know each other.
 LAYERS = (
-    {"folding", "times"},
+    {"folding", "times", "version"},
     {"fields"},
     {"records", "errors"},
     {"batches", "byte_sizes", "extras", "files", "filters"},
@@ -66,7 +66,7 @@ LAYERS = (
     {"generation"},
     {"generators.diffusers.families"},
     {"catalogue"},
-    {"generators", "render"},
+    {"export", "generators", "render"},
     {"opening", "catalogue.checkpoints", "training.generator", "training.lora", "maintenance"},
     {"library"},
     {"server"},
@@ -75,11 +75,13 @@ LAYERS = (
 # The one arrow inside the lowest layers that points up: an alias of a numpy type.
 ALLOWED = {("records", "vectors")}
 # Folders whose modules may share names, because they hold the same idea: a command with what it computes and
-# draws; a network, its training, their command and the generators; the stores with what is common to them.
+# draws; a network, its training, their command and the generators; the stores with what is common to them;
+# a format that is read with the same format that is written.
 FAMILIES = (
     ("cli", "cli.commands", "explore", "maintenance", "render"),
     ("nets", "training", "generators.retrieval", "generators.diffusers", "cli.commands.train"),
     ("store", "store.lance", "store.weaviate"),
+    ("sources", "export"),
 )
 # What every kind of model has: how it is loaded, what identifies its weights, and a saved state of it.
 TERMS = {"loading", "identity", "checkpoint"}

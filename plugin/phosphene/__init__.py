@@ -15,6 +15,8 @@ used, so that `import phosphene` stays quick.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from phosphene.version import __version__
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
@@ -56,7 +58,6 @@ if TYPE_CHECKING:
     from phosphene.records import Status as Status
     from phosphene.sources.item import Item as Item
 
-__version__ = "0.1.0"
 _MODULES = {
     "phosphene.errors": (
         "GenerationError",

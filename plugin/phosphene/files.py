@@ -36,6 +36,22 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 @contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`, which is flushed to the disk and renamed to it at the end."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.part"
+    try:
+        with naming(path):
+            yield part
+            with part.open("rb") as file:
+                sync(file.fileno())
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+@contextmanager
 def naming(path: Path) -> Iterator[None]:
     """Add the path to an OSError that has none, such as the error of a full disk."""
     try:

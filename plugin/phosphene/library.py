@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
-from phosphene.filters import Filter, all_of, of_origin, with_ids
+from phosphene.filters import EVERYTHING, Filter, all_of, of_origin, with_ids
 from phosphene.journal import Journal
 from phosphene.maintenance.status import status_of
 from phosphene.maintenance.upgrading import begin_writing
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from phosphene.explore.map import Map
     from phosphene.explore.timeline import TimeField
     from phosphene.explore.walk import Stop
+    from phosphene.export import Exported
     from phosphene.generation import Additions, Generator, OnLane, OnStep
     from phosphene.generation.comparison import Replayed
     from phosphene.generation.making import GeneratedImage
@@ -307,6 +308,35 @@ class Library:
             return self.pictures.examples(chosen)
         nearest = self.search(asked, count, origin=origin, where=where)
         return self.pictures.examples(with_ids(hit.image.id for hit in nearest))
+
+    def export(
+        self,
+        target: Path,
+        query: str | Sequence[str] | Query | None = None,
+        count: int = 100,
+        *,
+        where: str | Filter | None = None,
+        format: str | None = None,
+        vectors: bool = False,
+        pictures: bool = False,
+        force: bool = False,
+    ) -> "Exported":
+        """Write the whole library, or the hits of a query, in one of `export.FORMATS` for other programs.
+
+        `vectors` are written beside the rest, and `pictures` into a parquet file. Raises OutputError for a
+        file or folder that is there already, except with `force`.
+        """
+        from phosphene.export import Exportable, ExportOptions, export
+
+        asked = None if query is None else as_query(query)
+        chosen = all_of(as_filter(where), asked.where.filter if asked else EVERYTHING)
+        if asked and asked.terms:
+            hits = self.store.near(self.vector(asked), count, chosen, vectors=True)
+            found, total = iter([Exportable(hit.image, hit.score) for hit in hits]), len(hits)
+        else:
+            found, total = map(Exportable, self.store.iterate(chosen, vectors=True)), self.store.count(chosen)
+        options = ExportOptions(self.folder, self.space, total, vectors, pictures, force)
+        return export(found, target, options, format)
 
     def generate(
         self,

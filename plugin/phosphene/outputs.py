@@ -10,9 +10,9 @@ import stat
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
-from phosphene import __version__
 from phosphene.errors import OutputError
 from phosphene.files import write_whole
+from phosphene.version import __version__
 
 SOFTWARE = 0x0131  # the EXIF tag of the program that wrote a picture
 NAME = "phosphene"

@@ -28,6 +28,9 @@ MEANINGS = {  # other names of the fields in `fields.py`
 ABOUT_THE_FILE = {
     "filename", "key", "width", "height", "originalwidth", "originalheight", "sha256", "md5", "exif",
     "status", "errormessage", "extension",
+    # ... and what `phosphene export` writes about a row
+    "id", "uri", "origin", "created", "norm", "recipe", "parents", "parentweights", "parentsimilarities",
+    "score", "vector",
 }  # fmt: skip
 MAX_TEXT = 16_384  # characters of one value; a longer one is cut off
 MAX_VALUES = 256  # values of one list; longer ones are numbers for programs, such as vectors
