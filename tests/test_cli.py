@@ -26,7 +26,7 @@ from pictures import frame_count
 
 PROMPT = "a red house in the snow at night"
 COMMANDS = Path(__file__).parent.parent / "docs" / "commands.md"
-HIT = ["rank", "id", "score", "relevance", "origin", "uri", "caption"]
+HIT = ["rank", "id", "score", "relevance", "origin", "uri", "caption", "missing"]
 MADE = ["id", "uri", "prompt", "seed", "lane", "score", "parents", "novelty"]
 NOVELTY = ["nearest", "similarity", "percentile", "exact", "without_parents"]
 ADDED = ["added", "unchanged", "failed", "failures", "left_out", "images_per_second"]
@@ -86,8 +86,8 @@ def test_two_prompts_rank_differently(filled: Path) -> None:
 def test_a_search_in_a_pipe_has_a_line_per_hit_and_whole_paths(filled: Path) -> None:
     result = run("-L", filled, "search", PROMPT)
     rows = [line.split("\t") for line in result.stdout.splitlines()]
-    assert [len(row) for row in rows] == [5] * 10
-    assert [(row[0], row[4]) for row in rows] == [
+    assert [len(row) for row in rows] == [6] * 10
+    assert [(row[0], row[5]) for row in rows] == [
         (str(hit["rank"]), hit["uri"]) for hit in lines("-L", filled, "search", PROMPT)
     ]
     assert ESCAPE not in result.output

@@ -54,6 +54,8 @@ def imported_by(library: Path, *words: str) -> set[str]:
         ("search", QUERY),
         ("search", "--json", "--diversity", "0.5", "--origin", "imported", QUERY),
         ("search", f"id:{made(1)[0].id}"),
+        ("search", QUERY, "created:2026", "caption:house,boat", "width:1..", "-model:sdxl"),
+        ("search", "created:2026", "--sort", "taken", "--as", "paths"),
         ("status",),
         ("show", made(1)[0].id),
         ("remove", "--missing", "--yes"),

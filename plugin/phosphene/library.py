@@ -19,7 +19,7 @@ from phosphene.query import Query, as_filter, as_query
 from phosphene.query.terms import Terms, find, vector_of
 from phosphene.records import Failure, Hit, Image, Origin, Shown, Status
 from phosphene.sources import Item, ScanOptions, SourceName, scan, to_path
-from phosphene.sources.uris import where
+from phosphene.sources.uris import is_gone, where
 from phosphene.vectors import Vector
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from phosphene.maintenance.pruning import Prunable, Scanned
     from phosphene.picture_loader import PictureLoader
     from phosphene.relevance.judging import Cutoff, Judge
+    from phosphene.saved_queries import SavedQueries
 
 
 class Library:
@@ -244,6 +245,17 @@ class Library:
     def where(self, image: Image) -> str:
         """Where the file of an image is: an absolute path, or a URL of a remote file or a part of a file."""
         return where(image.uri, self.folder)
+
+    def is_gone(self, image: Image) -> bool:
+        """Whether the file of an image is certainly not on this machine, which it was on."""
+        return is_gone(image.uri, self.folder)
+
+    @property
+    def queries(self) -> "SavedQueries":
+        """The queries that were saved for this library."""
+        from phosphene.saved_queries import SavedQueries
+
+        return SavedQueries(self.folder)
 
     def picture(self, image: Image, *, side: int | None = None) -> "Picture":
         """The picture of an image, or its thumbnail if the file is lost. `side` limits the longer side."""

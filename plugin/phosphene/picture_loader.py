@@ -12,9 +12,9 @@ from phosphene.errors import ImageError, PassedOver
 from phosphene.filters import IMPORTED, Filter
 from phosphene.images import open_picture, resized, small_picture
 from phosphene.records import Image
-from phosphene.sources import is_remote, to_path
+from phosphene.sources import is_remote
 from phosphene.sources.contents import content_at
-from phosphene.sources.uris import where
+from phosphene.sources.uris import is_gone, where
 from phosphene.store import Store
 
 
@@ -48,7 +48,7 @@ class PictureLoader:
 
     def _is_absent(self, image: Image) -> bool:
         """Whether there is certainly no file on this machine: one that cannot be looked at may exist."""
-        return is_remote(image.uri) or _is_gone(to_path(image.uri, self.folder))
+        return is_remote(image.uri) or is_gone(image.uri, self.folder)
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, Picture]:
         """The thumbnails that the store keeps, by id; a grey square in place of one that is lost."""
@@ -59,16 +59,6 @@ class PictureLoader:
         """Images as a training reads them: with vectors, and with absolute paths."""
         for image in self.store.iterate(chosen, vectors=True):
             yield replace(image, uri=where(image.uri, self.folder))
-
-
-def _is_gone(path: Path) -> bool:
-    try:
-        path.lstat()
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def _shrunk(picture: Picture, side: int) -> Picture:

@@ -12,20 +12,22 @@ import click
 
 from phosphene.cli.options import Settings
 from phosphene.cli.streams import lines, one_line, say, styled
-from phosphene.errors import PhospheneError, PhospheneWarning
+from phosphene.errors import FilterError, PhospheneError, PhospheneWarning
 from phosphene.interrupt import Terminated
 
 
 class CommandError(click.ClickException):
     """An error that prints `Error: …` and `hint: …` to stderr and exits with 1."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", marked: str = "") -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint, self.marked = hint, marked
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print the message and, after a blank line, the next step."""
+        """Print the message, the place in a query that it is about, and the next step."""
         say(styled("Error", fg="red", bold=True), f": {one_line(self.message, sys.stderr)}", err=True)
+        if self.marked:
+            say(f"\n  {self.marked.replace(chr(10), chr(10) + '  ')}", err=True)
         if self.hint:
             say(f"\nhint: {self.hint}", err=True)
 
@@ -62,7 +64,8 @@ def told(settings: Settings) -> Iterator[None]:
         message = lines(error.format_message().expandtabs(2), sys.stderr)
         raise click.UsageError(message, error.ctx) from error
     except PhospheneError as error:
-        raise CommandError(error.message, error.hint) from error
+        marked = error.marked if isinstance(error, FilterError) else ""
+        raise CommandError(error.message, error.hint, marked) from error
     except KeyboardInterrupt as error:
         end = Ended if isinstance(error, Terminated) else Interrupted
         raise end(settings.kept) from error

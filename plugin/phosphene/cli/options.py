@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from phosphene.cli.output import Output
+from phosphene.cli.output import Output, Printed
 
 if TYPE_CHECKING:
     from phosphene.library import Library
@@ -40,6 +40,7 @@ SEED = click.IntRange(0, SEEDS - 1)
 ZERO_TO_ONE = Number(0, 1)
 SHARE = Number(0, 1, min_open=True)
 INPUT = click.Path(path_type=Path)  # the library checks that it exists and is a picture
+NEGATED = re.compile(r"-([A-Za-z]\w*)[:<>=]")
 WRITTEN = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -56,12 +57,13 @@ class Settings:
     adapter: str | None = None
     loras: tuple[str, ...] = ()
     compiled: bool = False
+    form: Printed | None = None
     kept: str = "nothing was changed"  # what to say about finished work if Ctrl-C comes now
 
     @property
     def output(self) -> Output:
         """The output of this command."""
-        return Output(json=self.json, quiet=self.quiet)
+        return Output(json=self.json, quiet=self.quiet, form=self.form)
 
     def claim(self, *outs: Path | None, reads: Iterable[Path] = ()) -> None:
         """Check before the work begins that these files may be written. `reads` are the input files.
@@ -178,6 +180,11 @@ class NamedValue(click.ParamType[tuple[str, str]]):
         return name.replace("-", "_"), text
 
 
+WHERE = click.option(
+    "--where",
+    metavar="FILTERS",
+    help="Only images for which these filters hold, such as `taken:2024 rating:4..`.",
+)
 YES = click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation.")
 FORCE = click.option(
     "--force",
@@ -202,11 +209,30 @@ def helpful(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def command(name: str) -> Callable[[Callable[..., None]], click.Command]:
+class QueryCommand(click.Command):
+    """A command whose words are a query, in which `-model:sdxl` is a filter and not an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse arguments. A space in front of a filter keeps click from taking it for an option."""
+        return super().parse_args(ctx, [f" {each}" if _is_filter(each) else each for each in args])
+
+
+def _is_filter(word: str) -> bool:
+    """Whether a word is a filter with a minus in front of it."""
+    if not (found := NEGATED.match(word)):
+        return False
+    from phosphene.store.filterable import kinds
+
+    return found[1] in kinds()
+
+
+def command(
+    name: str, kind: type[click.Command] = click.Command
+) -> Callable[[Callable[..., None]], click.Command]:
     """Make a command with the common options. Its function gets the Settings as the first argument."""
 
     def wrap(function: Callable[..., None]) -> click.Command:
-        made = click.command(name)(click.make_pass_decorator(Settings, ensure=True)(helpful(function)))
+        made = click.command(name, kind)(click.make_pass_decorator(Settings, ensure=True)(helpful(function)))
         made.params += COMMON
         return made
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from phosphene.generation import Step
 
 Record = Mapping[str, Any]
+Printed = Literal["table", "tsv", "paths"]
 Advance = Callable[[int, int | None], None]  # takes done and total; a total of None is not known yet
 PARTS = 100  # the length of a progress bar that shows per cent
 CAPTION_WIDTH = 48
@@ -47,16 +48,19 @@ class Output:
 
     json: bool = False
     quiet: bool = False
+    form: Printed | None = None  # of listings; by default a table in a terminal and TSV in a pipe
 
     def rows(self, records: Sequence[Record], columns: Sequence[Column], key: str = "id") -> None:
         """Print a listing. With `-q` it prints only the value of `key` in each record."""
+        form = self.form or ("table" if sys.stdout.isatty() else "tsv")
         if self.json:
             for record in records:
                 self.record(record)
-        elif self.quiet:
+        elif self.quiet or form == "paths":
+            name = "uri" if form == "paths" else key
             for record in records:
-                say(one_line(str(record[key]), sys.stdout))
-        elif sys.stdout.isatty():
+                write(one_line(str(record[name]), sys.stdout, path=form == "paths") + "\n")
+        elif form == "table":
             shown = _that_fit(records, columns, get_terminal_size().columns)
             for line in _table(records, shown):
                 say(line)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from phosphene.generation.making import GeneratedImage
     from phosphene.generation.novelty import Nearest, Novelty
     from phosphene.library import Library
-    from phosphene.records import Hit
+    from phosphene.records import Hit, Image
 
 
 def _nearness(novelty: Mapping[str, Any]) -> str:
@@ -38,26 +38,49 @@ GENERATED = (
 )
 
 
-def hit_records(library: "Library", hits: "Sequence[Hit]") -> list[dict[str, Any]]:
-    """The records of hits, with the best one first."""
+def image_of(found: "Hit | Image") -> "Image":
+    """The image of what a search found: a hit, or an image that was only listed."""
+    from phosphene.records import Image
+
+    return found if isinstance(found, Image) else found.image
+
+
+def hit_records(library: "Library", found: "Sequence[Hit | Image]") -> list[dict[str, Any]]:
+    """The records of hits or of listed images, with the best or newest one first."""
     return [
         {
             "rank": rank,
-            "id": hit.image.id,
-            "score": round(float(hit.score), 6),
-            "relevance": None if hit.relevance is None else round(hit.relevance, 4),
-            "origin": hit.image.origin,
-            "uri": library.where(hit.image),
-            "caption": hit.image.caption,
+            "id": image.id,
+            **_scores(each),
+            "origin": image.origin,
+            "uri": library.where(image),
+            "caption": image.caption,
+            "missing": library.is_gone(image),
         }
-        for rank, hit in enumerate(hits, start=1)
+        for rank, each in enumerate(found, start=1)
+        for image in [image_of(each)]
     ]
 
 
-def labels(hits: "Sequence[Hit]") -> list[str]:
-    """Labels of hits in the terminal, with rank, score, and a star if the image was generated."""
-    star = {"generated": " *", "imported": ""}
-    return [f"{rank}  {hit.score:.3f}{star[hit.image.origin]}" for rank, hit in enumerate(hits, start=1)]
+def _scores(found: "Hit | Image") -> dict[str, Any]:
+    """The score of a hit and its relevance, if that is known. An image that was only listed has neither."""
+    from phosphene.records import Image
+
+    if isinstance(found, Image):
+        return {"score": None, "relevance": None}
+    relevance = None if found.relevance is None else round(found.relevance, 4)
+    return {"score": round(float(found.score), 6), "relevance": relevance}
+
+
+def labels(found: "Sequence[Hit | Image]") -> list[str]:
+    """Labels of pictures in the terminal: rank, score, and a star if the image was generated."""
+    return [_label(rank, each) for rank, each in enumerate(found, start=1)]
+
+
+def _label(rank: int, found: "Hit | Image") -> str:
+    score = _scores(found)["score"]
+    shown = "" if score is None else f"  {score:.3f}"
+    return f"{rank}{shown}{' *' if image_of(found).origin == 'generated' else ''}"
 
 
 def generated_record(library: "Library", made: "GeneratedImage") -> dict[str, Any]:

@@ -16,20 +16,23 @@ if TYPE_CHECKING:
 NOTES = {"init": "init", "neighbour": ""}  # the notes below parents, by their roles
 
 
-def search_sheet(hits: Sequence[Hit], picture: OpenImage, *, title: str = "") -> Picture:
-    """A contact sheet of hits with their ranks, scores and captions. Generated images are marked.
+def search_sheet(found: Sequence[Hit | Image], picture: OpenImage, *, title: str = "") -> Picture:
+    """A contact sheet of hits, or of listed images, with their ranks, scores and captions.
+
+    Generated images are marked.
 
     Raises PhospheneError for more pictures than one sheet can show.
     """
+    hits = [(each, None) if isinstance(each, Image) else (each.image, each.score) for each in found]
     tiles = [
         Tile(
-            picture(hit.image, side=TILE),
-            hit.image.caption,
-            hit.score,
-            mark=hit.image.origin == "generated",
+            picture(image, side=TILE),
+            image.caption,
+            score,
+            mark=image.origin == "generated",
             note=f"{rank}",
         )
-        for rank, hit in enumerate(hits, start=1)
+        for rank, (image, score) in enumerate(hits, start=1)
     ]
     return contact_sheet(tiles, title=title)
 

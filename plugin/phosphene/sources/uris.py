@@ -56,6 +56,19 @@ def where(uri: str, folder: Path) -> str:
     return uri if is_remote(uri) or part_of(uri) else str(to_path(uri, folder))
 
 
+def is_gone(uri: str, folder: Path) -> bool:
+    """Whether the file of a uri is certainly not on this machine. One that cannot be looked at may be."""
+    if is_remote(uri):
+        return False
+    try:
+        to_path(uri, folder).lstat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def part_uri(file: str, part: str) -> str:
     """The uri of a part of a file, whose uri is `file:///…` or has another scheme."""
     return f"{file}#{quote(os.fsencode(part), safe='/:=@,+!()')}"

@@ -18,8 +18,10 @@ from phosphene.cli.options import (
     ORIGINS,
     SEED,
     SHARE,
+    WHERE,
     NamedValue,
     Number,
+    QueryCommand,
     Settings,
     SizeType,
     command,
@@ -43,7 +45,7 @@ PICTURES, CANDIDATES, STEPS = (click.IntRange(1, most) for most in (10_000, 256,
 DEFAULT = "[default: the generator's]"
 
 
-@command("generate")
+@command("generate", QueryCommand)
 @click.argument("prompt", metavar="PROMPT...", nargs=-1, required=True)
 @click.option("-n", "--count", default=4, show_default=True, type=PICTURES, help="How many pictures to make.")
 @click.option(
@@ -58,6 +60,7 @@ DEFAULT = "[default: the generator's]"
 @click.option(
     "--origin", default="imported", show_default=True, type=ORIGINS, help="Which images may be neighbours."
 )
+@WHERE
 @click.option(
     "--negative",
     metavar="TEXT",
@@ -136,6 +139,7 @@ def generate(
 
       phosphene generate a red house in the snow at night
       phosphene generate a boat + ./sea.jpg --negative trees -n 2 --seed 7
+      phosphene generate a beach taken:2024 rating:4..
       phosphene generate a boat -k 3 --neighbour 5f0c2a44:2 --neighbour 0a1b2c3d:0
       phosphene generate ./mona-lisa.jpg --style "a watercolour painting"
       phosphene generate a house at night --init house.png --strength 0.7
@@ -145,8 +149,9 @@ def generate(
       phosphene generate a red house --grid seeds=3,guidance=3,5,7 -o grid.png --film forming.webp
       phosphene generate a beach --init photo.jpg --outpaint left=128,top=64
 
-    The prompt is a query as `search` takes it. The built-in generator starts from the picture of
-    the nearest neighbour with much noise added, and the vectors of all neighbours lead it.
+    The prompt is a query as `search` takes it, and its filters say which images may be neighbours.
+    The built-in generator starts from the picture of the nearest neighbour with much noise added,
+    and the vectors of all neighbours lead it.
 
     With --mask or --outpaint, a picture of any size keeps its size: only the region around the mask
     is made anew, at the generator's size, and pasted back. No pixel outside of the mask changes.

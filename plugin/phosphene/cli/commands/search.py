@@ -2,31 +2,57 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from phosphene.cli.failures import CommandError, Interrupted, told
-from phosphene.cli.options import COUNT, CUT, ORIGINS, ZERO_TO_ONE, Settings, command, origin_of, written
-from phosphene.cli.output import Output
+from phosphene.cli.file_copies import copy_files
+from phosphene.cli.options import (
+    COUNT,
+    CUT,
+    FROM_ZERO,
+    ORIGINS,
+    WHERE,
+    ZERO_TO_ONE,
+    QueryCommand,
+    Settings,
+    command,
+    origin_of,
+    written,
+)
+from phosphene.cli.output import Column, Output, Printed
 from phosphene.cli.pictures import PROTOCOLS, check_sheet, preview, write_picture
-from phosphene.cli.results import HITS, hit_records, labels
+from phosphene.cli.results import HITS, hit_records, image_of, labels
+from phosphene.cli.search_wishes import SearchWishes
+from phosphene.cli.streams import write
+from phosphene.cli.viewer import check_viewer, open_in_viewer
 
 if TYPE_CHECKING:
+    from phosphene.cli.search_wishes import Found
     from phosphene.library import Library
     from phosphene.query import Query
-    from phosphene.records import Hit
-    from phosphene.relevance.judging import Cutoff
 
-    Find = Callable[[Library, Query], list[Hit]]
+QUERIES = (Column("name", "name"), Column("query", "query"))
+NOT_FOUND = "nothing found, because the library holds no such images"
+NOT_RELEVANT = "nothing in this library looks like what you asked for"
 
 
-@command("search")
+@command("search", QueryCommand)
 @click.argument("query", metavar="[QUERY]...", nargs=-1)
 @click.option("-n", "--count", default=10, show_default=True, type=COUNT, help="How many hits to show.")
+@click.option("--offset", default=0, type=FROM_ZERO, help="How many hits to pass over before these.")
 @click.option("--origin", default="all", show_default=True, type=ORIGINS, help="Which images to search.")
+@WHERE
+@click.option(
+    "--sort",
+    type=click.Choice(["score", "taken", "added"]),
+    help="Show the nearest first, or of these hits the newest, by when they were taken or added."
+    "  [default: score; added if the query has only filters]",
+)
 @click.option(
     "--diversity",
     default=0.0,
@@ -35,27 +61,46 @@ if TYPE_CHECKING:
     help="How different the hits should be from each other.",
 )
 @click.option("--cut", type=CUT, help="Leave out hits of less relevance: `auto`, or a number such as 0.8.")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["table", "tsv", "paths", "json", "html"]),
+    help="How to print the hits.  [default: table in a terminal, tsv in a pipe]",
+)
+@click.option("--open", "shown", is_flag=True, help="Open the first hit in the system's viewer.")
+@click.option(
+    "--copy-to",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Copy the hits' files into this folder. Nothing in it is overwritten.",
+)
+@click.option("--save", metavar="NAME", help="Save the query for this library: `search @NAME` repeats it.")
+@click.option("--saved", is_flag=True, help="List the saved queries instead of searching.")
+@click.option("--forget", metavar="NAME", help="Remove a saved query instead of searching.")
 @click.option("--preview", "protocol", **PROTOCOLS)
 @written("Also write a contact sheet to this file.")
 def search(
     settings: Settings,
     query: Sequence[str],
-    count: int,
+    saved: bool,
+    forget: str | None,
+    form: str | None,
     origin: str,
-    diversity: float,
-    cut: "Cutoff | None",
-    protocol: str,
     out: Path | None,
+    protocol: str,
+    **wishes: Any,
 ) -> None:
-    r"""Find pictures by words, by a picture, or by a sum of both.
+    r"""Find pictures by words, by a picture, by what is known of them, or by all of these.
 
       phosphene search a red house in the snow at night
       phosphene search ./one-like-this.jpg -n 20 -o hits.png
       phosphene search 2:red house + ./snow.jpg - trees
       phosphene search id:5f0c2a44-... --json
-      phosphene search a boat --diversity 0.5
+      phosphene search a beach taken:2024..2025 rating:4.. -keywords:family
+      phosphene search taken:2024-07 --as paths
+      phosphene search a boat --diversity 0.5 --save boats
+      phosphene search @boats --copy-to ~/boats
       phosphene search a cat --cut auto
-      phosphene search -n 5
       phosphene search --json < queries.txt
 
     Without QUERY it asks for one query after another, and loads the library once. Tab completes files,
@@ -67,64 +112,122 @@ def search(
     words of their own between terms. N: before a term gives it the weight N, unless a number follows,
     as in 16:9.
 
+    A filter is FIELD:VALUE without spaces, anywhere in the query: it limits the hits, and is not looked
+    for. Values may be ranges (4.., ..4, 2023..2025), alternatives (4,5) and words in quotes. A minus
+    before the field means: not. <, <=, > and >= work, too, in quotes because of the shell. A query of
+    filters alone lists images, the newest first. `docs/searching.md` shows all fields.
+
     The score is the cosine similarity, which is at most 1. Compare scores only within one search. The
     relevance says how likely a hit is what you asked for, and can be compared between searches. --cut
     auto leaves out what is only the nearest of what there is, so that a search may find nothing.
     With --diversity the hits are chosen one by one, so that each is near to the query and unlike
     those before it.
 
-    In a pipe the columns are rank, score, relevance, origin, caption and file, separated by tabs. Control
-    characters become escapes such as \x1b, and in captions marks that change the direction of text
-    do, too. Apart from that, a path is printed byte by byte. On a terminal everything that is not
-    printable becomes an escape. --json keeps all characters.
+    In a pipe the columns are rank, score, relevance, origin, caption and file, separated by tabs. The
+    origin says `gone` if the file is. Control characters become escapes such as \x1b, and in captions
+    marks that change the direction of text do, too. Apart from that, a path is printed byte by byte.
+    On a terminal everything that is not printable becomes an escape. --json keeps all characters.
     """
-
-    def find(library: "Library", asked: "Query") -> "list[Hit]":
-        return library.search(asked, count, origin=origin_of(origin), diversity=diversity, cut=cut)
-
-    if query:
-        _one(settings, query, find, protocol, out, count)
-    elif out:
-        raise click.UsageError("-o writes the sheet of one query. Pass a query.")
+    settings = _printed_as(settings, form)
+    asked = SearchWishes(origin=origin_of(origin), html=form == "html", **wishes)
+    if asked.shown:
+        check_viewer()
+    if saved or forget:
+        _queries(settings, forget)
+    elif query:
+        _one(settings, query, asked, protocol, out)
+    elif out or asked.for_one_query:
+        raise click.UsageError(f"{asked.for_one_query or '-o'} is for one query. Pass a query.")
     else:
-        _many(settings, find, protocol)
+        _many(settings, asked, protocol)
+
+
+def _printed_as(settings: Settings, form: str | None) -> Settings:
+    """The settings with the form of --as."""
+    if form == "html" and sys.stdout.isatty():
+        raise click.UsageError("--as html prints a page. Send it to a file: `… --as html > hits.html`.")
+    if form == "json":
+        return replace(settings, json=True)
+    return settings if form in (None, "html") else replace(settings, json=False, form=cast("Printed", form))
+
+
+def _queries(settings: Settings, forget: str | None) -> None:
+    """List the saved queries, or remove one."""
+    with settings.open() as library:
+        if forget:
+            library.queries.forget(forget)
+            settings.output.summary(f"forgot @{forget}", {"name": forget})
+            return
+        rows = [{"name": f"@{name}", "query": text} for name, text in library.queries.all().items()]
+    settings.output.rows(rows, QUERIES, key="name")
+    if not rows:
+        settings.output.note("no query is saved for this library yet: `search … --save NAME` saves one")
 
 
 def _one(
-    settings: Settings, words: Sequence[str], find: "Find", protocol: str, out: Path | None, count: int
+    settings: Settings, words: Sequence[str], wishes: SearchWishes, protocol: str, out: Path | None
 ) -> None:
-    from phosphene.query import parse
-
-    asked = parse(words)
-    settings.claim(out, reads=asked.files)
+    output = settings.output
     with settings.open() as library:
-        check_sheet(out, min(count, library.store.count()))
-        hits = find(library, asked)
-        _print(settings.output, library, hits, protocol)
+        asked = _parsed(library, words)
+        settings.claim(out, reads=asked.files)
+        check_sheet(out, min(wishes.count, library.store.count()))
+        found = wishes.find(library, asked)
+        if wishes.save:
+            library.queries.save(wishes.save, str(asked))
+            output.note(f"saved as @{wishes.save}")
+        if wishes.html:
+            write(_page(library, found, " ".join(words)))
+        else:
+            _print(output, library, found, protocol)
+        _use(output, library, found, wishes)
         if out:
             from phosphene.render import search_sheet
 
-            sheet = search_sheet(hits, library.picture, title=" ".join(words))
-            write_picture(settings.output, sheet, out)
+            sheet = search_sheet(found, library.picture, title=" ".join(words))
+            write_picture(output, sheet, out)
 
 
-def _many(settings: Settings, find: "Find", protocol: str) -> None:
-    """Answer one query after another. After one that has no answer, the next one follows."""
+def _parsed(library: "Library", words: Sequence[str]) -> "Query":
+    """The query of the words, with saved queries in the places of their names."""
     from phosphene.query import parse
 
+    return parse([library.queries.expanded(word) for word in words])
+
+
+def _page(library: "Library", found: "Found", title: str) -> str:
+    from phosphene.render.search_page import search_page
+
+    return search_page(found, library.thumbnails, title=title)
+
+
+def _use(output: Output, library: "Library", found: "Found", wishes: SearchWishes) -> None:
+    """Open the first hit and copy the hits' files, if the user wishes it."""
+    images = [image_of(each) for each in found]
+    if wishes.shown and images:
+        if library.is_gone(images[0]) or not library.path(images[0]).is_file():
+            output.note("the first hit has no file on this machine, so it is not opened")
+        else:
+            open_in_viewer(library.path(images[0]))
+    if wishes.copy_to:
+        output.note(f"{copy_files(library, images, wishes.copy_to)} to {wishes.copy_to}")
+
+
+def _many(settings: Settings, wishes: SearchWishes, protocol: str) -> None:
+    """Answer one query after another. After one that has no answer, the next one follows."""
     shown: dict[str, str] = {}
     failed = False
     with settings.open() as library:
         for text in _typed(library, settings.output, shown) if sys.stdin.isatty() else _piped():
             try:
                 with told(settings):
-                    hits = find(library, parse(text))
-                    _print(settings.output, library, hits, protocol, query=text)
+                    found = wishes.find(library, _parsed(library, [text]))
+                    _print(settings.output, library, found, protocol, query=text)
             except (CommandError, Interrupted) as error:
                 error.show()
                 failed = True
             else:
-                shown |= {hit.image.id: hit.image.caption for hit in hits}
+                shown |= {image.id: image.caption for image in map(image_of, found)}
             sys.stdout.flush()
     if failed and not sys.stdin.isatty():
         click.get_current_context().exit(1)
@@ -149,14 +252,19 @@ def _piped() -> Iterator[str]:
 
 
 def _print(
-    output: Output, library: "Library", hits: "Sequence[Hit]", protocol: str, *, query: str | None = None
+    output: Output, library: "Library", found: "Found", protocol: str, *, query: str | None = None
 ) -> None:
     """Print the hits. `query` is part of the records if there may be more than one."""
-    ids = [hit.image.id for hit in hits]
-    preview(output, protocol, lambda: [*library.thumbnails(ids).values()], labels(hits))
+    ids = [image_of(each).id for each in found]
+    preview(output, protocol, lambda: [*library.thumbnails(ids).values()], labels(found))
     asked = {} if query is None else {"query": query}
-    output.rows([asked | record for record in hit_records(library, hits)], HITS)
-    if not hits:
+    records = [asked | record for record in hit_records(library, found)]
+    output.rows(records if output.json else list(map(_marked, records)), HITS)
+    if not found:
         cut = click.get_current_context().params["cut"] is not None
-        no_such = "nothing found, because the library holds no such images"
-        output.note("nothing in this library looks like what you asked for" if cut else no_such)
+        output.note(NOT_RELEVANT if cut else NOT_FOUND)
+
+
+def _marked(record: "Mapping[str, Any]") -> "Mapping[str, Any]":
+    """The record for people, in which `gone` marks an image whose file is."""
+    return {**record, "origin": f"{record['origin']}, gone"} if record["missing"] else record

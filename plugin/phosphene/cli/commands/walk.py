@@ -7,7 +7,7 @@ import click
 
 from phosphene.cli.generator_options import generator_options
 from phosphene.cli.lane_options import lane_options, saying
-from phosphene.cli.options import SEED, Settings, command, written
+from phosphene.cli.options import SEED, WHERE, Settings, command, written
 from phosphene.cli.output import Column, on_step
 from phosphene.cli.pictures import write_picture
 from phosphene.cli.results import FILE
@@ -34,6 +34,7 @@ STEPS = click.IntRange(2, 1000)  # with 1,000 stops the pictures of the sheet ar
 )
 @click.option("--generate", is_flag=True, help="Also generate a picture at every stop.")
 @click.option("--keep", is_flag=True, help="Store the generated pictures.")
+@WHERE
 @INTO
 @generator_options
 @lane_options

@@ -6,7 +6,18 @@ from typing import Any
 
 import click
 
-from phosphene.cli.options import COUNT, FORCE, INPUT, ORIGINS, SEED, Number, Settings, command, origin_of
+from phosphene.cli.options import (
+    COUNT,
+    FORCE,
+    INPUT,
+    ORIGINS,
+    SEED,
+    WHERE,
+    Number,
+    Settings,
+    command,
+    origin_of,
+)
 from phosphene.cli.output import PARTS
 from phosphene.cli.training import MINUTES, STEPS, keeping
 
@@ -38,6 +49,7 @@ from phosphene.cli.training import MINUTES, STEPS, keeping
 @click.option(
     "--origin", default="imported", show_default=True, type=ORIGINS, help="From which images to learn."
 )
+@WHERE
 @click.option("--minutes", type=MINUTES, help="How long to train.  [default: until --steps]")
 @click.option(
     "--steps", type=STEPS, help="How many batches to learn from.  [default: 1000, unless --minutes is given]"
@@ -77,6 +89,7 @@ def lora(
     query: str | None,
     count: int,
     origin: str,
+    where: str | None,
     minutes: float | None,
     steps: int | None,
     seed: int,
@@ -113,7 +126,7 @@ def lora(
         checkpoint = open_checkpoint(generator, library.space, device=settings.device)
         with keeping(settings, run_beside(out)), output.progress("learning") as advance:
             learnt = train_lora(
-                library.examples(query, count, origin=origin_of(origin)),
+                library.examples(query, count, origin=origin_of(origin), where=where),
                 checkpoint,
                 out,
                 budget,
@@ -122,7 +135,7 @@ def lora(
                 on_step=lambda progress: advance(round(progress.share * PARTS), PARTS),
                 on_note=output.note,
             )
-        family, images = checkpoint.family.name, selection(query, count, origin)
+        family, images = checkpoint.family.name, selection(query, count, origin, where)
         register_lora(RegisteredLora(out.stem, out.absolute(), family, wishes.trigger, library.url, images))
     output.summary(
         f"wrote {out}: learnt from {learnt:,} pictures. Use it with"
@@ -131,6 +144,7 @@ def lora(
     )
 
 
-def selection(query: str | None, count: int, origin: str) -> str:
+def selection(query: str | None, count: int, origin: str, where: str | None) -> str:
     """The options that choose the images, as the list of models has them."""
-    return " ".join([*(("--query", quote(query), f"-n {count}") if query else ()), f"--origin {origin}"])
+    limited = ["--query", quote(query), f"-n {count}"] if query else []
+    return " ".join([*limited, f"--origin {origin}", *(["--where", quote(where)] if where else [])])
