@@ -75,12 +75,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.hub.asked.append((self.path, self.headers.get("Range", "")))
         self.hub.tokens.append(self.headers.get("Authorization", ""))
-        parts = self.path.partition("?")[0].strip("/").split("/")
-        if parts[:2] == ["api", "models"]:
-            return self.describe("/".join(parts[2:4]))
+        path = self.path.partition("?")[0]
+        if path.startswith("/api/models/"):
+            return self.describe(path.removeprefix("/api/models/").partition("/revision/")[0])
         if self.hub.storage:
             return self.refer(self.hub.storage)
-        self.send("/".join(parts[:2]), "/".join(parts[4:]))
+        repository, _, file = path.removeprefix("/").partition("/resolve/")
+        self.send(repository, file.partition("/")[2])
 
     def describe(self, repository: str) -> None:
         folder = self.hub.repositories.get(repository)

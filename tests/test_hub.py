@@ -141,7 +141,7 @@ def test_a_gated_repository_says_where_its_terms_are(tiny: HubServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "revision"), [("tiny", "main"), ("../net", ".."), ("a/b/c", "main"), ("tiny/net", "../..")]
+    ("name", "revision"), [("-tiny", "main"), ("../net", ".."), ("a/b/c", "main"), ("tiny/net", "../..")]
 )
 def test_what_is_no_name_is_not_asked_for(tiny: HubServer, name: str, revision: str) -> None:
     with pytest.raises(HubError, match="is not the name of a re"):

@@ -115,6 +115,16 @@ def test_weights_for_which_16_bits_do_not_suffice_are_stored_in_32(siglip2: Path
     assert in_16_bits(siglip2) == 0
 
 
+def test_a_text_tower_of_transformers_is_exported(hub: HubServer, tmp_path: Path) -> None:
+    made = tiny_clips.xlm_roberta(tmp_path / "clip")
+    hub.repositories |= {"laion/tiny-xlm": made, "xlm-roberta-base": made / "xlm-roberta-base"}
+    weights = fetch("hf-hub:laion/tiny-xlm")
+    expected = unit(TorchTowers(weights, "cpu").run("text", full_tokenizer(weights)(TEXTS)))
+    space = identify(weights)
+    np.testing.assert_allclose(OpenClip(weights, space, "cpu").texts(TEXTS), expected, atol=1e-4)
+    assert kept_of(space).find("text"), kept_of(space).refusal("text")
+
+
 class TestSigLIP2(EmbedderTests):
     @pytest.fixture
     def embedder(self, folder: Folder) -> OpenClip:

@@ -1,12 +1,13 @@
-"""SigLIP2 and PE-Core with random weights, small enough to be made for a test.
+"""SigLIP2, PE-Core and a CLIP with XLM-RoBERTa, with random weights and small enough to be made for a test.
 
-Both are folders of open_clip, with the settings of the real models and fewer or smaller layers. Their image
-towers are the smallest ones of timm that pool as the real ones do.
+They are folders of open_clip, with the settings of the real models and fewer or smaller layers. The image
+towers of the first two are the smallest ones of timm that pool as the real ones do.
 """
 
 import json
 from collections.abc import Iterable
 from copy import deepcopy
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import open_clip
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+transformers: Any = import_module("transformers")  # its types are incomplete
 
 WORDS = [
     "a red house in the snow at night",
@@ -75,6 +78,52 @@ def pe_core(folder: Path) -> Path:
         "custom_text": True,
     }
     return _written(folder, config, {**HALVES, "interpolation": "bilinear"})
+
+
+def xlm_roberta(folder: Path) -> Path:
+    """A CLIP whose text tower is of transformers. The repository `xlm-roberta-base` has its `config.json`."""
+    size = unigram_tokenizer(folder)
+    layers = {"num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 256}
+    settings = transformers.XLMRobertaConfig(vocab_size=size, max_position_embeddings=90, **layers)
+    settings.save_pretrained(text_model := folder / "xlm-roberta-base")
+    text = {"hf_tokenizer_name": "xlm-roberta-base", "hf_pooler_type": "mean_pooler"}
+    config = {
+        "embed_dim": 48,
+        "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 8, "patch_size": 16},
+        "text_cfg": {**text, "hf_model_name": str(text_model), "hf_model_pretrained": False},
+    }
+    _written(folder, config, {})
+    card = json.loads((folder / "open_clip_config.json").read_text())
+    card["model_cfg"]["text_cfg"] = {**text, "hf_model_name": "xlm-roberta-base"}
+    (folder / "open_clip_config.json").write_text(json.dumps(card))
+    return folder
+
+
+def unigram_tokenizer(folder: Path) -> int:
+    """Write a tokenizer of XLM-RoBERTa's kind, which has a score for each entry. Returns its size."""
+    made = Tokenizer(models.Unigram())
+    made.normalizer = normalizers.NFKC()
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    marks = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    trainer = trainers.UnigramTrainer(
+        vocab_size=120, special_tokens=marks, unk_token="<unk>", show_progress=False
+    )
+    made.train_from_iterator(WORDS, trainer)
+    made.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    made.save(str(folder / "tokenizer.json"))
+    names = {"bos": "<s>", "cls": "<s>", "eos": "</s>", "sep": "</s>"}
+    names |= {name: f"<{name}>" for name in ("pad", "unk", "mask")}
+    settings = {
+        **{f"{name}_token": mark for name, mark in names.items()},
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": 77,
+        "clean_up_tokenization_spaces": False,
+    }
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    return made.get_vocab_size()
 
 
 def gemma_tokenizer(folder: Path, texts: Iterable[str] = WORDS) -> int:

@@ -12,7 +12,7 @@ from phosphene.hub.client import HubError, answer, body
 
 MAX_LISTING = 32 << 20  # bytes; a listing of 10,000 files has about 3 MB
 MAX_LICENCE = 100  # letters
-NAME = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
+NAME = re.compile(r"(\w[\w.-]{0,95}/)?\w[\w.-]{0,95}", re.ASCII)  # those of the first years have no ORG
 REVISION = re.compile(r"(?!.*\.\.)[\w][\w./-]{0,199}", re.ASCII)  # of git
 COMMIT = re.compile(r"[0-9a-f]{40}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
