@@ -119,11 +119,12 @@ def test_a_table_has_all_properties(tmp_path: Path, library: Library) -> None:
     assert not rows
 
 
-def test_a_table_may_hold_the_pictures(tmp_path: Path, library: Library) -> None:
+def test_a_table_with_pictures_can_be_added_again(tmp_path: Path, library: Library) -> None:
     done = library.export(tmp_path / "out.parquet", pictures=True)
     assert done.images == len(NAMES) + 1
     schema = pq.read_schema(tmp_path / "out.parquet")
     assert b"_type" in schema.metadata[b"huggingface"] and "vector" not in schema.names
+    added_again(tmp_path, library, tmp_path / "out.parquet")
 
 
 # ── what is exported ──────────────────────────────────────────────────────────────────────

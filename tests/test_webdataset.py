@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import phosphene
 from adding import add_to, contents
+from command import run
 from phosphene.errors import ImageError
 from phosphene.maintenance.check import check
 from phosphene.records import Failure
@@ -286,3 +287,14 @@ def test_a_library_shows_checks_and_repairs_pictures_in_tars(tmp_path: Path) -> 
         (tmp_path / "other").touch()  # an empty folder could be an unmounted drive
         assert max(library.picture(image).size) < 900, "the thumbnail"
         assert len(library.missing().gone) == 3
+
+
+def test_a_repair_brings_back_members_that_the_store_has_lost(tmp_path: Path) -> None:
+    path = tar(tmp_path / "a.tar", {f"{at}.jpg": jpeg(at) for at in range(3)})
+    with phosphene.open(tmp_path / "lib", model="landscape", create=True) as library:
+        library.add(str(path))
+        before = {image.id: image.uri for image in library.store.iterate()}
+        library.store.delete(list(before))
+    assert run("-L", tmp_path / "lib", "repair").exit_code == 0
+    with phosphene.open(tmp_path / "lib") as library:
+        assert {image.id: image.uri for image in library.store.iterate()} == before
