@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from phosphene.errors import ServerError as ServerError
     from phosphene.errors import StoreError as StoreError
     from phosphene.errors import VectorError as VectorError
+    from phosphene.explore.facets import Facet as Facet
     from phosphene.explore.map import Map as Map
     from phosphene.explore.map import Point as Point
     from phosphene.explore.walk import Stop as Stop
+    from phosphene.fields import Fields as Fields
     from phosphene.generation.comparison import Replayed as Replayed
     from phosphene.generation.making import GeneratedImage as GeneratedImage
     from phosphene.generation.novelty import Novelty as Novelty
@@ -74,8 +76,10 @@ _MODULES = {
         "StoreError",
         "VectorError",
     ),
+    "phosphene.explore.facets": ("Facet",),
     "phosphene.explore.map": ("Map", "Point"),
     "phosphene.explore.walk": ("Stop",),
+    "phosphene.fields": ("Fields",),
     "phosphene.generation.making": ("GeneratedImage",),
     "phosphene.generation.novelty": ("Novelty",),
     "phosphene.generation.comparison": ("Replayed",),

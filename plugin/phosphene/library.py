@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from phosphene.embedding import Embedder
     from phosphene.explore.explorer import Explorer
+    from phosphene.explore.facets import Facet
     from phosphene.explore.map import Map
     from phosphene.explore.timeline import TimeField
     from phosphene.explore.walk import Stop
@@ -295,6 +296,21 @@ class Library:
         from phosphene.explore.explorer import Explorer
 
         return Explorer(self.store)
+
+    def facets(
+        self,
+        fields: Sequence[str] | None = None,
+        *,
+        origin: Origin | None = None,
+        where: str | Filter | None = None,
+    ) -> "list[Facet]":
+        """How many images have each value of these fields, such as `camera`, or of those people ask for most.
+
+        `taken` counts by year. Raises QueryError for a field whose values cannot be counted.
+        """
+        from phosphene.explore.facets import FACETS, facets
+
+        return facets(self.store, fields or FACETS, all_of(of_origin(origin), as_filter(where)))
 
     def map(self, *, where: str | Filter | None = None, limit: int = 2000) -> "Map":
         """Where images lie on the two axes of most variance: `limit` imported ones and all generated ones."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from phosphene.cli.output import Column, nearby
+from phosphene.fields import known
 
 if TYPE_CHECKING:
     from phosphene.generation.making import GeneratedImage
@@ -56,6 +57,7 @@ def hit_records(library: "Library", found: "Sequence[Hit | Image]") -> list[dict
             "uri": library.where(image),
             "caption": image.caption,
             "missing": library.is_gone(image),
+            "fields": known(image.fields),
         }
         for rank, each in enumerate(found, start=1)
         for image in [image_of(each)]

@@ -9,6 +9,7 @@ import click
 from phosphene.cli.options import Settings, command, written
 from phosphene.cli.output import nearby
 from phosphene.cli.pictures import PROTOCOLS, preview, write_picture
+from phosphene.fields import known
 
 if TYPE_CHECKING:
     from phosphene.library import Library
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 # What is shown of a recipe besides the settings of the generator.
 SETTINGS = ("generator", "seed", "num_inference_steps", "guidance_scale", "lane", "closeness", "strength")
+IN_RECIPE = ("prompt", "model", "seed", "steps", "guidance")  # the fields that these and the caption tell
 
 
 @command("show")
@@ -57,6 +59,7 @@ def _described(library: "Library", shown: "Shown") -> dict[str, Any]:
         "height": image.height,
         "created": image.created,
         "sha256": image.sha256,
+        "fields": known(image.fields),
         "recipe": None if image.recipe is None else dict(image.recipe),
         "parents": [
             {
@@ -86,6 +89,7 @@ def _lines(record: Mapping[str, Any]) -> dict[str, object]:
     for number, caption in enumerate(record["captions"], start=1):
         lines["caption" if number == 1 else f"caption {number}"] = caption
     lines["created"], lines["sha256"] = record["created"], record["sha256"]
+    lines |= _fields(record)
     for key, value in _made_with(record["recipe"]).items():
         lines[key.replace("_", " ")] = value
     for number, parent in enumerate(record["parents"], start=1):
@@ -94,6 +98,16 @@ def _lines(record: Mapping[str, Any]) -> dict[str, object]:
     for number, child in enumerate(record["descendants"], start=1):
         lines[f"descendant {number}"] = f"{child['id']}  {_place(child)}"
     return lines
+
+
+def _fields(record: Mapping[str, Any]) -> dict[str, object]:
+    """The fields, without those of a generated picture that its caption and the lines of its recipe tell."""
+    told = IN_RECIPE if record["recipe"] else ()
+    return {
+        name: ", ".join(value) if isinstance(value, list) else value
+        for name, value in record["fields"].items()
+        if name not in told
+    }
 
 
 def _made_with(recipe: Mapping[str, Any] | None) -> dict[str, object]:
