@@ -56,20 +56,25 @@ def add(
     address: str | None,
     workers: int | None,
 ) -> None:
-    """Add pictures from folders, files, COCO captions files, or a plugin's source.
+    """Add pictures from folders, files, tables, archives, or wherever else they are kept.
 
       phosphene -L photos.lib add ~/Pictures
       phosphene -L photos.lib add ~/Pictures --exclude screenshots/ --exclude '*.gif'
       find ~/Pictures -mtime -7 -print0 | phosphene -L photos.lib add -
       phosphene -L drawn.lib add drawings/ --model landscape
       phosphene -L weaviate://localhost/Photos add ~/Pictures
-      phosphene -L coco.lib add annotations/captions_val2017.json
+      phosphene -L coco.lib add annotations/captions_val2017.json val2017
+      phosphene -L cats.lib add data/train-00000-of-00001.parquet
 
     The first `add` makes the library. Pictures that have not changed are skipped, and so are files
-    that are not pictures, whose names are printed. Captions come from the lines of a .txt file beside
-    the picture, and from a captions.json (COCO's format) in its folder. If captions cannot be read,
-    their file is named and the pictures are added without them. The exit code is 1 if nothing could
-    be added and nothing was there before.
+    that are not pictures, whose names are printed. The exit code is 1 if nothing could be added and
+    nothing was there before. docs/collections.md shows every kind of SOURCE.
+
+    Captions and fields come from .txt, .json and .xmp files beside a picture, from a captions.json
+    (COCO's format) or a metadata.csv, .jsonl or .parquet (Hugging Face's imagefolder) in a folder, and
+    from such a file that you name. If one of them cannot be read, it is named, and the pictures are
+    added without it. A parquet or Arrow file may also hold the pictures themselves, and so does a
+    folder that `save_to_disk` of Hugging Face's datasets has written.
 
     In folders, hidden files are left out, and what systems and NAS devices keep there for themselves:
     recycle bins, thumbnails, copies in Apple's photo libraries. Files of other kinds are counted.
