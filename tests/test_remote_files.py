@@ -2,9 +2,12 @@
 
 import zipfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from adding import Kept, contents
@@ -95,6 +98,17 @@ class TestTarInMemory(SourceTests):
         return RemoteFiles("memory://pics/{0..1}.tar", ScanOptions())
 
 
+class TestTableInMemory(SourceTests):
+    scheme = "memory"
+
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> Source:
+        rows = {"image": [jpeg(at) for at in range(4)], "caption": [f"house {at}" for at in range(4)]}
+        pq.write_table(pa.table(rows), tmp_path / "a.parquet", row_group_size=2)
+        put({"a.parquet": (tmp_path / "a.parquet").read_bytes()})
+        return RemoteFiles("memory://pics/a.parquet", ScanOptions())
+
+
 class TestHttpThroughFsspec(SourceTests):
     scheme = "http"
 
@@ -171,6 +185,14 @@ def test_a_stamp_is_a_checksum_or_size_and_time(info: dict[str, object], stamp: 
 def test_a_place_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(ImageError, match=r"`memory://gone` cannot be added: it does not exist"):
         found("memory://gone")
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"no table" * 99])
+def test_a_table_that_is_damaged_is_a_failure(content: bytes) -> None:
+    put({"a.parquet": content})
+    with closing(RemoteFiles("memory://pics/a.parquet", ScanOptions())) as source:
+        [failure] = source.items()
+    assert isinstance(failure, Failure) and failure.uri == "memory:///pics/a.parquet"
 
 
 def test_a_file_that_is_gone_when_it_is_opened_is_a_failure() -> None:

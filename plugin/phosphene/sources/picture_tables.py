@@ -6,8 +6,8 @@ picture's captions and fields.
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,21 +55,30 @@ class PictureTables:
 
     def _items_of(self, table: PictureTable) -> Iterator[Item | Failure]:
         stamp, changed = _stamp(table.path)
-        address = table.path.as_uri()
-        for row, values in _rows(table.path, stamp).described():
-            uri = part_uri(address, str(row))
-            if isinstance(values, str):
-                yield Failure(uri, values)
-                continue
-            about = described(values)
-            fields = {**about.fields, **table.fields}
-            open = partial(self._picture, table.path, stamp, row)
-            yield Item(uri, open, tidied(about.captions), fields, stamp, changed)
+        rows, read = _rows(table.path, stamp), partial(self._picture, table.path, stamp)
+        for item in items_of(rows, table.path.as_uri(), stamp, read):
+            if isinstance(item, Item):
+                yield replace(item, fields={**item.fields, **table.fields}, modified=changed)
+            else:
+                yield item
 
     def _picture(self, path: Path, stamp: str, row: int) -> bytes:
         if _stamp(path)[0] != stamp:
             raise ImageError(f"`{path.name}` has changed while it was read")
         return picture_of(self._opened(path, stamp), row)
+
+
+def items_of(
+    rows: "Rows", address: str, stamp: str, read: Callable[[int], bytes]
+) -> Iterator[Item | Failure]:
+    """The rows of the table with this address, whose pictures `read` reads by their numbers."""
+    for row, values in rows.described():
+        uri = part_uri(address, str(row))
+        if isinstance(values, str):
+            yield Failure(uri, values)
+        else:
+            about = described(values)
+            yield Item(uri, partial(read, row), tidied(about.captions), about.fields, stamp)
 
 
 def picture_at(path: Path, part: str) -> bytes:

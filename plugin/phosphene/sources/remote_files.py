@@ -1,4 +1,4 @@
-"""Pictures in any file system of fsspec: folders with everything below them, single files, and tars."""
+"""Pictures in any file system of fsspec: folders with everything below them, files, tars and tables."""
 
 import io
 import os
@@ -17,6 +17,7 @@ from phosphene.sources.file_systems import CHAIN, explained, open_file_system, w
 from phosphene.sources.folders import ENDINGS, JUNK, NOT_COUNTED
 from phosphene.sources.globs import Choice
 from phosphene.sources.item import Item
+from phosphene.sources.remote_tables import RemoteTable
 from phosphene.sources.scan_options import ScanOptions
 from phosphene.sources.tar_members import Shard
 from phosphene.sources.uris import scheme_of
@@ -38,6 +39,7 @@ class RemoteFiles:
     def __init__(self, name: str, options: ScanOptions) -> None:
         """Raises MissingExtraError if a package is missing, and ImageError if a name cannot be opened."""
         self._options = options
+        self._tables: list[RemoteTable] = []
         if not options.allow_urls and ON_THE_WEB.intersection(map(scheme_of, name.split(CHAIN))):
             raise ImageError(
                 f"`{name}` is on the web, and nothing is fetched unasked.",
@@ -53,11 +55,16 @@ class RemoteFiles:
                 yield from self._below(place)
             elif is_tar(str(info["name"])):
                 yield from self._in_tar(place, info)
+            elif str(info["name"]).lower().endswith(".parquet"):
+                self._tables.append(RemoteTable(place.shard(info)))
+                yield from self._tables[-1].items()
             else:
                 yield place.item(info)
 
     def close(self) -> None:
-        """Nothing to close: fsspec keeps file systems open for the next one who asks."""
+        """Close the tables. The file systems stay open for the next one who asks, as fsspec has it."""
+        for table in self._tables:
+            table.close()
 
     def _in_tar(self, place: "RemotePlace", info: Info) -> Iterator[Item | Failure]:
         try:
@@ -178,6 +185,12 @@ class _Explained(io.RawIOBase):
 
     def __init__(self, file: Any) -> None:
         self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
 
     def read(self, size: int = -1) -> bytes:
         with explained():

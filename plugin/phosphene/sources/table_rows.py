@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
 from pyarrow.parquet import ParquetFile
@@ -53,8 +53,8 @@ def rows_of(path: Path) -> Rows:
 class ParquetRows:
     """The rows of a parquet file."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
+    def __init__(self, source: Path | BinaryIO) -> None:
+        self._file = ParquetFile(source, pre_buffer=False, buffer_size=1 << 20)
         self._shape = _shape_with_pictures(self._file.schema_arrow)
         groups = [self._file.metadata.row_group(each).num_rows for each in range(self._file.num_row_groups)]
         self._starts = [0, *accumulate(groups)]
