@@ -25,6 +25,22 @@ def negative(run: Run) -> str:
     )
 
 
+def duplicates(run: Run) -> str:
+    """How well copies of pictures are found, and what the comparison costs."""
+    found = run.figures
+    return table(
+        ("", ""),
+        [
+            ("copies that are found", f"{found['found']:.3f}"),
+            ("pairs that are copies", f"{found['precision']:.3f}"),
+            ("vectors compared", f"{found['vectors']:,}"),
+            ("CPU s", found["CPU s"]),
+            *([("s", found["s"])] if run.idle else []),
+            ("GB at most", found["GB at most"]),
+        ],
+    )
+
+
 def generating(run: Run) -> str:
     """What `Library.generate` costs besides the bare generator."""
     found = run.figures

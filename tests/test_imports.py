@@ -67,6 +67,7 @@ LAYERS = (
     {
         "ingest",
         "query.terms",
+        "duplicates",
         "relevance",
         "training",
         "store.weaviate.probe",

@@ -25,6 +25,7 @@ from phosphene.vectors import Vector
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
 
+    from phosphene.duplicates.groups import Copies, OnPairs
     from phosphene.embedding import Embedder
     from phosphene.explore.explorer import Explorer
     from phosphene.explore.facets import Facet
@@ -265,6 +266,14 @@ class Library:
     def thumbnails(self, ids: Sequence[str]) -> "dict[str, Picture]":
         """The stored thumbnails of images, by id. No file is read."""
         return self.pictures.thumbnails(ids)
+
+    def duplicates(
+        self, *, where: str | Filter | None = None, on_pairs: "OnPairs | None" = None
+    ) -> "list[Copies]":
+        """The groups of images that show the same picture, each with its best copy."""
+        from phosphene.duplicates.groups import copies_in
+
+        return copies_in(self.pictures, as_filter(where), on_pairs=on_pairs)
 
     def missing(self, *, under: Path | None = None) -> "Missing":
         """The images whose files are gone. Below `under`, files in lost or empty folders count, too."""

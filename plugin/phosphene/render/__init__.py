@@ -26,7 +26,7 @@ from phosphene.render.animation import Film, animate, crossfade, noising
 from phosphene.render.explored import clusters_sheet, outliers_sheet, unique_sheet
 from phosphene.render.map import draw_map
 from phosphene.render.overlay import mask_overlay
-from phosphene.render.results import family_sheet, generated_sheet, grid_sheet, search_sheet
+from phosphene.render.results import copies_sheet, family_sheet, generated_sheet, grid_sheet, search_sheet
 from phosphene.render.sheet import contact_sheet
 from phosphene.render.tiles import OpenImage, Tile
 from phosphene.render.walk import FILM_SIDE, walk_film, walk_sheet
@@ -39,6 +39,7 @@ __all__ = [
     "animate",
     "clusters_sheet",
     "contact_sheet",
+    "copies_sheet",
     "crossfade",
     "draw_map",
     "family_sheet",

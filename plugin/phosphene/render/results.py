@@ -11,6 +11,7 @@ from phosphene.render.sheet import rows as sheet_of_rows
 from phosphene.render.tiles import OpenImage, Tile
 
 if TYPE_CHECKING:
+    from phosphene.duplicates.groups import Copies
     from phosphene.generation.making import GeneratedImage
 
 NOTES = {"init": "init", "neighbour": ""}  # the notes below parents, by their roles
@@ -35,6 +36,29 @@ def search_sheet(found: Sequence[Hit | Image], picture: OpenImage, *, title: str
         for rank, (image, score) in enumerate(hits, start=1)
     ]
     return contact_sheet(tiles, title=title)
+
+
+def copies_sheet(found: "Sequence[Copies]", picture: OpenImage, *, title: str = "") -> Picture:
+    """A sheet with a row for each group of copies, which begins with the best one.
+
+    Raises PhospheneError for more pictures than one sheet can show.
+    """
+    parts = [
+        Row(
+            f"{number}",
+            [
+                Tile(
+                    picture(image, side=TILE),
+                    f"{image.width} × {image.height}",
+                    mark=image.origin == "generated",
+                    note="best" if image is group.best else "",
+                )
+                for image in (group.best, *group.others)
+            ],
+        )
+        for number, group in enumerate(found, start=1)
+    ]
+    return sheet_of_rows(parts, title=title or ("" if found else "no copies"))
 
 
 def generated_sheet(made: "Sequence[GeneratedImage]", *, title: str = "") -> Picture:
