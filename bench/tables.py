@@ -131,6 +131,13 @@ def stores(run: Run) -> str:
     )
 
 
+def filters(run: Run) -> str:
+    """What filters add to a search."""
+    found = run.figures
+    rows = [(name, f"{found['found'][name]:,}", each) for name, each in found["cpu_ms"].items()]
+    return table(("filter", "images for which it holds", "the ten nearest, CPU ms"), rows)
+
+
 def serving(run: Run) -> str:
     """The module for Weaviate compared with the stock container."""
     rows = run.figures
