@@ -1,6 +1,7 @@
 """Count the committed images that survive kills and damaged files. All of them should.
 
     python bench/kills.py [--kills 1000] [--truncations 200] [--seed 0] [--minutes 60] [--json FILE]
+    python bench/kills.py --engine ray [--kills 200] [--seed 0] [--minutes 60] [--json FILE]
 
 Kills: `add`, `generate`, `remove`, `copy` and a training run in turn, each in a process that gets SIGKILL at
 a random moment. The process reports through a pipe what it has committed as soon as it has. After each kill,
@@ -11,6 +12,8 @@ cuts see `tests/test_power_cut.py`, which damages the files that were not flushe
 
 Truncations: a file of a small library is cut at a random length. The library is then checked, repaired and
 searched. All of its images should be there again, because their files are.
+
+With `--engine ray`, only `add --engine ray` is killed, see `ray_kills.py`.
 
 The models are the built-in ones. They are loaded once, and each process is forked from that one.
 """
@@ -28,6 +31,7 @@ from pathlib import Path
 import record
 from forked import Report, Tell, finish, run_forked
 from killable import Models, add, copied, draw_folder, generate, looked_at, remove, repaired, train, trained
+from ray_kills import killed_on_ray
 from tally import Tally
 from truncations import truncated
 
@@ -42,7 +46,11 @@ REPAIRED = 20  # kills after which the library is repaired, and must be whole th
 
 def main() -> None:
     arguments = _arguments()
-    tallies = measure(arguments.kills, arguments.truncations, arguments.seed, 60 * arguments.minutes)
+    seconds = 60 * arguments.minutes
+    if arguments.engine == "ray":
+        tallies = measure_ray(arguments.kills, arguments.seed, seconds)
+    else:
+        tallies = measure(arguments.kills, arguments.truncations, arguments.seed, seconds)
     for name, tally in tallies.items():
         print(f"{name}: {tally.tries} times, kept {tally.kept:,} of {tally.promised:,}")
         for wrong in tally.wrong[:10]:
@@ -65,6 +73,13 @@ def measure(kills: int, truncations: int, seed: int, seconds: float) -> dict[str
         killed = Kills(models, Path(folder), random.Random(seed)).over(kills, end - 0.3 * seconds)
         cut = truncated(models, Path(folder), truncations, random.Random(seed), end)
     return killed | cut
+
+
+def measure_ray(kills: int, seed: int, seconds: float) -> dict[str, Tally]:
+    """Kill processes of `add --engine ray` for at most `seconds`, and return the tallies by their names."""
+    end = time.monotonic() + seconds
+    with tempfile.TemporaryDirectory() as folder:
+        return killed_on_ray(kills, Path(folder), random.Random(seed), end)
 
 
 class Kills:
@@ -167,6 +182,7 @@ def _state(library: Path) -> Report:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--engine", choices=["local", "ray"], default="local")
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--truncations", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)

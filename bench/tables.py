@@ -210,6 +210,13 @@ def kills(run: Run) -> str:
     return table(("what was stopped", "times", "reported as committed", "there afterwards"), rows)
 
 
+def scale(run: Run) -> str:
+    """The rates of Ray's workers, and the plan that follows from them."""
+    rows = {**run.figures, **run.figures["plan"], "pictures": run.figures["pictures"]}
+    del rows["plan"]
+    return table(("", ""), [(name, f"{value:,}") for name, value in rows.items()])
+
+
 def _rounded(value: float | None) -> str:
     """A figure with three significant digits, or nothing if a column has no such figure."""
     if value is None:

@@ -126,8 +126,8 @@ def _connect(address: str | None) -> None:
         where = "on this machine" if address in (None, "auto") else f"at `{address}`"
         raise ClusterError(
             f"There is no Ray cluster {where}: {first_line(error)}.",
-            hint="start one with `ray start --head`, join it with `ray start --address=HOST:PORT`,"
-            " or leave out `--address`, which uses this machine alone",
+            hint="start one with `ray start --head`, join it with `ray start --address=HOST:PORT`, set"
+            " RAY_AUTH_MODE=token if it asks for a token, or leave out `--address` to use this machine alone",
         ) from error
 
 
