@@ -16,11 +16,11 @@ LARGEST = 36  # pixels across a picture of which a crop has GRID: it leaves at l
 COARSE = 40.0  # of 255; pictures that differ more on average are not even laid on each other
 DIFFERENT = 8.0, 29.0  # the average difference, and that of the worst tile, from which on they are others
 
-Pixels = NDArray[np.float32]  # shape (GRID, GRID, 3)
+Raster = NDArray[np.float32]  # shape (GRID, GRID, 3)
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PixelDifference:
     """How much two pictures differ, of 255: on average, and in the tile that differs most."""
 
     average: float
@@ -32,7 +32,7 @@ class Difference:
         return self.average < DIFFERENT[0] and self.worst < DIFFERENT[1]
 
 
-def difference(one: Picture, other: Picture) -> Difference:
+def difference(one: Picture, other: Picture) -> PixelDifference:
     """The difference between two pictures, laid on each other in the best way."""
     one, other = one.convert("RGB"), other.convert("RGB")
     whole = _best(_pixels(one)[None], _pixels(other))
@@ -42,7 +42,7 @@ def difference(one: Picture, other: Picture) -> Difference:
     return min(found, key=lambda each: each.average)
 
 
-def _laid_on(picture: Picture, crop: Picture) -> Difference:
+def _laid_on(picture: Picture, crop: Picture) -> PixelDifference:
     """The least difference between windows of a picture and what may be a crop of it."""
     windows = []
     for width in range(GRID, LARGEST + 1):
@@ -53,14 +53,14 @@ def _laid_on(picture: Picture, crop: Picture) -> Difference:
     return _best(np.concatenate(windows), _pixels(crop))
 
 
-def _pixels(picture: Picture, size: tuple[int, int] = (GRID, GRID)) -> Pixels:
+def _pixels(picture: Picture, size: tuple[int, int] = (GRID, GRID)) -> Raster:
     return np.asarray(picture.resize(size, Resampling.BILINEAR), np.float32)
 
 
-def _best(windows: NDArray[np.float32], shown: Pixels) -> Difference:
+def _best(windows: NDArray[np.float32], shown: Raster) -> PixelDifference:
     """The difference of the window (n, GRID, GRID, 3) that is most like what is shown."""
     apart = np.abs(windows - shown).mean(axis=3)
     average = apart.mean(axis=(1, 2))
     best = int(average.argmin())
     tiles = apart[best].reshape(GRID // TILE, TILE, GRID // TILE, TILE).mean(axis=(1, 3))
-    return Difference(float(average[best]), float(tiles.max()))
+    return PixelDifference(float(average[best]), float(tiles.max()))
