@@ -102,7 +102,7 @@ def test_a_folder_is_walked_in_the_order_of_its_names(tmp_path: Path) -> None:
 
 
 def test_endings_count_in_any_case_and_others_are_passed_over(tmp_path: Path) -> None:
-    put(tmp_path, "a.JPG", "b.Png", "notes.txt", "film.mp4", "README", "c.heic")
+    put(tmp_path, "a.JPG", "b.Png", "notes.txt", "film.mp4", "README", "c.psd")
     assert names(tmp_path) == ["a.JPG", "b.Png"]
 
 

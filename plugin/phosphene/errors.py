@@ -63,6 +63,10 @@ class ImageError(PhospheneError):
     """A file is not a usable picture, or there is no picture in a place."""
 
 
+class UnsupportedPicture(ImageError):
+    """A picture that could be decoded with another package or a higher limit. It is worth another try."""
+
+
 class QueryError(PhospheneError):
     """A query has no meaning."""
 

@@ -148,21 +148,25 @@ class Library:
         reread: bool = False,
         options: ScanOptions | None = None,
         engine: "RayEngine | None" = None,
+        max_pixels: int | None = None,
         on_progress: "Callable[[Progress], None] | None" = None,
     ) -> "Added":
         """Add pictures: folders, files, COCO captions files, `scheme:…` of plugins, or what `scan` yields.
 
         Adding twice changes nothing. With `reread`, the metadata of pictures that have not changed are read
-        again, too. What cannot be added is counted with its reason. If the process is killed, at most one
-        batch is lost. `options` are those of the scan. An `engine` adds what has a name with the processes of
-        a cluster. Raises ImageError for a path that does not exist.
+        again, too. Pictures of more than 179 million pixels are refused unless `max_pixels` allows them. What
+        cannot be added is counted with its reason. If the process is killed, at most one batch is lost.
+        `options` are those of the scan. An `engine` adds what has a name with the processes of a cluster.
+        Raises ImageError for a path that does not exist.
         """
+        from phosphene.images import pixel_limit
         from phosphene.ingest import add
 
         self.begin_writing()
         if engine is not None:
             return self._add_by(engine, sources, options, reread, on_progress)
-        with nullcontext(sources) if isinstance(sources, Iterator) else scan(sources, options) as items:
+        source = nullcontext(sources) if isinstance(sources, Iterator) else scan(sources, options)
+        with pixel_limit(max_pixels), source as items:
             return add(
                 items,
                 load=lambda: self.embedder,

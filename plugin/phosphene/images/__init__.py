@@ -3,20 +3,17 @@
 Every file becomes an upright picture in 8-bit sRGB, or an ImageError that names the reason.
 """
 
-from phosphene.images.blocks import Blocks, blocks
+from phosphene.images.blocks import DESCRIPTION, DESCRIPTION_TAG, Blocks, blocks, read_texts, texts_in
+from phosphene.images.decoders import FORMATS, endings, missing_extras
 from phosphene.images.decoding import (
     DAMAGE,
-    DESCRIPTION,
-    DESCRIPTION_TAG,
-    FORMATS,
     Decoded,
     decode,
     open_mask,
     open_picture,
     opened,
-    read_texts,
+    pixel_limit,
     small_picture,
-    texts_in,
 )
 from phosphene.images.png import png
 from phosphene.images.reading import File, digest, image_id, read
@@ -34,12 +31,15 @@ __all__ = [
     "blocks",
     "decode",
     "digest",
+    "endings",
     "image_id",
     "middle",
+    "missing_extras",
     "no_picture",
     "open_mask",
     "open_picture",
     "opened",
+    "pixel_limit",
     "png",
     "read",
     "read_texts",

@@ -16,18 +16,17 @@ from PIL.Image import Image as Picture
 from PIL.Image import Transpose
 from PIL.TiffImagePlugin import TiffImageFile
 
-from phosphene.errors import ImageError
-from phosphene.images import tiff
+from phosphene.errors import ImageError, UnsupportedPicture
+from phosphene.images import jxl, raw, tiff
 from phosphene.images.colour import to_layer, to_rgb
+from phosphene.images.decoders import FORMATS, open_special, special
 from phosphene.images.pieces import Pieces
 from phosphene.images.png import lightened
 from phosphene.images.reading import read
 from phosphene.images.sizes import no_picture
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 LARGEST_THUMBNAIL = 2048  # pixels on the longest side of a thumbnail that another program stored
 READ = "use a picture in one of these formats: jpg, png, webp, avif, gif, bmp, tif"
-DESCRIPTION, DESCRIPTION_TAG = "ImageDescription", 0x010E  # of EXIF
 ORIENTATION = 0x0112  # the EXIF tag that says which side is up
 # `ImageOps.exif_transpose` does the same, but writes all EXIF tags again, and raises where one is wrong.
 TURNS = {
@@ -67,7 +66,7 @@ def open_picture(source: Path | bytes, *, at_least: int | None = None) -> Pictur
     try:
         if isinstance(source, bytes):
             return decode(source, at_least=at_least).picture
-        with _naming(source):
+        with naming_file(source):
             return decode(read(source).content, at_least=at_least).picture
     except MemoryError as error:
         what = "a picture" if isinstance(source, bytes) else f"`{source}`"
@@ -79,7 +78,7 @@ def open_mask(path: Path) -> Picture:
 
     Raises ImageError as `open_picture` does.
     """
-    with _naming(path):
+    with naming_file(path):
         return decode(read(path).content, convert=to_layer).picture
 
 
@@ -94,24 +93,34 @@ def decode(
     if not content:
         raise ImageError("it is empty")
     try:
-        with opened(content) as picture:
-            width, height = picture.size
-            if at_least:
-                part = _reduction(width, height, at_least)
-                picture.draft(None, (width // part, height // part))
-            if isinstance(picture, TiffImageFile):
-                tiff.make_ready(picture)
-            picture.load()
-            turn = _orientation(picture)
-            upright = convert(picture)
+        if raw.is_raw(content) and special(content):
+            picture, width, height = raw.develop(content, at_least=at_least, most=_most_pixels())
+            return Decoded(convert(picture), width, height)
+        return _decoded(content, at_least, convert)
     except Image.DecompressionBombError as error:
-        raise ImageError(f"it has more than {_most_pixels() / 1e6:.0f} million pixels") from error
+        raise UnsupportedPicture(
+            f"it has more than {_most_pixels() / 1e6:.0f} million pixels",
+            hint="`add --max-pixels` raises the limit",
+        ) from error
     except UnidentifiedImageError as error:
         if content.startswith(tiff.STARTS) and tiff.is_whole(content):
             raise ImageError(tiff.NOT_READ, hint="save it with 8 or 16 bits for each colour") from error
         raise ImageError("there is no picture in it", hint=READ) from error
     except DAMAGE as error:
         raise ImageError("it is cut off or damaged") from error
+
+
+def _decoded(content: bytes, at_least: int | None, convert: Callable[[Picture], Picture]) -> Decoded:
+    with opened(content) as picture:
+        width, height = picture.size
+        if at_least:
+            part = _reduction(width, height, at_least)
+            picture.draft(None, (width // part, height // part))
+        if isinstance(picture, TiffImageFile):
+            tiff.make_ready(picture)
+        picture.load()
+        turn = _orientation(picture)
+        upright = convert(picture)
     if turn in TURNS:
         upright = upright.transpose(TURNS[turn])
     return Decoded(upright, *((height, width) if turn in ON_THE_SIDE else (width, height)))
@@ -133,6 +142,8 @@ def opened(content: bytes) -> Picture:
 
     Texts of a PNG that are too large for Pillow are left out. A large colour profile is kept.
     """
+    if kind := special(content):
+        return open_special(content, kind)
     lighter, profile = lightened(content)
     picture = Image.open(Pieces(lighter), formats=FORMATS)
     if profile:
@@ -140,31 +151,8 @@ def opened(content: bytes) -> Picture:
     return picture
 
 
-def read_texts(path: Path) -> dict[str, str]:
-    """The texts in a picture file: the text chunks of a PNG, or the EXIF description of another format.
-
-    Raises ImageError as `open_picture` does.
-    """
-    with _naming(path):
-        content = read(path).content
-        decode(content)
-        return texts_in(content)
-
-
-def texts_in(content: bytes) -> dict[str, str]:
-    """The texts in the bytes of a picture that `decode` accepts, by their keys. It decodes no pixels."""
-    with opened(content) as picture:
-        try:
-            if picture.format != "PNG":
-                description = picture.getexif().get(DESCRIPTION_TAG)
-                return {DESCRIPTION: str(description)} if description else {}
-            return {key: str(text) for key, text in getattr(picture, "text", {}).items()}
-        except DAMAGE:
-            return {}  # the texts are damaged, and the pixels may be fine
-
-
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def naming_file(path: Path) -> Iterator[None]:
     """Add the path to an ImageError whose message is only a reason."""
     try:
         yield
@@ -184,7 +172,21 @@ def _most_pixels() -> int:
     return 2 * (Image.MAX_IMAGE_PIXELS or 0)  # Pillow warns at this number, and refuses at twice as many
 
 
+@contextmanager
+def pixel_limit(most: int | None) -> Iterator[None]:
+    """Decode pictures of up to `most` pixels. The limit is Pillow's own, and holds for the whole process."""
+    before = Image.MAX_IMAGE_PIXELS
+    try:
+        if most:
+            Image.MAX_IMAGE_PIXELS = -(-most // 2)
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
 def _orientation(picture: Picture) -> int:
+    if picture.format == jxl.NAME and not getattr(picture, "jpeg", False):
+        return 1  # by the standard, EXIF does not turn the picture, except for a JPEG inside
     try:
         return int(picture.getexif().get(ORIENTATION, 1))
     except DAMAGE:

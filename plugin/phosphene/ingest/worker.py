@@ -15,7 +15,7 @@ from hashlib import sha256
 from PIL import Image as Pillow
 
 from phosphene.embedding import Embedder, SharesCores
-from phosphene.errors import ImageError
+from phosphene.errors import ImageError, UnsupportedPicture
 from phosphene.fields import NONE
 from phosphene.images import THUMBNAIL, decode, image_id, thumbnail
 from phosphene.ingest.former_adds import FormerAdds
@@ -92,6 +92,8 @@ class Worker:
             return replace(seen, inside=in_picture(content))
         try:
             decoded = decode(content, at_least=self.at_least)
+        except UnsupportedPicture as error:  # without a stamp, it is tried again
+            return Refused(uri, "", f"{error.message}: {error.hint}")
         except ImageError as error:
             return Refused(uri, item.stamp, error.message)
         size, picture = (decoded.width, decoded.height), decoded.picture

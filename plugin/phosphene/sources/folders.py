@@ -8,10 +8,11 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from phosphene.images import endings
 from phosphene.sources.globs import Choice
 from phosphene.sources.scan_options import ScanOptions
 
-ENDINGS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff"}
+ENDINGS = endings()
 LIBRARY = {"library.json", "journal.sqlite"}  # a folder with these is a library, not a source
 JUNK = {
     "@eadir", "#recycle", "#snapshot",  # Synology: thumbnails, deleted files, older versions

@@ -38,6 +38,12 @@ if TYPE_CHECKING:
 @click.option("--prune", is_flag=True, help="Remove images whose files are gone from the SOURCEs.")
 @YES
 @click.option("--allow-urls", is_flag=True, help="Fetch pictures from the web if a SOURCE names them.")
+@click.option(
+    "--max-pixels",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Refuse pictures with more pixels.  [default: 178956970]",
+)
 @click.option("--engine", type=click.Choice(["local", "ray"]), default="local", help="What does the work.")
 @click.option("--address", metavar="ADDRESS", help="The Ray cluster: `auto` or HOST:PORT (see above).")
 @click.option("--workers", type=click.IntRange(min=1), help="How many processes of Ray hold the model.")
@@ -52,6 +58,7 @@ def add(
     prune: bool,
     yes: bool,
     allow_urls: bool,
+    max_pixels: int | None,
     engine: str,
     address: str | None,
     workers: int | None,
@@ -84,6 +91,9 @@ def add(
     What cameras, editors and other generators have written into a picture becomes its fields, such as
     the time, the camera, keywords or the prompt, and a prompt or a description also becomes a caption.
     Pictures that an older version added get their fields with --reread, which embeds none of them again.
+
+    HEIC and JPEG XL pictures, and raw photographs, are read if the extras heic, jxl and raw are
+    installed: pip install 'phosphene[heic,jxl,raw]'.
 
     With `-`, the paths are read from standard input: one on each line, or each ended by a NUL.
 
@@ -122,13 +132,13 @@ def add(
     from phosphene.maintenance.pruning import Scanned, places_of
     from phosphene.sources import ScanOptions, scan
 
-    _check_engine(engine, address, workers, prune)
+    _check_engine(engine, address, workers, prune, max_pixels)
     places = places_of(sources) if prune else None
     options = ScanOptions(include, exclude, allow_urls)
     with scan(sources, options) as items:
         scanned = Scanned(items)
         first = next(scanned)  # raises if there is no picture, before a library is made
-        add_to = partial(_locally, chain([first], scanned))
+        add_to = partial(_locally, chain([first], scanned), max_pixels)
         if engine == "ray":
             options.left_out.clear()  # it is counted again by the processes that list the sources
             add_to = partial(_by_ray, sources, options, RayEngine(address, workers))
@@ -142,17 +152,25 @@ def add(
         click.get_current_context().exit(1)
 
 
-def _check_engine(engine: str, address: str | None, workers: int | None, prune: bool) -> None:
+def _check_engine(
+    engine: str, address: str | None, workers: int | None, prune: bool, max_pixels: int | None
+) -> None:
     if engine == "local" and (address or workers):
         raise click.UsageError("--address and --workers need --engine ray.")
     if engine == "ray" and prune:
         raise click.UsageError("--prune is for the local engine. Add again with it: that opens no picture.")
+    if engine == "ray" and max_pixels:
+        raise click.UsageError("--max-pixels is for the local engine. Add the large pictures with it.")
 
 
 def _locally(
-    items: "Iterator[Item | Failure]", reread: bool, library: "Library", tell: "OnProgress"
+    items: "Iterator[Item | Failure]",
+    max_pixels: int | None,
+    reread: bool,
+    library: "Library",
+    tell: "OnProgress",
 ) -> "Added":
-    return library.add(items, reread=reread, on_progress=tell)
+    return library.add(items, reread=reread, max_pixels=max_pixels, on_progress=tell)
 
 
 def _by_ray(
@@ -180,10 +198,13 @@ def _added(settings: Settings, add_to: "Callable[[OnProgress], Added]") -> "Adde
 
 
 def _report(settings: Settings, added: "Added", left_out: Counter[str], removed: int | None) -> None:
+    from phosphene.images import missing_extras
     from phosphene.sources import counted
 
     if left_out:
         settings.output.note(f"left out {visible(counted(left_out))}")
+    for extra in missing_extras(left_out):
+        settings.output.note(f"`pip install 'phosphene[{extra}]'` would read some of these")
     speed = added.added / added.seconds if added.seconds else 0.0
     record = {
         "added": added.added,
