@@ -19,7 +19,7 @@ def described(recipe: Mapping[str, Any]) -> Fields:
             "prompt": recipe["prompt"],
             "negative": ", ".join(each["prompt"] for each in recipe["negative"]),
             "model": recipe["generator"],
-            "sampler": recipe["sampler"],
+            "sampler": recipe.get("sampler"),  # older versions did not write it
             "seed": recipe["seed"],
             "steps": recipe["num_inference_steps"],
             "guidance": recipe["guidance_scale"],
