@@ -1,6 +1,7 @@
 """Exporting as a folder of links to the files, with a JSON file beside each that says what is known of it."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -21,7 +22,7 @@ from phosphene.sources import to_path
 from phosphene.sources.uris import part_of
 from phosphene.vectors import Vector
 
-LONGEST = 200  # bytes of a name without its ending; file systems take 255
+LONGEST_STEM, LONGEST_ENDING = 200, 20  # bytes; file systems take 255, and `.json` comes after them
 
 
 def write_links(images: Iterable[Exportable], target: Path, options: ExportOptions) -> Exported:
@@ -60,7 +61,8 @@ def _name(image: Image, folder: Path) -> str:
 
 def _free(name: str, taken: set[str]) -> str:
     """The name, cut to what file systems take; with a number if there is one like it."""
-    stem, ending = _cut(PurePosixPath(name).stem), PurePosixPath(name).suffix[:20]
+    path = PurePosixPath(name.replace("\0", ""))
+    stem, ending = _cut(path.stem, LONGEST_STEM) or "picture", _cut(path.suffix, LONGEST_ENDING)
     return next(each for each in _names(stem, ending) if each.casefold() not in taken)
 
 
@@ -69,5 +71,7 @@ def _names(stem: str, ending: str) -> Iterator[str]:
     yield from (f"{stem} ({number}){ending}" for number in count(2))
 
 
-def _cut(stem: str) -> str:
-    return stem.encode("utf-8", "surrogateescape")[:LONGEST].decode("utf-8", "ignore") or stem[:50]
+def _cut(text: str, most: int) -> str:
+    """The text, or as many of its letters as fit into `most` bytes."""
+    content = os.fsencode(text)
+    return text if len(content) <= most else content[:most].decode(errors="ignore")
