@@ -19,6 +19,7 @@ from command import lines, run
 from oracle import vectors_like_embeddings
 from phosphene.embedding import open_embedder
 from phosphene.errors import LibraryError, QueryError, StoreError, VectorError
+from phosphene.fields import Fields
 from phosphene.filters import EVERYTHING, GENERATED, Equals, Not, all_of, with_ids
 from phosphene.images import THUMBNAIL, open_picture
 from phosphene.landscape.scenes import SEEDS, write
@@ -66,6 +67,9 @@ def named(name: str, **settings: Any) -> dict[str, Any]:
             {"name": "photo", "dataType": ["blob"]},
             {"name": "tags", "dataType": ["text[]"]},
             {"name": "width", "dataType": ["int"]},
+            {"name": "rating", "dataType": ["int"]},
+            {"name": "taken", "dataType": ["date"]},
+            {"name": "camera", "dataType": ["int"]},
         ],
     }
 
@@ -77,7 +81,8 @@ def theirs(server: Server, name: str, *, length: float = 1.0, **settings: Any) -
     objects = []
     for place, (id, vector) in enumerate(zip(ids, vectors, strict=True)):
         photo = {"photo": base64.b64encode(jpeg(place, (320, 240))).decode()} if place % 2 == 0 else {}
-        said = {"title": f"number {place}", "width": 320, **photo}
+        dated = {"taken": "2024-07-05T16:30:00+02:00", "rating": place, "camera": 7}
+        said = {"title": f"number {place}", "width": 320, **photo, **dated}
         objects.append({"id": id, "properties": said, "vectors": {"clip": vector.tolist()}})
     objects.append({"id": str(uuid.uuid4()), "properties": {"title": "no vector"}})
     post(server, named(name, **settings), objects)
@@ -149,8 +154,14 @@ def test_distances_without_a_cosine_are_refused() -> None:
 
 
 def test_properties_of_our_names_and_types_are_read_and_pictures_are_not() -> None:
-    assert read(named("Theirs"), "&image=photo&caption=tags").properties == ["tags", "width"]
-    assert read(named("Theirs"), "&image=place").properties == ["place", "width"]
+    assert read(named("Theirs"), "&image=photo&caption=tags").properties == [
+        "tags",
+        "width",
+        "taken",
+        "place",
+        "rating",
+    ]
+    assert read(named("Theirs"), "&image=place").properties == ["place", "width", "taken", "rating", "tags"]
 
 
 # ── the store ─────────────────────────────────────────────────────────────────────────────
@@ -164,6 +175,7 @@ def test_an_object_is_an_image_with_plain_values_for_missing_properties(
     assert (image.id, image.caption, image.captions) == (collection.ids[3], "number 3", ("number 3",))
     assert (image.origin, image.sha256, image.width, image.height) == ("imported", "", 320, 0)
     assert (image.recipe, image.parents) == (None, ())
+    assert image.fields == Fields(taken="2024-07-05T14:30:00Z", rating=3)
     assert image.uri.endswith(f"/Theirs/{image.id}")
     assert image.created.endswith("+00:00")
     assert image.vector == pytest.approx(collection.vectors[3], abs=1e-6)

@@ -1,8 +1,9 @@
 """An external Weaviate collection, which phosphene did not make, as a read-only Store.
 
 Ids are those of the server. Properties that the collection does not have get default values: no sha256, a
-size of 0 x 0, and the time when the server received the object. All images count as imported. Objects without
-the named vector are not images. Scores are cosines for every distance and every length of the vectors.
+size of 0 x 0, no fields, and the time when the server received the object. All images count as imported.
+Objects without the named vector are not images. Scores are cosines for every distance and every length of the
+vectors.
 """
 
 import heapq
@@ -16,6 +17,7 @@ from weaviate.classes.query import MetadataQuery
 
 from phosphene.batches import batched
 from phosphene.errors import LibraryError, QueryError, StoreError
+from phosphene.fields import fields_of
 from phosphene.filters import EVERYTHING, GENERATED, NOTHING, Filter, simplified, split_ids
 from phosphene.records import Hit, Image, Space
 from phosphene.store import StoreInfo
@@ -27,7 +29,7 @@ from phosphene.store.weaviate.collection import CollectionSchema
 from phosphene.store.weaviate.connection import Connection
 from phosphene.store.weaviate.external_pictures import load, small
 from phosphene.store.weaviate.external_schema import FieldMapping, field_mapping
-from phosphene.store.weaviate.objects import valid_ids
+from phosphene.store.weaviate.objects import plain, valid_ids
 from phosphene.store.weaviate.reader import Reader
 from phosphene.vectors import Vector, unit
 
@@ -206,6 +208,7 @@ class ExternalStore:
             height=properties.get("height") or 0,
             created=found.metadata.creation_time.isoformat(timespec="seconds"),
             norm=UNKNOWN,
+            fields=fields_of({name: plain(properties.get(name)) for name in self._mapping.shared}),
         )
         if not vectors:
             return image

@@ -1,17 +1,19 @@
 """Which vector and which properties of an external collection are read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from phosphene.errors import LibraryError
+from phosphene.fields import NAMES
+from phosphene.store import image_schema
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.rest import Json
 
 # Weaviate's distances from which a cosine follows, for vectors of any length.
 DISTANCES = ("cosine", "dot", "l2-squared")
 # Properties of our own schema that another collection may have. They are read if the type is the same.
-SHARED = {"sha256": "text", "width": "int", "height": "int"}
+SHARED = ("sha256", "width", "height", *NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def field_mapping(address: Address, settings: Json) -> FieldMapping:
         image=_property(address, "image", asked.image, types, ("blob", "text")),
         blob=types.get(asked.image) == "blob",
         caption=_property(address, "caption", asked.caption, types, ("text", "text[]")),
-        shared=tuple(name for name, kind in SHARED.items() if types.get(name) == kind),
+        shared=tuple(_shared(types, besides=(asked.image, asked.caption))),
     )
 
 
@@ -83,6 +85,12 @@ def _property(address: Address, option: str, name: str, types: Json, allowed: tu
             f"The property `{name}` of `{address}` {wrong}.", hint=f"set `{option}=` to one of: {usable}"
         )
     return name
+
+
+def _shared(types: Json, besides: tuple[str, ...]) -> Iterator[str]:
+    """The properties of our names and types, besides those that the options name."""
+    ours = {each["name"]: each["dataType"][0] for each in image_schema.collection()["properties"]}
+    yield from (name for name in SHARED if types.get(name) == ours[name] and name not in besides)
 
 
 def _listed(names: Iterable[str]) -> str:

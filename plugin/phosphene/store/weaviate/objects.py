@@ -43,8 +43,17 @@ def object_of(image: Image[Vector], thumbnail: bytes | None) -> Any:
 
 def image_of_object(found: Any) -> Image:
     """The image of an object that was read with PROPERTIES, and with its vector if that was read too."""
-    properties = {name: _plain(value) for name, value in found.properties.items()}
+    properties = {name: plain(value) for name, value in found.properties.items()}
     return image_of(str(found.uuid), properties, _vector(found))
+
+
+def plain(value: Any) -> Any:
+    """A value as `image_of` reads it: with texts for times and for ids."""
+    if isinstance(value, datetime):
+        return instant(value.isoformat())
+    if isinstance(value, list):
+        return [str(each) if isinstance(each, UUID) else each for each in value]
+    return value
 
 
 def decoded(blob: object) -> bytes:
@@ -67,12 +76,3 @@ def _vector(found: Any) -> Vector | None:
         return None
     vectors, valid = normalised(np.asarray([vector], dtype=np.float32))
     return vectors[0] if valid[0] else None
-
-
-def _plain(value: Any) -> Any:
-    """A value as `image_of` reads it: with texts for times and for ids."""
-    if isinstance(value, datetime):
-        return instant(value.isoformat())
-    if isinstance(value, list):
-        return [str(each) if isinstance(each, UUID) else each for each in value]
-    return value
