@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from phosphene.errors import ImageError
 from phosphene.records import Failure
-from phosphene.sources import Item, ScanOptions, scan, to_path
+from phosphene.sources import Item, ScanOptions, Source, scan, to_path
 from phosphene.sources.globs import Globs
+from phosphene.sources.kinds import kind_of
+from phosphene.testing.sources import SourceTests
 from pictures import jpeg
 
 
@@ -135,6 +137,19 @@ def test_the_error_says_what_a_folder_has_instead_of_pictures(tmp_path: Path) ->
         list(scan([tmp_path]))
 
 
+class TestStandardInput(SourceTests):
+    @pytest.fixture
+    def source(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+        names = ("a.jpg", "in/two\nlines.jpg", "in/ünïcode 雪.jpg")
+        put(tmp_path, *names, "in/notes.mov")
+        for number, name in enumerate(names):
+            (tmp_path / name).write_bytes(jpeg(number))
+        content = f"{tmp_path}/a.jpg\0{tmp_path}/in\0{tmp_path}/other.dat\0".encode()
+        (tmp_path / "other.dat").write_bytes(jpeg(3))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        return kind_of("-").open(["-"], ScanOptions())
+
+
 # ── standard input ────────────────────────────────────────────────────────────────────────
 
 Feed = Callable[[bytes], None]
@@ -222,8 +237,6 @@ def test_something_else_than_paths_is_an_error(feed: Feed) -> None:
 
 
 def test_standard_input_that_was_read_can_be_listed_again(tmp_path: Path, feed: Feed) -> None:
-    from phosphene.sources.kinds import kind_of
-
     put(tmp_path, "a.jpg", "b.jpg")
     feed(b"a.jpg\nb.jpg\n")
     source = kind_of("-").open(["-"], ScanOptions())
