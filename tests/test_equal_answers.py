@@ -15,6 +15,7 @@ from phosphene.folding import words_of
 from phosphene.records import Image
 from phosphene.store import Store
 from phosphene.store.lance.store import LanceStore
+from phosphene.store.lance.upkeep import Upkeep
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.store import WeaviateStore
 from phosphene.vectors import Vector
@@ -117,11 +118,16 @@ def stores(tmp_path_factory: pytest.TempPathFactory, weaviate: Server) -> Iterat
     written = LanceStore.create(folder, SPACE)
     written.upsert(PICTURES)
     written.close()
+    few = Upkeep(exact_up_to=20)
+    indexed = LanceStore.create(tmp_path_factory.mktemp("indexed"), SPACE, upkeep=few)
+    indexed.upsert(PICTURES)
+    assert not indexed.info().exact
     server = WeaviateStore.create(Address.parse(weaviate.url("EqualAnswers")), SPACE)
     server.upsert(PICTURES)
     yield {
         "numpy": LanceStore.open(folder),
         "LanceDB": LanceStore.open(folder, snapshots=False),
+        "LanceDB with an index": indexed,
         "Weaviate": server,
     }
     server.close()
