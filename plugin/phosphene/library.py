@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from phosphene.maintenance.pruning import Prunable, Scanned
     from phosphene.picture_loader import PictureLoader
     from phosphene.relevance.judging import Cutoff, Judge
+    from phosphene.relevance.tagging import Tagger
     from phosphene.saved_queries import SavedQueries
 
 
@@ -93,6 +94,13 @@ class Library:
 
         loaded = lambda: "embedder" in vars(self)  # noqa: E731
         return Judge(self.store, self.journal, lambda: self.embedder, loaded)
+
+    @property
+    def tagger(self) -> "Tagger":
+        """Finds which words are relevant to which images, and writes them as tags."""
+        from phosphene.relevance.tagging import Tagger
+
+        return Tagger(self.store, self.terms, self.judge)
 
     @cached_property
     def generation(self) -> "GenerationService":
