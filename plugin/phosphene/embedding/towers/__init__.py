@@ -1,7 +1,7 @@
 """The two towers of a model: one turns token ids into vectors, the other one pixels.
 
-A tower runs by onnxruntime once `export` has written it down, see `exports`, and by torch where it cannot be
-exported or where there is a GPU. `choice` decides.
+A tower runs by onnxruntime once `export` has written it down, see `kept`, and by torch where it cannot be
+exported or where there is a GPU. `runtime` decides.
 """
 
 from collections.abc import Callable
