@@ -14,7 +14,6 @@ import numpy as np
 
 from phosphene.config import home
 from phosphene.embedding import Embedder
-from phosphene.embedding.tokenizing.clip_bpe import WORD_END, vocabulary
 from phosphene.files import write_whole
 from phosphene.records import Space
 from phosphene.vectors import Vectors
@@ -27,6 +26,8 @@ COMMON, SHORTEST = 10_000, 4  # the most frequent entries of CLIP's vocabulary, 
 
 def random_phrases() -> list[str]:
     """Phrases of one to five frequent words that have nothing to do with each other. Always the same ones."""
+    from phosphene.embedding.tokenizing.clip_bpe import WORD_END, vocabulary
+
     merged = ("".join(pair.split()) for pair in vocabulary()[:COMMON])
     ends = (text.removesuffix(WORD_END) for text in merged if text.endswith(WORD_END))
     words = [word for word in ends if word.isascii() and word.isalpha() and len(word) >= SHORTEST]
