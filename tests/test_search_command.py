@@ -78,6 +78,26 @@ def test_the_nearest_can_be_shown_in_the_order_of_time(library: Path) -> None:
     assert numbers(found(library, QUERY, "-n", 5, "--sort", "added")) == sorted(nearest, reverse=True)
 
 
+def test_pictures_like_one_of_the_library_do_not_include_it(library: Path) -> None:
+    everything = found(library, QUERY, "-n", 20)
+    one = str(everything[0]["id"])
+    [itself, *others] = found(library, f"id:{one}", "-n", 20)
+
+    assert itself["id"] == one
+    alike = found(library, "--more-like", one, "-n", 20)
+    assert [each["id"] for each in alike] == [each["id"] for each in others]
+    assert numbers(found(library, TALL, "--more-like", one, "-n", 20)) == [
+        number for number in numbers(others) if number >= 10
+    ]
+    both = found(library, QUERY, "--more-like", one, "--save", "alike")
+    assert [each["id"] for each in both] == [
+        each["id"] for each in found(library, f"{QUERY} + id:{one} -id:{one}")
+    ]
+    assert found(library, "@alike") == both
+    unknown = run("-L", library, "search", "--more-like", "0" * 36)
+    assert "No image has the id" in unknown.stderr
+
+
 def test_an_error_points_at_the_place(library: Path) -> None:
     result = run("-L", library, "search", "a", "boat", "takn:2024")
 

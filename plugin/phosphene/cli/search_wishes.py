@@ -27,6 +27,7 @@ class SearchWishes:
     offset: int
     origin: "Origin | None"
     where: str | None
+    more_like: str | None  # the id of a picture
     sort: str | None
     diversity: float
     cut: "Cutoff | None"
@@ -45,6 +46,13 @@ class SearchWishes:
             "--save": self.save,
         }
         return next((name for name, value in given.items() if value), "")
+
+    def words(self, library: "Library", words: Sequence[str]) -> Sequence[str]:
+        """The words of the query, with the picture that the hits should be like, but should not be."""
+        if self.more_like is None:
+            return words
+        id = library.get(self.more_like.removeprefix("id:")).id
+        return [*words, "+", f"id:{id}", f"-id:{id}"]
 
     def find(self, library: "Library", query: "Query") -> "Found":
         """The hits of a query, or the newest images for which its filters hold if it has no terms."""

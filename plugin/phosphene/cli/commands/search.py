@@ -48,6 +48,11 @@ NOT_RELEVANT = "nothing in this library looks like what you asked for"
 @click.option("--origin", default="all", show_default=True, type=ORIGINS, help="Which images to search.")
 @WHERE
 @click.option(
+    "--more-like",
+    metavar="ID",
+    help="Find pictures like this one of the library, which is not among the hits itself.",
+)
+@click.option(
     "--sort",
     type=click.Choice(["score", "taken", "added"]),
     help="Show the nearest first, or of these hits the newest, by when they were taken or added."
@@ -101,6 +106,7 @@ def search(
       phosphene search a boat --diversity 0.5 --save boats
       phosphene search @boats --copy-to ~/boats
       phosphene search a cat --cut auto
+      phosphene search at night --more-like 5f0c2a44
       phosphene search --json < queries.txt
 
     Without QUERY it asks for one query after another, and loads the library once. Tab completes files,
@@ -134,7 +140,7 @@ def search(
         check_viewer()
     if saved or forget:
         _queries(settings, forget)
-    elif query:
+    elif query or asked.more_like:
         _one(settings, query, asked, protocol, out)
     elif out or asked.for_one_query:
         raise click.UsageError(f"{asked.for_one_query or '-o'} is for one query. Pass a query.")
@@ -168,8 +174,9 @@ def _one(
     settings: Settings, words: Sequence[str], wishes: SearchWishes, protocol: str, out: Path | None
 ) -> None:
     output = settings.output
+    title = " ".join(words) or f"more like {wishes.more_like}"
     with settings.open() as library:
-        asked = _parsed(library, words)
+        asked = _parsed(library, wishes.words(library, words))
         settings.claim(out, reads=asked.files)
         check_sheet(out, min(wishes.count, library.store.count()))
         found = wishes.find(library, asked)
@@ -177,14 +184,14 @@ def _one(
             library.queries.save(wishes.save, str(asked))
             output.note(f"saved as @{wishes.save}")
         if wishes.html:
-            write(_page(library, found, " ".join(words)))
+            write(_page(library, found, title))
         else:
             _print(output, library, found, protocol)
         _use(output, library, found, wishes)
         if out:
             from phosphene.render import search_sheet
 
-            sheet = search_sheet(found, library.picture, title=" ".join(words))
+            sheet = search_sheet(found, library.picture, title=title)
             write_picture(output, sheet, out)
 
 
