@@ -6,6 +6,7 @@ needs when it runs, so `phosphene --help` answers at once.
 
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import click
@@ -47,13 +48,36 @@ from phosphene.cli.failures import told
 from phosphene.cli.options import COMMON, Settings, helpful
 from phosphene.cli.streams import fill, plain, prepare
 
+SECTIONS: dict[str, tuple[click.Command, ...]] = {  # in the order in which a newcomer meets them
+    "Pictures": (
+        *(add.add, watch.watch, search.search, show.show, tag.tag, facets.facets),
+        *(duplicates.duplicates, remove.remove, exporting.export),
+    ),
+    "New pictures": (generate.generate, vary.vary, replay.replay, train.train, noise.noise),
+    "A library as a whole": (map.map, walk.walk, clusters.clusters, outliers.outliers, unique.unique),
+    "Libraries and models": (
+        *(status.status, check.check, repair.repair, copy.copy, configure.config),
+        *(models.models, schema.schema),
+    ),
+    "This program": (demo.demo, doctor.doctor, serve.serve, completion.completion),
+}
+
 
 class Commands(click.Group):
     """A group that lists its commands in the order they were added, and reports errors as sentences."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """List the commands in the order a newcomer meets them, not alphabetically."""
+        """List the commands in the order in which they were added, not alphabetically."""
         return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by what they are about."""
+        widest = max(len(name) for name in self.commands)
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                room = formatter.width - formatter.current_indent - widest - 2
+                told = [(f"{each.name:<{widest}}", each.get_short_help_str(room)) for each in commands]
+                formatter.write_dl(told)
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the program, after preparing both streams for any text."""
@@ -93,38 +117,7 @@ def phosphene() -> None:
 
 
 phosphene.params += COMMON
-for _command in (
-    add.add,
-    watch.watch,
-    search.search,
-    generate.generate,
-    vary.vary,
-    show.show,
-    tag.tag,
-    remove.remove,
-    map.map,
-    walk.walk,
-    clusters.clusters,
-    outliers.outliers,
-    unique.unique,
-    facets.facets,
-    duplicates.duplicates,
-    status.status,
-    check.check,
-    repair.repair,
-    models.models,
-    configure.config,
-    schema.schema,
-    copy.copy,
-    exporting.export,
-    train.train,
-    replay.replay,
-    noise.noise,
-    serve.serve,
-    demo.demo,
-    doctor.doctor,
-    completion.completion,
-):
+for _command in chain(*SECTIONS.values()):
     phosphene.add_command(_command)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from phosphene.cli.options import FROM_TWO, ORIGINS, origin_of
+from phosphene.cli.options import FROM_TWO, ORIGINS, WHERE, origin_of
 from phosphene.cli.output import Output
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ LIMIT = 50_000  # explore.sample.LIMIT, which costs an import of numpy; a test c
 
 
 def sample_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--origin` and `--limit` to a command."""
+    """Add `--origin`, `--where` and `--limit` to a command."""
     for option in (
         click.option(
             "--limit",
@@ -25,6 +25,7 @@ def sample_options(function: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="How many images to compare at most. Of more, a fair sample is taken.",
         ),
+        WHERE,
         click.option(
             "--origin", default="all", show_default=True, type=ORIGINS, help="Which images to compare."
         ),
@@ -33,11 +34,9 @@ def sample_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def sampled(library: "Library", output: Output, origin: str, limit: int) -> "Sample":
+def sampled(library: "Library", output: Output, origin: str, where: str | None, limit: int) -> "Sample":
     """The images to compare. A note says if they are a sample."""
-    from phosphene.filters import of_origin
-
-    taken = library.explore.sample(of_origin(origin_of(origin)), limit)
+    taken = library.explore.sample(where=where, origin=origin_of(origin), limit=limit)
     if not taken.is_whole:
         output.note(f"compared {len(taken):,} of {taken.total:,} images; --limit raises that")
     return taken

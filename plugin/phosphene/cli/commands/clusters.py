@@ -29,7 +29,9 @@ CLUSTERS = (
 )
 @sample_options
 @written("Also write a sheet to this file, with a row for each cluster.")
-def clusters(settings: Settings, min_size: int | None, origin: str, limit: int, out: Path | None) -> None:
+def clusters(
+    settings: Settings, min_size: int | None, origin: str, where: str | None, limit: int, out: Path | None
+) -> None:
     """Find groups of images that lie close together.
 
       phosphene clusters
@@ -44,7 +46,7 @@ def clusters(settings: Settings, min_size: int | None, origin: str, limit: int, 
 
     settings.claim(out)
     with settings.open() as library:
-        found = clusters_of(sampled(library, settings.output, origin, limit), min_size)
+        found = clusters_of(sampled(library, settings.output, origin, where, limit), min_size)
         settings.output.rows([_record(each) for each in found.clusters], CLUSTERS, key="cluster")
         settings.output.note(f"{len(found.between):,} images belong to no cluster")
         if out:

@@ -23,7 +23,7 @@ STEPS = click.IntRange(2, 500)
 @click.option("--seed", type=SEED, default=0, show_default=True, help="The seed of the noise.")
 @FORCE
 def noise(settings: Settings, file: Path, film: Path, steps: int, seed: int) -> None:
-    """Show how a picture turns into noise step by step: a diffusion model learns to undo this.
+    """Show how a picture turns into noise, step by step. A diffusion model learns to undo this.
 
       phosphene noise boat.jpg --film noise.webp
 

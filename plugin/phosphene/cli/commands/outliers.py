@@ -27,7 +27,9 @@ OUTLIERS = (
 @click.option("-n", "--count", type=COUNT, help="How many to show.  [default: all that stand out]")
 @sample_options
 @written("Also write a contact sheet to this file.")
-def outliers(settings: Settings, count: int | None, origin: str, limit: int, out: Path | None) -> None:
+def outliers(
+    settings: Settings, count: int | None, origin: str, where: str | None, limit: int, out: Path | None
+) -> None:
     """Find the images that are unlike all others.
 
       phosphene outliers
@@ -40,7 +42,7 @@ def outliers(settings: Settings, count: int | None, origin: str, limit: int, out
 
     settings.claim(out)
     with settings.open() as library:
-        taken = sampled(library, settings.output, origin, limit)
+        taken = sampled(library, settings.output, origin, where, limit)
         found = found_in(taken, count)
         check_sheet(out, len(found))
         settings.output.rows([_record(library, each) for each in found], OUTLIERS)

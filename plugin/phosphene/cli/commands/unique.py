@@ -22,7 +22,9 @@ UNIQUE = (
 @click.option("-n", "--count", type=COUNT, default=50, show_default=True, help="How many to choose.")
 @sample_options
 @written("Also write a contact sheet to this file.")
-def unique(settings: Settings, count: int, origin: str, limit: int, out: Path | None) -> None:
+def unique(
+    settings: Settings, count: int, origin: str, where: str | None, limit: int, out: Path | None
+) -> None:
     """Choose a few images that are as different as possible and stand for all.
 
       phosphene unique -n 24 -o overview.png
@@ -36,7 +38,7 @@ def unique(settings: Settings, count: int, origin: str, limit: int, out: Path | 
     settings.claim(out)
     check_sheet(out, count)
     with settings.open() as library:
-        chosen = chosen_of(sampled(library, settings.output, origin, limit), count)
+        chosen = chosen_of(sampled(library, settings.output, origin, where, limit), count)
         records = [
             {
                 "id": each.image.id,
