@@ -47,6 +47,37 @@ def test_the_copies_of_a_picture_are_one_group_and_the_best_comes_first(library:
     assert [Path(image.uri).name for image in group.others] == ["compressed.jpg", "cropped.png", "small.png"]
 
 
+def test_a_search_folds_copies_and_finds_further_pictures_in_their_places(library: Library) -> None:
+    plain = library.search("a house", 15)
+    found = library.search("a house", 10, fold=True)
+
+    [group] = library.duplicates()
+    ids = [image.id for image in (group.best, *group.others)]
+    [first, *copies] = [hit.image.id for hit in plain if hit.image.id in ids]
+    expected = [hit.image.id for hit in plain if hit.image.id not in copies]
+    assert [hit.image.id for hit in found] == expected[:10]
+    assert {hit.image.id: hit.copies for hit in found if hit.copies} == {first: tuple(copies)}
+    assert library.search("a house", 5, offset=5, fold=True) == found[5:]
+    everything = library.search("a house", 50, fold=True)
+    assert [hit.image.id for hit in everything] == expected
+
+
+def test_a_folded_search_says_how_many_copies_there_are(library: Library, tmp_path: Path) -> None:
+    words = ("-L", library.folder, "search", "a house", "-n", 12)
+    records = lines(*words, "--fold", "--json")
+    plain = lines(*words, "--json")
+
+    [best] = [record for record in records if record["copies"]]
+    assert len(best["copies"]) == 3
+    assert {id for id in best["copies"]} & {record["id"] for record in records} == set()
+    assert not any(record["copies"] for record in plain)
+    sheet = tmp_path / "hits.png"
+    table = run(*words, "--fold", "--as", "table", "-o", sheet)
+    assert "+3 like it" in table.stdout
+    assert sheet.exists()
+    assert run("-L", library.folder, "search", "width:1..", "--fold").exit_code == 2
+
+
 def test_deleting_asks_and_keeps_files_unless_told(library: Library, folder: Path) -> None:
     refused = run("-L", library.folder, "duplicates", "--delete")
     assert refused.exit_code == 2

@@ -213,17 +213,24 @@ class Library:
         diversity: float = 0.0,
         offset: int = 0,
         cut: "Cutoff | None" = None,
+        fold: bool = False,
     ) -> list[Hit]:
         """The `count` images nearest to a query, best first, after the first `offset` of them.
 
         Those for which a filter of the query or `where` does not hold are left out. A `diversity` in (0, 1]
         avoids similar ones. A `cut` leaves out hits of less relevance, and so perhaps all: "auto", or a
-        number in [0, 1]. Raises QueryError for a query of filters alone, which `newest` takes.
+        number in [0, 1]. With `fold`, copies of better hits are left out, and those name them. Raises
+        QueryError for a query of filters alone, which `newest` takes.
         """
         query = as_query(query)
         chosen = all_of(of_origin(origin), as_filter(where), query.where.filter)
         vector, wanted = self.vector(query), offset + count
-        return self.judge.search(query, vector, wanted, chosen, diversity=diversity, cut=cut)[offset:]
+        search = partial(self.judge.search, query, vector, where=chosen, diversity=diversity, cut=cut)
+        if not fold:
+            return search(wanted)[offset:]
+        from phosphene.duplicates.folded import folded
+
+        return folded(self.store, search, wanted)[offset:]
 
     def newest(
         self,

@@ -75,12 +75,14 @@ class Hit(Generic[V]):
     """An image that a search found, and its score: the cosine similarity in [-1, 1]. Higher is nearer.
 
     `relevance` in [0, 1] says how likely it is what was looked for, and can be compared between queries. It
-    is None if that is not known, see `phosphene.relevance`.
+    is None if that is not known, see `phosphene.relevance`. `copies` are the ids of further hits that show
+    the same picture, if they were folded into this one.
     """
 
     image: Image[V]
     score: float
     relevance: float | None = None
+    copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

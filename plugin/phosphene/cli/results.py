@@ -22,6 +22,11 @@ def _likely(relevance: float | None) -> str:
     return "" if relevance is None else f"{relevance:.0%}"
 
 
+def more_like_it(copies: Sequence[str]) -> str:
+    """How many copies were folded into a hit, such as `+3 like it`."""
+    return f"+{len(copies)} like it" if copies else ""
+
+
 FILE = Column("uri", "file", nearby, path=True)
 HITS = (
     Column("rank", "rank"),
@@ -31,6 +36,7 @@ HITS = (
     Column("caption", "caption"),
     FILE,
 )
+FOLDED_HITS = (*HITS[:-1], Column("copies", "copies", more_like_it), FILE)
 GENERATED = (
     Column("seed", "seed"),
     Column("score", "score", "{:.3f}".format),
@@ -52,7 +58,7 @@ def hit_records(library: "Library", found: "Sequence[Hit | Image]") -> list[dict
         {
             "rank": rank,
             "id": image.id,
-            **_scores(each),
+            **_compared(each),
             "origin": image.origin,
             "uri": library.where(image),
             "caption": image.caption,
@@ -64,14 +70,14 @@ def hit_records(library: "Library", found: "Sequence[Hit | Image]") -> list[dict
     ]
 
 
-def _scores(found: "Hit | Image") -> dict[str, Any]:
-    """The score of a hit and its relevance, if that is known. An image that was only listed has neither."""
+def _compared(found: "Hit | Image") -> dict[str, Any]:
+    """The score of a hit, its relevance if that is known, and its copies. A listed image has none."""
     from phosphene.records import Image
 
     if isinstance(found, Image):
-        return {"score": None, "relevance": None}
+        return {"score": None, "relevance": None, "copies": []}
     relevance = None if found.relevance is None else round(found.relevance, 4)
-    return {"score": round(float(found.score), 6), "relevance": relevance}
+    return {"score": round(float(found.score), 6), "relevance": relevance, "copies": list(found.copies)}
 
 
 def labels(found: "Sequence[Hit | Image]") -> list[str]:
@@ -80,7 +86,7 @@ def labels(found: "Sequence[Hit | Image]") -> list[str]:
 
 
 def _label(rank: int, found: "Hit | Image") -> str:
-    score = _scores(found)["score"]
+    score = _compared(found)["score"]
     shown = "" if score is None else f"  {score:.3f}"
     return f"{rank}{shown}{' *' if image_of(found).origin == 'generated' else ''}"
 

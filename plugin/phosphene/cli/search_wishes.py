@@ -31,6 +31,7 @@ class SearchWishes:
     sort: str | None
     diversity: float
     cut: "Cutoff | None"
+    fold: bool
     html: bool  # whether a page is printed
     shown: bool  # whether the first hit is opened in the system's viewer
     copy_to: Path | None
@@ -68,6 +69,7 @@ class SearchWishes:
             diversity=self.diversity,
             offset=self.offset,
             cut=self.cut,
+            fold=self.fold,
         )
         if self.sort in (None, "score"):
             return hits
@@ -80,5 +82,7 @@ class SearchWishes:
 
         if self.sort == "score":
             raise click.UsageError("--sort score compares pictures with words. Add words to the query.")
+        if self.fold:
+            raise click.UsageError("--fold compares the hits of a search. Add words to the query.")
         where = all_of(of_origin(self.origin), as_filter(self.where), query.where.filter)
         return library.newest(where, self.count, sort=TIMES[self.sort], offset=self.offset)

@@ -24,18 +24,17 @@ def search_sheet(found: Sequence[Hit | Image], picture: OpenImage, *, title: str
 
     Raises PhospheneError for more pictures than one sheet can show.
     """
-    hits = [(each, None) if isinstance(each, Image) else (each.image, each.score) for each in found]
-    tiles = [
-        Tile(
-            picture(image, side=TILE),
-            image.caption,
-            score,
-            mark=image.origin == "generated",
-            note=f"{rank}",
-        )
-        for rank, (image, score) in enumerate(hits, start=1)
-    ]
+    tiles = [_found(each, rank, picture) for rank, each in enumerate(found, start=1)]
     return contact_sheet(tiles, title=title)
+
+
+def _found(found: Hit | Image, rank: int, picture: OpenImage) -> Tile:
+    """The tile of a hit with its rank and the number of its copies, or of an image that was only listed."""
+    hit = None if isinstance(found, Image) else found
+    image = found if isinstance(found, Image) else found.image
+    more = f", +{len(hit.copies)} like it" if hit and hit.copies else ""
+    score, mark = hit.score if hit else None, image.origin == "generated"
+    return Tile(picture(image, side=TILE), image.caption, score, mark=mark, note=f"{rank}{more}")
 
 
 def copies_sheet(found: "Sequence[Copies]", picture: OpenImage, *, title: str = "") -> Picture:

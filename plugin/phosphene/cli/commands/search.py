@@ -26,7 +26,7 @@ from phosphene.cli.options import (
 )
 from phosphene.cli.output import Column, Output, Printed
 from phosphene.cli.pictures import PROTOCOLS, check_sheet, preview, write_picture
-from phosphene.cli.results import HITS, hit_records, image_of, labels
+from phosphene.cli.results import FOLDED_HITS, HITS, hit_records, image_of, labels
 from phosphene.cli.search_wishes import SearchWishes
 from phosphene.cli.streams import write
 from phosphene.cli.viewer import check_viewer, open_in_viewer
@@ -66,6 +66,7 @@ NOT_RELEVANT = "nothing in this library looks like what you asked for"
     help="How different the hits should be from each other.",
 )
 @click.option("--cut", type=CUT, help="Leave out hits of less relevance: `auto`, or a number such as 0.8.")
+@click.option("--fold", is_flag=True, help="Show copies of one picture once, as the nearest of them.")
 @click.option(
     "--as",
     "form",
@@ -129,7 +130,8 @@ def search(
     With --diversity the hits are chosen one by one, so that each is near to the query and unlike
     those before it.
 
-    In a pipe the columns are rank, score, relevance, origin, caption and file, separated by tabs. The
+    In a pipe the columns are rank, score, relevance, origin, caption and file, separated by tabs, and with
+    --fold the number of copies before the file. The
     origin says `gone` if the file is. Control characters become escapes such as \x1b, and in captions
     marks that change the direction of text do, too. Apart from that, a path is printed byte by byte.
     On a terminal everything that is not printable becomes an escape. --json keeps all characters.
@@ -266,10 +268,11 @@ def _print(
     preview(output, protocol, lambda: [*library.thumbnails(ids).values()], labels(found))
     asked = {} if query is None else {"query": query}
     records = [asked | record for record in hit_records(library, found)]
-    output.rows(records if output.json else list(map(_marked, records)), HITS)
+    wishes = click.get_current_context().params
+    columns = FOLDED_HITS if wishes["fold"] else HITS
+    output.rows(records if output.json else list(map(_marked, records)), columns)
     if not found:
-        cut = click.get_current_context().params["cut"] is not None
-        output.note(NOT_RELEVANT if cut else NOT_FOUND)
+        output.note(NOT_FOUND if wishes["cut"] is None else NOT_RELEVANT)
 
 
 def _marked(record: "Mapping[str, Any]") -> "Mapping[str, Any]":
