@@ -21,7 +21,7 @@ def test_a_picture_of_ours_may_be_replaced_and_anybody_elses_not(tmp_path: Path,
     ours = picture(tmp_path / f"sheet.{ending}", exif=mark())
     theirs = picture(tmp_path / f"lion.{ending}")
     assert is_ours(ours) and claim(ours) == ours
-    with pytest.raises(OutputError, match=rf"lion.{ending}`.*did not make it") as refused:
+    with pytest.raises(OutputError, match=rf"lion.{ending}`.*bears no mark of phosphene") as refused:
         claim(theirs)
     assert "--force" in refused.value.hint
     assert claim(theirs, force=True) == theirs

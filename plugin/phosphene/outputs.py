@@ -45,7 +45,7 @@ def claim(path: Path, *, force: bool = False, inputs: Iterable[Path] = ()) -> Pa
     if any(_same(other, path) for other in inputs):
         raise OutputError(f"`{path}` is an input of this command, and would be overwritten.", hint=HINT)
     if found.st_size and not is_ours(path):
-        raise OutputError(f"`{path}` already exists, and phosphene did not make it.", hint=HINT)
+        raise OutputError(f"`{path}` already exists, and bears no mark of phosphene.", hint=HINT)
     return path
 
 

@@ -50,7 +50,7 @@ def test_every_command_leaves_a_photo_alone_before_it_begins(
     no_model(monkeypatch)
     before = photo(Path("lion.png"))
     named = [trial.generated()[0] if word == "ID" else word for word in words]
-    refused(trial.run(*named, "-o", "lion.png"), "`lion.png` already exists, and phosphene did not make it")
+    refused(trial.run(*named, "-o", "lion.png"), "`lion.png` already exists, and bears no mark of phosphene")
     assert Path("lion.png").read_bytes() == before
 
 
