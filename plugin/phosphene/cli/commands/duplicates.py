@@ -78,7 +78,7 @@ def _records(library: "Library", found: "Sequence[Copies]") -> list[dict[str, An
 
 def _say(output: Output, found: "Sequence[Copies]") -> None:
     copies = sum(len(group.others) for group in found)
-    output.note(f"{copies:,} copies of {len(found):,} pictures" if copies else "no copies found")
+    output.note(f"copies found: {copies:,}" if copies else "no copies found")
 
 
 def _delete(output: Output, library: "Library", found: "Sequence[Copies]", *, files: bool, yes: bool) -> None:
