@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
+from phosphene.errors import QueryError
 from phosphene.filters import EVERYTHING, Filter, all_of, of_origin, with_ids
 from phosphene.journal import Journal
 from phosphene.maintenance.status import status_of
@@ -214,23 +215,40 @@ class Library:
         offset: int = 0,
         cut: "Cutoff | None" = None,
         fold: bool = False,
+        hybrid: float | None = None,
     ) -> list[Hit]:
         """The `count` images nearest to a query, best first, after the first `offset` of them.
 
         Those for which a filter of the query or `where` does not hold are left out. A `diversity` in (0, 1]
         avoids similar ones. A `cut` leaves out hits of less relevance, and so perhaps all: "auto", or a
-        number in [0, 1]. With `fold`, copies of better hits are left out, and those name them. Raises
-        QueryError for a query of filters alone, which `newest` takes.
+        number in [0, 1]. With `fold`, copies of better hits are left out, and those name them. `hybrid` is
+        the share of nearness in the scores, and the rest is that of words: 0 stands for the words of captions
+        alone. Raises QueryError for a query of filters alone, which `newest` takes.
         """
-        query = as_query(query)
+        query, wanted = as_query(query), offset + count
         chosen = all_of(of_origin(origin), as_filter(where), query.where.filter)
-        vector, wanted = self.vector(query), offset + count
-        search = partial(self.judge.search, query, vector, where=chosen, diversity=diversity, cut=cut)
+        search = self._search(query, chosen, diversity, cut, hybrid)
         if not fold:
             return search(wanted)[offset:]
         from phosphene.duplicates.folded import folded
 
         return folded(self.store, search, wanted)[offset:]
+
+    def _search(
+        self, query: Query, where: Filter, diversity: float, cut: "Cutoff | None", hybrid: float | None
+    ) -> Callable[[int], list[Hit]]:
+        """A function that finds as many hits as it is asked for."""
+
+        def near(count: int) -> list[Hit]:
+            return self.judge.search(query, self.vector(query), count, where, diversity=diversity, cut=cut)
+
+        if hybrid is None:
+            return near
+        from phosphene.query.hybrid import hybrid_search
+
+        if diversity:
+            raise QueryError("A hybrid search cannot be diverse.", hint="leave out one of the two")
+        return lambda count: hybrid_search(self.store, query, near, hybrid, count, where)
 
     def newest(
         self,

@@ -32,6 +32,7 @@ class SearchWishes:
     diversity: float
     cut: "Cutoff | None"
     fold: bool
+    hybrid: float | None
     html: bool  # whether a page is printed
     shown: bool  # whether the first hit is opened in the system's viewer
     copy_to: Path | None
@@ -70,6 +71,7 @@ class SearchWishes:
             offset=self.offset,
             cut=self.cut,
             fold=self.fold,
+            hybrid=self.hybrid,
         )
         if self.sort in (None, "score"):
             return hits
@@ -82,7 +84,8 @@ class SearchWishes:
 
         if self.sort == "score":
             raise click.UsageError("--sort score compares pictures with words. Add words to the query.")
-        if self.fold:
-            raise click.UsageError("--fold compares the hits of a search. Add words to the query.")
+        if self.fold or self.hybrid is not None:
+            option = "--fold" if self.fold else "--hybrid"
+            raise click.UsageError(f"{option} is for the hits of a search. Add words to the query.")
         where = all_of(of_origin(self.origin), as_filter(self.where), query.where.filter)
         return library.newest(where, self.count, sort=TIMES[self.sort], offset=self.offset)

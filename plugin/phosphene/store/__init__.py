@@ -1,6 +1,6 @@
 """Stores: where images and their vectors are kept (the Store seam)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, overload, runtime_checkable
 
@@ -118,4 +118,17 @@ class FindsIds(Protocol):
 
     def ids_beginning(self, start: str) -> list[str]:
         """The ids that begin with at least eight characters."""
+        ...
+
+
+@runtime_checkable
+class FindsWords(Protocol):
+    """What a store may have besides, if it can find images by their texts."""
+
+    def by_words(self, words: Collection[str], count: int, where: Filter = EVERYTHING) -> list[Hit]:
+        """The `count` images whose captions or prompt have most of these words, best first.
+
+        The words are those that `folding.words_of` finds, and the scores are those of BM25. An image that
+        has none of the words is not among them.
+        """
         ...

@@ -1,6 +1,6 @@
 """Example images for tests of stores, and a simple store in memory to compare with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from phosphene.fields import NONE, Fields
 from phosphene.filters import EVERYTHING, Filter, matches
 from phosphene.records import Hit, Image, Parent, Space
 from phosphene.store import StoreInfo
+from phosphene.store.keywords import ranked
 from phosphene.vectors import Vector, Vectors, unit
 
 SPACE = Space(id="tiny:0123", name="tiny", dimension=8)
@@ -67,6 +68,11 @@ class Oracle:
             taken.append(max(pool, key=value))
             pool.remove(taken[-1])
         return taken
+
+    def by_words(self, words: Collection[str], count: int, where: Filter = EVERYTHING) -> list[Hit]:
+        """The images that have most of these words."""
+        scores = ranked(self.images.values(), words, count, where)
+        return [Hit(self.images[id], score) for id, score in scores.items()]
 
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image[Any]]:
         """All images that match."""

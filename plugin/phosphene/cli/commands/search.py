@@ -66,6 +66,12 @@ NOT_RELEVANT = "nothing in this library looks like what you asked for"
     help="How different the hits should be from each other.",
 )
 @click.option("--cut", type=CUT, help="Leave out hits of less relevance: `auto`, or a number such as 0.8.")
+@click.option(
+    "--hybrid",
+    metavar="ALPHA",
+    type=ZERO_TO_ONE,
+    help="Find pictures by the words of their captions, too: 0 is words alone, and 1 vectors alone.",
+)
 @click.option("--fold", is_flag=True, help="Show copies of one picture once, as the nearest of them.")
 @click.option(
     "--as",
@@ -107,6 +113,7 @@ def search(
       phosphene search a boat --diversity 0.5 --save boats
       phosphene search @boats --copy-to ~/boats
       phosphene search a cat --cut auto
+      phosphene search Lake Garda --hybrid 0.5
       phosphene search at night --more-like 5f0c2a44
       phosphene search --json < queries.txt
 
@@ -129,6 +136,10 @@ def search(
     auto leaves out what is only the nearest of what there is, so that a search may find nothing.
     With --diversity the hits are chosen one by one, so that each is near to the query and unlike
     those before it.
+
+    --hybrid ALPHA adds what captions and prompts say, by BM25. Both scores are scaled from 0 to 1 among the
+    hits, and added with the weights ALPHA for vectors and 1 - ALPHA for words, as in Weaviate. What --cut
+    leaves out is still found if it has the words.
 
     In a pipe the columns are rank, score, relevance, origin, caption and file, separated by tabs, and with
     --fold the number of copies before the file. The

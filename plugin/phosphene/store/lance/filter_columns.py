@@ -5,7 +5,7 @@ has none. `words` has the words of all texts: those of a row between line feeds,
 field, and `word_ends` says where each row ends. So one search of a byte string finds all rows with a word.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from math import nan
 from typing import Any
@@ -61,13 +61,33 @@ def compared(columns: Columns, where: Compare) -> NDArray[np.bool_]:
 
 def having(columns: Columns, where: HasWords) -> NDArray[np.bool_]:
     """Which images (n,) have all words."""
-    text, ends = columns["words"].tobytes(), columns["word_ends"]
-    held = np.ones(len(ends), np.bool_)
+    text, held = columns["words"].tobytes(), np.ones(len(columns["word_ends"]), np.bool_)
     for word in where.words:
-        found = np.zeros(len(ends), np.bool_)
-        found[places(text, f"\n{_letter(where.field)}{word}\n".encode(), ends)] = True
-        held &= found
+        held &= _having_word(columns, text, [where.field], word)
     return held
+
+
+def having_each(columns: Columns, fields: Sequence[str], words: Collection[str]) -> NDArray[np.bool_]:
+    """Which images (words, n) have each of the words in one of the fields."""
+    text = columns["words"].tobytes()
+    return np.array([_having_word(columns, text, fields, word) for word in words], np.bool_).reshape(
+        len(words), len(columns["word_ends"])
+    )
+
+
+def lengths(columns: Columns, field: str) -> NDArray[np.int64]:
+    """How many words the images (n,) have in a field."""
+    text, ends = columns["words"], columns["word_ends"]
+    starts = np.flatnonzero((text[:-1] == ord("\n")) & (text[1:] == ord(_letter(field))))
+    return np.diff(np.searchsorted(starts, ends), prepend=0)
+
+
+def _having_word(columns: Columns, text: bytes, fields: Iterable[str], word: str) -> NDArray[np.bool_]:
+    """Which images (n,) have a word in one of the fields."""
+    found = np.zeros(len(columns["word_ends"]), np.bool_)
+    for field in fields:
+        found[places(text, f"\n{_letter(field)}{word}\n".encode(), columns["word_ends"])] = True
+    return found
 
 
 def places(text: bytes, sought: bytes, ends: AnyArray) -> AnyArray:

@@ -7,7 +7,7 @@ row. LanceDB never changes a row in its place, so a newer snapshot takes over al
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from phosphene.filters import (
 )
 from phosphene.manifest import space_of
 from phosphene.records import Hit, Image, Space
+from phosphene.store import keywords
 from phosphene.store.filterable import checked
 from phosphene.store.invalid import normalised
 from phosphene.store.lance import filter_columns
@@ -101,6 +102,15 @@ class Snapshot:
             Hit(image, score)
             for image, score in zip(images, np.clip(found[order], -1, 1).tolist(), strict=True)
         ]
+
+    def by_words(self, words: Collection[str], count: int, where: Filter) -> list[Hit]:
+        """The images whose captions or prompt have most of these words, best first."""
+        has = filter_columns.having_each(self.arrays, keywords.FIELDS, words)
+        lengths = [filter_columns.lengths(self.arrays, field) for field in keywords.FIELDS]
+        scores = np.where(self._holds(checked(where)), keywords.bm25(has, np.max(lengths, axis=0)), 0)
+        places = keywords.best(scores, count)
+        images = zip(places, self._images(places, vectors=False), strict=True)
+        return [Hit(image, float(scores[place])) for place, image in images]
 
     def iterate(self, where: Filter, *, vectors: bool = False) -> Iterator[Image[Any]]:
         """All images that match."""

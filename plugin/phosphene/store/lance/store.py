@@ -17,7 +17,7 @@ A write is on the disk when it returns, and a store that a power cut has damaged
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -25,12 +25,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from phosphene.errors import StoreError
+from phosphene.errors import QueryError, StoreError
 from phosphene.filters import EVERYTHING, OF_FORMAT_1, Filter, with_ids
 from phosphene.manifest import Manifest
 from phosphene.records import Hit, Image, Space
-from phosphene.store import StoreInfo, image_schema
+from phosphene.store import StoreInfo, filterable, image_schema
 from phosphene.store.diversity import checked, diverse
+from phosphene.store.keywords import ranked
 from phosphene.store.lance.conditions import among
 from phosphene.store.lance.problems import lock, store_errors
 from phosphene.store.lance.snapshot import Snapshot
@@ -174,6 +175,26 @@ class LanceStore:
         if checked(diversity):
             return diverse(self, query, count, where, diversity)
         return self._searcher().near(query, count, where, vectors=vectors)
+
+    def by_words(self, words: Collection[str], count: int, where: Filter = EVERYTHING) -> list[Hit]:
+        """The `count` images whose captions or prompt have most of these words, best first.
+
+        Raises QueryError for more than 100,000 images, whose words are in no index.
+        """
+        if not words or count < 1:
+            return []
+        images, few = self.count(), self._upkeep.exact_up_to
+        if images > few:
+            raise QueryError(
+                f"The library has {images:,} images, and LanceDB searches the words of at most {few:,}.",
+                hint="leave out `--hybrid`, or copy the library to a Weaviate server with `phosphene copy`",
+            )
+        if not isinstance(self._reader(), Snapshot):
+            self._renew()
+        if isinstance(reader := self._reader(), Snapshot):
+            return reader.by_words(words, count, where)
+        scores = ranked(self.iterate(), words, count, filterable.checked(where))
+        return [Hit(image, scores[image.id]) for image in self.get(list(scores))]
 
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image[Any]]:
         """All images that match, in no particular order, in bounded memory.

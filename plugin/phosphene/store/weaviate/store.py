@@ -9,7 +9,7 @@ Everything has an id, so a request can be repeated: a batch that broke off is se
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Self
@@ -26,6 +26,7 @@ from phosphene.records import Hit, Image, Space
 from phosphene.store import StoreInfo
 from phosphene.store.diversity import POOL, checked, diverse
 from phosphene.store.invalid import InvalidEntries
+from phosphene.store.keywords import FIELDS
 from phosphene.store.properties import checked_vector
 from phosphene.store.weaviate.address import Address
 from phosphene.store.weaviate.conditions import condition, usable
@@ -46,7 +47,7 @@ from phosphene.store.weaviate.upgrade import upgrade_objects
 from phosphene.vectors import Vector, unit
 
 if TYPE_CHECKING:
-    from weaviate.collections import Collection
+    from weaviate.collections import Collection as WeaviateCollection
 
 MAX_RESULTS = 10_000  # objects that a server returns or deletes at once: QUERY_MAXIMUM_RESULTS
 WRITE_BATCH = 256  # images in a request: 7 MB with thumbnails of 20 KB, of the 100 MB that gRPC carries
@@ -184,6 +185,28 @@ class WeaviateStore:
         images = self._valid(map(image_of_object, answer.objects), vectors)
         return [Hit(image, float(np.clip(1 - distances[image.id], -1, 1))) for image in images]
 
+    def by_words(self, words: Collection[str], count: int, where: Filter = EVERYTHING) -> list[Hit]:
+        """The `count` images whose captions or prompt have most of these words, best first: at most 10,000.
+
+        The server passes over words that it counts as stopwords, such as `not`.
+        """
+        where = self._usable(where)
+        searched = [name for name in FIELDS if name not in self._properties.lacking()]
+        if not words or count < 1 or where == NOTHING:
+            return []
+        answer = self._connection.request_collection(
+            "searched",
+            lambda found: found.query.bm25(
+                " ".join(sorted(words)),
+                query_properties=searched,
+                limit=min(count, self._max_results),
+                filters=condition(where),
+                return_properties=self._properties.names(),
+                return_metadata=MetadataQuery(score=True),
+            ),
+        )
+        return [Hit(image_of_object(each), each.metadata.score or 0.0) for each in answer.objects]
+
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image[Any]]:
         """All images that match, in no particular order, in bounded memory.
 
@@ -276,7 +299,7 @@ def _included(vectors: bool) -> bool | list[str]:
     return [VECTOR] if vectors else False
 
 
-def _insert(found: "Collection[Any, Any]", batch: Sequence[Any]) -> None:
+def _insert(found: "WeaviateCollection[Any, Any]", batch: Sequence[Any]) -> None:
     """Write a batch. Raises WriteRejected that names what the server refused, and why."""
     errors = found.data.insert_many(batch).errors
     if errors:
@@ -287,7 +310,7 @@ def _insert(found: "Collection[Any, Any]", batch: Sequence[Any]) -> None:
         )
 
 
-def _delete(found: "Collection[Any, Any]", ids: Sequence[str]) -> int:
+def _delete(found: "WeaviateCollection[Any, Any]", ids: Sequence[str]) -> int:
     """Delete objects. Raises WriteRejected if some are still there."""
     done = found.data.delete_many(Condition.by_id().contains_any(list(ids)))
     if done.failed:

@@ -8,6 +8,7 @@ from phosphene.store import Store
 from phosphene.testing.example_images import SPACE
 from phosphene.testing.stores.deleting import DeletionTests
 from phosphene.testing.stores.describing import FieldTests
+from phosphene.testing.stores.finding_words import WordTests
 from phosphene.testing.stores.handles import HandleTests, OpenStore
 from phosphene.testing.stores.searching import SearchTests
 from phosphene.testing.stores.upserting import UpsertTests
@@ -15,7 +16,7 @@ from phosphene.testing.stores.upserting import UpsertTests
 __all__ = ["SPACE", "OpenStore", "StoreTests"]
 
 
-class StoreTests(UpsertTests, FieldTests, SearchTests, DeletionTests, HandleTests):
+class StoreTests(UpsertTests, FieldTests, SearchTests, WordTests, DeletionTests, HandleTests):
     """The tests of the promises that the Protocol `phosphene.store.Store` makes.
 
     The fixture `open_store` returns a function that opens the store of the running test, in `SPACE`. The
