@@ -29,16 +29,17 @@ def hybrid_search(
 ) -> list[Hit]:
     """The `count` images of the highest fused scores, which are in [0, 1].
 
-    `near` finds as many of the nearest images as it is asked for. An `alpha` of 1 stands for nearness alone, and 0 for words alone. Raises
-    QueryError for one outside [0, 1], for a query without words, and for a store that finds none.
+    `near` finds as many of the nearest images as it is asked for. An `alpha` of 1 stands for nearness alone,
+    and 0 for words alone. Raises QueryError for one outside [0, 1], for a query without words, and for a
+    store that does not search for words.
     """
     if not 0 <= alpha <= 1:
         raise QueryError(
             f"The share of nearness is {alpha:g}, and must be between 0 and 1.", hint="use 0.5, for example"
         )
-    words, pool = words_to_find(query), max(count, POOL)
+    pool = max(count, POOL)
     nearest = near(pool) if alpha else ()
-    having = _finder(store).by_words(words, pool, where) if alpha < 1 else ()
+    having = _finder(store).by_words(words_to_find(query), pool, where) if alpha < 1 else ()
     return fused([(alpha, nearest), (1 - alpha, having)])[:count]
 
 
