@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from phosphene.cli.failures import CommandError, Interrupted, told
-from phosphene.cli.file_copies import copy_files
+from phosphene.cli.found import print_found, print_page, use_found
 from phosphene.cli.options import (
     COUNT,
     CUT,
@@ -25,20 +25,16 @@ from phosphene.cli.options import (
     written,
 )
 from phosphene.cli.output import Column, Output, Printed
-from phosphene.cli.pictures import PROTOCOLS, check_sheet, preview, write_picture
-from phosphene.cli.results import FOLDED_HITS, HITS, hit_records, image_of, labels
+from phosphene.cli.pictures import PROTOCOLS, check_sheet, write_picture
+from phosphene.cli.results import image_of
 from phosphene.cli.search_wishes import SearchWishes
-from phosphene.cli.streams import write
-from phosphene.cli.viewer import check_viewer, open_in_viewer
+from phosphene.cli.viewer import check_viewer
 
 if TYPE_CHECKING:
-    from phosphene.cli.search_wishes import Found
     from phosphene.library import Library
     from phosphene.query import Query
 
 QUERIES = (Column("name", "name"), Column("query", "query"))
-NOT_FOUND = "nothing found, because the library holds no such images"
-NOT_RELEVANT = "nothing in this library looks like what you asked for"
 
 
 @command("search", QueryCommand)
@@ -197,10 +193,10 @@ def _one(
             library.queries.save(wishes.save, str(asked))
             output.note(f"saved as @{wishes.save}")
         if wishes.html:
-            write(_page(library, found, title))
+            print_page(library, found, title)
         else:
-            _print(output, library, found, protocol)
-        _use(output, library, found, wishes)
+            print_found(output, library, found, wishes, protocol)
+        use_found(output, library, found, wishes)
         if out:
             from phosphene.render import search_sheet
 
@@ -215,24 +211,6 @@ def _parsed(library: "Library", words: Sequence[str]) -> "Query":
     return parse([library.queries.expanded(word) for word in words])
 
 
-def _page(library: "Library", found: "Found", title: str) -> str:
-    from phosphene.render.search_page import search_page
-
-    return search_page(found, library.thumbnails, title=title)
-
-
-def _use(output: Output, library: "Library", found: "Found", wishes: SearchWishes) -> None:
-    """Open the first hit and copy the hits' files, if the user wishes it."""
-    images = [image_of(each) for each in found]
-    if wishes.shown and images:
-        if library.is_gone(images[0]) or not library.path(images[0]).is_file():
-            output.note("the first hit has no file on this machine, so it is not opened")
-        else:
-            open_in_viewer(library.path(images[0]))
-    if wishes.copy_to:
-        output.note(f"{copy_files(library, images, wishes.copy_to)} to {wishes.copy_to}")
-
-
 def _many(settings: Settings, wishes: SearchWishes, protocol: str) -> None:
     """Answer one query after another. After one that has no answer, the next one follows."""
     shown: dict[str, str] = {}
@@ -242,7 +220,7 @@ def _many(settings: Settings, wishes: SearchWishes, protocol: str) -> None:
             try:
                 with told(settings):
                     found = wishes.find(library, _parsed(library, [text]))
-                    _print(settings.output, library, found, protocol, query=text)
+                    print_found(settings.output, library, found, wishes, protocol, query=text)
             except (CommandError, Interrupted) as error:
                 error.show()
                 failed = True
@@ -269,23 +247,3 @@ def _piped() -> Iterator[str]:
             yield text
     if not asked:
         raise click.UsageError("Pass a query, or a query in each line of standard input.")
-
-
-def _print(
-    output: Output, library: "Library", found: "Found", protocol: str, *, query: str | None = None
-) -> None:
-    """Print the hits. `query` is part of the records if there may be more than one."""
-    ids = [image_of(each).id for each in found]
-    preview(output, protocol, lambda: [*library.thumbnails(ids).values()], labels(found))
-    asked = {} if query is None else {"query": query}
-    records = [asked | record for record in hit_records(library, found)]
-    wishes = click.get_current_context().params
-    columns = FOLDED_HITS if wishes["fold"] else HITS
-    output.rows(records if output.json else list(map(_marked, records)), columns)
-    if not found:
-        output.note(NOT_FOUND if wishes["cut"] is None else NOT_RELEVANT)
-
-
-def _marked(record: "Mapping[str, Any]") -> "Mapping[str, Any]":
-    """The record for people, in which `gone` marks an image whose file is."""
-    return {**record, "origin": f"{record['origin']}, gone"} if record["missing"] else record
