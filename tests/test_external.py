@@ -253,6 +253,31 @@ def test_filters_hold(store: ExternalStore, collection: Theirs) -> None:
         store.count(Equals("caption", "number 1"))
 
 
+def test_words_of_captions_are_found(store: ExternalStore, collection: Theirs) -> None:
+    one, two = collection.ids[17], collection.ids[18]
+
+    [found] = store.by_words({"17"}, 5)
+    assert (found.image.id, found.image.caption) == (one, "number 17")
+    assert found.score > 0
+    assert len(store.by_words({"number"}, 100)) == COUNT
+    assert store.by_words({"vector"}, 5) == []
+    assert [hit.image.id for hit in store.by_words({"number"}, 5, with_ids([two]))] == [two]
+    assert store.by_words({"17"}, 5, Not(with_ids([one]))) == []
+    assert store.by_words({"17"}, 5, GENERATED) == []
+
+
+def test_captions_that_the_server_does_not_search_are_an_error(weaviate: Server) -> None:
+    settings = named("Unsearchable")
+    settings["properties"][0]["indexSearchable"] = False
+    post(weaviate, settings, [{"properties": {"title": "a boat"}, "vectors": {"clip": [1.0] * DIMENSION}}])
+    store = opened(weaviate.url("Unsearchable", vector="clip", caption="title"))
+
+    with pytest.raises(StoreError, match=r"cannot be searched: .*'title' requires inverted index") as caught:
+        store.by_words({"boat"}, 5)
+    assert "`indexSearchable`" in caught.value.hint
+    store.close()
+
+
 def test_a_vector_of_another_dimension_is_refused(store: ExternalStore) -> None:
     with pytest.raises(VectorError, match=r"the shape \(8,\) does not fit the model `their/model`"):
         store.near(np.ones(8, dtype=np.float32), 3)

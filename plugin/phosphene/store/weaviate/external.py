@@ -7,7 +7,7 @@ vectors.
 """
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn, Self
 
@@ -107,6 +107,26 @@ class ExternalStore:
         allowed = (hit for hit in hits if hit.image.id not in without)
         return heapq.nlargest(count, allowed, key=lambda hit: hit.score)
 
+    def by_words(self, words: Collection[str], count: int, where: Filter = EVERYTHING) -> list[Hit]:
+        """The `count` images whose captions have most of these words, best first: at most 10,000."""
+        only, without = _ids(where)
+        if not words or not self._mapping.caption or count < 1 or (only is not None and not only):
+            return []
+        answer = self._connection.request_collection(
+            "searched",
+            lambda found: found.query.bm25(
+                " ".join(sorted(words)),
+                query_properties=[self._mapping.caption],
+                limit=min(count + len(without), MAX_RESULTS),
+                filters=_limited_to(only),
+                return_properties=self._mapping.properties,
+                return_metadata=MetadataQuery(score=True, creation_time=True),
+                include_vector=self._included(True),
+            ),
+        )
+        found = [each for each in answer.objects if each.vector and str(each.uuid) not in without]
+        return [Hit(self._image(each, False), each.metadata.score or 0.0) for each in found[:count]]
+
     def iterate(self, where: Filter = EVERYTHING, *, vectors: bool = False) -> Iterator[Image[Any]]:
         """All images that match, in no particular order, in bounded memory."""
         only, without = _ids(where)
@@ -173,7 +193,7 @@ class ExternalStore:
                 near_vector=query.tolist(),
                 target_vector=self._mapping.vector or None,
                 limit=limit,
-                filters=None if only is None else Condition.by_id().contains_any(sorted(only)),
+                filters=_limited_to(only),
                 return_properties=self._mapping.properties,
                 return_metadata=MetadataQuery(distance=True, creation_time=True),
                 include_vector=self._included(with_vectors),
@@ -219,6 +239,10 @@ class ExternalStore:
 
 def _hit(image: Image[Vector], query: Vector) -> Hit[Vector]:
     return Hit(image, float(np.clip(image.vector @ query, -1, 1)))
+
+
+def _limited_to(ids: frozenset[str] | None) -> Any:
+    return None if ids is None else Condition.by_id().contains_any(sorted(ids))
 
 
 def _ids(where: Filter) -> tuple[frozenset[str] | None, frozenset[str]]:

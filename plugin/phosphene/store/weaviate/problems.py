@@ -46,6 +46,7 @@ PERMANENT = (
         r"vector lengths don't match|vector with length|inconsistent vector",
         "use the model that made the vectors of this collection, or another collection",
     ),
+    (r"requires inverted index", "let the server index the words of this property: set `indexSearchable`"),
     (r"tenant", "name the tenant in the address as `tenant=NAME`"),
 )
 
