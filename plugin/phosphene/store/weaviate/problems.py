@@ -15,6 +15,7 @@ from weaviate.exceptions import (
     InsufficientPermissionsError,
     UnexpectedStatusCodeError,
     WeaviateBaseError,
+    WeaviateConnectionError,
     WeaviateTimeoutError,
 )
 
@@ -96,7 +97,7 @@ class Problem:
         for words, hint in TRANSIENT:
             if re.search(words, reason):
                 return cls("transient", reason, hint)
-        if isinstance(error, Unreachable | httpx.HTTPError) or code in UNREACHABLE:
+        if isinstance(error, Unreachable | WeaviateConnectionError | httpx.HTTPError) or code in UNREACHABLE:
             port = ", which `grpc=` in the address names" if "gRPC port" in reason else ""
             hint = f"check that the server is running there, and that host and port{port} are right"
             return cls("unreachable", reason, hint)
