@@ -247,7 +247,9 @@ class Library:
         from phosphene.query.hybrid import hybrid_search
 
         if diversity:
-            raise QueryError("A hybrid search cannot be diverse.", hint="leave out one of the two")
+            raise QueryError(
+                "A hybrid search cannot be diverse.", hint="leave out `--hybrid` or `--diversity`"
+            )
         return lambda count: hybrid_search(self.store, query, near, hybrid, count, where)
 
     def newest(
