@@ -256,7 +256,10 @@ def test_bad_files_are_named_with_their_reasons_and_stop_nothing(folder: Path, l
         "cut.jpg": (cut(jpeg(7)), "it is cut off or damaged"),
         "empty.png": (b"", "it is empty"),
         "text.png": (b"a text", "there is no picture in it"),
-        "bomb.png": (png_header(30_000, 30_000), "it has more than 179 million pixels"),
+        "bomb.png": (
+            png_header(30_000, 30_000),
+            "it has more than 179 million pixels: `add --max-pixels` raises the limit",
+        ),
     }
     for name, (content, _) in bad.items():
         (folder / name).write_bytes(content)

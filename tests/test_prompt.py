@@ -231,4 +231,4 @@ def test_a_sheet_needs_one_query(library: Path, tmp_path: Path) -> None:
     result = run("-L", library, "search", "-o", tmp_path / "hits.png", input=QUERY)
 
     assert result.exit_code == 2
-    assert "-o writes the sheet of one query" in result.stderr
+    assert "-o is for one query. Pass a query." in result.stderr
