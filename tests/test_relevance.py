@@ -14,6 +14,7 @@ from drawn_library import drawn_library
 from phosphene.embedding.openclip import OpenClip
 from phosphene.errors import QueryError
 from phosphene.filters import with_ids
+from phosphene.folding import words_of
 from phosphene.library import Library
 from phosphene.query import parse
 from phosphene.records import Space
@@ -194,3 +195,13 @@ def test_random_queries_without_a_direction_are_left_out() -> None:
     assert found is not None
     assert len(found) == 39
     assert random_queries(query, np.repeat(phrases[:1], 40, axis=0), None) is None
+
+
+def test_a_cut_hybrid_search_keeps_what_has_the_words(library: Library) -> None:
+    assert library.search("a cat", cut="auto", hybrid=0.5) == []
+
+    known = library.search(KNOWN, 100, cut="auto", hybrid=0.5)
+    relevant = {hit.image.id for hit in library.search(KNOWN, 100, cut="auto")}
+    assert relevant < {hit.image.id for hit in known}
+    others = [hit.image for hit in known if hit.image.id not in relevant]
+    assert all(words_of(*image.captions) & {"red", "house", "snow"} for image in others)
