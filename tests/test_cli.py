@@ -26,7 +26,7 @@ from pictures import frame_count
 
 PROMPT = "a red house in the snow at night"
 COMMANDS = Path(__file__).parent.parent / "docs" / "commands.md"
-HIT = ["rank", "id", "score", "relevance", "origin", "uri", "caption", "missing", "fields"]
+HIT = ["rank", "id", "score", "relevance", "copies", "origin", "uri", "caption", "missing", "fields"]
 MADE = ["id", "uri", "prompt", "seed", "lane", "score", "parents", "novelty"]
 NOVELTY = ["nearest", "similarity", "percentile", "exact", "without_parents"]
 ADDED = ["added", "unchanged", "failed", "failures", "left_out", "images_per_second"]
